@@ -1,0 +1,279 @@
+import { createRequire } from "node:module";
+import { DeviceError, DeviceLostError, OutOfMemoryError } from "../errors.ts";
+import { explainCompileError } from "./compile-error.ts";
+import type { Target } from "./target.ts";
+
+export interface DeviceOptions {
+  /** Dawn's back end: vulkan, metal, d3d12, or null (which validates shaders and runs nothing). */
+  readonly backend?: string;
+  /** Part of the adapter's name, where a machine has several. */
+  readonly adapter?: string;
+  /** Replaces what the adapter says of itself: smaller limits in tests, another choice of kernels. */
+  readonly target?: Partial<Target>;
+}
+
+export interface AdapterReport {
+  readonly name: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly driver: string;
+  readonly backend: string;
+  readonly software: boolean;
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+  readonly subgroupMinSize: number | null;
+  readonly subgroupMaxSize: number | null;
+}
+
+/** Limits asked for, because a default device gets the lowest ones even where the adapter offers more. */
+const WANTED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+interface DawnModule {
+  create(flags: readonly string[]): GPU;
+  readonly globals: Readonly<Record<string, unknown>>;
+}
+
+/** Dawn's own root objects. Dropping one while its device lives crashes the process at the next collection. */
+const roots = new Set<GPU>();
+
+/** One adapter with its pipelines, buffers and errors. The only file beside program.ts that touches WebGPU. */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly target: Target;
+  readonly report: AdapterReport;
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #root: GPU;
+  #staging: GPUBuffer | null = null;
+  #reading: Promise<unknown> = Promise.resolve();
+  #failure: Error | null = null;
+  #closing = false;
+  #allocated = 0;
+
+  private constructor(root: GPU, gpu: GPUDevice, report: AdapterReport, target: Target) {
+    this.#root = root;
+    this.gpu = gpu;
+    this.report = report;
+    this.target = target;
+    gpu.addEventListener("uncapturederror", (event) => {
+      this.#failure ??= new DeviceError(`the GPU refused a command: ${event.error.message}`);
+    });
+    void gpu.lost.then((info) => {
+      if (!this.#closing) {
+        this.#failure = new DeviceLostError(
+          `the GPU was lost (${info.reason}: ${info.message}); the last checkpoint is intact: run again with --resume`,
+        );
+      }
+    });
+  }
+
+  /** Opens an adapter with everything it offers. Throws DeviceError with what to do when there is none. */
+  static async open(options: DeviceOptions = {}): Promise<Device> {
+    const dawn = createRequire(import.meta.url)("webgpu") as DawnModule;
+    Object.assign(globalThis, dawn.globals);
+    const backend = options.backend ?? defaultBackend();
+    const flags = [
+      ...(backend ? [`backend=${backend}`] : []),
+      ...(options.adapter ? [`adapter=${options.adapter}`] : []),
+      "enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia",
+      "disable-dawn-features=timestamp_quantization",
+    ];
+    const root = dawn.create(flags);
+    roots.add(root);
+    const adapter = await requestAdapter(root);
+    if (!adapter) throw new DeviceError(noAdapter(options.adapter));
+    const report = describe(adapter, backend ?? "default");
+    const requiredFeatures = (["subgroups", "timestamp-query", "shader-f16"] as const).filter((f) =>
+      adapter.features.has(f),
+    );
+    const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
+    const gpu = await adapter.requestDevice({ requiredFeatures, requiredLimits });
+    return new Device(root, gpu, report, { ...targetOf(report), ...options.target });
+  }
+
+  /** Throws what went wrong since the last look; called wherever results are read. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Compiles a shader once for all who use it. */
+  pipeline(wgsl: string, label: string): Promise<GPUComputePipeline> {
+    const known = this.#pipelines.get(wgsl);
+    if (known) return known;
+    const made = this.#compile(wgsl, label);
+    this.#pipelines.set(wgsl, made);
+    return made;
+  }
+
+  get pipelineCount(): number {
+    return this.#pipelines.size;
+  }
+
+  async #compile(wgsl: string, label: string): Promise<GPUComputePipeline> {
+    const module = this.gpu.createShaderModule({ label, code: wgsl });
+    try {
+      return await this.gpu.createComputePipelineAsync({ label, layout: "auto", compute: { module } });
+    } catch (error) {
+      const { messages } = await module.getCompilationInfo();
+      this.#failure = null;
+      throw new DeviceError(explainCompileError(label, wgsl, messages, error));
+    }
+  }
+
+  /** Makes buffers of zeros for storage and copies. Throws OutOfMemoryError with both figures when they do not fit. */
+  async allocate(sizes: readonly number[], what: string): Promise<GPUBuffer[]> {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    this.gpu.pushErrorScope("validation");
+    this.gpu.pushErrorScope("out-of-memory");
+    const buffers = sizes.map((size) => this.gpu.createBuffer({ label: what, size: Math.max(size, 16), usage }));
+    const failure = (await this.gpu.popErrorScope()) ?? (await this.gpu.popErrorScope());
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (failure) {
+      for (const buffer of buffers) buffer.destroy();
+      throw new OutOfMemoryError(
+        `${what} needs ${mebibytes(bytes)} more on ${this.report.name}, which already holds ` +
+          `${mebibytes(this.#allocated)} for this process: ${failure.message}; use a smaller batch size or image size, ` +
+          "or --accumulate",
+      );
+    }
+    this.#allocated += bytes;
+    return buffers;
+  }
+
+  /** Frees buffers made by `allocate`. Dawn gives the memory back at the next submit, so one follows. */
+  free(buffers: readonly GPUBuffer[]): void {
+    for (const buffer of buffers) {
+      this.#allocated -= buffer.size;
+      buffer.destroy();
+    }
+    this.gpu.queue.submit([]);
+  }
+
+  /** Bytes of all living allocations. */
+  get allocated(): number {
+    return this.#allocated;
+  }
+
+  write(buffer: GPUBuffer, offset: number, data: Float32Array | Int32Array | Uint32Array): void {
+    this.gpu.queue.writeBuffer(buffer, offset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  }
+
+  /** Copies bytes back. Reads queue up behind each other on one staging buffer. */
+  read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    const next = this.#reading.then(() => this.#readNow(buffer, offset, bytes));
+    this.#reading = next.catch(() => undefined);
+    return next;
+  }
+
+  async #readNow(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    this.check();
+    const size = Math.ceil(bytes / 4) * 4;
+    if (!this.#staging || this.#staging.size < size) {
+      this.#staging?.destroy();
+      this.#staging = this.gpu.createBuffer({
+        label: "read back",
+        size: Math.max(size, 65536),
+        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      });
+    }
+    const staging = this.#staging;
+    const encoder = this.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+    this.gpu.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(GPUMapMode.READ, 0, size);
+    } catch (error) {
+      this.check();
+      throw new DeviceError(`reading back from the GPU failed: ${String(error)}`);
+    }
+    const copy = staging.getMappedRange(0, size).slice(0, bytes);
+    staging.unmap();
+    this.check();
+    return copy;
+  }
+
+  /** Waits until everything submitted so far is done. */
+  async finish(): Promise<void> {
+    await this.gpu.queue.onSubmittedWorkDone();
+    this.check();
+  }
+
+  close(): void {
+    this.#closing = true;
+    this.#staging?.destroy();
+    this.gpu.destroy();
+    roots.delete(this.#root);
+    // One turn of the collector may come before Dawn has finished with the device.
+    setTimeout(() => this.#root, 100).unref();
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 24 ? 1 : 0)} MiB`;
+}
+
+function defaultBackend(): string | undefined {
+  return process.platform === "linux" ? "vulkan" : undefined;
+}
+
+/** Device creation fails now and then while another process holds the driver, so it is tried three times. */
+async function requestAdapter(root: GPU): Promise<GPUAdapter | null> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const adapter = await root.requestAdapter({ powerPreference: "high-performance" });
+    if (adapter) return adapter;
+    await new Promise((resolve) => setTimeout(resolve, 50 * attempt));
+  }
+  return null;
+}
+
+function noAdapter(wanted: string | undefined): string {
+  if (wanted) return `no GPU adapter is called "${wanted}"; 'svanet doctor' lists what there is`;
+  return process.platform === "linux"
+    ? "no Vulkan adapter was found; run 'npm run setup', which installs a software driver, or install your GPU's driver"
+    : "no GPU adapter was found; update the graphics driver";
+}
+
+function describe(adapter: GPUAdapter, backend: string): AdapterReport {
+  const { info } = adapter;
+  const limits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const value = adapter.limits[name as keyof GPUSupportedLimits];
+    if (typeof value === "number") limits[name] = value;
+  }
+  const sizes = info as GPUAdapterInfo & { subgroupMinSize?: number; subgroupMaxSize?: number };
+  const software = /llvmpipe|lavapipe|swiftshader|software/i.test(`${info.device} ${info.description}`);
+  return {
+    name: info.device || info.description || "unknown",
+    vendor: info.vendor,
+    architecture: info.architecture,
+    driver: info.description,
+    backend,
+    software,
+    features: [...adapter.features].sort(),
+    limits,
+    subgroupMinSize: sizes.subgroupMinSize ?? null,
+    subgroupMaxSize: sizes.subgroupMaxSize ?? null,
+  };
+}
+
+function targetOf(report: AdapterReport): Target {
+  const limit = (name: string, otherwise: number) => report.limits[name] ?? otherwise;
+  const fixed = report.features.includes("subgroups") && report.subgroupMinSize === report.subgroupMaxSize;
+  return {
+    bindingLimit: limit("maxStorageBufferBindingSize", 2 ** 27),
+    storageBuffers: limit("maxStorageBuffersPerShaderStage", 8),
+    subgroupSize: fixed ? report.subgroupMinSize : null,
+    software: report.software,
+    workgroupInvocations: limit("maxComputeInvocationsPerWorkgroup", 256),
+    workgroupStorage: limit("maxComputeWorkgroupStorageSize", 16384),
+    offsetAlignment: Math.max(limit("minStorageBufferOffsetAlignment", 256), 256),
+    workgroupsPerAxis: limit("maxComputeWorkgroupsPerDimension", 65535),
+  };
+}

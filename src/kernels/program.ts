@@ -1,0 +1,274 @@
+import { DeviceError } from "../errors.ts";
+import type { Device } from "./device.ts";
+import type { Graph } from "./graph.ts";
+import { lower, type PlacedDispatch } from "./lower.ts";
+import type { Value } from "./op.ts";
+import { type Plan, plan } from "./plan.ts";
+import { byteSize, partBytes, partCount } from "./shader.ts";
+import { sizeOf } from "./shape.ts";
+import type { Place, StateStore } from "./state.ts";
+
+export interface ProgramOptions {
+  readonly store: StateStore;
+  /** Tensors read after a run. */
+  readonly keep?: readonly Value[];
+  /** Tensors of the run whose storage is a state tensor's (gradients), by value id. */
+  readonly placed?: ReadonlyMap<number, string>;
+}
+
+interface Bound {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Per-kernel GPU time of one run. */
+export interface Timing {
+  readonly label: string;
+  readonly path: string;
+  readonly macs: number;
+  readonly milliseconds: number;
+}
+
+/**
+ * A trace turned into pipelines, buffers and bind groups once, then replayed: one encoder, one pass, one submit, and
+ * nothing allocated, compiled or bound in between.
+ */
+export class Program {
+  readonly dispatches: readonly PlacedDispatch[];
+  /** Bytes of temporaries and inputs; state lives in the store. */
+  readonly bytes: number;
+  readonly #device: Device;
+  readonly #graph: Graph;
+  readonly #bound: readonly Bound[];
+  readonly #places: ReadonlyMap<number, readonly Place[]>;
+  readonly #owned: readonly GPUBuffer[];
+
+  private constructor(
+    device: Device,
+    graph: Graph,
+    dispatches: readonly PlacedDispatch[],
+    bound: readonly Bound[],
+    memory: Memory,
+  ) {
+    this.#device = device;
+    this.#graph = graph;
+    this.dispatches = dispatches;
+    this.#bound = bound;
+    this.#places = memory.places;
+    this.#owned = memory.owned;
+    this.bytes = memory.owned.reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+
+  static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
+    const dispatches = lower(graph, device.target);
+    const memory = await allocate(device, graph, dispatches, options);
+    const pipelines = await compileAll(device, dispatches);
+    const uniforms = await uploadUniforms(device, dispatches);
+    const bound = dispatches.map((dispatch): Bound => {
+      const pipeline = must(pipelines.get(dispatch.wgsl), dispatch.label);
+      const places = dispatch.bindings.flatMap(({ value }) => must(memory.places.get(value.id), dispatch.label));
+      const entries: GPUBindGroupEntry[] = places.map((resource, binding) => ({ binding, resource }));
+      const uniform = uniforms.places.get(dispatch.uniform.join());
+      if (uniform && dispatch.uniform.length > 0) entries.push({ binding: entries.length, resource: uniform });
+      const group = device.gpu.createBindGroup({
+        label: `${dispatch.path} ${dispatch.label}`,
+        layout: pipeline.getBindGroupLayout(0),
+        entries,
+      });
+      return { pipeline, group, workgroups: dispatch.workgroups };
+    });
+    device.check();
+    const owned = uniforms.buffer ? [...memory.owned, uniforms.buffer] : memory.owned;
+    return new Program(device, graph, dispatches, bound, { ...memory, owned });
+  }
+
+  /** Submits one run. Results are ready for reads that follow. */
+  run(): void {
+    const encoder = this.#device.gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const { pipeline, group, workgroups } of this.#bound) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...workgroups);
+    }
+    pass.end();
+    this.#device.gpu.queue.submit([encoder.finish()]);
+  }
+
+  /** Writes an input by the name the trace gave it. */
+  write(name: string, data: Float32Array | Int32Array | Uint32Array): void {
+    const value = this.#graph.inputs.get(name);
+    if (!value) throw new Error(`the program has no input ${name}`);
+    if (data.length !== sizeOf(value.shape)) {
+      throw new DeviceError(`input ${name} is [${value.shape}] and takes ${sizeOf(value.shape)} numbers, not ${data.length}`);
+    }
+    const limit = partBytes(this.#device.target) / 4;
+    for (const [i, place] of (this.#places.get(value.id) ?? []).entries()) {
+      this.#device.write(place.buffer, place.offset, data.subarray(i * limit, (i + 1) * limit));
+    }
+  }
+
+  /** Fills every buffer the program owns except its uniforms with NaN, so that tests see what a run leaves unwritten. */
+  poison(): void {
+    for (const buffer of this.#owned) {
+      if ((buffer.usage & GPUBufferUsage.STORAGE) === 0) continue;
+      this.#device.write(buffer, 0, new Float32Array(buffer.size / 4).fill(Number.NaN));
+    }
+  }
+
+  /** Reads a kept tensor. Integers come back as floats' bits: see {@link readInts}. */
+  async read(value: Value): Promise<Float32Array> {
+    return new Float32Array(await this.#bytesOf(value));
+  }
+
+  async readInts(value: Value): Promise<Uint32Array> {
+    return new Uint32Array(await this.#bytesOf(value));
+  }
+
+  async #bytesOf(value: Value): Promise<ArrayBuffer> {
+    const places = this.#places.get(this.#graph.root(value.id));
+    if (!places) throw new Error("the tensor was not kept by the program");
+    const out = new Uint8Array(4 * sizeOf(value.shape));
+    let at = 0;
+    for (const place of places) {
+      const bytes = Math.min(place.size, out.length - at);
+      out.set(new Uint8Array(await this.#device.read(place.buffer, place.offset, bytes)), at);
+      at += bytes;
+    }
+    return out.buffer;
+  }
+
+  /** Runs once with every dispatch in a pass of its own and returns their GPU times. Needs timestamp queries. */
+  async profile(): Promise<Timing[]> {
+    const { gpu } = this.#device;
+    if (!gpu.features.has("timestamp-query")) throw new DeviceError("this adapter has no timestamp queries");
+    const count = this.#bound.length * 2;
+    const timings: Timing[] = [];
+    for (let from = 0; from < count; from += 4096) {
+      const slice = this.#bound.slice(from / 2, from / 2 + 2048);
+      const ticks = await timePasses(this.#device, slice);
+      for (const [i] of slice.entries()) {
+        const dispatch = this.dispatches[from / 2 + i];
+        if (!dispatch) continue;
+        const nanoseconds = Number((ticks[2 * i + 1] ?? 0n) - (ticks[2 * i] ?? 0n));
+        const { label, path, macs } = dispatch;
+        timings.push({ label, path, macs, milliseconds: nanoseconds / 1e6 });
+      }
+    }
+    return timings;
+  }
+
+  destroy(): void {
+    this.#device.free(this.#owned);
+  }
+}
+
+async function timePasses(device: Device, bound: readonly Bound[]): Promise<BigUint64Array> {
+  const { gpu } = device;
+  const querySet = gpu.createQuerySet({ type: "timestamp", count: bound.length * 2 });
+  const resolved = gpu.createBuffer({
+    size: bound.length * 16,
+    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+  });
+  const encoder = gpu.createCommandEncoder();
+  for (const [i, { pipeline, group, workgroups }] of bound.entries()) {
+    const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
+    const pass = encoder.beginComputePass({ timestampWrites });
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(...workgroups);
+    pass.end();
+  }
+  encoder.resolveQuerySet(querySet, 0, bound.length * 2, resolved, 0);
+  gpu.queue.submit([encoder.finish()]);
+  const ticks = new BigUint64Array(await device.read(resolved, 0, bound.length * 16));
+  resolved.destroy();
+  querySet.destroy();
+  return ticks;
+}
+
+interface Memory {
+  readonly places: ReadonlyMap<number, readonly Place[]>;
+  readonly owned: readonly GPUBuffer[];
+  readonly plan: Plan;
+}
+
+async function allocate(
+  device: Device,
+  graph: Graph,
+  dispatches: readonly PlacedDispatch[],
+  { store, keep = [], placed = new Map() }: ProgramOptions,
+): Promise<Memory> {
+  const places = new Map<number, readonly Place[]>();
+  const bytesOf = new Map<number, number>();
+  for (const { bindings } of dispatches) for (const { value } of bindings) bytesOf.set(value.id, byteSize(value));
+  for (const [key, value] of graph.resident) places.set(value.id, store.places(key, byteSize(value)));
+  for (const [id, key] of placed) places.set(graph.root(id), store.places(key, bytesOf.get(graph.root(id)) ?? 16));
+  const inputs = [...graph.inputs.values()];
+  const limit = partBytes(device.target);
+  const inputSizes = inputs.flatMap((value) => partSizes(byteSize(value), limit));
+  const outside = new Set([...places.keys(), ...inputs.map((v) => v.id)]);
+  const memoryPlan = plan(dispatches, outside, new Set(keep.map((v) => graph.root(v.id))), device.target);
+  const owned = await device.allocate([...inputSizes, ...memoryPlan.buffers], "the tensors of a run");
+  let next = 0;
+  for (const value of inputs) {
+    const parts = partCount(byteSize(value), device.target);
+    places.set(value.id, owned.slice(next, next + parts).map(whole));
+    next += parts;
+  }
+  for (const [id, parts] of memoryPlan.parts) {
+    const sizes = partSizes(bytesOf.get(id) ?? 0, limit);
+    places.set(
+      id,
+      parts.map((index, i) => ({ buffer: must(owned[next + index], "plan"), offset: 0, size: sizes[i] ?? 16 })),
+    );
+  }
+  return { places, owned, plan: memoryPlan };
+}
+
+const whole = (buffer: GPUBuffer): Place => ({ buffer, offset: 0, size: buffer.size });
+
+function partSizes(bytes: number, limit: number): number[] {
+  return Array.from({ length: Math.max(1, Math.ceil(bytes / limit)) }, (_, i) => Math.min(limit, bytes - i * limit));
+}
+
+async function compileAll(
+  device: Device,
+  dispatches: readonly PlacedDispatch[],
+): Promise<Map<string, GPUComputePipeline>> {
+  const labels = new Map(dispatches.map((d) => [d.wgsl, d.path === "" ? d.label : `${d.label} (${d.path})`]));
+  const entries = [...labels].map(async ([code, label]) => [code, await device.pipeline(code, label)] as const);
+  return new Map(await Promise.all(entries));
+}
+
+/** All uniform blocks in one buffer, equal ones once. */
+async function uploadUniforms(device: Device, dispatches: readonly PlacedDispatch[]) {
+  const blocks = new Map(dispatches.filter((d) => d.uniform.length > 0).map((d) => [d.uniform.join(), d.uniform]));
+  const offsets = new Map<string, number>();
+  let bytes = 0;
+  for (const [key, words] of blocks) {
+    offsets.set(key, bytes);
+    bytes += Math.ceil((words.length * 4) / 256) * 256;
+  }
+  const places = new Map<string, Place>();
+  if (bytes === 0) return { places, buffer: null };
+  const buffer = device.gpu.createBuffer({
+    label: "uniforms",
+    size: bytes,
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  });
+  const all = new Uint32Array(bytes / 4);
+  for (const [key, words] of blocks) {
+    const offset = offsets.get(key) ?? 0;
+    all.set(words, offset / 4);
+    places.set(key, { buffer, offset, size: Math.ceil((words.length * 4) / 16) * 16 });
+  }
+  device.write(buffer, 0, all);
+  return { places, buffer };
+}
+
+function must<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`nothing is bound for ${what}`);
+  return value;
+}
