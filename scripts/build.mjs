@@ -1,0 +1,89 @@
+/**
+ * Builds dist/: compiles src/, copies everything there that is not TypeScript, makes the command executable. The new
+ * tree is put in place only when it is whole, so a failed build leaves the last good one.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
+const stamp = join(root, "node_modules", ".cache", "svanet-build");
+const command = join("cli", "main.js");
+
+/** Whether dist/ was built from exactly the sources that are here now. */
+export function isBuilt() {
+  return existsSync(join(dist, command)) && existsSync(stamp) && readFileSync(stamp, "utf8") === sourceHash();
+}
+
+/** Builds dist/ and returns whether that worked; the compiler's messages go to the terminal. */
+export function build() {
+  const hash = sourceHash();
+  const fresh = join(root, `dist.partial-${process.pid}`);
+  try {
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+    const compile = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", fresh], {
+      cwd: root,
+      stdio: "inherit",
+    });
+    if (compile.status !== 0) return false;
+    copyAssets(fresh);
+    makeExecutable(join(fresh, command));
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(fresh, dist);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, hash);
+  return true;
+}
+
+function copyAssets(target) {
+  for (const file of filesUnder(join(root, "src")).filter((path) => !path.endsWith(".ts"))) {
+    const copy = join(target, relative(join(root, "src"), file));
+    mkdirSync(dirname(copy), { recursive: true });
+    cpSync(file, copy);
+  }
+}
+
+function makeExecutable(file) {
+  if (!readFileSync(file, "utf8").startsWith("#!/usr/bin/env node\n")) {
+    throw new Error(`${file} does not start with #!/usr/bin/env node`);
+  }
+  chmodSync(file, 0o755);
+}
+
+function sourceHash() {
+  const hash = createHash("sha256");
+  const settings = ["package.json", "tsconfig.json", "tsconfig.build.json", join("scripts", "build.mjs")];
+  for (const file of [...settings.map((name) => join(root, name)), ...filesUnder(join(root, "src"))]) {
+    hash
+      .update(`${relative(root, file)}\0`)
+      .update(readFileSync(file))
+      .update("\0");
+  }
+  return hash.digest("hex");
+}
+
+function filesUnder(folder) {
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href && !build()) process.exitCode = 1;
