@@ -1,0 +1,116 @@
+/** Colour changes on bytes exactly as Pillow 9.4 does them: blends in float32, hue through its 8-bit HSV. */
+import type { ByteImage } from "./image.ts";
+
+const { fround } = Math;
+
+/** Pillow's luma: 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point. One byte a pixel; one-channel images as they are. */
+export function luma({ data, channels }: ByteImage): Uint8Array {
+  if (channels === 1) return data;
+  const out = new Uint8Array(data.length / 3);
+  for (let index = 0, at = 0; index < out.length; index++, at += 3) {
+    const [r, g, b] = [data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0];
+    out[index] = (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
+  }
+  return out;
+}
+
+/** base + factor (value - base) in float32, clamped, truncated to a byte. */
+function blend(base: number, value: number, factor: number): number {
+  return Math.trunc(Math.min(Math.max(fround(base + fround(factor * (value - base))), 0), 255));
+}
+
+function mapBytes(image: ByteImage, change: (value: number) => number): ByteImage {
+  const table = Uint8Array.from({ length: 256 }, (_, value) => change(value));
+  return { ...image, data: image.data.map((value) => table[value] ?? 0) };
+}
+
+/** Every byte times `factor` (1 = unchanged). */
+export function brightness(image: ByteImage, factor: number): ByteImage {
+  const single = fround(factor);
+  return mapBytes(image, (value) => blend(0, value, single));
+}
+
+/** Distance from the image's mean luma times `factor` (1 = unchanged). */
+export function contrast(image: ByteImage, factor: number): ByteImage {
+  const gray = luma(image);
+  let sum = 0;
+  for (const value of gray) sum += value;
+  const mean = Math.trunc(sum / gray.length + 0.5);
+  const single = fround(factor);
+  return mapBytes(image, (value) => blend(mean, value, single));
+}
+
+/** Distance from the pixel's own luma times `factor` (1 = unchanged). One-channel images have none and stay. */
+export function saturation(image: ByteImage, factor: number): ByteImage {
+  if (image.channels === 1) return image;
+  const gray = luma(image);
+  const single = fround(factor);
+  const data = new Uint8Array(image.data.length);
+  for (let at = 0, pixel = 0; at < data.length; at += 3, pixel++) {
+    const base = gray[pixel] ?? 0;
+    for (let channel = 0; channel < 3; channel++) {
+      data[at + channel] = blend(base, image.data[at + channel] ?? 0, single);
+    }
+  }
+  return { ...image, data };
+}
+
+/** Pillow's hue byte of a pixel that is not grey: sixths of a turn, offset by the strongest channel. */
+function hueByte(r: number, g: number, b: number, high: number, spread: number): number {
+  const fromRed = fround((high - r) / spread);
+  const fromGreen = fround((high - g) / spread);
+  const fromBlue = fround((high - b) / spread);
+  let turn = 0;
+  if (r === high) turn = fround(fromBlue - fromGreen);
+  else if (g === high) turn = fround(2 + fromRed - fromBlue);
+  else turn = fround(4 + fromGreen - fromRed);
+  return Math.min(Math.trunc(fround((turn / 6 + 1) % 1) * 255), 255);
+}
+
+/** Writes the RGB bytes of Pillow's hue `h`, saturation `s` (not 0) and value `v` to `out` at `at`. */
+function writeRgb(out: Uint8Array, at: number, h: number, s: number, v: number): void {
+  const turn = (h * 6) / 255;
+  const sector = Math.floor(turn);
+  const part = fround(turn - sector);
+  const strength = fround(s / 255);
+  const low = Math.floor(v * (1 - strength) + 0.5);
+  const falling = Math.floor(v * (1 - fround(strength * part)) + 0.5);
+  const rising = Math.floor(v * (1 - strength * (1 - part)) + 0.5);
+  const first = [v, falling, low, low, rising, v];
+  const second = [rising, v, v, falling, low, low];
+  const third = [low, low, rising, v, v, falling];
+  out[at] = first[sector % 6] ?? 0;
+  out[at + 1] = second[sector % 6] ?? 0;
+  out[at + 2] = third[sector % 6] ?? 0;
+}
+
+/** Hue turned by `shift` of a full turn (-0.5 to 0.5; 0 still passes through 8-bit HSV). One-channel images stay. */
+export function hue(image: ByteImage, shift: number): ByteImage {
+  if (image.channels === 1) return image;
+  const { data } = image;
+  const out = new Uint8Array(data.length);
+  const offset = Math.trunc(shift * 255);
+  for (let at = 0; at < data.length; at += 3) {
+    const [r, g, b] = [data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0];
+    const high = Math.max(r, g, b);
+    const spread = high - Math.min(r, g, b);
+    const s = spread === 0 ? 0 : Math.trunc(fround(fround(spread / high) * 255));
+    if (s === 0) out.fill(high, at, at + 3);
+    else writeRgb(out, at, (hueByte(r, g, b, high, spread) + offset) & 255, s, high);
+  }
+  return { ...image, data: out };
+}
+
+/** Channels in another order: output channel i is input channel order[i]. */
+export function permuteChannels(image: ByteImage, order: ArrayLike<number>): ByteImage {
+  if (image.channels === 1) return image;
+  const { data } = image;
+  const [first = 0, second = 1, third = 2] = [order[0], order[1], order[2]];
+  const out = new Uint8Array(data.length);
+  for (let at = 0; at < data.length; at += 3) {
+    out[at] = data[at + first] ?? 0;
+    out[at + 1] = data[at + second] ?? 0;
+    out[at + 2] = data[at + third] ?? 0;
+  }
+  return { ...image, data: out };
+}
