@@ -1,0 +1,241 @@
+/**
+ * PNG with its raw sample values. General decoders turn a palette into colours and stretch 1-, 2- and 4-bit grey to 0..255;
+ * in a mask both are class indices and must survive. Every colour type, depth and interlacing (PNG, third edition).
+ */
+import { crc32, deflateSync, inflateSync } from "node:zlib";
+import { DataError } from "../errors.ts";
+import type { ByteImage } from "./image.ts";
+
+const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+const colourTypes = { grey: 0, rgb: 2, palette: 3, greyAlpha: 4, rgbAlpha: 6 } as const;
+
+export type PngKind = keyof typeof colourTypes;
+
+const samplesPerPixel = { grey: 1, rgb: 3, palette: 1, greyAlpha: 2, rgbAlpha: 4 } satisfies Record<PngKind, number>;
+
+export interface PngSamples {
+  readonly width: number;
+  readonly height: number;
+  readonly kind: PngKind;
+  /** Bits a sample: 1, 2, 4, 8 or 16. */
+  readonly depth: number;
+  /** Samples a pixel, alpha included. */
+  readonly channels: number;
+  /** Values as stored: palette indices, unscaled grey. Row-major, channels last. */
+  readonly samples: Uint16Array;
+}
+
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  readonly kind: PngKind;
+  readonly interlaced: boolean;
+}
+
+interface Chunk {
+  readonly type: string;
+  readonly body: Buffer;
+}
+
+const damaged = (file: string, what: string) =>
+  new DataError(`${file}: the PNG is damaged or cut short (${what}); restore the file from its source`);
+
+function* chunksOf(bytes: Buffer, file: string): Generator<Chunk> {
+  let at = signature.length;
+  while (at < bytes.length) {
+    if (at + 12 > bytes.length) throw damaged(file, `ends inside a chunk at byte ${bytes.length}`);
+    const length = bytes.readUInt32BE(at);
+    const end = at + 12 + length;
+    const type = bytes.toString("latin1", at + 4, at + 8);
+    if (end > bytes.length) throw damaged(file, `chunk ${type} needs ${end} bytes, the file has ${bytes.length}`);
+    if (crc32(bytes.subarray(at + 4, end - 4)) !== bytes.readUInt32BE(end - 4)) {
+      throw damaged(file, `checksum of chunk ${type} at byte ${at} is wrong`);
+    }
+    yield { type, body: bytes.subarray(at + 8, end - 4) };
+    if (type === "IEND") return;
+    at = end;
+  }
+  throw damaged(file, "no end marker");
+}
+
+function headerOf(body: Buffer, file: string): Header {
+  if (body.length !== 13) throw damaged(file, `header of ${body.length} bytes`);
+  const kinds = Object.keys(colourTypes) as PngKind[];
+  const kind = kinds.find((name) => colourTypes[name] === body[9]);
+  const header = { width: body.readUInt32BE(0), height: body.readUInt32BE(4), depth: body[8] ?? 0 };
+  const depths = kind === "grey" ? [1, 2, 4, 8, 16] : kind === "palette" ? [1, 2, 4, 8] : [8, 16];
+  if (kind === undefined || !depths.includes(header.depth) || header.width === 0 || header.height === 0) {
+    throw damaged(file, `header: ${header.width}x${header.height}, ${header.depth} bits, colour type ${body[9]}`);
+  }
+  return { ...header, kind, interlaced: body[12] === 1 };
+}
+
+function paeth(left: number, up: number, corner: number): number {
+  const guess = left + up - corner;
+  const [a, b, c] = [Math.abs(guess - left), Math.abs(guess - up), Math.abs(guess - corner)];
+  if (a <= b && a <= c) return left;
+  return b <= c ? up : corner;
+}
+
+type Predictor = (left: number, up: number, corner: number) => number;
+const predictors: readonly Predictor[] = [
+  () => 0,
+  (left) => left,
+  (_, up) => up,
+  (left, up) => (left + up) >> 1,
+  paeth,
+];
+
+/** Undoes one row's filter in place. `stride` bytes lie between a byte and the one above it; 0 for the first row. */
+function unfilterRow(
+  data: Uint8Array,
+  start: number,
+  end: number,
+  pixelBytes: number,
+  stride: number,
+  predict: Predictor,
+) {
+  for (let at = start; at < end; at++) {
+    const left = at - start >= pixelBytes ? pixelBytes : 0;
+    const fromLeft = left === 0 ? 0 : (data[at - left] ?? 0);
+    const fromUp = stride === 0 ? 0 : (data[at - stride] ?? 0);
+    const fromCorner = left === 0 || stride === 0 ? 0 : (data[at - stride - left] ?? 0);
+    data[at] = (data[at] ?? 0) + predict(fromLeft, fromUp, fromCorner);
+  }
+}
+
+/** Undoes the row filters of `rows` rows of `rowBytes` bytes in place; each is preceded by its filter's number. */
+function unfilter(data: Uint8Array, rows: number, rowBytes: number, pixelBytes: number, file: string): void {
+  const stride = rowBytes + 1;
+  for (let row = 0; row < rows; row++) {
+    const start = row * stride;
+    const filter = data[start] ?? 255;
+    const predict = predictors[filter];
+    if (predict === undefined) throw damaged(file, `row ${row} has filter ${filter}`);
+    if (filter !== 0) unfilterRow(data, start + 1, start + stride, pixelBytes, row === 0 ? 0 : stride, predict);
+  }
+}
+
+/** Sample number `index` of a row that starts at byte `start`. */
+function sampleAt(data: Uint8Array, start: number, index: number, depth: number): number {
+  if (depth === 8) return data[start + index] ?? 0;
+  if (depth === 16) return ((data[start + 2 * index] ?? 0) << 8) | (data[start + 2 * index + 1] ?? 0);
+  const bit = index * depth;
+  return ((data[start + (bit >> 3)] ?? 0) >> (8 - depth - (bit & 7))) & ((1 << depth) - 1);
+}
+
+/** A part of the picture stored on its own: every `stepX`-th column from `left`, every `stepY`-th row from `top`. */
+type Pass = readonly [left: number, top: number, stepX: number, stepY: number];
+const wholePicture: readonly Pass[] = [[0, 0, 1, 1]];
+const adam7: readonly Pass[] = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+];
+
+/** Copies one pass to its places in `out`; gives the bytes it took. */
+function readPass(header: Header, data: Uint8Array, pass: Pass, out: Uint16Array, file: string): number {
+  const [left, top, stepX, stepY] = pass;
+  const channels = samplesPerPixel[header.kind];
+  const columns = Math.ceil((header.width - left) / stepX);
+  const rows = Math.ceil((header.height - top) / stepY);
+  if (columns <= 0 || rows <= 0) return 0;
+  const rowBytes = Math.ceil((columns * channels * header.depth) / 8);
+  const length = rows * (rowBytes + 1);
+  if (data.length < length) throw damaged(file, "fewer pixels than the header announces");
+  unfilter(data, rows, rowBytes, Math.max(1, (channels * header.depth) >> 3), file);
+  for (let row = 0; row < rows; row++) {
+    const start = row * (rowBytes + 1) + 1;
+    const line = (top + row * stepY) * header.width;
+    for (let index = 0; index < columns * channels; index++) {
+      const column = Math.floor(index / channels);
+      const to = (line + left + column * stepX) * channels + (index - column * channels);
+      out[to] = sampleAt(data, start, index, header.depth);
+    }
+  }
+  return length;
+}
+
+function inflate(parts: readonly Buffer[], file: string): Uint8Array {
+  try {
+    return inflateSync(Buffer.concat(parts));
+  } catch (error) {
+    throw damaged(file, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Decodes a PNG to its stored values. Throws DataError, naming `file`, for anything else or damaged. */
+export function decodePng(bytes: Buffer, file: string): PngSamples {
+  if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
+  if (!signature.every((byte, at) => bytes[at] === byte)) {
+    throw new DataError(`${file}: this is no PNG (it starts with other bytes); masks are PNG files, convert it`);
+  }
+  let header: Header | undefined;
+  const parts: Buffer[] = [];
+  for (const { type, body } of chunksOf(bytes, file)) {
+    if (type === "IHDR") header = headerOf(body, file);
+    if (type === "IDAT") parts.push(body);
+  }
+  if (header === undefined) throw damaged(file, "no header");
+  const { width, height, kind, depth } = header;
+  const channels = samplesPerPixel[kind];
+  let data = inflate(parts, file);
+  const samples = new Uint16Array(width * height * channels);
+  for (const pass of header.interlaced ? adam7 : wholePicture) {
+    data = data.subarray(readPass(header, data, pass, samples, file));
+  }
+  return { width, height, kind, depth, channels, samples };
+}
+
+function chunk(type: string, body: Uint8Array): Buffer {
+  const out = Buffer.alloc(12 + body.length);
+  out.writeUInt32BE(body.length, 0);
+  out.write(type, 4, "latin1");
+  out.set(body, 8);
+  out.writeUInt32BE(crc32(out.subarray(4, 8 + body.length)), 8 + body.length);
+  return out;
+}
+
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** Rows as they are, or as differences to the pixel on the left, which compress photographs better. */
+function filteredRows({ width, height, channels, data }: ByteImage): Uint8Array {
+  const rowBytes = width * channels;
+  const back = channels === 3 ? channels : 0;
+  const out = new Uint8Array(height * (rowBytes + 1));
+  for (let row = 0; row < height; row++) {
+    const to = row * (rowBytes + 1) + 1;
+    const line = data.subarray(row * rowBytes, (row + 1) * rowBytes);
+    out[to - 1] = back === 0 ? 0 : 1;
+    out.set(line, to);
+    for (let k = back; back > 0 && k < rowBytes; k++) out[to + k] = (line[k] ?? 0) - (line[k - back] ?? 0);
+  }
+  return out;
+}
+
+/**
+ * The image as an 8-bit PNG: RGB for three channels, grey for one. With `palette` a one-channel image is stored as indices
+ * into it: coloured in a viewer, the same values for whoever reads classes. No time or text is stored.
+ */
+export function encodePng(image: ByteImage, palette?: readonly Rgb[]): Buffer {
+  const { width, height, channels } = image;
+  const kind: PngKind = channels === 3 ? "rgb" : palette === undefined ? "grey" : "palette";
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header[8] = 8;
+  header[9] = colourTypes[kind];
+  const colours = kind === "palette" && palette !== undefined ? [chunk("PLTE", Uint8Array.from(palette.flat()))] : [];
+  return Buffer.concat([
+    signature,
+    chunk("IHDR", header),
+    ...colours,
+    chunk("IDAT", deflateSync(filteredRows(image))),
+    chunk("IEND", new Uint8Array(0)),
+  ]);
+}
