@@ -1,0 +1,193 @@
+import { type Command, Option } from "commander";
+import {
+  AUGMENTATIONS,
+  flagOf,
+  resolveConfig,
+  TRAIN_DEFAULTS,
+  TRAIN_FIELDS,
+  type TrainConfig,
+  type TrainField,
+  type TrainFlags,
+} from "../experiment/config.ts";
+import { readConfigFile } from "../experiment/config-file.ts";
+
+/** How one field of the training configuration appears on the command line. Its flag is the field's name. */
+interface OptionRow {
+  readonly group: "Files" | "Network" | "Data" | "Training" | "Loss" | "Run";
+  /** The argument as the help shows it: `<n>`, or `[auto]` for one that may be left out. */
+  readonly argument: string;
+  readonly help: string;
+  /** The flag's text as a configuration value; its range is checked by the schema, for flags and files alike. */
+  readonly parse: (text: string) => unknown;
+  /** What an omitted flag means, where the default value alone does not say it. */
+  readonly omitted?: string;
+}
+
+const text = (value: string): string => value;
+/** A number; anything else stays text, which the schema refuses with the flag's name. */
+const number = (value: string): number | string => {
+  const parsed = Number(value);
+  return value.trim() === "" || Number.isNaN(parsed) ? value : parsed;
+};
+const list = (value: string): string[] => (value === "none" ? [] : value.split(",").map((item) => item.trim()));
+
+/** Every field of `TrainConfig` on the command line. A field without a row here does not compile. */
+export const TRAIN_OPTIONS = {
+  data: { group: "Files", argument: "<folder>", help: "dataset folder (train/, val/, mask/)", parse: text },
+  out: { group: "Files", argument: "<folder>", help: "run folder to write", parse: text },
+  model: { group: "Network", argument: "<name>", help: "network of the zoo (svanet models lists them)", parse: text },
+  preset: { group: "Network", argument: "<name>", help: "svanet | svanet-text | svanet-release", parse: text },
+  encoder: {
+    group: "Network",
+    argument: "<name>",
+    help: "resnet18 | resnet34 | resnet50 | mini | mini-bottleneck",
+    parse: text,
+  },
+  width: {
+    group: "Network",
+    argument: "<n>",
+    help: "base width that scales every layer; the paper's is 64",
+    parse: number,
+  },
+  ablation: {
+    group: "Network",
+    argument: "<key>",
+    help: "switch parts as a row of an ablation table does, such as t4-neck",
+    parse: text,
+    omitted: "the whole network",
+  },
+  classes: {
+    group: "Network",
+    argument: "<n>",
+    help: "classes including the background",
+    parse: number,
+    omitted: "from dataset.yaml, else counted in the masks",
+  },
+  weights: {
+    group: "Network",
+    argument: "<file>",
+    help: "pretrained encoder weights (.pth or .safetensors)",
+    parse: text,
+    omitted: "start from random weights",
+  },
+  freezeEpochs: {
+    group: "Network",
+    argument: "<n>",
+    help: "epochs in which the encoder does not train",
+    parse: number,
+    omitted: "a tenth of the epochs with --weights, else 0",
+  },
+  size: { group: "Data", argument: "<n|WxH>", help: "size the network trains at, in pixels", parse: number },
+  augment: {
+    group: "Data",
+    argument: "<list>",
+    help: `random changes, comma-separated: ${AUGMENTATIONS.join(",")}; or none`,
+    parse: list,
+  },
+  batchSize: { group: "Training", argument: "<n>", help: "images a step and micro-batch", parse: number },
+  accumulate: {
+    group: "Training",
+    argument: "<n>",
+    help: "micro-batches whose gradients make one step; batch norm sees one micro-batch",
+    parse: number,
+  },
+  epochs: { group: "Training", argument: "<n>", help: "passes over the training images", parse: number },
+  steps: {
+    group: "Training",
+    argument: "<n>",
+    help: "steps to train, instead of --epochs",
+    parse: number,
+    omitted: "--epochs",
+  },
+  schedule: { group: "Training", argument: "<name>", help: "learning rate: paper | release | constant", parse: text },
+  lr: {
+    group: "Training",
+    argument: "<rate>",
+    help: "peak of the schedule",
+    parse: number,
+    omitted: "the schedule's own",
+  },
+  optimizer: { group: "Training", argument: "<name>", help: "adamw | sgd", parse: text },
+  weightDecay: { group: "Training", argument: "<x>", help: "decoupled weight decay", parse: number },
+  betas: {
+    group: "Training",
+    argument: "<a,b>",
+    help: "AdamW's decay of the two moments",
+    parse: (value) => list(value).map(number),
+  },
+  eps: { group: "Training", argument: "<x>", help: "AdamW's epsilon", parse: number },
+  momentum: { group: "Training", argument: "<x>", help: "SGD's momentum", parse: number },
+  clipNorm: {
+    group: "Training",
+    argument: "<x>",
+    help: "largest norm of all gradients together",
+    parse: number,
+    omitted: "no clipping",
+  },
+  labelSmoothing: {
+    group: "Loss",
+    argument: "<x>",
+    help: "share of the target spread over all classes",
+    parse: number,
+  },
+  classWeights: {
+    group: "Loss",
+    argument: "<name>",
+    help: "none | release (rare classes count more, per batch)",
+    parse: text,
+  },
+  diceWeight: { group: "Loss", argument: "<x>", help: "weight of soft Dice added to the cross-entropy", parse: number },
+  seed: { group: "Run", argument: "<n>", help: "decides every random draw", parse: number },
+  evalEvery: { group: "Run", argument: "<epochs>", help: "epochs between validations", parse: number },
+  checkpointEvery: {
+    group: "Run",
+    argument: "<steps>",
+    help: "steps between checkpoints inside an epoch",
+    parse: number,
+    omitted: "at the end of each epoch",
+  },
+  workers: {
+    group: "Run",
+    argument: "<n>",
+    help: "threads that decode and augment images; 0 does it in the main thread",
+    parse: number,
+    omitted: "by the number of cores",
+  },
+  adapter: { group: "Run", argument: "<name>", help: "part of the GPU's name", parse: text, omitted: "the fastest" },
+  resume: {
+    group: "Run",
+    argument: "[auto]",
+    help: "continue the run in --out; auto also starts it where it does not exist yet",
+    parse: text,
+  },
+} as const satisfies Record<TrainField, OptionRow>;
+
+/** Adds `--config` and the flags of the given fields (all of them by default) to a command. */
+export function addTrainOptions(command: Command, fields: readonly TrainField[] = TRAIN_FIELDS): Command {
+  command.addOption(
+    new Option("--config <file>", "YAML file of these settings; flags override it").helpGroup("Files:"),
+  );
+  for (const field of fields) {
+    const row: OptionRow = TRAIN_OPTIONS[field];
+    const option = new Option(`${flagOf(field)} ${row.argument}`, `${row.help}${defaultText(field)}`);
+    command.addOption(option.argParser(row.parse).helpGroup(`${row.group}:`));
+  }
+  return command;
+}
+
+/** The configuration from a command's parsed options, as `addTrainOptions` declared them. */
+export function trainConfigFrom(options: Readonly<Record<string, unknown>>): TrainConfig {
+  const flags: TrainFlags = Object.fromEntries(TRAIN_FIELDS.map((field) => [field, options[field]]));
+  const path = options["config"];
+  return resolveConfig(flags, typeof path === "string" ? readConfigFile(path) : undefined);
+}
+
+/** The default as the help shows it. Commander must not apply it: a file's value would lose to it. */
+function defaultText(field: TrainField): string {
+  const { omitted }: OptionRow = TRAIN_OPTIONS[field];
+  if (omitted !== undefined) return ` (default: ${omitted})`;
+  if (field === "data" || field === "out" || field === "resume") return "";
+  if (field === "augment") return " (default: all)";
+  if (field === "size") return ` (default: ${TRAIN_DEFAULTS.size.width})`;
+  return ` (default: ${String(TRAIN_DEFAULTS[field])})`;
+}
