@@ -1,0 +1,160 @@
+import type { Epilogue, Value } from "../op.ts";
+import { read, type TensorUse } from "../shader.ts";
+import { ACTIVATIONS } from "./activation.ts";
+import { type Contraction, extents } from "./contraction.ts";
+
+/**
+ * WGSL shared by the tiled kernels of gather and scatter. Both are a product of rows (pixels) with columns
+ * (channels): a row is resolved once per tap to the pixel it reads, or to NONE in padding, and then streamed along
+ * its channels four at a time.
+ */
+export interface RowProduct {
+  /** Rows, columns, and channels summed per tap. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly inner: number;
+  readonly source: Value;
+  readonly weight: Value;
+  readonly out: Value;
+  readonly sourceWide: boolean;
+  readonly weightWide: boolean;
+  readonly outWide: boolean;
+  readonly sizes: { readonly [name: string]: number };
+  /** `row_origin(m)`, `row_pixel(origin, r, s)`, `source4(pixel, k)`. */
+  readonly functions: string;
+}
+
+const NONE = "const NONE = 0xffffffffu;";
+
+export function rowProduct(contraction: Contraction): RowProduct {
+  const { kind, x, y, weight, stride, padding, dilation, taps } = contraction;
+  const e = extents(contraction);
+  const gather = kind === "gather";
+  const rows = gather ? e.n * e.oh * e.ow : e.n * e.h * e.w;
+  const columns = gather ? e.k : e.inC;
+  const inner = gather ? e.inC : e.k;
+  const sourceWide = inner % 4 === 0;
+  const outWide = columns % 4 === 0;
+  return {
+    rows,
+    columns,
+    inner,
+    source: gather ? x : y,
+    weight,
+    out: gather ? y : x,
+    sourceWide,
+    weightWide: gather ? sourceWide : outWide,
+    outWide,
+    sizes: {
+      rows,
+      columns,
+      inner,
+      inner4: Math.ceil(inner / 4),
+      rowH: gather ? e.oh : e.h,
+      rowW: gather ? e.ow : e.w,
+      srcH: gather ? e.h : e.oh,
+      srcW: gather ? e.w : e.ow,
+      tapsS: e.s,
+      taps: e.r * e.s,
+      ...taps,
+      stride,
+      padding,
+      dilation,
+    },
+    functions: [NONE, rowText(gather), sourceText(sourceWide), weightText(gather, sourceWide, outWide)].join("\n"),
+  };
+}
+
+function rowText(gather: boolean): string {
+  const origin = gather
+    ? "i32(y * size.stride) - i32(size.padding), i32(x * size.stride) - i32(size.padding)"
+    : "i32(y + size.padding), i32(x + size.padding)";
+  const pixel = gather
+    ? `  let y = o.y + i32(r * size.dilation); let x = o.z + i32(s * size.dilation);
+  let inside = y >= 0 && x >= 0 && y < i32(size.srcH) && x < i32(size.srcW);
+  return select(NONE, (u32(o.x) * size.srcH + u32(y)) * size.srcW + u32(x), inside);`
+    : `  let y = o.y - i32(r * size.dilation); let x = o.z - i32(s * size.dilation);
+  let qy = u32(max(y, 0)) / size.stride; let qx = u32(max(x, 0)) / size.stride;
+  let inside = y >= 0 && x >= 0 && qy * size.stride == u32(y) && qx * size.stride == u32(x) && qy < size.srcH && qx < size.srcW;
+  return select(NONE, (u32(o.x) * size.srcH + qy) * size.srcW + qx, inside);`;
+  return `fn row_origin(m: u32) -> vec3i {
+  let plane = size.rowH * size.rowW;
+  let n = m / plane; let rest = m - n * plane; let y = rest / size.rowW; let x = rest - y * size.rowW;
+  return select(vec3i(0, -0x10000000, -0x10000000), vec3i(i32(n), ${origin}), m < size.rows);
+}
+fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
+${pixel}
+}`;
+}
+
+function sourceText(wide: boolean): string {
+  return wide
+    ? `fn source4(p: u32, k: u32) -> vec4f {
+  let ok = p != NONE;
+  return select(vec4f(0.0), source_at(select(0u, p * size.inner4 + k, ok)), ok);
+}`
+    : `fn source1(p: u32, c: u32) -> f32 {
+  let ok = p != NONE && c < size.inner;
+  return select(0.0, source_at(select(0u, p * size.inner + c, ok)), ok);
+}
+fn source4(p: u32, k: u32) -> vec4f {
+  return vec4f(source1(p, 4u * k), source1(p, 4u * k + 1u), source1(p, 4u * k + 2u), source1(p, 4u * k + 3u));
+}`;
+}
+
+/**
+ * Gather reads the weight along c, four of one column k: `column4(n, tap, k)`. Scatter reads it along c too, but
+ * there c is the column: `line4(kc, tap, n4)` gives four columns of one summed channel.
+ */
+function weightText(gather: boolean, sourceWide: boolean, outWide: boolean): string {
+  if (gather) {
+    return sourceWide
+      ? "fn column4(n: u32, tap: u32, k: u32) -> vec4f { return weight_at((min(n, size.columns - 1u) * size.taps + tap) * size.inner4 + k); }"
+      : `fn column1(base: u32, c: u32) -> f32 { return weight_at(base + min(c, size.inner - 1u)); }
+fn column4(n: u32, tap: u32, k: u32) -> vec4f {
+  let base = (min(n, size.columns - 1u) * size.taps + tap) * size.inner;
+  return vec4f(column1(base, 4u * k), column1(base, 4u * k + 1u), column1(base, 4u * k + 2u), column1(base, 4u * k + 3u));
+}`;
+  }
+  return outWide
+    ? `fn line4(kc: u32, tap: u32, n4: u32) -> vec4f {
+  let width = size.columns / 4u;
+  return weight_at((min(kc, size.inner - 1u) * size.taps + tap) * width + min(n4, width - 1u));
+}`
+    : `fn line1(base: u32, n: u32) -> f32 { return weight_at(base + min(n, size.columns - 1u)); }
+fn line4(kc: u32, tap: u32, n4: u32) -> vec4f {
+  let base = (min(kc, size.inner - 1u) * size.taps + tap) * size.columns;
+  return vec4f(line1(base, 4u * n4), line1(base, 4u * n4 + 1u), line1(base, 4u * n4 + 2u), line1(base, 4u * n4 + 3u));
+}`;
+}
+
+/** Tensors and text of a fused tail: `store4(m, n4, v)` writes four columns of a row where they exist. */
+export function storeText(product: RowProduct, epilogue: Epilogue) {
+  const { outWide, out } = product;
+  const tensors: Record<string, TensorUse> = {};
+  if (epilogue.bias) tensors["bias"] = read(epilogue.bias, outWide);
+  if (epilogue.residual) tensors["residual"] = read(epilogue.residual, outWide);
+  const { activation } = epilogue;
+  const finish = (bias: string, residual: string) => {
+    const sum = ["v", epilogue.bias ? bias : "", epilogue.residual ? residual : ""].filter((t) => t !== "").join(" + ");
+    return activation ? `${activation}(${sum})` : sum;
+  };
+  const alias = `alias T = ${outWide ? "vec4f" : "f32"};`;
+  const activationText = activation ? `${alias}\n${ACTIVATIONS[activation].wgsl}` : "";
+  const store = outWide
+    ? `fn store4(m: u32, n4: u32, v: vec4f) {
+  let width = size.columns / 4u;
+  if (m >= size.rows || n4 >= width) { return; }
+  let at = m * width + n4;
+  out_set(at, ${finish("bias_at(n4)", "residual_at(at)")});
+}`
+    : `fn store1(m: u32, n: u32, v: f32) {
+  if (m >= size.rows || n >= size.columns) { return; }
+  let at = m * size.columns + n;
+  out_set(at, ${finish("bias_at(n)", "residual_at(at)")});
+}
+fn store4(m: u32, n4: u32, v: vec4f) {
+  store1(m, 4u * n4, v.x); store1(m, 4u * n4 + 1u, v.y); store1(m, 4u * n4 + 2u, v.z); store1(m, 4u * n4 + 3u, v.w);
+}`;
+  return { tensors, out, text: `${activationText}\n${store}` };
+}
