@@ -152,6 +152,10 @@ function readPass(header: Header, data: Uint8Array, pass: Pass, out: Uint16Array
   for (let row = 0; row < rows; row++) {
     const start = row * (rowBytes + 1) + 1;
     const line = (top + row * stepY) * header.width;
+    if (header.depth === 8 && stepX === 1) {
+      out.set(data.subarray(start, start + columns * channels), (line + left) * channels);
+      continue;
+    }
     for (let index = 0; index < columns * channels; index++) {
       const column = Math.floor(index / channels);
       const to = (line + left + column * stepX) * channels + (index - column * channels);

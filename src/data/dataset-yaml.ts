@@ -1,0 +1,89 @@
+/** The optional `dataset.yaml`: what a dataset says about itself. Unknown keys are refused with the nearest known one. */
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
+import { z } from "zod";
+import { DataError } from "../errors.ts";
+import { nearestName } from "./nearest.ts";
+import type { Rgb } from "./png.ts";
+
+const byte = z.int().min(0).max(255);
+const hexColour = /^#[0-9a-f]{6}$/i;
+
+const colour = z.union([
+  z.tuple([byte, byte, byte]),
+  z
+    .string()
+    .regex(hexColour, "a colour is [red, green, blue] with 0..255 or #rrggbb")
+    .transform((text): [number, number, number] => {
+      const value = Number.parseInt(text.slice(1), 16);
+      return [value >> 16, (value >> 8) & 255, value & 255];
+    }),
+]);
+
+const channel = z.number().min(0).max(1);
+const spread = z.number().positive().max(1);
+
+const schema = z.strictObject({
+  name: z.string().min(1).optional(),
+  /** Names by class index, background first. */
+  classes: z.array(z.string().min(1)).min(2).max(255).optional(),
+  colours: z.array(colour).optional(),
+  modality: z.string().optional(),
+  /** Per channel, of pixels in [0, 1]. */
+  mean: z.tuple([channel, channel, channel]).optional(),
+  std: z.tuple([spread, spread, spread]).optional(),
+  licence: z.string().optional(),
+});
+
+export interface DatasetYaml {
+  readonly name?: string | undefined;
+  readonly classes?: readonly string[] | undefined;
+  readonly colours?: readonly Rgb[] | undefined;
+  readonly modality?: string | undefined;
+  readonly mean?: readonly [number, number, number] | undefined;
+  readonly std?: readonly [number, number, number] | undefined;
+  readonly licence?: string | undefined;
+}
+
+const known = Object.keys(schema.shape);
+
+function unknownKey(key: string): string {
+  const nearest = nearestName(key, known);
+  const hint = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean "${nearest}"?`;
+  return `unknown key "${key}"; ${hint}`;
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return issue.keys.map(unknownKey).join("; ");
+  return `${issue.path.join(".") || "the file"}: ${issue.message}`;
+}
+
+/** Reads and checks a dataset.yaml; undefined where the file does not exist. Throws DataError naming key and value. */
+export async function readDatasetYaml(file: string): Promise<DatasetYaml | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw new DataError(`${file}: cannot be read (${String(error)})`);
+  }
+  let content: unknown;
+  try {
+    content = parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    throw new DataError(`${file}: this is not valid YAML: ${why}`);
+  }
+  const result = schema.safeParse(content ?? {});
+  if (!result.success) throw new DataError(`${file}: ${result.error.issues.map(describe).join("; ")}`);
+  const { classes, colours, mean, std } = result.data;
+  if (classes !== undefined && colours !== undefined && colours.length !== classes.length) {
+    throw new DataError(
+      `${file}: ${colours.length} colours for ${classes.length} classes (${classes.join(", ")}); give one colour a class`,
+    );
+  }
+  if ((mean === undefined) !== (std === undefined)) {
+    throw new DataError(`${file}: mean and std belong together; give both or neither (then they are measured)`);
+  }
+  return result.data;
+}

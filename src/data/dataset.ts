@@ -1,0 +1,126 @@
+/** A dataset folder: `train/`, `val/` and/or `test/` with images, `mask/<same stem>.png`, optional `dataset.yaml`. */
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { DataError } from "../errors.ts";
+import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
+import { imageExtensions } from "./decode.ts";
+
+export const splitNames = ["train", "val", "test"] as const;
+export type SplitName = (typeof splitNames)[number];
+
+/** One image with its mask; the files exist by name, their content is `checkDataset`'s matter. */
+export interface Sample {
+  /** File name without extension: the name of its mask, its predictions and its rows. */
+  readonly stem: string;
+  readonly image: string;
+  readonly mask: string;
+}
+
+export interface Dataset {
+  readonly folder: string;
+  /** From dataset.yaml, else the folder's name. */
+  readonly name: string;
+  /** What dataset.yaml says; empty where there is none. */
+  readonly yaml: DatasetYaml;
+  /** Samples by split, in order of their stems (code units); only splits whose folder exists. */
+  readonly splits: Readonly<Partial<Record<SplitName, readonly Sample[]>>>;
+  /** Pairing problems by split, found when the folder was listed; `checkDataset` reports them with all others. */
+  readonly problems: Readonly<Partial<Record<SplitName, readonly string[]>>>;
+  /** Names in mask/ that no image of any split asks for. */
+  readonly unusedMasks: readonly string[];
+}
+
+/** Files that systems leave behind and nobody means as images. */
+const strayFiles = new Set(["Thumbs.db", "desktop.ini"]);
+
+async function namesIn(folder: string): Promise<string[] | undefined> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+    // Code units, not the reader's language: the order decides which draws an image gets.
+    return names.filter((name) => !name.startsWith(".") && !strayFiles.has(name)).sort(byCodeUnits);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw new DataError(`${folder}: the folder cannot be read (${String(error)})`);
+  }
+}
+
+function byCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+interface Listing {
+  readonly samples: readonly Sample[];
+  readonly problems: readonly string[];
+}
+
+function pairUp(folder: string, split: SplitName, names: readonly string[], masks: ReadonlySet<string>): Listing {
+  const problems: string[] = [];
+  const samples = new Map<string, Sample>();
+  for (const name of names) {
+    const { name: stem, ext } = path.parse(name);
+    const image = path.join(folder, split, name);
+    const mask = path.join(folder, "mask", `${stem}.png`);
+    const earlier = samples.get(stem);
+    if (!imageExtensions.has(ext.toLowerCase())) {
+      problems.push(
+        `${image}: no image format we read (${[...imageExtensions].join(" ")}); convert it or move it away`,
+      );
+    } else if (earlier !== undefined) {
+      problems.push(`${image}: has the same stem as ${earlier.image}, both would share one mask; rename one`);
+    } else if (!masks.has(`${stem}.png`)) {
+      problems.push(`${image}: has no mask; expected ${mask}`);
+    } else {
+      samples.set(stem, { stem, image, mask });
+    }
+  }
+  return { samples: [...samples.values()].sort((a, b) => byCodeUnits(a.stem, b.stem)), problems };
+}
+
+/**
+ * Lists a dataset folder and reads its dataset.yaml; decodes nothing. Throws DataError where the folder, all splits or
+ * `mask/` are missing, or dataset.yaml is wrong.
+ */
+export async function openDataset(folder: string): Promise<Dataset> {
+  const expected = "a dataset folder holds train/, val/ and/or test/ with images and mask/ with <same stem>.png";
+  if ((await namesIn(folder)) === undefined) {
+    throw new DataError(`${folder}: there is no such folder; ${expected}`);
+  }
+  const yaml = (await readDatasetYaml(path.join(folder, "dataset.yaml"))) ?? {};
+  const listed = await Promise.all(
+    splitNames.map(async (split) => [split, await namesIn(path.join(folder, split))] as const),
+  );
+  const present = listed.filter(([, names]) => names !== undefined);
+  if (present.length === 0) throw new DataError(`${folder}: has none of train/, val/, test/; ${expected}`);
+  const masks = await namesIn(path.join(folder, "mask"));
+  if (masks === undefined) throw new DataError(`${folder}: has no folder mask/; ${expected}`);
+  const maskNames = new Set(masks);
+  const splits: Partial<Record<SplitName, readonly Sample[]>> = {};
+  const problems: Partial<Record<SplitName, readonly string[]>> = {};
+  for (const [split, names] of present) {
+    const listing = pairUp(folder, split, names ?? [], maskNames);
+    splits[split] = listing.samples;
+    problems[split] = listing.problems;
+  }
+  const used = new Set(Object.values(splits).flatMap((samples) => samples.map(({ stem }) => `${stem}.png`)));
+  const unusedMasks = masks.filter((name) => !used.has(name));
+  return { folder, name: yaml.name ?? path.basename(path.resolve(folder)), yaml, splits, problems, unusedMasks };
+}
+
+/** The samples of a split. Throws DataError naming the splits there are when it is missing or empty. */
+export function samplesOf(dataset: Dataset, split: SplitName): readonly Sample[] {
+  const samples = dataset.splits[split];
+  if (samples === undefined) {
+    const present = Object.keys(dataset.splits).join(", ");
+    throw new DataError(
+      `${dataset.folder}: there is no split "${split}" (found: ${present}); create ${split}/ or name another`,
+    );
+  }
+  if (samples.length === 0 && (dataset.problems[split] ?? []).length === 0) {
+    throw new DataError(
+      `${path.join(dataset.folder, split)}: the folder has no images (${[...imageExtensions].join(" ")})`,
+    );
+  }
+  return samples;
+}

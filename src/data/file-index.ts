@@ -1,0 +1,130 @@
+/**
+ * What was learnt about each file by decoding it once. A second start reads no pixel: equal size and time count as equal
+ * content; where only the time differs (a copy, a checkout) the hash decides.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import path from "node:path";
+import { z } from "zod";
+import { DataError } from "../errors.ts";
+import { readBytes } from "./decode.ts";
+
+/** Raised whenever facts or decoding change, so that older indexes are made anew. */
+const indexVersion = 1;
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+
+const imageFacts = z.object({
+  kind: z.literal("image"),
+  width: z.number(),
+  height: z.number(),
+  /** Per channel over all pixels, bytes: exact whole numbers. */
+  sums: triple,
+  squares: triple,
+});
+
+const maskFacts = z.object({
+  kind: z.literal("mask"),
+  width: z.number(),
+  height: z.number(),
+  /** [label, pixels] of every label that occurs, ascending; 255 = ignore included. */
+  labels: z.array(z.tuple([z.number(), z.number()])),
+});
+
+export type ImageFacts = z.infer<typeof imageFacts>;
+export type MaskFacts = z.infer<typeof maskFacts>;
+
+const entry = z.object({
+  size: z.number(),
+  time: z.number(),
+  sha256: z.string(),
+  facts: z.union([imageFacts, maskFacts]),
+});
+type Entry = z.infer<typeof entry>;
+
+const indexSchema = z.object({ version: z.literal(indexVersion), files: z.record(z.string(), entry) });
+
+/** Facts of one kind from a file's bytes; throws DataError for damaged content. */
+export type FactsReader<F extends Entry["facts"]> = (bytes: Buffer, file: string) => Promise<F> | F;
+
+/** The place for a dataset's index when the caller names none: the user's cache folder, one file a dataset. */
+export function defaultIndexFile(folder: string): string {
+  const fallback = homedir() === "" ? tmpdir() : path.join(homedir(), ".cache");
+  const cache = process.env["XDG_CACHE_HOME"] || fallback;
+  const key = createHash("sha256").update(path.resolve(folder)).digest("hex").slice(0, 16);
+  return path.join(cache, "svanet", "datasets", `${path.basename(path.resolve(folder))}-${key}.json`);
+}
+
+export class FileIndex {
+  /** Files decoded since the index was opened; 0 = everything was known. */
+  decoded = 0;
+  private changed = false;
+  private readonly file: string;
+  private readonly folder: string;
+  private readonly entries: Map<string, Entry>;
+
+  private constructor(file: string, folder: string, entries: Map<string, Entry>) {
+    this.file = file;
+    this.folder = folder;
+    this.entries = entries;
+  }
+
+  /** Opens the index of dataset `folder`; a missing, foreign or damaged index file counts as empty. */
+  static async open(file: string, folder: string): Promise<FileIndex> {
+    let entries = new Map<string, Entry>();
+    try {
+      const { files } = indexSchema.parse(JSON.parse(await readFile(file, "utf8")));
+      entries = new Map(Object.entries(files));
+    } catch {
+      // Only a shortcut: without it every file is decoded again.
+    }
+    return new FileIndex(file, folder, entries);
+  }
+
+  /** The facts about `file`, from the index where size and time or hash agree, else by `read`. */
+  async facts<F extends Entry["facts"]>(file: string, kind: F["kind"], read: FactsReader<F>): Promise<F> {
+    const { size, mtimeMs: time } = await statOf(file);
+    const name = path.relative(this.folder, file).split(path.sep).join("/");
+    const known = this.entries.get(name);
+    const alike = known !== undefined && known.size === size && known.facts.kind === kind;
+    if (alike && known.time === time) return known.facts as F;
+    const bytes = await readBytes(file);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    this.changed = true;
+    if (alike && known.sha256 === sha256) {
+      this.entries.set(name, { ...known, time });
+      return known.facts as F;
+    }
+    this.entries.delete(name);
+    this.decoded++;
+    const facts = await read(bytes, file);
+    this.entries.set(name, { size, time, sha256, facts });
+    return facts;
+  }
+
+  /** Writes the index where something changed; gives a sentence when that fails, since nothing depends on it. */
+  async save(): Promise<string | undefined> {
+    if (!this.changed) return undefined;
+    const files = Object.fromEntries([...this.entries].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const text = JSON.stringify({ version: indexVersion, files });
+    const temporary = `${this.file}.${process.pid}.tmp`;
+    try {
+      await mkdir(path.dirname(this.file), { recursive: true });
+      await writeFile(temporary, text);
+      await rename(temporary, this.file);
+      this.changed = false;
+      return undefined;
+    } catch (error) {
+      return `${this.file}: the index of checked files cannot be written (${String(error)}); the next start checks again`;
+    }
+  }
+}
+
+async function statOf(file: string) {
+  try {
+    return await stat(file);
+  } catch (error) {
+    throw new DataError(`${file}: cannot be read (${String(error)})`);
+  }
+}

@@ -1,0 +1,34 @@
+/** Masks drawn as black and white: 255 where the class index 1 is meant. With 255 = ignore nothing would be learnt. */
+import { ignoreLabel } from "./image.ts";
+
+interface MaskValues {
+  readonly mask: string;
+  readonly labels: readonly (readonly [label: number, pixels: number])[];
+}
+
+const ignoredPixels = ({ labels }: MaskValues) => labels.find(([label]) => label === ignoreLabel)?.[1] ?? 0;
+const hasObjects = ({ labels }: MaskValues) => labels.some(([label]) => label !== 0 && label !== ignoreLabel);
+
+/** The problem of a split whose masks know no other values than 0 and 255; undefined where labels occur. */
+export function zeroAnd255Problem(folder: string, masks: readonly MaskValues[]): string | undefined {
+  const white = masks.filter((mask) => ignoredPixels(mask) > 0);
+  const [first] = white;
+  if (first === undefined || masks.some(hasObjects)) return undefined;
+  return (
+    `${folder}: its ${masks.length} masks hold only the values 0 and 255 (first: ${first.mask}, ${ignoredPixels(first)} pixels ` +
+    "of 255). A pixel's value is its class: 0 is background, 1 the first class (foreground), and 255 means 'ignore', so these " +
+    "masks name no object at all. Rewrite 255 as 1 in every mask"
+  );
+}
+
+/** A sentence about single masks of 0 and 255 in a set that otherwise never uses 255 beside labels; undefined if none. */
+export function zeroAnd255Warning(masks: readonly MaskValues[]): string | undefined {
+  if (masks.some((mask) => hasObjects(mask) && ignoredPixels(mask) > 0)) return undefined;
+  const odd = masks.filter((mask) => ignoredPixels(mask) > 0);
+  const [first] = odd;
+  if (first === undefined) return undefined;
+  return (
+    `${first.mask}${odd.length > 1 ? ` and ${odd.length - 1} more masks` : ""}: only the values 0 and 255 occur, and no mask ` +
+    "with labels uses 255. 255 means 'ignore'; where foreground is meant, rewrite 255 as 1"
+  );
+}
