@@ -35,10 +35,9 @@ export function releaseSchedule(
   return { kind: "release", epochs, low, start, high, pretrained };
 }
 
-/** First epochs, rounded up to a tenth of all: encoder frozen and, in the release, the first of two warm-ups. */
+/** A tenth of all epochs, rounded up: so long a pretrained encoder stays frozen and the release's first phase lasts. */
 export function freezeEpochs(epochs: number): number {
-  // The authors' product, not epochs / 10: 0.1 * 70 is a little more than 7 and rounds up to 8, as in their runs.
-  return Math.ceil(0.1 * epochs);
+  return Math.ceil(epochs / 10);
 }
 
 /** Half a cosine wave from `high` to `low` as `progress` goes from 0 to 1. */

@@ -37,7 +37,7 @@ function betaFraction(a: number, b: number, x: number): number {
 
 /**
  * Regularised incomplete beta function I_x(a, b) for a, b >= 0.5 and x in [0, 1], given as x and 1 - x so that neither
- * loses digits near the ends. Relative error below 1e-10 for a and b up to 1e5.
+ * loses digits near the ends. Relative error below 1e-11 for a and b up to 500, below 1e-9 up to 5e4.
  */
 export function incompleteBeta(a: number, b: number, x: number, complement = 1 - x): number {
   if (x <= 0) return 0;

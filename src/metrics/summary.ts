@@ -72,8 +72,10 @@ export class ImageSet {
     const counts = countsOf(this.totals);
     const perClass = classValues(counts);
     const { presence } = this.totals;
+    // Without images the plain means would be a zero that looks measured.
+    const percent = (fraction: number) => (this.totals.images === 0 ? Number.NaN : 100 * fraction);
     const means = (mean: (values: Float64Array) => number) =>
-      Object.fromEntries(OVERLAP_METRICS.map((name) => [name, 100 * mean(perClass[name])])) as Summary["micro"];
+      Object.fromEntries(OVERLAP_METRICS.map((name) => [name, percent(mean(perClass[name]))])) as Summary["micro"];
     return {
       images: this.totals.images,
       counts,
@@ -81,7 +83,7 @@ export class ImageSet {
       perClass,
       micro: means((values) => microMean(values, presence)),
       macro: means(macroMean),
-      foregroundDice: 100 * foregroundDice(perClass.dice, presence),
+      foregroundDice: percent(foregroundDice(perClass.dice, presence)),
       imageDice: 100 * this.dice.value,
       errors: absoluteErrors(this.totals),
       alignment: 100 * this.alignment.value,
