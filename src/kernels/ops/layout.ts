@@ -1,0 +1,265 @@
+import { ShapeError } from "../../errors.ts";
+import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Op, type Value } from "../op.ts";
+import { allWide, elementwise, read, shader, spread, write } from "../shader.ts";
+import { lastOf, nhwc, type Shape, sizeOf } from "../shape.ts";
+import type { Target } from "../target.ts";
+
+const WORKGROUP = 64;
+const INDEX = `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
+  if (i >= size.count) { return; }`;
+
+/** Pixel (row, column) goes to position 2 * (row % 2) + column % 2 of patch (row / 2) * (w / 2) + column / 2. */
+export const pack2x2: Op<"x", unknown> = defineOp<unknown>()({
+  name: "pack2x2",
+  inputs: ["x"],
+  shape({ x }) {
+    const { n, h, w, c } = nhwc("pack2x2", "x", x);
+    if (h % 2 !== 0 || w % 2 !== 0) throw new ShapeError(`pack2x2: x [${x}] must have even sides`);
+    return [n, 4, (h * w) / 4, c];
+  },
+  lower({ inputs: { x }, out, target }) {
+    const { h, w, c } = nhwc("pack2x2", "x", x.shape);
+    const wide = allWide(x);
+    return [
+      elementwise({
+        label: "pack2x2",
+        target,
+        out,
+        wide,
+        tensors: { x: read(x, wide) },
+        sizes: { c: c / (wide ? 4 : 1), h, w, patches: (h * w) / 4 },
+        body: `  let patch = (i / size.c) % size.patches;
+  let position = (i / size.c / size.patches) % 4u;
+  let row = 2u * (patch / (size.w / 2u)) + position / 2u;
+  let column = 2u * (patch % (size.w / 2u)) + position % 2u;
+  return x_at((((i / size.c / size.patches / 4u) * size.h + row) * size.w + column) * size.c + i % size.c);`,
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: {
+    saves: [],
+    backward: (grad, _saved, { shapes, exec }) => ({
+      x: () => exec.apply(unpack2x2, { x: grad }, { height: shapes.x[1] ?? 0, width: shapes.x[2] ?? 0 }),
+    }),
+  },
+});
+
+export interface UnpackAttrs {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** The inverse of {@link pack2x2}. */
+export const unpack2x2: Op<"x", UnpackAttrs> = defineOp<UnpackAttrs>()({
+  name: "unpack2x2",
+  inputs: ["x"],
+  shape({ x }, { height, width }) {
+    const { n, h, w, c } = nhwc("unpack2x2", "x", x);
+    if (h !== 4 || height % 2 !== 0 || width % 2 !== 0 || 4 * w !== height * width) {
+      throw new ShapeError(`unpack2x2: x [${x}] does not hold ${height} x ${width} pixels`);
+    }
+    return [n, height, width, c];
+  },
+  lower({ inputs: { x }, out, attrs: { height, width }, target }) {
+    const wide = allWide(x);
+    return [
+      elementwise({
+        label: "unpack2x2",
+        target,
+        out,
+        wide,
+        tensors: { x: read(x, wide) },
+        sizes: { c: lastOf(x.shape) / (wide ? 4 : 1), h: height, w: width, patches: (height * width) / 4 },
+        body: `  let column = (i / size.c) % size.w;
+  let row = (i / size.c / size.w) % size.h;
+  let position = 2u * (row % 2u) + column % 2u;
+  let patch = (row / 2u) * (size.w / 2u) + column / 2u;
+  return x_at((((i / size.c / size.w / size.h) * 4u + position) * size.patches + patch) * size.c + i % size.c);`,
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: {
+    saves: [],
+    backward: (grad, _saved, { exec }) => ({ x: () => exec.apply(pack2x2, { x: grad }, {}) }),
+  },
+});
+
+function rowsShape(op: string, x: Shape, order: Shape): Shape {
+  if (x.length !== 3 || order.length !== 1 || order[0] !== x[1]) {
+    throw new ShapeError(`${op}: order [${order}] must be [m] of x [n, m, c], which is [${x}]`);
+  }
+  return x;
+}
+
+/** Row j of `out` and row order[j] of `x` belong together; the direction decides which is read. */
+function moveRows(label: string, target: Target, x: Value, order: Value, out: Value, scatters: boolean): Dispatch {
+  const wide = allWide(x);
+  const count = sizeOf(x.shape) / (wide ? 4 : 1);
+  return shader({
+    label,
+    target,
+    tensors: { x: read(x, wide), order: read(order), out: write(out, wide) },
+    sizes: { count, m: x.shape[1] ?? 0, c: lastOf(x.shape) / (wide ? 4 : 1) },
+    workgroupSize: [WORKGROUP],
+    workgroups: spread(Math.ceil(count / WORKGROUP), target),
+    main: `${INDEX}
+  let row = i / size.c;
+  let other = ((row / size.m) * size.m + u32(order_at(row % size.m))) * size.c + i % size.c;
+  ${scatters ? "out_set(other, x_at(i));" : "out_set(i, x_at(other));"}`,
+  });
+}
+
+const permuteRowsGrad = defineOp<unknown>()({
+  name: "permuteRowsGrad",
+  inputs: ["grad", "order"],
+  shape: ({ grad, order }) => rowsShape("permuteRowsGrad", grad, order),
+  lower: ({ inputs: { grad, order }, out, target }) => [moveRows("permuteRowsGrad", target, grad, order, out, true)],
+  macs: NO_MACS,
+  derivative: FIRST_ORDER,
+});
+
+/** out[:, j] = x[:, order[j]]; `order` must hold each row once. */
+export const permuteRows = defineOp<unknown>()({
+  name: "permuteRows",
+  inputs: ["x", "order"],
+  shape: ({ x, order }) => rowsShape("permuteRows", x, order),
+  lower: ({ inputs: { x, order }, out, target }) => [moveRows("permuteRows", target, x, order, out, false)],
+  macs: NO_MACS,
+  derivative: {
+    saves: ["order"],
+    backward: (grad, { order }, { exec }) => ({
+      x: () => exec.apply(permuteRowsGrad, { grad, order }, {}),
+      order: null,
+    }),
+  },
+});
+
+function concatShape(shapes: { readonly [name: string]: Shape }): Shape {
+  const all = Object.values(shapes);
+  const lead = (all[0] ?? []).slice(0, -1);
+  if (all.some((s) => s.length !== lead.length + 1 || s.slice(0, -1).join() !== lead.join())) {
+    throw new ShapeError(`concat: ${all.map((s) => `[${s}]`).join(", ")} differ in more than the last axis`);
+  }
+  return [...lead, all.reduce((sum, s) => sum + lastOf(s), 0)];
+}
+
+/** Copies `x` into channels `start`.. of `out`. One dispatch an input, so any number fits the binding limits. */
+function placeChannels(target: Target, x: Value, out: Value, start: number): Dispatch {
+  const wide = allWide(x, out) && start % 4 === 0;
+  const unit = wide ? 4 : 1;
+  const count = sizeOf(x.shape) / unit;
+  return shader({
+    label: "concat",
+    target,
+    tensors: { x: read(x, wide), out: write(out, wide) },
+    sizes: { count, c: lastOf(x.shape) / unit, channels: lastOf(out.shape) / unit, start: start / unit },
+    workgroupSize: [WORKGROUP],
+    workgroups: spread(Math.ceil(count / WORKGROUP), target),
+    main: `${INDEX}
+  out_set((i / size.c) * size.channels + size.start + i % size.c, x_at(i));`,
+  });
+}
+
+const concats = new Map<number, Op<string, unknown>>();
+
+/** Joins inputs x0, x1, .. along the last axis. */
+export function concat(count: number): Op<string, unknown> {
+  const known = concats.get(count);
+  if (known) return known;
+  const names = Array.from({ length: count }, (_, i) => `x${i}`);
+  const op: Op<string, unknown> = {
+    name: `concat${count}`,
+    inputs: names,
+    shape: concatShape,
+    lower({ inputs, out, target }) {
+      let start = 0;
+      return names.flatMap((name) => {
+        const x = inputs[name];
+        if (!x) throw new ShapeError(`concat: ${name} is missing`);
+        start += lastOf(x.shape);
+        return placeChannels(target, x, out, start - lastOf(x.shape));
+      });
+    },
+    macs: NO_MACS,
+    derivative: {
+      saves: [],
+      backward(grad, _saved, { shapes, exec }) {
+        let start = 0;
+        const parts = names.map((name) => {
+          const attrs: SliceAttrs = { start, count: lastOf(shapes[name] ?? []) };
+          start += attrs.count;
+          return [name, () => exec.apply(sliceLast, { x: grad }, attrs)] as const;
+        });
+        return Object.fromEntries(parts);
+      },
+    },
+  };
+  concats.set(count, op);
+  return op;
+}
+
+export interface SliceAttrs {
+  readonly start: number;
+  readonly count: number;
+}
+
+const sliceLastGrad = defineOp<SliceAttrs & { readonly x: Shape }>()({
+  name: "sliceLastGrad",
+  inputs: ["grad"],
+  shape: (_shapes, { x }) => x,
+  lower({ inputs: { grad }, out, attrs, target }) {
+    const wide = allWide(grad, out) && attrs.start % 4 === 0;
+    const unit = wide ? 4 : 1;
+    return [
+      elementwise({
+        label: "sliceLastGrad",
+        target,
+        out,
+        wide,
+        tensors: { grad: read(grad, wide) },
+        sizes: { c: lastOf(out.shape) / unit, start: attrs.start / unit, taken: attrs.count / unit },
+        body: `  let j = i % size.c - size.start;
+  if (j >= size.taken) { return T(0.0); }
+  return grad_at((i / size.c) * size.taken + j);`,
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: FIRST_ORDER,
+});
+
+/** Channels start .. start + count - 1. */
+export const sliceLast = defineOp<SliceAttrs>()({
+  name: "sliceLast",
+  inputs: ["x"],
+  shape({ x }, { start, count }) {
+    if (!(start >= 0 && count > 0 && start + count <= lastOf(x))) {
+      throw new ShapeError(`sliceLast: x [${x}] has no ${count} channels from ${start} on`);
+    }
+    return x.with(-1, count);
+  },
+  lower({ inputs: { x }, out, attrs: { start }, target }) {
+    const wide = allWide(x, out) && start % 4 === 0;
+    const unit = wide ? 4 : 1;
+    return [
+      elementwise({
+        label: "sliceLast",
+        target,
+        out,
+        wide,
+        tensors: { x: read(x, wide) },
+        sizes: { c: lastOf(x.shape) / unit, start: start / unit, taken: lastOf(out.shape) / unit },
+        body: "  return x_at((i / size.taken) * size.c + size.start + i % size.taken);",
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: {
+    saves: [],
+    backward: (grad, _saved, { shapes, attrs, exec }) => ({
+      x: () => exec.apply(sliceLastGrad, { grad }, { ...attrs, x: shapes.x }),
+    }),
+  },
+});

@@ -1,0 +1,239 @@
+import { ShapeError } from "../../errors.ts";
+import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Value } from "../op.ts";
+import { allWide, elementwise, read } from "../shader.ts";
+import { nhwc, type Shape } from "../shape.ts";
+import type { Target } from "../target.ts";
+
+export interface ResizeAttrs {
+  readonly height: number;
+  readonly width: number;
+}
+
+export interface BilinearAttrs extends ResizeAttrs {
+  /** True: the corner pixels' centres stay in place. False: the image's edges do. */
+  readonly alignCorners: boolean;
+}
+
+function resizedShape(op: string, x: Shape, { height, width }: ResizeAttrs): Shape {
+  const { n, c } = nhwc(op, "x", x);
+  if (!Number.isInteger(height) || !Number.isInteger(width) || height < 1 || width < 1) {
+    throw new ShapeError(`${op}: x [${x}] cannot become ${height} x ${width}`);
+  }
+  return [n, height, width, c];
+}
+
+/**
+ * Where output o of an axis lies in the input, as the exact fraction (max(o * rise + start, clamp) - clamp) / unit:
+ * o * (in - 1) / (out - 1), or (o + 1/2) * in / out - 1/2 but not below 0.
+ */
+function fraction(length: number, outputs: number, alignCorners: boolean): readonly number[] {
+  return alignCorners
+    ? [length, outputs, length - 1, 0, 0, Math.max(outputs - 1, 1)]
+    : [length, outputs, 2 * length, length, outputs, 2 * outputs];
+}
+
+const FRACTION_NAMES = ["length", "outputs", "rise", "start", "clamp", "unit"] as const;
+
+function fractionSizes(suffix: string, values: readonly number[]): Record<string, number> {
+  return Object.fromEntries(FRACTION_NAMES.map((name, i) => [`${name}${suffix}`, values[i] ?? 0]));
+}
+
+/** `at`: numerator of the fraction. The lower neighbour is at / unit, the upper one's weight (at % unit) / unit. */
+const numerator = (suffix: string): string => `fn numerator${suffix}(o: u32) -> u32 {
+  return max(o * size.rise${suffix} + size.start${suffix}, size.clamp${suffix}) - size.clamp${suffix};
+}`;
+
+/** The weight of input item `item` in output `o`, and bounds of the outputs in which it can be other than zero. */
+const BILINEAR_WEIGHT = `${numerator("")}
+fn weight(o: u32, item: u32) -> f32 {
+  let at = numerator(o);
+  let low = at / size.unit;
+  let upper = f32(at % size.unit) / f32(size.unit);
+  return select(0.0, 1.0 - upper, low == item) + select(0.0, upper, min(low + 1u, size.length - 1u) == item);
+}
+fn first_of(item: u32) -> u32 {
+  if (item == 0u) { return 0u; }
+  return (max((item - 1u) * size.unit + size.clamp, size.start) - size.start) / size.rise;
+}
+fn stop_of(item: u32) -> u32 {
+  if (item + 1u == size.length) { return size.outputs; }
+  let at = max((item + 1u) * size.unit + size.clamp, size.start) - size.start;
+  return min(at / size.rise + 1u, size.outputs);
+}`;
+
+/** PyTorch rounds in / out and its product with o to f32; so does this, hence the margins of one in the bounds. */
+const NEAREST_WEIGHT = `fn weight(o: u32, item: u32) -> f32 {
+  return select(0.0, 1.0, min(u32(f32(o) * size.scale), size.length - 1u) == item);
+}
+fn first_of(item: u32) -> u32 { return max(item * size.outputs / size.length, 1u) - 1u; }
+fn stop_of(item: u32) -> u32 {
+  return min(((item + 1u) * size.outputs + size.length - 1u) / size.length + 1u, size.outputs);
+}`;
+
+interface Axis {
+  readonly length: number;
+  readonly outputs: number;
+  readonly inner: number;
+}
+
+type Weights = (axis: Axis) => {
+  readonly text: string;
+  readonly sizes: Record<string, number>;
+  readonly floats?: Record<string, number>;
+};
+
+/** The gradient of resizing one axis: each item gathers from the outputs that used it, by the forward weights. */
+function gatherAlong(label: string, target: Target, grad: Value, out: Value, axis: Axis, weights: Weights): Dispatch {
+  const wide = axis.inner % 4 === 0;
+  const { text, sizes, floats } = weights(axis);
+  return elementwise({
+    label,
+    target,
+    out,
+    wide,
+    tensors: { grad: read(grad, wide) },
+    sizes: { inner: axis.inner / (wide ? 4 : 1), ...sizes },
+    ...(floats ? { floats } : {}),
+    functions: text,
+    body: `  let row = i / size.inner;
+  let item = row % size.length;
+  let base = (row / size.length) * size.outputs * size.inner + i % size.inner;
+  let stop = stop_of(item);
+  var total = T(0.0);
+  for (var o = first_of(item); o < stop; o++) { total += weight(o, item) * grad_at(base + o * size.inner); }
+  return total;`,
+  });
+}
+
+/** Rows and columns one after the other; an axis that keeps its length needs no pass unless both do. */
+function gather(
+  label: string,
+  { target, scratch }: { readonly target: Target; scratch(shape: Shape): Value },
+  grad: Value,
+  out: Value,
+  weights: Weights,
+): Dispatch[] {
+  const { n, h, w, c } = nhwc(label, "x", out.shape);
+  const { h: height, w: width } = nhwc(label, "grad", grad.shape);
+  const columns: Axis = { length: h, outputs: height, inner: width * c };
+  const rows: Axis = { length: w, outputs: width, inner: c };
+  if (h === height) return [gatherAlong(label, target, grad, out, rows, weights)];
+  if (w === width) return [gatherAlong(label, target, grad, out, columns, weights)];
+  const between = scratch([n, h, width, c]);
+  return [
+    gatherAlong(label, target, grad, between, columns, weights),
+    gatherAlong(label, target, between, out, rows, weights),
+  ];
+}
+
+const bilinearWeights =
+  (alignCorners: boolean): Weights =>
+  ({ length, outputs }) => ({
+    text: BILINEAR_WEIGHT,
+    sizes: fractionSizes("", fraction(length, outputs, alignCorners)),
+  });
+
+const nearestWeights: Weights = ({ length, outputs }) => ({
+  text: NEAREST_WEIGHT,
+  sizes: { length, outputs },
+  floats: { scale: Math.fround(length / outputs) },
+});
+
+const bilinearGrad = defineOp<{ readonly x: Shape; readonly alignCorners: boolean }>()({
+  name: "resizeBilinearGrad",
+  inputs: ["grad"],
+  shape: (_shapes, { x }) => x,
+  lower: (call) =>
+    gather("resizeBilinearGrad", call, call.inputs.grad, call.out, bilinearWeights(call.attrs.alignCorners)),
+  macs: NO_MACS,
+  derivative: FIRST_ORDER,
+});
+
+/** Bilinear interpolation as PyTorch's, its positions computed in exact fractions. */
+export const resizeBilinear = defineOp<BilinearAttrs>()({
+  name: "resizeBilinear",
+  inputs: ["x"],
+  shape: ({ x }, attrs) => resizedShape("resizeBilinear", x, attrs),
+  lower({ inputs: { x }, out, attrs, target }) {
+    const { h, w, c } = nhwc("resizeBilinear", "x", x.shape);
+    const wide = allWide(x);
+    return [
+      elementwise({
+        label: "resizeBilinear",
+        target,
+        out,
+        wide,
+        tensors: { x: read(x, wide) },
+        sizes: {
+          c: c / (wide ? 4 : 1),
+          ...fractionSizes("_y", fraction(h, attrs.height, attrs.alignCorners)),
+          ...fractionSizes("_x", fraction(w, attrs.width, attrs.alignCorners)),
+        },
+        functions: `${numerator("_y")}\n${numerator("_x")}`,
+        body: `  let pixel = i / size.c;
+  let across = numerator_x(pixel % size.outputs_x);
+  let down = numerator_y((pixel / size.outputs_x) % size.outputs_y);
+  let base = (pixel / size.outputs_x / size.outputs_y) * size.length_y;
+  let top = (base + down / size.unit_y) * size.length_x;
+  let bottom = (base + min(down / size.unit_y + 1u, size.length_y - 1u)) * size.length_x;
+  let left = across / size.unit_x;
+  let right = min(left + 1u, size.length_x - 1u);
+  let lower = f32(down % size.unit_y) / f32(size.unit_y);
+  let side = f32(across % size.unit_x) / f32(size.unit_x);
+  let j = i % size.c;
+  let above = (1.0 - side) * x_at((top + left) * size.c + j) + side * x_at((top + right) * size.c + j);
+  let below = (1.0 - side) * x_at((bottom + left) * size.c + j) + side * x_at((bottom + right) * size.c + j);
+  return (1.0 - lower) * above + lower * below;`,
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: {
+    saves: [],
+    backward: (grad, _saved, { shapes, attrs, exec }) => ({
+      x: () => exec.apply(bilinearGrad, { grad }, { x: shapes.x, alignCorners: attrs.alignCorners }),
+    }),
+  },
+});
+
+const nearestGrad = defineOp<{ readonly x: Shape }>()({
+  name: "resizeNearestGrad",
+  inputs: ["grad"],
+  shape: (_shapes, { x }) => x,
+  lower: (call) => gather("resizeNearestGrad", call, call.inputs.grad, call.out, nearestWeights),
+  macs: NO_MACS,
+  derivative: FIRST_ORDER,
+});
+
+/** Item floor(o * in / out) of each axis, rounded as PyTorch rounds it. */
+export const resizeNearest = defineOp<ResizeAttrs>()({
+  name: "resizeNearest",
+  inputs: ["x"],
+  shape: ({ x }, attrs) => resizedShape("resizeNearest", x, attrs),
+  lower({ inputs: { x }, out, attrs: { height, width }, target }) {
+    const { h, w, c } = nhwc("resizeNearest", "x", x.shape);
+    const wide = allWide(x);
+    return [
+      elementwise({
+        label: "resizeNearest",
+        target,
+        out,
+        wide,
+        tensors: { x: read(x, wide) },
+        sizes: { h, w, height, width, c: c / (wide ? 4 : 1) },
+        floats: { down: Math.fround(h / height), across: Math.fround(w / width) },
+        body: `  let pixel = i / size.c;
+  let column = min(u32(f32(pixel % size.width) * size.across), size.w - 1u);
+  let row = min(u32(f32((pixel / size.width) % size.height) * size.down), size.h - 1u);
+  return x_at((((pixel / size.width / size.height) * size.h + row) * size.w + column) * size.c + i % size.c);`,
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: {
+    saves: [],
+    backward: (grad, _saved, { shapes, exec }) => ({
+      x: () => exec.apply(nearestGrad, { grad }, { x: shapes.x }),
+    }),
+  },
+});
