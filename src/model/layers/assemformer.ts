@@ -1,0 +1,108 @@
+import type { Value } from "../../kernels/op.ts";
+import { add, multiply } from "../../kernels/ops/arithmetic.ts";
+import { attention } from "../../kernels/ops/attention.ts";
+import { concat, pack2x2, unpack2x2 } from "../../kernels/ops/layout.ts";
+import { weightedSum } from "../../kernels/ops/reduce.ts";
+import { softmax } from "../../kernels/ops/softmax.ts";
+import { nhwc } from "../../kernels/shape.ts";
+import type { Build } from "../build.ts";
+import { activate, convBare, convNorm, convSplit, linear, linearSplit } from "./conv.ts";
+import { type GateKind, type GateSettings, gate } from "./gates.ts";
+import { batchNorm, layerNorm } from "./norm.ts";
+import { roundChannels } from "./rounding.ts";
+
+export interface AssemFormerSettings extends GateSettings {
+  readonly formerAttention: "separable" | "mhsa";
+  readonly formerLocal: "dense" | "depthwise";
+  readonly formerProjection: boolean;
+  readonly formerDepth: number;
+  readonly formerFfn: number;
+  readonly formerHeads: number;
+  readonly formerActivation: "silu" | "gelu";
+  readonly formerNormEps: number;
+}
+
+/** Convolutions for what is near, a transformer over 2x2 packed pixels for what is far, joined and added to `x`. */
+export function assemFormer(build: Build, config: AssemFormerSettings, x: Value, gateKind: GateKind): Value {
+  return build.scope("former", () => {
+    const { graph } = build;
+    const { h, w, c } = nhwc("assemFormer", "x", x.shape);
+    const groups = config.formerLocal === "depthwise" ? c : 1;
+    const mixed = convNorm(build, config, "local", x, { outer: c, kernel: 3, groups, act: "silu" });
+    const gated = gate(build, config, gateKind, mixed);
+    const local = convBare(build, "embed", gated, { outer: Math.floor(c / 2), bias: false });
+    const packed = graph.apply(pack2x2, { x: local }, {});
+    const tokens =
+      config.formerAttention === "mhsa" ? softmaxBlocks(build, config, packed) : separableBlocks(build, config, packed);
+    const far = graph.apply(unpack2x2, { x: tokens }, { height: h, width: w });
+    const shaped = config.formerProjection
+      ? convNorm(build, config, "projection", far, { outer: Math.floor(c / 2) })
+      : far;
+    const joined = graph.apply(concat(2), { x0: shaped, x1: local }, {});
+    return graph.apply(add, { x, y: convNorm(build, config, "fuse", joined, { outer: c }) }, {});
+  });
+}
+
+function inBlocks(build: Build, { formerDepth }: AssemFormerSettings, x: Value, block: (x: Value) => Value): Value {
+  let tokens = x;
+  for (let i = 0; i < formerDepth; i++) tokens = build.scope(`blocks.${i}`, () => block(tokens));
+  return tokens;
+}
+
+/** Tokens `[n, 4, patches, d]`, batch norm over all but d. */
+function separableBlocks(build: Build, config: AssemFormerSettings, x: Value): Value {
+  const tokens = inBlocks(build, config, x, (t) => separableBlock(build, config, t));
+  return batchNorm(build, "norm", tokens, config.formerNormEps, config.normMomentum);
+}
+
+/** Attention linear in the number of patches: one context vector a position, weighted by a softmax over patches. */
+function separableBlock(build: Build, config: AssemFormerSettings, x: Value): Value {
+  const { graph } = build;
+  const { c: d } = nhwc("separable attention", "x", x.shape);
+  const norm = (name: string, t: Value) => batchNorm(build, name, t, config.formerNormEps, config.normMomentum);
+  const [query, key, value] = convSplit(build, "project", norm("norm_attention", x), [1, d, d]);
+  if (!query || !key || !value) throw new Error("the projection has three parts");
+  const mixed = graph.scope("attention", () => separableCore(build, query, key, value));
+  const attended = graph.apply(add, { x, y: convBare(build, "merge", mixed, { outer: d }) }, {});
+  const outer = roundChannels(config.formerFfn * d, 16);
+  const wide = convBare(build, "widen", norm("norm_mlp", attended), { outer, act: config.formerActivation });
+  return graph.apply(add, { x: attended, y: convBare(build, "narrow", wide, { outer: d }) }, {});
+}
+
+function separableCore(build: Build, query: Value, key: Value, value: Value): Value {
+  const { graph } = build;
+  const { n, h: positions, w: patches, c: d } = nhwc("separable attention", "key", key.shape);
+  const weights = graph.apply(softmax, { x: graph.view(query, [n * positions, patches]) }, {});
+  const context = graph.apply(weightedSum, { weights, x: graph.view(key, [n * positions, patches, d]) }, {});
+  const spread = graph.view(context, [n, positions, 1, d]);
+  return graph.apply(multiply, { x: activate(build, "relu", value), y: spread }, {});
+}
+
+/** Tokens as `[n * 4, patches, d]` lanes, layer norm over d. */
+function softmaxBlocks(build: Build, config: AssemFormerSettings, x: Value): Value {
+  const { n, h: positions, w: patches, c: d } = nhwc("attention", "x", x.shape);
+  const flat = build.graph.view(x, [n * positions * patches, d]);
+  const tokens = inBlocks(build, config, flat, (t) => softmaxBlock(build, config, t, [n * positions, patches, d]));
+  return build.graph.view(layerNorm(build, "norm", tokens, config.formerNormEps), x.shape);
+}
+
+/** Softmax attention between the patches of a lane, then a pointwise MLP; norm first. `x` is `[tokens, d]`. */
+function softmaxBlock(
+  build: Build,
+  config: AssemFormerSettings,
+  x: Value,
+  lanes: readonly [number, number, number],
+): Value {
+  const { graph } = build;
+  const d = lanes[2];
+  const parts = linearSplit(build, "project", layerNorm(build, "norm_attention", x, config.formerNormEps), [d, d, d]);
+  const [q, k, v] = parts.map((part) => graph.view(part, lanes));
+  if (!q || !k || !v) throw new Error("the projection has three parts");
+  const mixed = graph.scope("attention", () => graph.apply(attention, { q, k, v }, { heads: config.formerHeads }));
+  const merged = linear(build, "merge", graph.view(mixed, x.shape), d);
+  const attended = graph.apply(add, { x, y: merged }, {});
+  const normed = layerNorm(build, "norm_mlp", attended, config.formerNormEps);
+  const wide = linear(build, "widen", normed, roundChannels(config.formerFfn * d, 16));
+  const narrow = linear(build, "narrow", activate(build, config.formerActivation, wide), d);
+  return graph.apply(add, { x: attended, y: narrow }, {});
+}

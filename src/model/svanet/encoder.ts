@@ -1,0 +1,25 @@
+import type { Value } from "../../kernels/op.ts";
+import { maxPool2d } from "../../kernels/ops/pool.ts";
+import type { Build } from "../build.ts";
+import { convNorm } from "../layers/conv.ts";
+import { residual } from "../layers/residual.ts";
+import { ENCODERS, type SvanetConfig } from "./config.ts";
+
+/** ResNet whose five outputs have strides 2, 4, 8, 16 and 32. */
+export function encoder(build: Build, config: SvanetConfig, image: Value): Value[] {
+  const { kind, depths } = ENCODERS[config.encoder];
+  return build.scope("encoder", () => {
+    const stem = convNorm(build, config, "stem", image, { outer: config.stem, kernel: 7, stride: 2, act: "relu" });
+    const features = [stem];
+    let x = build.graph.apply(maxPool2d, { x: stem }, { kernel: 3, stride: 2, padding: 1 });
+    for (const [stage, depth] of depths.entries()) {
+      const planes = config.base * 2 ** stage;
+      for (let block = 0; block < depth; block++) {
+        const stride = block === 0 && stage > 0 ? 2 : 1;
+        x = build.scope(`stages.${stage}.${block}`, () => residual(build, config, x, { kind, planes, stride }));
+      }
+      features.push(x);
+    }
+    return features;
+  });
+}

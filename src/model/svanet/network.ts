@@ -1,0 +1,98 @@
+import { ShapeError } from "../../errors.ts";
+import type { Value } from "../../kernels/op.ts";
+import { add } from "../../kernels/ops/arithmetic.ts";
+import { concat } from "../../kernels/ops/layout.ts";
+import { resizeBilinear } from "../../kernels/ops/resize.ts";
+import { lastOf, nhwc } from "../../kernels/shape.ts";
+import type { Build } from "../build.ts";
+import { convBare } from "../layers/conv.ts";
+import { aspp } from "./aspp.ts";
+import type { SvanetConfig } from "./config.ts";
+import { encoder } from "./encoder.ts";
+import { guide } from "./guide.ts";
+import { link } from "./link.ts";
+import { neck } from "./neck.ts";
+
+const BRANCHES = 4;
+
+export interface SvanetOutput {
+  /** `[n, h, w, classes]`, at the size of the image. */
+  readonly logits: Value;
+  /** Intermediates by name: encoder.0-4, aspp, neck.b, guide.s-t, link.b. */
+  readonly taps: ReadonlyMap<string, Value>;
+}
+
+/** SvANet on an image `[n, h, w, 3]`, in its literal form. */
+export function svanet(build: Build, config: SvanetConfig, image: Value): SvanetOutput {
+  const { h: height, w: width, n } = nhwc("svanet", "image", image.shape);
+  if (height % 32 !== 0 || width % 32 !== 0) {
+    throw new ShapeError(`svanet: the image is ${height}x${width}; both sides must be multiples of 32`);
+  }
+  if (n === 1 && build.mode === "train") {
+    throw new ShapeError(
+      "svanet: a training batch of one image has no statistics for the pooled branch; use two or more",
+    );
+  }
+  const taps = new Map<string, Value>();
+  const tap = (name: string, value: Value): Value => {
+    taps.set(name, value);
+    return value;
+  };
+  const features = encoder(build, config, image).map((x, i) => tap(`encoder.${i}`, x));
+  const deepest = features[BRANCHES] ?? image;
+  const context = tap("aspp", aspp(build, config, deepest));
+  let branches = features.slice(0, BRANCHES).map((x, b) => tap(`neck.${b}`, neck(build, config, b, x)));
+  if (config.guidance) branches = guided(build, config, branches, { height, width }, tap);
+  if (config.link !== "none") branches = linked(build, config, branches, deepest, tap);
+  return { logits: classify(build, config, [...branches, context], { height, width }), taps };
+}
+
+interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+type Tap = (name: string, value: Value) => Value;
+
+/** Adds to each branch what the finer ones send; finer ones come first, so a branch passes on what it got. */
+function guided(build: Build, config: SvanetConfig, branches: readonly Value[], size: Size, tap: Tap): Value[] {
+  const out = [...branches];
+  for (const [source] of branches.entries()) {
+    for (let target = source + 1; target < branches.length; target++) {
+      const [from, to] = [out[source], out[target]];
+      if (!from || !to) continue;
+      const sent = guide(build, config, { source, target, outer: lastOf(to.shape), ...size }, from);
+      out[target] = build.graph.apply(add, { x: to, y: tap(`guide.${source}-${target}`, sent) }, {});
+    }
+  }
+  return out;
+}
+
+/** The decoder, from the deepest branch up. */
+function linked(build: Build, config: SvanetConfig, branches: readonly Value[], deepest: Value, tap: Tap): Value[] {
+  const out = [...branches];
+  let deeper = deepest;
+  for (const [b, branch] of [...branches.entries()].reverse()) {
+    const step = link(build, config, b, deeper, branch);
+    out[b] = tap(`link.${b}`, step.branch);
+    deeper = step.deeper;
+  }
+  return out;
+}
+
+/** Everything at the size of the finest branch, concatenated, classified by one 1x1, resized to the image. */
+function classify(build: Build, config: SvanetConfig, maps: readonly Value[], size: Size): Value {
+  const { graph } = build;
+  const [first = maps[0]] = maps;
+  if (!first) throw new ShapeError("svanet: nothing to classify");
+  const { h, w } = nhwc("svanet", "branch", first.shape);
+  const alike = maps.map((x) => resized(build, x, { height: h, width: w }));
+  const joined = graph.apply(concat(maps.length), Object.fromEntries(alike.map((x, i) => [`x${i}`, x])), {});
+  return resized(build, convBare(build, "classifier", joined, { outer: config.classes }), size);
+}
+
+function resized(build: Build, x: Value, { height, width }: Size): Value {
+  const { h, w } = nhwc("resize", "x", x.shape);
+  if (h === height && w === width) return x;
+  return build.graph.apply(resizeBilinear, { x }, { height, width, alignCorners: true });
+}
