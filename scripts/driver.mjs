@@ -4,10 +4,10 @@
  * bookworm-backports.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
-import { driverCache, recordPath } from "./environment.mjs";
+import { driverCache, readAnyRecord, writeRecord } from "./environment.mjs";
 import { loadOrder } from "./load-order.mjs";
 
 const PACKAGES = ["mesa-vulkan-drivers", "libvulkan1"];
@@ -68,13 +68,21 @@ export function unpackWithoutRoot(backports, say) {
       command("dpkg", ["-x", join(work, "debs", deb), join(work, "root")]);
     rmSync(cache, { recursive: true, force: true });
     keepLibraries(join(work, "root"), join(cache, "lib"));
-    writeRecord(cache, packages);
+    recordDriver(cache, packages);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-function writeRecord(cache, packages) {
+/** Uses a driver that another host of the same home folder has unpacked; false when there is none. */
+export function adoptUnpacked() {
+  const record = readAnyRecord();
+  if (record === undefined || !record.libraries.every((file) => existsSync(file))) return false;
+  writeRecord({ ...record, hosts: [...new Set([...record.hosts, hostname()])] });
+  return true;
+}
+
+function recordDriver(cache, packages) {
   const lib = join(cache, "lib");
   const icd = join(cache, "lavapipe.json");
   const driver = join(lib, "libvulkan_lvp.so");
@@ -83,16 +91,13 @@ function writeRecord(cache, packages) {
     icd,
     JSON.stringify({ ICD: { api_version: "1.3.0", library_path: driver }, file_format_version: "1.0.0" }),
   );
-  const record = {
-    host: hostname(),
+  writeRecord({
+    hosts: [hostname()],
     // Loaders before 1.3.207 know the second name only.
     variables: { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: lib },
     libraries: loadOrder(lib),
     driver: packages.find((name) => name.startsWith(PACKAGES[0])),
-  };
-  const temporary = `${recordPath()}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
-  renameSync(temporary, recordPath());
+  });
 }
 
 /** Copies the shared libraries into one flat folder, and no Vulkan driver but lavapipe. */

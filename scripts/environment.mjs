@@ -3,7 +3,7 @@
  * to find it. Set-up writes the record; the launcher and (through its own small reader, src/cli/driver-environment.ts)
  * the command line apply it.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 
@@ -13,22 +13,34 @@ export function driverCache() {
   return join(base, "svanet", "vulkan");
 }
 
-/** The record's file: `{ host, variables, libraries, driver }`. */
+/** The record's file: `{ hosts, variables, libraries, driver }`. */
 export function recordPath() {
   return join(driverCache(), ".svanet-env.json");
 }
 
+/** The record, whichever machine wrote it, or undefined. */
+export function readAnyRecord() {
+  try {
+    return JSON.parse(readFileSync(recordPath(), "utf8"));
+  } catch {
+    return undefined; // nothing was unpacked here
+  }
+}
+
 /**
- * The record of this machine, or undefined. A home folder is often shared between the nodes of a cluster: a record
- * written on a node without a GPU must not hide the GPU of another, so it counts only on the host that wrote it.
+ * The record when it is meant for this machine. A home folder is often shared between the nodes of a cluster: a driver
+ * unpacked for a node without a GPU must not hide the GPU of another, so it counts only on the hosts it names.
  */
 export function readRecord() {
-  try {
-    const record = JSON.parse(readFileSync(recordPath(), "utf8"));
-    return record.host === hostname() ? record : undefined;
-  } catch {
-    return undefined; // no record, or one of an older format: set-up writes a new one
-  }
+  const record = readAnyRecord();
+  return record?.hosts.includes(hostname()) ? record : undefined;
+}
+
+/** Writes the record in one step. */
+export function writeRecord(record) {
+  const temporary = `${recordPath()}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(temporary, recordPath());
 }
 
 /** The process environment with the record's driver in it, unless the person has chosen a driver. */

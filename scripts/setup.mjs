@@ -7,7 +7,7 @@ import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, isBuilt } from "./build.mjs";
-import { driverPlan, installWithApt, unpackWithoutRoot } from "./driver.mjs";
+import { adoptUnpacked, driverPlan, installWithApt, unpackWithoutRoot } from "./driver.mjs";
 import { driverEnvironment, readRecord } from "./environment.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -98,12 +98,15 @@ function obtainDriver() {
     );
   }
   if (plan.kind === "sentence") throw new SetupError(`no Vulkan adapter answers. ${plan.text}`);
+  const shared = adoptUnpacked() ? probe() : undefined;
+  if (shared) return shared;
   say("no Vulkan adapter answers: getting Mesa's software driver");
   try {
     if (process.getuid?.() === 0) installWithApt(plan.backports, say);
     else unpackWithoutRoot(plan.backports, say);
   } catch (error) {
-    throw new SetupError(`${error.message}\n${manual}`);
+    const cache = error.code === "EACCES" ? "\nXDG_CACHE_HOME may name a cache folder you can write to." : "";
+    throw new SetupError(`${error.message}${cache}\n${manual}`);
   }
   const adapter = probe();
   if (adapter) return adapter;

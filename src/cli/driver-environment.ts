@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 /** What `npm run setup` wrote after unpacking a software driver without root (scripts/environment.mjs). */
 export interface DriverRecord {
-  readonly host: string;
+  /** The machines it is meant for. */
+  readonly hosts: readonly string[];
   readonly variables: Readonly<Record<string, string>>;
   /** Shared libraries in an order in which each finds the earlier ones it needs. */
   readonly libraries: readonly string[];
@@ -15,12 +16,12 @@ export interface DriverRecord {
 const KEEP_LOADED = 0x1000;
 const RTLD_NOW = 2;
 
-/** The record of this machine, or undefined. One written on another host (a shared home folder) does not count. */
+/** The record of this machine, or undefined. One for other hosts (a shared home folder) does not count. */
 export function readDriverRecord(): DriverRecord | undefined {
   const base = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
   try {
     const record = JSON.parse(readFileSync(join(base, "svanet", "vulkan", ".svanet-env.json"), "utf8")) as DriverRecord;
-    return record.host === hostname() ? record : undefined;
+    return record.hosts.includes(hostname()) ? record : undefined;
   } catch {
     return undefined; // no driver was unpacked here
   }
