@@ -1,0 +1,235 @@
+/**
+ * Batches ahead of the GPU. A sample is a pure function of (seed, epoch, its place in the split), an epoch's order of
+ * (seed, epoch): the number of threads and the depth of prefetch cannot matter, and a run can start at any step.
+ */
+import { UsageError } from "../errors.ts";
+import { random } from "../kernels/random.ts";
+import { type AugmentOptions, paperAugmentation } from "./augment.ts";
+import type { PixelStatistics } from "./check-dataset.ts";
+import type { Sample } from "./dataset.ts";
+import type { Size } from "./image.ts";
+import type { PreparedSample, SampleTask } from "./sample.ts";
+import { SamplePool } from "./sample-pool.ts";
+
+export interface Batch {
+  /** [n, height, width, 3] channels last, (x / 255 - mean) / std. */
+  readonly images: Float32Array<ArrayBuffer>;
+  /** [n, height, width], 255 = ignore. */
+  readonly labels: Int32Array<ArrayBuffer>;
+  /** The n samples' stems. */
+  readonly names: readonly string[];
+  /** The n images' own sizes. */
+  readonly native: readonly Size[];
+  readonly width: number;
+  readonly height: number;
+  readonly epoch: number;
+  /** Batches before this one within the epoch. */
+  readonly stepInEpoch: number;
+  /** Batches before this one since epoch 0: epoch * stepsPerEpoch + stepInEpoch. */
+  readonly step: number;
+}
+
+interface LoaderOptions {
+  /** The split's samples in name order (`CheckedDataset.splits`). */
+  readonly samples: readonly Sample[];
+  readonly size: Size;
+  readonly batchSize: number;
+  readonly statistics: PixelStatistics;
+  /** Threads; 0 = this one. Ignored with `pool`. */
+  readonly workers?: number;
+  /** Threads to share with other streams; the stream then leaves them open. */
+  readonly pool?: SamplePool;
+  /** Batches prepared ahead of the one in use (default 2). */
+  readonly prefetch?: number;
+}
+
+export interface TrainBatchOptions extends LoaderOptions {
+  readonly seed: number;
+  /** First batch; default epoch 0, step 0. */
+  readonly start?: { readonly epoch: number; readonly stepInEpoch: number };
+  /** The stream ends before this epoch; without it, it goes on for ever. */
+  readonly epochs?: number;
+  readonly augment?: AugmentOptions;
+  /** Deliver a last batch of one image too (networks without a pooled, normalised branch). */
+  readonly keepSingle?: boolean;
+  /** Called when a batch is planned whose image is left out of its epoch because it would be alone. */
+  readonly onLeftOut?: (left: { readonly epoch: number; readonly name: string }) => void;
+}
+
+export type EvalBatchOptions = LoaderOptions;
+
+/** Batches in order. Leaving a `for await` loop early closes it. */
+export interface BatchStream extends AsyncIterableIterator<Batch> {
+  /** Milliseconds that `next` waited for data since the start. */
+  readonly waitedMs: number;
+  /** Ends the stream and its own threads. */
+  close(): Promise<void>;
+}
+
+interface Plan {
+  readonly epoch: number;
+  readonly stepInEpoch: number;
+  readonly step: number;
+  readonly members: readonly number[];
+}
+
+/** Training batches in an epoch: the rest after the full batches counts unless it is a single image. */
+export function stepsPerEpoch(count: number, batchSize: number, keepSingle = false): number {
+  const rest = count % batchSize;
+  return Math.floor(count / batchSize) + (rest > 1 || (rest === 1 && keepSingle) ? 1 : 0);
+}
+
+/** The order in which an epoch visits the samples: places in the split's name order. */
+export function epochOrder(seed: number, epoch: number, count: number): Int32Array {
+  return random(seed, "order", epoch).permutation(count);
+}
+
+function* trainPlan(options: TrainBatchOptions, steps: number): Generator<Plan> {
+  const { samples, batchSize, seed, start = { epoch: 0, stepInEpoch: 0 }, epochs = Number.POSITIVE_INFINITY } = options;
+  let first = start.stepInEpoch;
+  for (let epoch = start.epoch; epoch < epochs; epoch++) {
+    const order = epochOrder(seed, epoch, samples.length);
+    const left = steps * batchSize < samples.length ? samples[order.at(-1) ?? -1] : undefined;
+    if (left !== undefined) options.onLeftOut?.({ epoch, name: left.stem });
+    for (let stepInEpoch = first; stepInEpoch < steps; stepInEpoch++) {
+      const members = [...order.subarray(stepInEpoch * batchSize, (stepInEpoch + 1) * batchSize)];
+      yield { epoch, stepInEpoch, step: epoch * steps + stepInEpoch, members };
+    }
+    first = 0;
+  }
+}
+
+function* evalPlan({ samples, batchSize }: EvalBatchOptions): Generator<Plan> {
+  for (let at = 0, step = 0; at < samples.length; at += batchSize, step++) {
+    const members = Array.from({ length: Math.min(batchSize, samples.length - at) }, (_, index) => at + index);
+    yield { epoch: 0, stepInEpoch: step, step, members };
+  }
+}
+
+function assemble(plan: Plan, prepared: readonly PreparedSample[], { samples, size }: LoaderOptions): Batch {
+  const pixels = size.width * size.height;
+  const images = new Float32Array(prepared.length * pixels * 3);
+  const labels = new Int32Array(prepared.length * pixels);
+  prepared.forEach(({ image, label }, index) => {
+    images.set(image, index * pixels * 3);
+    labels.set(label, index * pixels);
+  });
+  const { members, ...place } = plan;
+  return {
+    images,
+    labels,
+    names: members.map((member) => samples[member]?.stem ?? ""),
+    native: prepared.map(({ native }) => native),
+    ...size,
+    ...place,
+  };
+}
+
+/** Plans on one side, finished batches on the other, `depth` more of them under way than asked for. */
+class PrefetchedBatches implements BatchStream {
+  waitedMs = 0;
+  private closed = false;
+  private readonly ahead: Promise<Batch>[] = [];
+  private readonly plans: Iterator<Plan>;
+  private readonly make: (plan: Plan) => Promise<Batch>;
+  private readonly depth: number;
+  private readonly end: () => Promise<void>;
+
+  constructor(plans: Iterator<Plan>, make: (plan: Plan) => Promise<Batch>, depth: number, end: () => Promise<void>) {
+    this.plans = plans;
+    this.make = make;
+    this.depth = depth;
+    this.end = end;
+    this.fill(depth);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Batch, undefined>> {
+    if (!this.closed) this.fill(this.depth + 1);
+    const batch = this.ahead.shift();
+    if (batch === undefined) {
+      await this.close();
+      return { done: true, value: undefined };
+    }
+    const since = performance.now();
+    try {
+      return { done: false, value: await batch };
+    } catch (error) {
+      if (this.closed) return { done: true, value: undefined };
+      await this.close();
+      throw error;
+    } finally {
+      this.waitedMs += performance.now() - since;
+    }
+  }
+
+  async return(): Promise<IteratorResult<Batch, undefined>> {
+    await this.close();
+    return { done: true, value: undefined };
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.ahead.length = 0;
+    await this.end();
+  }
+
+  private fill(count: number): void {
+    while (this.ahead.length < count) {
+      const plan = this.plans.next();
+      if (plan.done) return;
+      const batch = this.make(plan.value);
+      // Nobody may be waiting for it yet; whoever asks for it in `next` sees the failure.
+      batch.catch(() => undefined);
+      this.ahead.push(batch);
+    }
+  }
+}
+
+function streamOf(plans: Iterator<Plan>, options: LoaderOptions, taskOf: (plan: Plan, member: number) => SampleTask) {
+  const { pool: shared, workers, prefetch = 2 } = options;
+  const pool = shared ?? new SamplePool(workers);
+  const make = async (plan: Plan) => {
+    const prepared = await Promise.all(plan.members.map((member) => pool.prepare(taskOf(plan, member))));
+    return assemble(plan, prepared, options);
+  };
+  const end = async () => {
+    if (shared === undefined) await pool.close();
+  };
+  return new PrefetchedBatches(plans, make, prefetch, end);
+}
+
+function fileTask({ samples, size, statistics }: LoaderOptions, member: number): Omit<SampleTask, "training"> {
+  const sample = samples[member];
+  if (sample === undefined) throw new RangeError(`sample ${member} of ${samples.length}`);
+  return { image: sample.image, mask: sample.mask, size, statistics };
+}
+
+/**
+ * Augmented training batches, epoch after epoch, from any (epoch, step) on. An epoch's last batch is smaller; where it would
+ * be a single image it is left out (batch statistics of one pooled value do not exist) and reported. Throws UsageError when
+ * no batch of two can be formed at all.
+ */
+export function trainBatches(options: TrainBatchOptions): BatchStream {
+  const { samples, batchSize, seed, augment = paperAugmentation, keepSingle = false } = options;
+  const steps = stepsPerEpoch(samples.length, batchSize, keepSingle);
+  if (steps === 0 || (batchSize < 2 && !keepSingle)) {
+    throw new UsageError(
+      `a training batch needs at least 2 images (batch size ${batchSize}, ${samples.length} training images): ` +
+        "statistics over one pooled value do not exist; raise --batch-size or add images",
+    );
+  }
+  return streamOf(trainPlan(options, steps), options, ({ epoch }, index) => ({
+    ...fileTask(options, index),
+    training: { seed, epoch, index, augment },
+  }));
+}
+
+/** All samples once, in name order, stretched to `size`; the last batch is smaller. */
+export function evalBatches(options: EvalBatchOptions): BatchStream {
+  return streamOf(evalPlan(options), options, (_, member) => ({ ...fileTask(options, member), training: undefined }));
+}

@@ -1,0 +1,70 @@
+/** From two files to what the network reads: one sample, a pure function of its task and of the files' content. */
+import { DataError } from "../errors.ts";
+import { random } from "../kernels/random.ts";
+import { type AugmentOptions, augment, type Pair, stretch } from "./augment.ts";
+import type { PixelStatistics } from "./check-dataset.ts";
+import { readImage, readMask } from "./decode.ts";
+import type { ByteImage, Size } from "./image.ts";
+
+/** Plain data, so that it can travel to a worker. */
+export interface SampleTask {
+  readonly image: string;
+  readonly mask: string;
+  /** What comes out. */
+  readonly size: Size;
+  readonly statistics: PixelStatistics;
+  /** Draws of a training sample; undefined = stretched as for evaluation. */
+  readonly training: TrainingDraw | undefined;
+}
+
+export interface TrainingDraw {
+  readonly seed: number;
+  readonly epoch: number;
+  /** The sample's place in the split's name order. */
+  readonly index: number;
+  readonly augment: AugmentOptions;
+}
+
+export interface PreparedSample {
+  /** [height, width, 3] channels last, (x / 255 - mean) / std. */
+  readonly image: Float32Array<ArrayBuffer>;
+  /** [height, width], 255 = ignore. */
+  readonly label: Int32Array<ArrayBuffer>;
+  /** The image's own size. */
+  readonly native: Size;
+}
+
+/** Channels-last floats (x / 255 - mean) / std of an RGB image, in single precision rounded once. */
+export function normalise(image: ByteImage, { mean, std }: PixelStatistics): Float32Array<ArrayBuffer> {
+  const tables = [0, 1, 2].map((channel) =>
+    Float32Array.from({ length: 256 }, (_, x) => (x / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1)),
+  );
+  const out = new Float32Array(image.data.length);
+  tables.forEach((table, channel) => {
+    for (let at = channel; at < out.length; at += 3) out[at] = table[image.data[at] ?? 0] ?? 0;
+  });
+  return out;
+}
+
+function transform(pair: Pair, { size, training }: SampleTask): Pair {
+  if (training === undefined) return stretch(pair, size);
+  const { seed, epoch, index } = training;
+  return augment(pair, size, random(seed, "augment", epoch, index), training.augment);
+}
+
+/** Reads, transforms and normalises one sample. Throws DataError naming the file that is missing, damaged or unequal. */
+export async function prepareSample(task: SampleTask): Promise<PreparedSample> {
+  const [image, mask] = await Promise.all([readImage(task.image), readMask(task.mask)]);
+  if (image.width !== mask.width || image.height !== mask.height) {
+    throw new DataError(
+      `${task.mask}: the mask is ${mask.width}x${mask.height}, its image ${task.image} is ${image.width}x${image.height}; ` +
+        "the files changed since they were checked",
+    );
+  }
+  const out = transform({ image, mask }, task);
+  return {
+    image: normalise(out.image, task.statistics),
+    label: Int32Array.from(out.mask.data),
+    native: { width: image.width, height: image.height },
+  };
+}
