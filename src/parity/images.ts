@@ -55,11 +55,14 @@ const OP_NAMES = Object.keys(OPS) as (keyof typeof OPS)[];
 /** The case that holds the pictures all others start from. */
 const SOURCE = "source";
 
-/** Bytes `[row, column]` or `[row, column, 3]` as an image. */
-function toImage({ name, shape, data }: FixtureTensor): ByteImage {
-  const [height = 0, width = 0, channels = 1] = shape;
-  if ((shape.length !== 2 && shape.length !== 3) || (channels !== 1 && channels !== 3)) {
-    throw new FixtureError(`tensor "${name}" of shape [${shape.join(", ")}] is no picture`);
+/** Bytes `[row, column, 3]`, or of a mask `[row, column]`, as an image. */
+function toImage({ name, shape, data }: FixtureTensor, withChannels: boolean): ByteImage {
+  const [height = 0, width = 0, ...rest] = shape;
+  const channels = withChannels ? 3 : 1;
+  if (shape.length < 2 || rest.join() !== (withChannels ? "3" : "")) {
+    throw new FixtureError(
+      `tensor "${name}" of shape [${shape.join(", ")}] is no ${withChannels ? "picture" : "mask"}`,
+    );
   }
   if (data.some((value) => value < 0 || value > 255)) throw new FixtureError(`tensor "${name}" holds more than bytes`);
   return { width, height, channels, data: Uint8Array.from(data) };
@@ -75,7 +78,7 @@ function checkCase(file: FixtureFile, name: string): { expected: FixtureTensor; 
   const op: ImageOp = OPS[golden.attributes.choice("op", OP_NAMES)];
   const expected = golden.int("output");
   const withChannels = expected.shape.length === 3;
-  const source = toImage(file.takeInt(`${SOURCE}.${withChannels ? "image" : "mask"}`));
+  const source = toImage(file.takeInt(`${SOURCE}.${withChannels ? "image" : "mask"}`), withChannels);
   return { expected, got: produced(op(source, golden.attributes), withChannels) };
 }
 

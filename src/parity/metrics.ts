@@ -11,7 +11,7 @@ import {
 } from "../metrics/strata.ts";
 import { report as metricReport, type Summary } from "../metrics/summary.ts";
 import { IGNORE_LABEL } from "../metrics/totals.ts";
-import { FixtureError, type FixtureFile, type FloatTensor, type IntTensor } from "./fixture.ts";
+import { FixtureError, type FixtureFile, type FixtureTensor } from "./fixture.ts";
 import type { FileReport } from "./report.ts";
 import type { Checker } from "./run.ts";
 import { TOLERANCE, type Tolerance } from "./tolerance.ts";
@@ -139,16 +139,17 @@ async function checkObjects(context: Context, { maps, height, width }: Maps): Pr
   }
 }
 
-function sameLength(one: FloatTensor | IntTensor, two: FloatTensor | IntTensor): void {
-  if (one.data.length === two.data.length) return;
-  throw new FixtureError(`"${one.name}" has ${one.data.length} values, "${two.name}" ${two.data.length}`);
+function checkSameShape(one: FixtureTensor, two: FixtureTensor): void {
+  const [first, second] = [one, two].map(({ shape }) => `[${shape.join(", ")}]`);
+  if (first === second) return;
+  throw new FixtureError(`"${one.name}" has shape ${first}, "${two.name}" ${second}`);
 }
 
 async function checkRoc(context: Context): Promise<void> {
   await context.report.inCase("roc", () => {
     const score = context.file.takeFloat("roc.score");
     const truth = context.file.takeInt("roc.truth");
-    sameLength(score, truth);
+    checkSameShape(score, truth);
     const { falsePositiveRate, truePositiveRate, area } = rocCurve(score.data, truth.data);
     compareAll(context, "roc", "roc.", [
       ["fpr", falsePositiveRate, TOLERANCE.metric],
@@ -162,7 +163,7 @@ async function checkTests(context: Context): Promise<void> {
   await context.report.inCase("test", () => {
     const one = context.file.takeFloat("test.one");
     const two = context.file.takeFloat("test.two");
-    sameLength(one, two);
+    checkSameShape(one, two);
     compareAll(context, "test", "test.", [
       ["t", [pairedTTest(one.data, two.data).pValue], TOLERANCE.metric],
       ["wilcoxon", [wilcoxonSignedRank(one.data, two.data).pValue], TOLERANCE.metric],
@@ -181,7 +182,8 @@ export const checkMetrics: Checker = async (file, report) => {
   const context = { file, report, classes: wholeNumber(file, "classes") };
   const ignored = wholeNumber(file, "ignore_index");
   if (ignored !== IGNORE_LABEL) throw new FixtureError(`the ignored label is ${ignored}, expected ${IGNORE_LABEL}`);
-  file.remarks("strata", "test");
+  file.text("strata");
+  file.remarks("test");
   const predictions = takeMaps(file, "prediction");
   const targets = takeMaps(file, "target");
   await checkStrata(context, predictions, targets);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compare } from "../../src/parity/compare.ts";
+import { checkImages } from "../../src/parity/images.ts";
 import { checkMetrics } from "../../src/parity/metrics.ts";
 import { type Checkers, runParity } from "../../src/parity/run.ts";
 import { checkSchedule } from "../../src/parity/schedule.ts";
@@ -11,8 +12,12 @@ import { gradientTolerance, TOLERANCE } from "../../src/parity/tolerance.ts";
 import { encodeSafetensors, parseSafetensors, type StoredTensor, storeFloat32 } from "../../src/weights/safetensors.ts";
 
 const golden = fileURLToPath(new URL("../fixtures/", import.meta.url));
-const checkers: Checkers = { "ops/schedule": checkSchedule, metrics: checkMetrics };
-const FILES = { schedule: "ops/schedule.safetensors", metrics: "metrics/metrics.safetensors" } as const;
+const checkers: Checkers = { "ops/schedule": checkSchedule, "ops/images": checkImages, metrics: checkMetrics };
+const FILES = {
+  schedule: "ops/schedule.safetensors",
+  images: "ops/images.safetensors",
+  metrics: "metrics/metrics.safetensors",
+} as const;
 
 interface Contents {
   readonly tensors: Map<string, StoredTensor>;
@@ -58,7 +63,7 @@ describe("whole copies pass", () => {
     expect(failures).toEqual([]);
     expect(exitCode).toBe(0);
     expect(text.split("\n").at(-1)).toMatch(
-      /^files 2, cases \d+, values compared \d+, worst ratio to tolerance 0\.\d+, failures 0$/,
+      /^files 3, cases \d+, values compared \d+, worst ratio to tolerance 0\.\d+, failures 0$/,
     );
   });
 
@@ -122,6 +127,26 @@ describe("spoilt values fail and are named", () => {
 });
 
 describe("spoilt structure fails and is named", () => {
+  test("a picture with a changed byte, another shape or another source", async () => {
+    const next = (view: DataView) => view.setInt32(400, view.getInt32(400, true) + 1, true);
+    await expectFailure(
+      spoil("images", (contents) => change(contents, "flip.output", next)),
+      "/ flip / flip.output: 1 of",
+      "allowed difference 0",
+    );
+    await expectFailure(
+      spoil("images", ({ tensors }) => {
+        const mask = tensors.get("source.mask") as StoredTensor;
+        tensors.set("source.mask", { ...mask, shape: [...mask.shape, 1] });
+      }),
+      'tensor "source.mask" of shape',
+    );
+    await expectFailure(
+      spoil("images", ({ tensors }) => tensors.delete("source.image")),
+      '"source.image" is missing',
+    );
+  });
+
   test("a missing tensor", () =>
     expectFailure(
       spoil("metrics", ({ tensors }) => tensors.delete("all.class_f2")),
