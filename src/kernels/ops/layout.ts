@@ -28,10 +28,10 @@ export const pack2x2: Op<"x", unknown> = defineOp<unknown>()({
         wide,
         tensors: { x: read(x, wide) },
         sizes: { c: c / (wide ? 4 : 1), h, w, patches: (h * w) / 4 },
-        body: `  let patch = (i / size.c) % size.patches;
+        body: `  let cell = (i / size.c) % size.patches;
   let position = (i / size.c / size.patches) % 4u;
-  let row = 2u * (patch / (size.w / 2u)) + position / 2u;
-  let column = 2u * (patch % (size.w / 2u)) + position % 2u;
+  let row = 2u * (cell / (size.w / 2u)) + position / 2u;
+  let column = 2u * (cell % (size.w / 2u)) + position % 2u;
   return x_at((((i / size.c / size.patches / 4u) * size.h + row) * size.w + column) * size.c + i % size.c);`,
       }),
     ];
@@ -74,8 +74,8 @@ export const unpack2x2: Op<"x", UnpackAttrs> = defineOp<UnpackAttrs>()({
         body: `  let column = (i / size.c) % size.w;
   let row = (i / size.c / size.w) % size.h;
   let position = 2u * (row % 2u) + column % 2u;
-  let patch = (row / 2u) * (size.w / 2u) + column / 2u;
-  return x_at((((i / size.c / size.w / size.h) * 4u + position) * size.patches + patch) * size.c + i % size.c);`,
+  let cell = (row / 2u) * (size.w / 2u) + column / 2u;
+  return x_at((((i / size.c / size.w / size.h) * 4u + position) * size.patches + cell) * size.c + i % size.c);`,
       }),
     ];
   },
