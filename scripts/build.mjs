@@ -86,4 +86,7 @@ function filesUnder(folder) {
     .sort();
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href && !build()) process.exitCode = 1;
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const skip = process.argv.includes("--if-stale") && isBuilt();
+  if (!skip && !build()) process.exitCode = 1;
+}

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { SvanetError } from "../errors.ts";
+import { SvanetError, UsageError } from "../errors.ts";
+import { suggestion } from "../nearest.ts";
 import { packageInfo } from "../package-info.ts";
 import { COMMANDS } from "./commands.ts";
 import { applyDriverRecord } from "./driver-environment.ts";
@@ -16,6 +17,10 @@ async function main(args: readonly string[]): Promise<void> {
 
   // Only the command that was named is loaded: `--help` must not open a GPU, nor wait for one's libraries.
   const named = args.find((word) => !word.startsWith("-") && word !== "help");
+  const names = COMMANDS.map(({ name }) => name);
+  if (named !== undefined && !names.includes(named)) {
+    throw new UsageError(`unknown command ${named}. ${suggestion(named, names)}`);
+  }
   for (const entry of COMMANDS) {
     const command = program.command(entry.name).description(entry.summary);
     if (entry.name !== named) continue;
@@ -23,6 +28,7 @@ async function main(args: readonly string[]): Promise<void> {
     const { register } = await entry.load();
     register(command);
   }
+  if (args.length === 0) program.help({ error: true });
   await program.parseAsync(args, { from: "user" });
 }
 

@@ -29,7 +29,7 @@ test("an unknown option names the nearest and is wrong usage", () => {
 test("an unknown command is wrong usage", () => {
   const { status, stderr } = svanet("trian");
   expect(status).toBe(2);
-  expect(stderr).toContain("unknown command 'trian'");
+  expect(stderr).toContain("svanet: unknown command trian.");
 });
 
 test("no command at all shows the help and is wrong usage", () => {
