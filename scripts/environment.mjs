@@ -36,6 +36,12 @@ export function readRecord() {
   return record?.hosts.includes(hostname()) ? record : undefined;
 }
 
+/** Takes this machine off the record: it has a driver of its own now. */
+export function forgetThisHost() {
+  const record = readAnyRecord();
+  writeRecord({ ...record, hosts: record.hosts.filter((host) => host !== hostname()) });
+}
+
 /** Writes the record in one step. */
 export function writeRecord(record) {
   const temporary = `${recordPath()}.${process.pid}`;

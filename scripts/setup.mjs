@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, isBuilt } from "./build.mjs";
 import { adoptUnpacked, driverPlan, installWithApt, unpackWithoutRoot } from "./driver.mjs";
-import { driverEnvironment, readRecord } from "./environment.mjs";
+import { driverEnvironment, forgetThisHost, readRecord } from "./environment.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const say = (text) => console.error(`svanet setup: ${text}`);
@@ -23,7 +23,7 @@ function main() {
     if (!build()) throw new SetupError("the build failed; the compiler's messages are above.");
   }
   linkCommand();
-  const adapter = probe() ?? obtainDriver();
+  const adapter = findAdapter() ?? obtainDriver();
   say(`ready: ${adapter.description || adapter.device || adapter.vendor || "the adapter answers"}`);
 }
 
@@ -70,6 +70,18 @@ function linkCommand() {
     rmSync(link);
   }
   symlinkSync(join("..", "..", "dist", "cli", "main.js"), link);
+}
+
+/** The machine's own adapter before the unpacked driver: that one would hide a GPU that was added since. */
+function findAdapter() {
+  const own = probe(process.env);
+  const record = readRecord();
+  const chosen = process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES;
+  if (own && record && !chosen) {
+    say("this machine has a driver of its own now: the unpacked one is no longer used here");
+    forgetThisHost();
+  }
+  return own ?? (record ? probe() : undefined);
 }
 
 /** What Dawn finds, asked in a process of its own; undefined when nothing answers. */
