@@ -1,4 +1,4 @@
-import { type Graph, shapesOf, type Step } from "../kernels/graph.ts";
+import { type Graph, type Step, shapesOf } from "../kernels/graph.ts";
 import type { Derivative, Value } from "../kernels/op.ts";
 import { add } from "../kernels/ops/arithmetic.ts";
 

@@ -2,7 +2,12 @@
 export function explainCompileError(
   label: string,
   wgsl: string,
-  messages: Iterable<{ readonly type: string; readonly lineNum: number; readonly linePos: number; readonly message: string }>,
+  messages: Iterable<{
+    readonly type: string;
+    readonly lineNum: number;
+    readonly linePos: number;
+    readonly message: string;
+  }>,
   cause: unknown,
 ): string {
   const lines = wgsl.split("\n");

@@ -25,6 +25,13 @@ export interface AdapterReport {
   readonly subgroupMaxSize: number | null;
 }
 
+/** Bytes to copy back. */
+export interface ReadPlace {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
 /** Limits asked for, because a default device gets the lowest ones even where the adapter offers more. */
 const WANTED_LIMITS = [
   "maxBufferSize",
@@ -51,8 +58,7 @@ export class Device {
   readonly report: AdapterReport;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #root: GPU;
-  #staging: GPUBuffer | null = null;
-  #reading: Promise<unknown> = Promise.resolve();
+  readonly #staging: GPUBuffer[] = [];
   #failure: Error | null = null;
   #closing = false;
   #allocated = 0;
@@ -150,7 +156,7 @@ export class Device {
   /** Frees buffers made by `allocate`. Dawn gives the memory back at the next submit, so one follows. */
   free(buffers: readonly GPUBuffer[]): void {
     for (const buffer of buffers) {
-      this.#allocated -= buffer.size;
+      if ((buffer.usage & GPUBufferUsage.STORAGE) !== 0) this.#allocated -= buffer.size;
       buffer.destroy();
     }
     this.gpu.queue.submit([]);
@@ -165,38 +171,55 @@ export class Device {
     this.gpu.queue.writeBuffer(buffer, offset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
   }
 
-  /** Copies bytes back. Reads queue up behind each other on one staging buffer. */
+  /**
+   * Copies bytes back. The copy is submitted before this returns, so it sees the work submitted so far and none that
+   * follows; several reads may be under way.
+   */
   read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
-    const next = this.#reading.then(() => this.#readNow(buffer, offset, bytes));
-    this.#reading = next.catch(() => undefined);
-    return next;
+    return this.readAll([{ buffer, offset, size: bytes }]).then(([only]) => only ?? new ArrayBuffer(0));
   }
 
-  async #readNow(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+  /** As {@link read}, for several places through one mapping. */
+  async readAll(places: readonly ReadPlace[]): Promise<ArrayBuffer[]> {
     this.check();
-    const size = Math.ceil(bytes / 4) * 4;
-    if (!this.#staging || this.#staging.size < size) {
-      this.#staging?.destroy();
-      this.#staging = this.gpu.createBuffer({
-        label: "read back",
-        size: Math.max(size, 65536),
-        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-      });
+    const starts: number[] = [];
+    let total = 0;
+    for (const { size } of places) {
+      starts.push(total);
+      total += Math.ceil(size / 8) * 8;
     }
-    const staging = this.#staging;
+    const staging = this.#takeStaging(total);
     const encoder = this.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+    for (const [i, { buffer, offset, size }] of places.entries()) {
+      encoder.copyBufferToBuffer(buffer, offset, staging, starts[i] ?? 0, Math.ceil(size / 4) * 4);
+    }
     this.gpu.queue.submit([encoder.finish()]);
     try {
-      await staging.mapAsync(GPUMapMode.READ, 0, size);
+      await staging.mapAsync(GPUMapMode.READ, 0, total);
     } catch (error) {
       this.check();
       throw new DeviceError(`reading back from the GPU failed: ${String(error)}`);
     }
-    const copy = staging.getMappedRange(0, size).slice(0, bytes);
+    const mapped = staging.getMappedRange(0, total);
+    const copies = places.map(({ size }, i) => mapped.slice(starts[i] ?? 0, (starts[i] ?? 0) + size));
     staging.unmap();
+    this.#staging.push(staging);
     this.check();
-    return copy;
+    return copies;
+  }
+
+  /** A free staging buffer of that size. A few stay for the next read: making one per read would never free memory. */
+  #takeStaging(bytes: number): GPUBuffer {
+    const found = this.#staging.findIndex((buffer) => buffer.size >= bytes);
+    const [kept] = found >= 0 ? this.#staging.splice(found, 1) : [];
+    if (kept) return kept;
+    const outgrown = this.#staging.length >= 4 ? this.#staging.shift() : undefined;
+    outgrown?.destroy();
+    return this.gpu.createBuffer({
+      label: "read back",
+      size: Math.max(bytes, 65536),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
   }
 
   /** Waits until everything submitted so far is done. */
@@ -207,7 +230,7 @@ export class Device {
 
   close(): void {
     this.#closing = true;
-    this.#staging?.destroy();
+    for (const buffer of this.#staging) buffer.destroy();
     this.gpu.destroy();
     roots.delete(this.#root);
     // One turn of the collector may come before Dawn has finished with the device.

@@ -99,6 +99,11 @@ export class Graph implements Exec {
     return view;
   }
 
+  /** Puts a pass's result in place of the steps so far. */
+  replaceSteps(steps: readonly Step[]): void {
+    this.steps.splice(0, this.steps.length, ...steps);
+  }
+
   /** The tensor whose storage `id` shares; itself when it is no view. */
   root(id: number): number {
     return this.views.get(id) ?? id;

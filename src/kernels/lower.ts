@@ -1,8 +1,8 @@
 import { OutOfMemoryError } from "../errors.ts";
 import { freshValue, type Graph, type Step } from "./graph.ts";
 import type { Binding, Dispatch, DType, Value } from "./op.ts";
-import type { Shape } from "./shape.ts";
 import { byteSize, partCount } from "./shader.ts";
+import type { Shape } from "./shape.ts";
 import type { Target } from "./target.ts";
 
 /** A dispatch with the place in the network it came from. */

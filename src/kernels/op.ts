@@ -31,8 +31,10 @@ export interface Dispatch {
   readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
-/** What a fused step does to each result before storing it: `activation(y + bias[channel] + residual)`. */
+/** What a fused step does to each result before storing it: `activation(y * scale[channel] + bias[channel] + residual)`. */
 export interface Epilogue {
+  /** Contractions only: a folded norm. */
+  readonly scale?: Value;
   readonly bias?: Value;
   readonly residual?: Value;
   readonly activation?: Activation;

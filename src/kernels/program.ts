@@ -101,7 +101,9 @@ export class Program {
     const value = this.#graph.inputs.get(name);
     if (!value) throw new Error(`the program has no input ${name}`);
     if (data.length !== sizeOf(value.shape)) {
-      throw new DeviceError(`input ${name} is [${value.shape}] and takes ${sizeOf(value.shape)} numbers, not ${data.length}`);
+      throw new DeviceError(
+        `input ${name} is [${value.shape}] and takes ${sizeOf(value.shape)} numbers, not ${data.length}`,
+      );
     }
     const limit = partBytes(this.#device.target) / 4;
     for (const [i, place] of (this.#places.get(value.id) ?? []).entries()) {
@@ -117,26 +119,33 @@ export class Program {
     }
   }
 
-  /** Reads a kept tensor. Integers come back as floats' bits: see {@link readInts}. */
-  async read(value: Value): Promise<Float32Array> {
-    return new Float32Array(await this.#bytesOf(value));
+  /** Reads a kept tensor of floats. */
+  async read(value: Value): Promise<Float32Array<ArrayBuffer>> {
+    const [bytes] = await this.readAll([value]);
+    return new Float32Array(bytes ?? new ArrayBuffer(0));
   }
 
-  async readInts(value: Value): Promise<Uint32Array> {
-    return new Uint32Array(await this.#bytesOf(value));
+  /** Reads a kept tensor of integers. */
+  async readInts(value: Value): Promise<Int32Array<ArrayBuffer>> {
+    const [bytes] = await this.readAll([value]);
+    return new Int32Array(bytes ?? new ArrayBuffer(0));
   }
 
-  async #bytesOf(value: Value): Promise<ArrayBuffer> {
-    const places = this.#places.get(this.#graph.root(value.id));
-    if (!places) throw new Error("the tensor was not kept by the program");
-    const out = new Uint8Array(4 * sizeOf(value.shape));
-    let at = 0;
-    for (const place of places) {
-      const bytes = Math.min(place.size, out.length - at);
-      out.set(new Uint8Array(await this.#device.read(place.buffer, place.offset, bytes)), at);
-      at += bytes;
-    }
-    return out.buffer;
+  /** Bytes of several kept or state tensors as they are after the runs submitted so far, through one mapping. */
+  async readAll(values: readonly Value[]): Promise<ArrayBuffer[]> {
+    const wanted = values.map((value) => {
+      const places = this.#places.get(this.#graph.root(value.id));
+      if (!places) throw new Error("the tensor was not kept by the program");
+      let left = 4 * sizeOf(value.shape);
+      return places.map(({ buffer, offset, size }) => {
+        const bytes = Math.min(size, left);
+        left -= bytes;
+        return { buffer, offset, size: bytes };
+      });
+    });
+    const read = await this.#device.readAll(wanted.flat());
+    const starts = wanted.map((_, i) => wanted.slice(0, i).reduce((sum, places) => sum + places.length, 0));
+    return wanted.map((places, i) => joined(read.slice(starts[i], (starts[i] ?? 0) + places.length)));
   }
 
   /** Runs once with every dispatch in a pass of its own and returns their GPU times. Needs timestamp queries. */
@@ -162,6 +171,18 @@ export class Program {
   destroy(): void {
     this.#device.free(this.#owned);
   }
+}
+
+function joined(parts: readonly ArrayBuffer[]): ArrayBuffer {
+  const [only] = parts;
+  if (only && parts.length === 1) return only;
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(new Uint8Array(part), at);
+    at += part.byteLength;
+  }
+  return out.buffer;
 }
 
 async function timePasses(device: Device, bound: readonly Bound[]): Promise<BigUint64Array> {

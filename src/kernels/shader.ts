@@ -1,4 +1,4 @@
-import type { Access, Binding, DType, Dispatch, Value } from "./op.ts";
+import type { Access, Binding, Dispatch, DType, Value } from "./op.ts";
 import { sizeOf } from "./shape.ts";
 import type { Target } from "./target.ts";
 
@@ -114,7 +114,9 @@ function accessors(name: string, use: TensorUse, type: string, parts: number, ta
   const chain = (statement: (part: number, index: string) => string): string =>
     Array.from({ length: parts }, (_, part) => {
       const index = part === 0 ? "i" : `i - ${part * length}u`;
-      return part === parts - 1 ? statement(part, index) : `if (i < ${(part + 1) * length}u) { ${statement(part, index)} }`;
+      return part === parts - 1
+        ? statement(part, index)
+        : `if (i < ${(part + 1) * length}u) { ${statement(part, index)} }`;
     }).join(" ");
   const lines: string[] = [];
   if (use.access !== "write") {

@@ -24,7 +24,8 @@ const ERF = `fn erf(x: T) -> T {
 }`;
 
 /** WGSL's tanh may overflow inside for large arguments; it is 1 in f32 from 10 on. */
-const TANH_INNER = "fn inner(x: T) -> T { return tanh(clamp(0.7978845608 * (x + 0.044715 * x * x * x), T(-10.0), T(10.0))); }";
+const TANH_INNER =
+  "fn inner(x: T) -> T { return tanh(clamp(0.7978845608 * (x + 0.044715 * x * x * x), T(-10.0), T(10.0))); }";
 
 export const ACTIVATIONS = {
   relu: {

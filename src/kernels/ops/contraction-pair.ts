@@ -146,7 +146,7 @@ export const shufflePair: Lowering = (given) => {
   const plan = planPair(given, 16, 32, 8);
   const rows = range(16);
   const main = `${SPLIT}
-  if (split >= ${"size.splits"}) { return; }
+  if (split >= size.splits) { return; }
   let columns = columns_at(tn * 8u + lane); let quad = tm * 4u + (lane & 3u); let half = lane >> 2u;
 ${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
 ${WALK_START}
@@ -167,7 +167,8 @@ ${rows
   .join("\n")}
 ${WALK_ON}
   }
-${rows.map((i) => `  store4(split, tm * 16u + ${i}u, tn * 8u + lane, s${i});`).join("\n")}`;
+  var held = array<vec4f, 16>(${rows.map((i) => `s${i}`).join(", ")});
+  for (var i = 0u; i < size.stores; i++) { store4(split, tm * 16u + i, tn * 8u + lane, held[i]); }`;
   return finishPair(plan, "pair 16x32 shuffle", { workgroup: 8, enable: ["subgroups"], main, functions: "" });
 };
 
@@ -201,11 +202,17 @@ ${tileProduct(share)}
 ${range(share)
   .flatMap((i) =>
     range(share / 4).map(
-      (p) => `  store4(split, tm * ${side}u + ty * ${share}u + ${i}u, tn * ${lines}u + tx * ${share / 4}u + ${p}u, c${i}_${p});`,
+      (p) =>
+        `  store4(split, tm * ${side}u + ty * ${share}u + ${i}u, tn * ${lines}u + tx * ${share / 4}u + ${p}u, c${i}_${p});`,
     ),
   )
   .join("\n")}`;
-  return finishPair(plan, `pair ${side}x${side} tile`, { workgroup: 256, enable: [], main, functions: tileMemory(share) });
+  return finishPair(plan, `pair ${side}x${side} tile`, {
+    workgroup: 256,
+    enable: [],
+    main,
+    functions: tileMemory(share),
+  });
 };
 
 interface PairShader {
@@ -225,7 +232,7 @@ function finishPair(plan: PairPlan, label: string, { workgroup, enable, main, fu
     target,
     enable,
     tensors: { y: read(contraction.y, plan.yWide), x: read(contraction.x, plan.xWide), out: write(out, wideOut) },
-    sizes: { ...plan.sizes, splits },
+    sizes: { ...plan.sizes, splits, stores: 16 },
     workgroupSize: [workgroup],
     workgroups: spread((plan.sizes["tilesM"] ?? 1) * (plan.sizes["tilesN"] ?? 1) * splits, target),
     functions: `${pairText(plan)}\n${storePair(plan)}\n${functions}`,

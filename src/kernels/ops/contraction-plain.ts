@@ -121,9 +121,10 @@ ${inner}
 
 function plainEpilogue({ epilogue }: Contraction, wide: boolean) {
   const tensors: Record<string, TensorUse> = {};
+  if (epilogue.scale) tensors["scale"] = read(epilogue.scale, wide);
   if (epilogue.bias) tensors["bias"] = read(epilogue.bias, wide);
   if (epilogue.residual) tensors["residual"] = read(epilogue.residual, wide);
-  const sum = `sum${epilogue.bias ? " + bias_at(c)" : ""}${epilogue.residual ? " + residual_at(i)" : ""}`;
+  const sum = `sum${epilogue.scale ? " * scale_at(c)" : ""}${epilogue.bias ? " + bias_at(c)" : ""}${epilogue.residual ? " + residual_at(i)" : ""}`;
   const { activation } = epilogue;
   return {
     tensors,

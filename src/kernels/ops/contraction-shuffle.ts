@@ -1,13 +1,14 @@
-import { read, shader, spread, write } from "../shader.ts";
 import type { Dispatch } from "../op.ts";
+import { read, shader, spread, write } from "../shader.ts";
 import type { Lowering } from "./contraction.ts";
-import { type RowProduct, rowProduct, storeText } from "./contraction-text.ts";
 import { flattened } from "./contraction.ts";
+import { rowProduct, uniformStoreText } from "./contraction-text.ts";
 
 /**
  * Gather and scatter for a CPU driver with 8 lanes: a workgroup is one subgroup, holds its tile in named registers,
  * loads every value once and hands it round by `subgroupShuffle`, which is one permute there, while storage loads are
- * expanded lane by lane. No barriers. Two tiles: 16 rows by 32 columns (a lane owns four columns), and 32 rows by 8
+ * expanded lane by lane. No barriers. The tile is stored in a loop with a run-time bound, which keeps the text that is
+ * compiled short. Two tiles: 16 rows by 32 columns (a lane owns four columns), and 32 rows by 8
  * columns (a lane owns four rows) where 32 columns would mostly be waste.
  */
 export const shuffleProduct: Lowering = (given) => {
@@ -18,7 +19,7 @@ export const shuffleProduct: Lowering = (given) => {
   const gather = contraction.kind === "gather";
   const tilesN = Math.ceil(product.columns / tile.columns);
   const tilesM = Math.ceil(product.rows / tile.rows);
-  const store = storeText(product, contraction.epilogue);
+  const store = uniformStoreText(product, contraction.epilogue);
   return [
     shader({
       label: `${contraction.kind} ${tall ? "32x8" : "16x32"} shuffle`,
@@ -30,11 +31,11 @@ export const shuffleProduct: Lowering = (given) => {
         ...store.tensors,
         out: write(product.out, product.outWide),
       },
-      sizes: { ...product.sizes, tilesM, tilesN },
+      sizes: { ...product.sizes, ...store.sizes, tilesM, tilesN, stores: tall ? 8 : 16 },
       workgroupSize: [8],
       workgroups: spread(tilesM * tilesN, contraction.target),
       functions: `${product.functions}\n${store.text}`,
-      main: tall ? tallMain(product, gather) : wideMain(gather),
+      main: tall ? tallMain(gather) : wideMain(gather),
     }),
   ] satisfies Dispatch[];
 };
@@ -78,10 +79,11 @@ ${rows
   .join("\n")}
     }
   } }
-${rows.map((i) => `  store4(m + ${i}u, n4, s${i});`).join("\n")}`;
+  var tile = array<vec4f, 16>(${rows.map((i) => `s${i}`).join(", ")});
+  for (var i = 0u; i < size.stores; i++) { store4(m + i, n4, tile[i]); }`;
 }
 
-function tallMain(_product: RowProduct, gather: boolean): string {
+function tallMain(gather: boolean): string {
   const own = range(4);
   const halves = ["lo", "hi"] as const;
   const load = gather
@@ -111,5 +113,6 @@ ${load}
 ${step.join("\n")}
     }
   } }
-${own.flatMap((p) => halves.map((half, h) => `  store4(m + ${8 * p}u, n / 4u + ${h}u, ${half}_${p});`)).join("\n")}`;
+  var tile = array<vec4f, 8>(${own.flatMap((p) => halves.map((half) => `${half}_${p}`)).join(", ")});
+  for (var i = 0u; i < size.stores; i++) { store4(m + 8u * (i >> 1u), n / 4u + (i & 1u), tile[i]); }`;
 }

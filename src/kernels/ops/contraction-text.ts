@@ -132,11 +132,14 @@ fn line4(kc: u32, tap: u32, n4: u32) -> vec4f {
 export function storeText(product: RowProduct, epilogue: Epilogue) {
   const { outWide, out } = product;
   const tensors: Record<string, TensorUse> = {};
+  if (epilogue.scale) tensors["scale"] = read(epilogue.scale, outWide);
   if (epilogue.bias) tensors["bias"] = read(epilogue.bias, outWide);
   if (epilogue.residual) tensors["residual"] = read(epilogue.residual, outWide);
   const { activation } = epilogue;
-  const finish = (bias: string, residual: string) => {
-    const sum = ["v", epilogue.bias ? bias : "", epilogue.residual ? residual : ""].filter((t) => t !== "").join(" + ");
+  const finish = (channel: string, at: string) => {
+    const scaled = epilogue.scale ? `v * scale_at(${channel})` : "v";
+    const bias = epilogue.bias ? ` + bias_at(${channel})` : "";
+    const sum = `${scaled}${bias}${epilogue.residual ? ` + residual_at(${at})` : ""}`;
     return activation ? `${activation}(${sum})` : sum;
   };
   const alias = `alias T = ${outWide ? "vec4f" : "f32"};`;
@@ -146,15 +149,71 @@ export function storeText(product: RowProduct, epilogue: Epilogue) {
   let width = size.columns / 4u;
   if (m >= size.rows || n4 >= width) { return; }
   let at = m * width + n4;
-  out_set(at, ${finish("bias_at(n4)", "residual_at(at)")});
+  out_set(at, ${finish("n4", "at")});
 }`
     : `fn store1(m: u32, n: u32, v: f32) {
   if (m >= size.rows || n >= size.columns) { return; }
   let at = m * size.columns + n;
-  out_set(at, ${finish("bias_at(n)", "residual_at(at)")});
+  out_set(at, ${finish("n", "at")});
 }
 fn store4(m: u32, n4: u32, v: vec4f) {
   store1(m, 4u * n4, v.x); store1(m, 4u * n4 + 1u, v.y); store1(m, 4u * n4 + 2u, v.z); store1(m, 4u * n4 + 3u, v.w);
 }`;
   return { tensors, out, text: `${activationText}\n${store}` };
+}
+
+/** Bits of `size.tail` and numbers of `size.activation` in {@link uniformStoreText}. */
+const TAIL = { scale: 1, bias: 2, residual: 4 } as const;
+const NUMBERED = ["none", "relu", "silu", "gelu", "sigmoid", "hardswish"] as const;
+
+/**
+ * As {@link storeText}, with the choice of tail in the uniform instead of the text: where a tile's kernel takes a
+ * second to compile, one pipeline has to serve every convolution. A tensor that is not used is bound to the weight.
+ */
+export function uniformStoreText(product: RowProduct, epilogue: Epilogue) {
+  const { outWide, out, weight } = product;
+  const { scale, bias, residual, activation = "none" } = epilogue;
+  const used = Object.entries(TAIL).reduce(
+    (bits, [name, bit]) => bits + (epilogue[name as keyof typeof TAIL] ? bit : 0),
+    0,
+  );
+  const tensors: Record<string, TensorUse> = {
+    scale: read(scale ?? weight, outWide),
+    bias: read(bias ?? weight, outWide),
+    residual: read(residual ?? weight, outWide),
+  };
+  const sizes = { tail: used, activation: NUMBERED.indexOf(activation as (typeof NUMBERED)[number]) };
+  const texts = new Set(NUMBERED.flatMap((name) => (name === "none" ? [] : ACTIVATIONS[name].wgsl.split(/\n(?=fn )/))));
+  const cases = NUMBERED.map((name, i) => (name === "none" ? "" : `    case ${i}u: { return ${name}(v); }`)).join("\n");
+  const finish = `alias T = ${outWide ? "vec4f" : "f32"};
+${[...texts].join("\n")}
+fn activated(v: T) -> T {
+  switch size.activation {
+${cases}
+    default: { return v; }
+  }
+}
+fn finished(v: T, channel: u32, at: u32) -> T {
+  var y = v;
+  if ((size.tail & ${TAIL.scale}u) != 0u) { y *= scale_at(channel); }
+  if ((size.tail & ${TAIL.bias}u) != 0u) { y += bias_at(channel); }
+  if ((size.tail & ${TAIL.residual}u) != 0u) { y += residual_at(at); }
+  return activated(y);
+}`;
+  const store = outWide
+    ? `fn store4(m: u32, n4: u32, v: vec4f) {
+  let width = size.columns / 4u;
+  if (m >= size.rows || n4 >= width) { return; }
+  let at = m * width + n4;
+  out_set(at, finished(v, n4, at));
+}`
+    : `fn store4(m: u32, n4: u32, v: vec4f) {
+  if (m >= size.rows) { return; }
+  for (var j = 0u; j < min(4u, size.columns - min(4u * n4, size.columns)); j++) {
+    let n = 4u * n4 + j;
+    let at = m * size.columns + n;
+    out_set(at, finished(v[j], n, at));
+  }
+}`;
+  return { tensors, sizes, out, text: `${finish}\n${store}` };
 }

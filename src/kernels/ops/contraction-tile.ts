@@ -117,7 +117,8 @@ ${tileProduct(share)}
 ${range(share)
   .flatMap((i) =>
     range(share / 4).map(
-      (q) => `  store4(tm * ${side}u + ty * ${share}u + ${i}u, tn * ${lineQuads}u + tx * ${share / 4}u + ${q}u, c${i}_${q});`,
+      (q) =>
+        `  store4(tm * ${side}u + ty * ${share}u + ${i}u, tn * ${lineQuads}u + tx * ${share / 4}u + ${q}u, c${i}_${q});`,
     ),
   )
   .join("\n")}`;

@@ -1,5 +1,5 @@
 import { ShapeError } from "../../errors.ts";
-import { defineOp, type Dispatch, FIRST_ORDER, type LowerCall, NO_MACS, type Op, type Value } from "../op.ts";
+import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Op, type Value } from "../op.ts";
 import { allWide, elementwise, read } from "../shader.ts";
 import { krsc, lastOf, nhwc, type Shape } from "../shape.ts";
 import { fitsWorkgroupTiles, prefersShuffleTiles } from "../target.ts";
@@ -66,7 +66,8 @@ export const conv2d = defineOp<Conv2dAttrs>()({
         `conv2d: x has ${i.c} channels but the weight takes ${k.c} in each of ${groups} groups ${both}`,
       );
     }
-    const extent = (size: number, taps: number) => Math.floor((size + 2 * padding - dilation * (taps - 1) - 1) / stride) + 1;
+    const extent = (size: number, taps: number) =>
+      Math.floor((size + 2 * padding - dilation * (taps - 1) - 1) / stride) + 1;
     const [oh, ow] = [extent(i.h, k.r), extent(i.w, k.s)];
     if (oh < 1 || ow < 1) throw new ShapeError(`conv2d: the image is smaller than the kernel ${both}`);
     return [i.n, oh, ow, k.k];
@@ -123,7 +124,9 @@ export const convTranspose2d = defineOp<ConvTranspose2dAttrs>()({
     const i = nhwc("convTranspose2d", "x", x);
     const k = krsc("convTranspose2d", weight);
     if (i.c !== k.k) {
-      throw new ShapeError(`convTranspose2d: x has ${i.c} channels, the weight takes ${k.k} (x [${x}], weight [${weight}])`);
+      throw new ShapeError(
+        `convTranspose2d: x has ${i.c} channels, the weight takes ${k.k} (x [${x}], weight [${weight}])`,
+      );
     }
     const extent = (size: number, taps: number) => (size - 1) * stride - 2 * padding + taps + outputPadding;
     return [i.n, extent(i.h, k.r), extent(i.w, k.s), k.c];
@@ -231,7 +234,8 @@ export const addBias: Op<"x" | "bias", unknown> = defineOp<unknown>()({
   name: "addBias",
   inputs: ["x", "bias"],
   shape({ x, bias }) {
-    if (bias.length !== 1 || bias[0] !== lastOf(x)) throw new ShapeError(`addBias: bias [${bias}] does not fit x [${x}]`);
+    if (bias.length !== 1 || bias[0] !== lastOf(x))
+      throw new ShapeError(`addBias: bias [${bias}] does not fit x [${x}]`);
     return x;
   },
   lower: ({ inputs: { x, bias }, out, target }) => {

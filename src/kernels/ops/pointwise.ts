@@ -1,7 +1,7 @@
-import { defineOp, FIRST_ORDER, NO_MACS, type Op } from "../op.ts";
-import { sameShape } from "../shape.ts";
-import { allWide, elementwise, read } from "../shader.ts";
 import { ShapeError } from "../../errors.ts";
+import { defineOp, FIRST_ORDER, NO_MACS, type Op } from "../op.ts";
+import { allWide, elementwise, read } from "../shader.ts";
+import { sameShape } from "../shape.ts";
 import { ACTIVATIONS } from "./activation.ts";
 
 /** An activation as an op, `y = f(x)`, with `f` and its slope written once in activation.ts. */

@@ -1,0 +1,121 @@
+import type { Device } from "../kernels/device.ts";
+import { fuse } from "../kernels/fuse.ts";
+import type { Value } from "../kernels/op.ts";
+import { argmaxLast } from "../kernels/ops/loss.ts";
+import { resizeBilinear } from "../kernels/ops/resize.ts";
+import { softmax } from "../kernels/ops/softmax.ts";
+import { Program } from "../kernels/program.ts";
+import { splitPointwiseOverConcat } from "../kernels/rewrite.ts";
+import { lastOf } from "../kernels/shape.ts";
+import { type StateEntry, StateStore } from "../kernels/state.ts";
+import { initialRegions, initialValues, type Parameter, type ParameterTable } from "../model/parameters.ts";
+import type { SvanetConfig } from "../model/svanet/config.ts";
+import { traceNetwork } from "../model/zoo.ts";
+
+/** Parameters are stored in two arenas, so that a frozen encoder is one set of segments that is not updated. */
+export const GROUPS = ["encoder", "rest"] as const;
+export type GroupName = (typeof GROUPS)[number];
+
+export const weightsArena = (group: GroupName): string => `weights/${group}`;
+export const STATISTICS_ARENA = "statistics";
+
+export function groupOf(parameterName: string): GroupName {
+  return parameterName.startsWith("encoder.") ? "encoder" : "rest";
+}
+
+/** What to store for the weights of a group, or under another prefix for what goes with them. */
+export function groupEntries(table: ParameterTable, group: GroupName, prefix = ""): StateEntry[] {
+  return table
+    .list("weight")
+    .filter(({ name }) => groupOf(name) === group)
+    .flatMap(({ parts }) => parts.map(({ key, shape }) => ({ key: `${prefix}${key}`, shape })));
+}
+
+/** What an evaluation program gives back for a batch. */
+export interface Inference {
+  readonly program: Program;
+  readonly batch: number;
+  /** `[n, h, w]` i32: the class of every pixel. */
+  readonly classes: Value;
+  /** `[n, h, w, k]`: class probabilities. */
+  readonly probabilities: Value;
+  readonly logits: Value;
+}
+
+export interface InferenceOptions {
+  readonly batch: number;
+  /** Sides of the input; those of the configuration when left out. */
+  readonly height?: number;
+  readonly width?: number;
+  /** Resize the logits to this size (bilinear, half-pixel centres) before deciding. */
+  readonly native?: { readonly height: number; readonly width: number };
+  /** Also compute class probabilities. */
+  readonly probabilities?: boolean;
+}
+
+/** A network on a device: its parameters, running statistics and region maps, bound by every program made from it. */
+export class Network {
+  readonly device: Device;
+  readonly config: SvanetConfig;
+  readonly table: ParameterTable;
+  readonly store: StateStore;
+  readonly regions = new Map<string, Int32Array>();
+
+  private constructor(device: Device, config: SvanetConfig, table: ParameterTable) {
+    this.device = device;
+    this.config = config;
+    this.table = table;
+    this.store = new StateStore(device);
+  }
+
+  /** Allocates a network whose numbers are a function of `seed`. */
+  static async create(device: Device, config: SvanetConfig, seed: number): Promise<Network> {
+    const { build } = traceNetwork(config, { mode: "eval", batch: 2 });
+    const network = new Network(device, config, build.parameters);
+    for (const group of GROUPS) await network.store.allocate(weightsArena(group), groupEntries(network.table, group));
+    await network.store.allocate(STATISTICS_ARENA, network.table.storage("statistic"));
+    for (const entry of [...network.table.list("weight"), ...network.table.list("statistic")]) {
+      network.write(entry.name, initialValues(entry, seed));
+    }
+    for (const [name, map] of initialRegions(network.table, seed)) network.regions.set(name, map);
+    return network;
+  }
+
+  /** Sets a parameter or statistic from PyTorch's numbers. `prefix` chooses what goes with it (a moment). */
+  write(name: string, data: Float32Array, prefix = ""): void {
+    for (const [key, part] of this.table.toStorage(name, data)) this.store.write(`${prefix}${key}`, part);
+  }
+
+  /** PyTorch's numbers of all parameters in an arena, by name. */
+  async readArena(arena: string, of: (entry: Parameter) => boolean, prefix = ""): Promise<Map<string, Float32Array>> {
+    const stored = await this.store.readArena(arena);
+    const entries = this.table.list().filter((entry) => entry.kind !== "region" && of(entry));
+    return new Map(
+      entries.map(({ name }) => [name, this.table.fromStorage(name, (key) => stored.get(`${prefix}${key}`))] as const),
+    );
+  }
+
+  /** Compiles the evaluation of a batch, with all rewrites and fusions. */
+  async inference(options: InferenceOptions): Promise<Inference> {
+    const { batch, native, probabilities = false } = options;
+    const { height = this.config.height, width = this.config.width } = options;
+    const traced = traceNetwork(this.config, { mode: "eval", batch, parameters: this.table, height, width });
+    const { graph } = traced.build;
+    splitPointwiseOverConcat(graph);
+    const logits = native
+      ? graph.apply(resizeBilinear, { x: traced.logits }, { ...native, alignCorners: false })
+      : traced.logits;
+    const classes = graph.apply(argmaxLast, { x: logits }, {});
+    const shape = logits.shape;
+    const rows = graph.view(logits, [logits.shape.slice(0, -1).reduce((a, b) => a * b, 1), lastOf(shape)]);
+    const scores = probabilities ? graph.view(graph.apply(softmax, { x: rows }, {}), shape) : logits;
+    const keep = [logits, classes, scores];
+    fuse(graph, keep);
+    const program = await Program.compile(this.device, graph, { store: this.store, keep });
+    return { program, batch, classes, probabilities: scores, logits };
+  }
+
+  destroy(): void {
+    this.store.destroy();
+  }
+}

@@ -1,0 +1,51 @@
+import type { AnyOp } from "./op.ts";
+import { add, multiply, scale } from "./ops/arithmetic.ts";
+import { attention } from "./ops/attention.ts";
+import { addBias, conv2d, convTranspose2d, linear } from "./ops/conv.ts";
+import { foldNorm } from "./ops/fold-norm.ts";
+import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "./ops/layout.ts";
+import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm.ts";
+import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
+import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool.ts";
+import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce.ts";
+import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
+import { softmax } from "./ops/softmax.ts";
+
+/** Every op a network can call. Those of derivatives are reached by differentiating these. */
+export const OPS = [
+  add,
+  multiply,
+  scale,
+  relu,
+  silu,
+  gelu,
+  geluTanh,
+  sigmoid,
+  hardswish,
+  conv2d,
+  convTranspose2d,
+  linear,
+  addBias,
+  foldNorm,
+  batchNormTrain,
+  batchNormEval,
+  updateRunning,
+  layerNorm,
+  attention,
+  softmax,
+  reduceSum,
+  reduceProduct,
+  reduceMax,
+  weightedSum,
+  maxPool2d,
+  adaptiveAveragePool2d,
+  adaptiveMaxPool2d,
+  resizeBilinear,
+  resizeNearest,
+  pack2x2,
+  unpack2x2,
+  permuteRows,
+  concat(2),
+  concat(3),
+  sliceLast,
+] as unknown as readonly AnyOp[];
