@@ -10,4 +10,6 @@ interface CommandEntry {
 }
 
 /** Every command, in the order of the help. Adding one is a line here and a file in commands/. */
-export const COMMANDS: readonly CommandEntry[] = [];
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: "data", summary: "make dataset folders", gpu: false, load: () => import("./commands/data.ts") },
+];

@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import {
   AUGMENTATIONS,
   flagOf,
@@ -161,6 +161,13 @@ export const TRAIN_OPTIONS = {
     parse: text,
   },
 } as const satisfies Record<TrainField, OptionRow>;
+
+/** For options outside the table: a number, or wrong usage that names the option and what was given. */
+export function numberArgument(value: string): number {
+  const parsed = number(value);
+  if (typeof parsed === "string") throw new InvalidArgumentError("It is no number.");
+  return parsed;
+}
 
 /** Adds `--config` and the flags of the given fields (all of them by default) to a command. */
 export function addTrainOptions(command: Command, fields: readonly TrainField[] = TRAIN_FIELDS): Command {
