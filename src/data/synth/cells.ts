@@ -139,6 +139,18 @@ const description = {
   licence: "CC0-1.0",
 };
 
+/** Written first and never over an existing one: a second generator in the same folder stops here. */
+async function writeDescription(out: string): Promise<void> {
+  await mkdir(out, { recursive: true });
+  try {
+    await writeFile(path.join(out, "dataset.yaml"), stringify(description), { flag: "wx" });
+  } catch (error) {
+    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
+    const why = exists ? "already holds a dataset (dataset.yaml exists)" : `cannot be written (${String(error)})`;
+    throw new DataError(`${out}: ${why}; name a new folder`);
+  }
+}
+
 /**
  * Writes a dataset folder of procedural microscopy: train/, val/, mask/, dataset.yaml. Throws UsageError for sizes and counts
  * that make no dataset, DataError where `out` already holds one.
@@ -151,15 +163,7 @@ export async function writeCells({ out, train, val, size, seed, onProgress }: Ce
   if (!Number.isInteger(train) || !Number.isInteger(val) || train < 1 || val < 1 || train > firstVal) {
     throw new UsageError(`cells: ${train} training and ${val} validation pictures; each split needs 1 to ${firstVal}`);
   }
-  await mkdir(out, { recursive: true });
-  try {
-    // Written first and never over an existing one: a second generator in the same folder stops here.
-    await writeFile(path.join(out, "dataset.yaml"), stringify(description), { flag: "wx" });
-  } catch (error) {
-    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
-    const why = exists ? "already holds a dataset (dataset.yaml exists)" : `cannot be written (${String(error)})`;
-    throw new DataError(`${out}: ${why}; name a new folder`);
-  }
+  await writeDescription(out);
   for (const folder of ["train", "val", "mask"]) await mkdir(path.join(out, folder), { recursive: true });
   const palette = description.colours.map(([r = 0, g = 0, b = 0]): Rgb => [r, g, b]);
   for (let done = 0; done < train + val; done++) {
