@@ -67,6 +67,12 @@ function hueByte(r: number, g: number, b: number, high: number, spread: number):
   return Math.min(Math.trunc(fround((turn / 6 + 1) % 1) * 255), 255);
 }
 
+function write(out: Uint8Array, at: number, r: number, g: number, b: number): void {
+  out[at] = r;
+  out[at + 1] = g;
+  out[at + 2] = b;
+}
+
 /** Writes the RGB bytes of Pillow's hue `h`, saturation `s` (not 0) and value `v` to `out` at `at`. */
 function writeRgb(out: Uint8Array, at: number, h: number, s: number, v: number): void {
   const turn = (h * 6) / 255;
@@ -76,12 +82,20 @@ function writeRgb(out: Uint8Array, at: number, h: number, s: number, v: number):
   const low = Math.floor(v * (1 - strength) + 0.5);
   const falling = Math.floor(v * (1 - fround(strength * part)) + 0.5);
   const rising = Math.floor(v * (1 - strength * (1 - part)) + 0.5);
-  const first = [v, falling, low, low, rising, v];
-  const second = [rising, v, v, falling, low, low];
-  const third = [low, low, rising, v, v, falling];
-  out[at] = first[sector % 6] ?? 0;
-  out[at + 1] = second[sector % 6] ?? 0;
-  out[at + 2] = third[sector % 6] ?? 0;
+  switch (sector % 6) {
+    case 0:
+      return write(out, at, v, rising, low);
+    case 1:
+      return write(out, at, falling, v, low);
+    case 2:
+      return write(out, at, low, v, rising);
+    case 3:
+      return write(out, at, low, falling, v);
+    case 4:
+      return write(out, at, rising, low, v);
+    default:
+      return write(out, at, v, low, falling);
+  }
 }
 
 /** Hue turned by `shift` of a full turn (-0.5 to 0.5; 0 still passes through 8-bit HSV). One-channel images stay. */
@@ -91,11 +105,13 @@ export function hue(image: ByteImage, shift: number): ByteImage {
   const out = new Uint8Array(data.length);
   const offset = Math.trunc(shift * 255);
   for (let at = 0; at < data.length; at += 3) {
-    const [r, g, b] = [data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0];
+    const r = data[at] ?? 0;
+    const g = data[at + 1] ?? 0;
+    const b = data[at + 2] ?? 0;
     const high = Math.max(r, g, b);
     const spread = high - Math.min(r, g, b);
     const s = spread === 0 ? 0 : Math.trunc(fround(fround(spread / high) * 255));
-    if (s === 0) out.fill(high, at, at + 3);
+    if (s === 0) write(out, at, high, high, high);
     else writeRgb(out, at, (hueByte(r, g, b, high, spread) + offset) & 255, s, high);
   }
   return { ...image, data: out };

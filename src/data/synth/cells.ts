@@ -3,7 +3,7 @@
  * off, glows and is out of focus by more than an object's contrast, so no threshold on brightness separates them, while each
  * stands out from its own surroundings. Every picture is a pure function of (seed, index, size).
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { stringify } from "yaml";
 import { DataError, UsageError } from "../../errors.ts";
@@ -114,7 +114,7 @@ export function cellPicture(seed: number, index: number, size: number): Pair {
 }
 
 export interface CellsOptions {
-  /** Folder to write; it may exist, but not hold a dataset. */
+  /** Folder to write; it may exist, but only empty. */
   readonly out: string;
   /** Pictures in train/ and val/. */
   readonly train: number;
@@ -139,21 +139,33 @@ const description = {
   licence: "CC0-1.0",
 };
 
-/** Written first and never over an existing one: a second generator in the same folder stops here. */
-async function writeDescription(out: string): Promise<void> {
-  await mkdir(out, { recursive: true });
-  try {
-    await writeFile(path.join(out, "dataset.yaml"), stringify(description), { flag: "wx" });
-  } catch (error) {
-    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
-    const why = exists ? "already holds a dataset (dataset.yaml exists)" : `cannot be written (${String(error)})`;
-    throw new DataError(`${out}: ${why}; name a new folder`);
+/** An empty folder to write to, beside `out`: an interrupted run leaves no half a dataset under the name asked for. */
+async function startPartial(out: string): Promise<string> {
+  const present = await readdir(out).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw new DataError(`${out}: cannot be used as a folder (${String(error)}); name a new one`);
+  });
+  if (present !== undefined && present.length > 0) {
+    throw new DataError(`${out}: already holds ${present.length} entries (${present[0]}, ...); name a new folder`);
   }
+  const partial = `${path.resolve(out)}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  for (const folder of ["train", "val", "mask"]) await mkdir(path.join(partial, folder), { recursive: true });
+  return partial;
+}
+
+/** Takes the place of `out`, which does not exist or is empty. */
+async function finishPartial(partial: string, out: string): Promise<void> {
+  await rmdir(out).catch((error: unknown) => {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  });
+  await rename(partial, out);
 }
 
 /**
  * Writes a dataset folder of procedural microscopy: train/, val/, mask/, dataset.yaml. Throws UsageError for sizes and counts
- * that make no dataset, DataError where `out` already holds one.
+ * that make no dataset, DataError where `out` is a folder with
+ * content. Nothing appears under `out` before everything is written.
  */
 export async function writeCells({ out, train, val, size, seed, onProgress }: CellsOptions): Promise<void> {
   const { least, most } = cellSizes;
@@ -163,16 +175,17 @@ export async function writeCells({ out, train, val, size, seed, onProgress }: Ce
   if (!Number.isInteger(train) || !Number.isInteger(val) || train < 1 || val < 1 || train > firstVal) {
     throw new UsageError(`cells: ${train} training and ${val} validation pictures; each split needs 1 to ${firstVal}`);
   }
-  await writeDescription(out);
-  for (const folder of ["train", "val", "mask"]) await mkdir(path.join(out, folder), { recursive: true });
+  const partial = await startPartial(out);
+  await writeFile(path.join(partial, "dataset.yaml"), stringify(description));
   const palette = description.colours.map(([r = 0, g = 0, b = 0]): Rgb => [r, g, b]);
   for (let done = 0; done < train + val; done++) {
     const split = done < train ? "train" : "val";
     const number = done < train ? done : done - train;
     const { image, mask } = cellPicture(seed, done < train ? number : firstVal + number, size);
     const name = `${split}-${String(number).padStart(4, "0")}.png`;
-    await writePng(path.join(out, split, name), image);
-    await writePng(path.join(out, "mask", name), mask, palette);
+    await writePng(path.join(partial, split, name), image);
+    await writePng(path.join(partial, "mask", name), mask, palette);
     onProgress?.(done + 1, train + val);
   }
+  await finishPartial(partial, out);
 }
