@@ -4,6 +4,7 @@ import { attention } from "./ops/attention.ts";
 import { addBias, conv2d, convTranspose2d, linear } from "./ops/conv.ts";
 import { foldNorm } from "./ops/fold-norm.ts";
 import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "./ops/layout.ts";
+import { crossEntropy, softDice } from "./ops/loss.ts";
 import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool.ts";
@@ -48,4 +49,6 @@ export const OPS = [
   concat(2),
   concat(3),
   sliceLast,
+  crossEntropy,
+  softDice,
 ] as unknown as readonly AnyOp[];
