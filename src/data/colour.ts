@@ -84,17 +84,22 @@ function writeRgb(out: Uint8Array, at: number, h: number, s: number, v: number):
   const rising = Math.floor(v * (1 - strength * (1 - part)) + 0.5);
   switch (sector % 6) {
     case 0:
-      return write(out, at, v, rising, low);
+      write(out, at, v, rising, low);
+      break;
     case 1:
-      return write(out, at, falling, v, low);
+      write(out, at, falling, v, low);
+      break;
     case 2:
-      return write(out, at, low, v, rising);
+      write(out, at, low, v, rising);
+      break;
     case 3:
-      return write(out, at, low, falling, v);
+      write(out, at, low, falling, v);
+      break;
     case 4:
-      return write(out, at, rising, low, v);
+      write(out, at, rising, low, v);
+      break;
     default:
-      return write(out, at, v, low, falling);
+      write(out, at, v, low, falling);
   }
 }
 
