@@ -124,6 +124,9 @@ export function encoderWidths({ encoder, base, stem }: Pick<SvanetConfig, "encod
   return [stem, ...ENCODERS[encoder].depths.map((_, i) => base * 2 ** i * growth)];
 }
 
+/** The name of a setting in this configuration, from its snake_case form. */
+export const camel = (key: string): string => key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
 const snake = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** The configuration in the snake_case form of golden files; every field must be there and no other. */
