@@ -46,13 +46,14 @@ export interface Chunks {
   readonly rest: number;
 }
 
-export function chunksOf(rows: number, columns: number): Chunks {
-  const wanted = Math.min(1024, Math.max(1, Math.floor(16384 / columns)));
+/** At most `most` chunks of at least 16 rows; about 16384 invocations where `columns` are summed side by side. */
+export function chunksOf(rows: number, columns: number, most = 1024): Chunks {
+  const wanted = Math.min(most, Math.max(1, Math.floor(16384 / columns)));
   const chunks = Math.max(1, Math.min(wanted, Math.ceil(rows / 16)));
   return { chunks, base: Math.floor(rows / chunks), rest: rows % chunks };
 }
 
-/** More partial results than this are folded in two rounds. */
+/** More partial results than this are folded in several rounds. */
 const LONGEST_FOLD = 64;
 const FAN = 32;
 
@@ -60,7 +61,7 @@ type Scratch = LowerCall<string, unknown>["scratch"];
 
 /** The rounds of a fold over `parts` partial results: how many each result of a round takes in. */
 export function foldRounds(parts: number): readonly number[] {
-  return parts > LONGEST_FOLD ? [FAN, Math.ceil(parts / FAN)] : [parts];
+  return parts > LONGEST_FOLD ? [FAN, ...foldRounds(Math.ceil(parts / FAN))] : [parts];
 }
 
 /**

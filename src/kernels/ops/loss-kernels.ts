@@ -84,7 +84,7 @@ export function crossEntropyValue(call: LowerCall<"logits" | "label" | "weight",
   } = call;
   const classes = lastOf(logits.shape);
   const pixels = sizeOf(label.shape);
-  const { chunks, base, rest } = chunksOf(pixels, 4);
+  const { chunks, base, rest } = chunksOf(pixels, 1, 8192);
   const partials = scratch([chunks, 2]);
   const sums = scratch([2]);
   return [
