@@ -23,7 +23,13 @@ function withoutGradient(config: SvanetConfig): string[] {
 
 describe.each(Object.entries(SVANET_PRESETS))("%s in training", (_, preset) => {
   it.each(Object.entries(ABLATIONS))("%s gives every parameter a gradient", (name, { changes }) => {
-    // The release's table row "no guidance" leaves no parameter behind either: what is off is not declared.
     expect({ name, without: withoutGradient({ ...preset, ...changes }) }).toEqual({ name, without: [] });
   });
+
+  it.each([{ linkTap: "before" }, { mcShuffle: false }, { asppDropout: 0, guideDrop: 0 }] as const)(
+    "does so with %j",
+    (changes) => {
+      expect(withoutGradient({ ...preset, ...changes })).toEqual([]);
+    },
+  );
 });
