@@ -4,13 +4,14 @@ import { attention } from "./ops/attention.ts";
 import { addBias, conv2d, convTranspose2d, linear } from "./ops/conv.ts";
 import { foldNorm } from "./ops/fold-norm.ts";
 import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "./ops/layout.ts";
-import { crossEntropy, softDice } from "./ops/loss.ts";
+import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss.ts";
 import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool.ts";
 import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce.ts";
 import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
 import { softmax } from "./ops/softmax.ts";
+import { accumulate, adamW, copyTo, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "./ops/update.ts";
 
 /** Every op a network can call. Those of derivatives are reached by differentiating these. */
 export const OPS = [
@@ -51,4 +52,14 @@ export const OPS = [
   sliceLast,
   crossEntropy,
   softDice,
+  argmaxLast,
+  segmentationCounts,
+  squaredNorm,
+  accumulate,
+  judgeStep,
+  tick,
+  prepareAdamW,
+  adamW,
+  sgd,
+  copyTo,
 ] as unknown as readonly AnyOp[];

@@ -1,7 +1,11 @@
 import { crossEntropy, softDice } from "../kernels/ops/loss.ts";
+import { adamW, prepareAdamW, tick } from "../kernels/ops/update.ts";
+import type { Shape } from "../kernels/shape.ts";
 import type { GivenTensor } from "./evaluate.ts";
 import { FixtureError } from "./fixture.ts";
 import { type CaseCheck, checkGradients, valueNamed } from "./op-case.ts";
+import { runUpdate } from "./run-update.ts";
+import { TOLERANCE } from "./tolerance.ts";
 
 export async function checkLoss(check: CaseCheck): Promise<void> {
   if (check.golden.attributes.choice("op", ["cross_entropy", "soft_dice"]) === "soft_dice") await checkDice(check);
@@ -49,3 +53,45 @@ async function checkDice(check: CaseCheck): Promise<void> {
     graph.apply(softDice, { logits: valueNamed(values, "logits"), label: valueNamed(values, "label") }, attrs),
   );
 }
+
+/** Control words of a step that counts, its gradients multiplied by 1: see kernels/ops/update.ts. */
+const COUNTS = { shape: [4], data: Uint32Array.of(0, 0, 0x3f800000, 0) };
+
+/** Three steps from zero moments, each compared with what the golden file has after it. */
+export async function checkAdamW({ device, golden, report }: CaseCheck): Promise<void> {
+  const { attributes } = golden;
+  const [beta1, beta2, ...others] = attributes.numbers("betas");
+  if (beta1 === undefined || beta2 === undefined || others.length > 0) {
+    throw new FixtureError('attribute "betas" should be two numbers');
+  }
+  const attrs = { beta1, beta2, eps: attributes.number("eps"), weightDecay: attributes.number("weight_decay") };
+  const rates = attributes.numbers("rates");
+  const steps = attributes.integer("steps");
+  if (rates.length !== steps) throw new FixtureError(`there are ${rates.length} rates for ${steps} steps`);
+  const start = golden.float("start");
+  const moment = () => ({ shape: start.shape, data: new Float32Array(start.data.length) });
+  let state: Moments = { parameter: start, first: moment(), second: moment() };
+  for (const [step, rate] of rates.entries()) {
+    const inputs = {
+      ...state,
+      gradient: golden.float(`gradient${step}`),
+      clock: { shape: [1], data: Uint32Array.of(step) },
+      control: COUNTS,
+      rate: { shape: [2], data: Float32Array.of(rate, 1) },
+    };
+    const after = await runUpdate(device, inputs, (graph, values) => {
+      const { parameter, first, second, gradient, clock, control } = values;
+      graph.update(tick, { clock, control }, {});
+      const hyper = graph.apply(prepareAdamW, { clock, control, rate: values.rate }, attrs);
+      graph.update(adamW, { parameter, first, second, gradient, hyper }, attrs);
+    });
+    state = { parameter: after.parameter, first: after.first, second: after.second };
+    report.compare(golden.name, golden.float(`param${step}`), state.parameter, TOLERANCE.update);
+    report.compare(golden.name, golden.float(`first${step}`), state.first, TOLERANCE.update);
+    report.compare(golden.name, golden.float(`second${step}`), state.second, TOLERANCE.update);
+  }
+}
+
+type Moments = {
+  readonly [K in "parameter" | "first" | "second"]: { readonly shape: Shape; readonly data: Float32Array };
+};

@@ -2,7 +2,7 @@ import type { Device } from "../kernels/device.ts";
 import { perCase } from "./op-case.ts";
 import { checkAttention, checkConv2d, checkConvTranspose2d, checkLinear, checkNormalisation } from "./ops-compute.ts";
 import { checkDropout, checkPacking, checkPointwise, checkPooling, checkResize, checkSoftmax } from "./ops-move.ts";
-import { checkLoss } from "./ops-train.ts";
+import { checkAdamW, checkLoss } from "./ops-train.ts";
 import type { Checkers } from "./run.ts";
 
 /** The checks of single ops on a device. One device serves all files, so that each pipeline is compiled once. */
@@ -20,5 +20,6 @@ export function opCheckers(device: Device): Checkers {
     "ops/pointwise": perCase(device, checkPointwise),
     "ops/dropout": perCase(device, checkDropout),
     "ops/loss": perCase(device, checkLoss),
+    "ops/adamw": perCase(device, checkAdamW),
   };
 }

@@ -24,6 +24,27 @@ const POINTWISE = ["relu", "silu", "gelu", "geluTanh", "sigmoid", "hardswish"];
 const channel = (c: number) => ({ weight: [c], bias: [c] });
 const moments = (c: number) => ({ mean: [c], variance: [c] });
 
+const UPDATE_TYPES = { control: "u32", clock: "u32" } as const;
+const ADAM = { beta1: 0.9, beta2: 0.999, weightDecay: 0.01, eps: 1e-8 };
+
+/** What ends a training step, on segments of `c` floats. */
+function updateRows(c: number): Row[] {
+  const moments = { parameter: [c], first: [c], second: [c], gradient: [c] };
+  const judged = { control: [4], totals: [1, 2], loss: [1], rate: [2] };
+  const descent = { parameter: [c], velocity: [c], gradient: [c], control: [4], rate: [2] };
+  return [
+    ["squaredNorm", { x: [c] }],
+    ["squaredNorm", { x: [700 * c] }],
+    ["accumulate", { total: [c], part: [c] }],
+    ["judgeStep", judged, { clipNorm: 1 }, UPDATE_TYPES],
+    ["tick", { clock: [1], control: [4] }, {}, UPDATE_TYPES],
+    ["prepareAdamW", { clock: [1], control: [4], rate: [2] }, ADAM, UPDATE_TYPES],
+    ["adamW", { ...moments, hyper: [8] }, ADAM],
+    ["sgd", descent, { momentum: 0.9, nesterov: true, weightDecay: 0 }, UPDATE_TYPES],
+    ["copyTo", { target: [c], source: [c] }],
+  ];
+}
+
 /** Cases for `c` channels: once a multiple of four, where kernels use vectors, and once odd. */
 function rowsFor(c: number): Row[] {
   const x = [2, 6, 4, c];
@@ -82,6 +103,14 @@ function rowsFor(c: number): Row[] {
       { label: "i32" },
     ],
     ["softDice", { logits: x, label: [2, 6, 4] }, { smooth: 1, ignoreIndex: 255 }, { label: "i32" }],
+    ["argmaxLast", { x }],
+    [
+      "segmentationCounts",
+      { prediction: [2, 6, 4], label: [2, 6, 4] },
+      { classes: c, ignoreIndex: 255 },
+      { prediction: "i32", label: "i32" },
+    ],
+    ...updateRows(c),
   ];
 }
 
