@@ -140,8 +140,17 @@ async function checkMasked(check: CaseCheck, factor: number): Promise<void> {
   );
 }
 
+/** Which axes of [n, c, h, w] the mask of each kind of dropout has in full. */
+const MASKED_AXES = { dropout: 4, dropout2d: 2, stochastic_depth: 1 } as const;
+
 /** The mask says which numbers stay; those are scaled so that the mean is kept. */
 export async function checkDropout(check: CaseCheck): Promise<void> {
-  check.golden.attributes.choice("op", ["dropout", "dropout2d", "stochastic_depth"]);
-  await checkMasked(check, 1 / (1 - check.golden.attributes.number("drop")));
+  const { golden } = check;
+  const op = golden.attributes.choice("op", ["dropout", "dropout2d", "stochastic_depth"]);
+  const mask = golden.int("mask");
+  const wanted = golden.float("x").shape.map((extent, axis) => (axis < MASKED_AXES[op] ? extent : 1));
+  if (mask.shape.join() !== wanted.join()) {
+    throw new FixtureError(`the mask of ${op} should be [${wanted}], not [${mask.shape}]`);
+  }
+  await checkMasked(check, 1 / (1 - golden.attributes.number("drop")));
 }
