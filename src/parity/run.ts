@@ -9,6 +9,9 @@ export type Checker = (file: FixtureFile, report: FileReport) => Promise<void>;
 /** Checkers by what a path says: `ops/<stem>`, `model`, `nets`, `metrics`. */
 export type Checkers = Readonly<Record<string, Checker>>;
 
+/** As `Checkers`, for those that are made only when a file needs them. */
+export type FindChecker = (name: string) => Promise<Checker | undefined>;
+
 export interface ParityResult {
   readonly files: readonly FileResult[];
   /** Failures of all files and of paths that lead to no file. */
@@ -39,14 +42,20 @@ function checkerName(path: string): string {
   return folder === "ops" ? `ops/${basename(path, EXTENSION)}` : folder;
 }
 
+/** The checker of that name in a table. */
+export const among =
+  (checkers: Checkers): FindChecker =>
+  async (name) =>
+    Object.hasOwn(checkers, name) ? checkers[name] : undefined;
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-async function checkFile(path: string, checkers: Checkers): Promise<FileResult> {
+async function checkFile(path: string, find: FindChecker): Promise<FileResult> {
   const report = new FileReport(path);
   try {
     const fixture = await FixtureFile.open(path);
     const name = checkerName(path);
-    const checker = Object.hasOwn(checkers, name) ? checkers[name] : undefined;
+    const checker = await find(name);
     if (!checker) {
       report.fail("", "", `no check is known for "${name}"`);
       return report.finish(undefined);
@@ -66,10 +75,11 @@ async function checkFile(path: string, checkers: Checkers): Promise<FileResult> 
  */
 export async function runParity(
   paths: readonly string[],
-  checkers: Checkers,
+  checkers: Checkers | FindChecker,
   onFile: (result: FileResult) => void = () => undefined,
 ): Promise<ParityResult> {
   const places: Failure[] = [];
+  const find = typeof checkers === "function" ? checkers : among(checkers);
   const lost = (file: string, message: string) => places.push({ file, caseName: "", tensor: "", message });
   const files = new Map<string, string>();
   for (const path of paths) {
@@ -84,7 +94,7 @@ export async function runParity(
   if (paths.length === 0) lost("(no path)", "no file or folder was given");
   const results: FileResult[] = [];
   for (const file of files.values()) {
-    const result = await checkFile(file, checkers);
+    const result = await checkFile(file, find);
     results.push(result);
     onFile(result);
   }

@@ -1,0 +1,199 @@
+import type { Device } from "../kernels/device.ts";
+import { Graph } from "../kernels/graph.ts";
+import { type Dispatch, defineOp, type LowerCall, NO_MACS, type Value } from "../kernels/op.ts";
+import type { Contraction } from "../kernels/ops/contraction.ts";
+import { lowerContraction } from "../kernels/ops/conv.ts";
+import { Program } from "../kernels/program.ts";
+import { read, shader, write } from "../kernels/shader.ts";
+import { StateStore } from "../kernels/state.ts";
+import type { Target } from "../kernels/target.ts";
+import { interleaved, kernelTime, type Rounds, spreadOf } from "./measure.ts";
+import { randomFloats } from "./numbers.ts";
+
+/** One way to multiply two square matrices, and how fast it was. */
+export interface MatmulFigure {
+  readonly variant: string;
+  readonly size: number;
+  readonly milliseconds: number;
+  readonly gflops: number;
+}
+
+/** What this adapter reaches at best with our own matrix products: the measure of every other kernel. */
+export interface Ceiling {
+  readonly best: MatmulFigure;
+  /** The scalar register tile: what a straightforward kernel without subgroups or shared memory reaches. */
+  readonly scalar: MatmulFigure;
+  readonly ratio: number;
+  readonly all: readonly MatmulFigure[];
+}
+
+interface Variant {
+  readonly name: string;
+  readonly size: number;
+  lower(
+    call: Pick<LowerCall<string, unknown>, "target" | "scratch">,
+    a: Value,
+    b: Value,
+    out: Value,
+  ): readonly Dispatch[];
+}
+
+const KINDS = ["gather", "scatter", "pair"] as const;
+
+/** How the adapter's own description is bent so that `lowerContraction` chooses each family of kernels. */
+function families(target: Target): { readonly [name: string]: Partial<Target> } {
+  return {
+    own: {},
+    ...(target.software ? { workgroup: { software: false } } : {}),
+    plain: { software: true, subgroupSize: null },
+  };
+}
+
+function contraction(name: string, size: number, kind: Contraction["kind"], change: Partial<Target>): Variant {
+  const image = (value: Value): Value => ({ ...value, shape: [1, 1, size, size] });
+  const weight = (value: Value): Value => ({ ...value, shape: [size, 1, 1, size] });
+  return {
+    name,
+    size,
+    lower({ target, scratch }, a, b, out) {
+      const roles = {
+        gather: { x: image(a), weight: weight(b), y: image(out) },
+        scatter: { y: image(a), weight: weight(b), x: image(out) },
+        pair: { y: image(a), x: image(b), weight: weight(out) },
+      }[kind];
+      return lowerContraction({
+        kind,
+        ...roles,
+        stride: 1,
+        padding: 0,
+        dilation: 1,
+        groups: 1,
+        taps: { r0: 0, r1: 1, s0: 0, s1: 1 },
+        epilogue: {},
+        target: { ...target, ...change },
+        scratch,
+      });
+    },
+  };
+}
+
+const SCALAR = "scalar register tile 8x4";
+const ROWS = 8;
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** `a [n, n]` times `b [n, n]`, eight rows by four columns in the registers of each invocation, nothing shared. */
+function scalarTile(size: number): Variant {
+  const rows = range(ROWS);
+  const axes = ["x", "y", "z", "w"];
+  return {
+    name: SCALAR,
+    size,
+    lower: ({ target }, a, b, out) => [
+      shader({
+        label: "scalar register tile",
+        target,
+        tensors: { a: read(a, true), b: read(b, true), out: write(out, true) },
+        sizes: { n4: size / 4 },
+        workgroupSize: [8, 8],
+        workgroups: [size / 32, size / 64, 1],
+        main: `  let m = id.y * ${ROWS}u; let n = id.x;
+${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
+  for (var k = 0u; k < size.n4; k++) {
+${axes.map((_, j) => `    let b${j} = b_at((4u * k + ${j}u) * size.n4 + n);`).join("\n")}
+${rows
+  .flatMap((i) => [
+    `    let a${i} = a_at((m + ${i}u) * size.n4 + k);`,
+    ...axes.map((axis, j) => `    s${i} = fma(vec4f(a${i}.${axis}), b${j}, s${i});`),
+  ])
+  .join("\n")}
+  }
+${rows.map((i) => `  out_set((m + ${i}u) * size.n4 + n, s${i});`).join("\n")}`,
+      }),
+    ],
+  };
+}
+
+const matmulOf = (variant: Variant) =>
+  defineOp<unknown>()({
+    name: "matmul",
+    inputs: ["a", "b"],
+    shape: ({ a }) => a,
+    lower: (call) => variant.lower(call, call.inputs.a, call.inputs.b, call.out),
+    macs: NO_MACS,
+    derivative: "a bench only",
+  });
+
+/** The fastest product again, to be timed in turns with what it is compared with. */
+export async function recompile(device: Device, { variant, size }: MatmulFigure): Promise<Program> {
+  const found = variantsOf(device, size).find(({ name }) => name === variant);
+  if (!found) throw new Error(`there is no matrix product ${variant}`);
+  return compile(device, found);
+}
+
+export const matmulFlops = (size: number): number => 2 * size ** 3;
+
+async function compile(device: Device, variant: Variant): Promise<Program> {
+  const graph = new Graph();
+  const shape = [variant.size, variant.size];
+  const out = graph.apply(matmulOf(variant), { a: graph.input("a", shape), b: graph.input("b", shape) }, {});
+  const program = await Program.compile(device, graph, { store: new StateStore(device), keep: [out] });
+  program.write("a", randomFloats(1, variant.size ** 2));
+  program.write("b", randomFloats(2, variant.size ** 2));
+  return program;
+}
+
+/** Slow variants would take minutes: after one look only the fastest are measured well, and go on to larger sizes. */
+const FINALISTS = 3;
+const LOOK: Rounds = { least: 1, most: 1, budget: 0 };
+
+/** Measures every variant of our matrix product, in turns, and the scalar register tile beside them. */
+export async function measureCeiling(device: Device, rounds: Rounds): Promise<Ceiling> {
+  const sizes = device.target.software ? [512] : [512, 2048, 4096];
+  const figures: MatmulFigure[] = [];
+  let names = variantsOf(device, 512).map(({ name }) => name);
+  for (const size of sizes) {
+    const variants = variantsOf(device, size).filter(({ name }) => names.includes(name));
+    const looks = await measure(device, variants, LOOK);
+    const ranked = looks.sort((one, other) => other.gflops - one.gflops).map(({ variant }) => variant);
+    names = [...new Set([...ranked.slice(0, FINALISTS), SCALAR])];
+    figures.push(...looks.filter(({ variant }) => !names.includes(variant)));
+    figures.push(
+      ...(await measure(
+        device,
+        variants.filter(({ name }) => names.includes(name)),
+        rounds,
+      )),
+    );
+  }
+  const scalars = figures.filter(({ variant }) => variant === SCALAR);
+  const [best] = [...figures].filter((figure) => !scalars.includes(figure)).sort((a, b) => b.gflops - a.gflops);
+  const [scalar] = [...scalars].sort((a, b) => b.gflops - a.gflops);
+  if (!best || !scalar) throw new Error("no matrix product was measured");
+  return { best, scalar, ratio: best.gflops / scalar.gflops, all: figures };
+}
+
+function variantsOf(device: Device, size: number): Variant[] {
+  return [
+    scalarTile(size),
+    ...Object.entries(families(device.target)).flatMap(([family, change]) =>
+      KINDS.map((kind) => contraction(`${kind} ${family}`, size, kind, change)),
+    ),
+  ];
+}
+
+async function measure(device: Device, variants: readonly Variant[], rounds: Rounds): Promise<MatmulFigure[]> {
+  const programs: Program[] = [];
+  try {
+    for (const variant of variants) programs.push(await compile(device, variant));
+    const samples = await interleaved(
+      programs.map((program) => kernelTime(device, program, () => true)),
+      rounds,
+    );
+    return variants.map(({ name, size }, i) => {
+      const milliseconds = spreadOf(samples[i] ?? []).median;
+      return { variant: name, size, milliseconds, gflops: matmulFlops(size) / milliseconds / 1e6 };
+    });
+  } finally {
+    for (const program of programs) program.destroy();
+  }
+}

@@ -1,0 +1,147 @@
+import { DeviceError } from "../errors.ts";
+import { type Inference, Network } from "../experiment/network.ts";
+import type { Device } from "../kernels/device.ts";
+import { Program } from "../kernels/program.ts";
+import { sizeOf } from "../kernels/shape.ts";
+import { type Description, describe, traceNetwork, type ZooEntry } from "../model/zoo.ts";
+import { spreadOf } from "./measure.ts";
+import { randomFloats } from "./numbers.ts";
+
+export interface FpsOptions {
+  readonly batch: number;
+  /** Runs to time; without it as many as fit a minute, and at least three. */
+  readonly runs?: number;
+}
+
+export interface FpsRow extends Pick<Description, "parameters" | "macs" | "profiledMacs"> {
+  readonly name: string;
+  readonly preset: string;
+  /** Side of the image. */
+  readonly size: number;
+  readonly batch: number;
+  readonly classes: number;
+  readonly precision: "f32";
+  readonly runs: number;
+  /** Images a second at the median. */
+  readonly fps: number;
+  readonly medianMs: number;
+  readonly p95Ms: number;
+  /** Multiply-accumulates that are really computed for one image. */
+  readonly executedMacs: number;
+  readonly gflops: number;
+  readonly ceilingGflops: number;
+  readonly share: number;
+  /** Bytes of weights, statistics and tensors of a run. */
+  readonly bytes: number;
+  readonly dispatches: number;
+}
+
+const BUDGET = 60_000;
+const CHECK_SIDE = 64;
+const TOLERANCE = 1e-3;
+
+/** Times the inference of one network, after a check that what is timed computes what the network defines. */
+export async function benchFps(
+  device: Device,
+  { name, config }: ZooEntry,
+  { batch, runs }: FpsOptions,
+  ceilingGflops: number,
+): Promise<FpsRow> {
+  const { parameters, macs, profiledMacs } = describe(name, config);
+  const network = await Network.create(device, config, 1);
+  try {
+    liven(network);
+    await checkRewritten(network, name);
+    const inference = await network.inference({ batch });
+    const samples = await timeRuns(device, inference, name, runs);
+    const { median, p95 } = spreadOf(samples);
+    const executedMacs = inference.program.dispatches.reduce((sum, dispatch) => sum + dispatch.macs, 0) / batch;
+    const gflops = (2 * executedMacs * batch) / median / 1e6;
+    const bytes = network.store.bytes + inference.program.bytes;
+    const dispatches = inference.program.dispatches.length;
+    inference.program.destroy();
+    return {
+      ...{ name: "SvANet", preset: name, size: config.height, batch, classes: config.classes, precision: "f32" },
+      ...{ runs: samples.length, fps: (1000 * batch) / median, medianMs: median, p95Ms: p95 },
+      ...{ parameters, macs, profiledMacs, executedMacs },
+      ...{ gflops, ceilingGflops, share: gflops / ceilingGflops, bytes, dispatches },
+    };
+  } finally {
+    network.destroy();
+  }
+}
+
+/**
+ * Untrained weights shrink what passes through them to a third, and with running variances of 1 the logits would be
+ * little more than biases: a wrong layer would not show. Smaller variances keep the signal alive.
+ */
+export function liven(network: Network): void {
+  for (const { name, shape } of network.table.list("statistic")) {
+    if (name.endsWith("var")) network.write(name, new Float32Array(sizeOf(shape)).fill(0.2));
+  }
+}
+
+function image(batch: number, height: number, width: number): Float32Array {
+  return randomFloats(1, batch * height * width * 3).map((value) => 1.7 * value);
+}
+
+/** DeviceError when the rewritten and fused program differs from the literal one on a small image. */
+async function checkRewritten(network: Network, name: string): Promise<void> {
+  const { device, config, table, store } = network;
+  const size = { batch: 1, height: CHECK_SIDE, width: CHECK_SIDE };
+  const traced = traceNetwork(config, { mode: "eval", parameters: table, ...size });
+  const literal = await Program.compile(device, traced.build.graph, { store, keep: [traced.logits] });
+  const rewritten = await network.inference(size);
+  try {
+    for (const program of [literal, rewritten.program]) {
+      program.poison();
+      program.write("image", image(1, CHECK_SIDE, CHECK_SIDE));
+      program.run();
+    }
+    const exact = await literal.read(traced.logits);
+    const got = await rewritten.program.read(rewritten.logits);
+    const problem = differenceOf(exact, got);
+    if (problem !== null) throw new DeviceError(`${name} is not timed: ${problem}; 'svanet doctor' looks for the op`);
+  } finally {
+    literal.destroy();
+    rewritten.program.destroy();
+  }
+}
+
+/** What is wrong with logits that should equal the literal program's; null when nothing is. */
+export function differenceOf(exact: Float32Array, got: Float32Array): string | null {
+  let largest = 0;
+  let worst = 0;
+  for (const [i, value] of exact.entries()) {
+    const other = got[i] ?? Number.NaN;
+    if (!Number.isFinite(value) || !Number.isFinite(other))
+      return `logit ${i} is ${other}, by the literal form ${value}`;
+    largest = Math.max(largest, Math.abs(value));
+    worst = Math.max(worst, Math.abs(value - other));
+  }
+  return worst <= TOLERANCE * largest
+    ? null
+    : `its logits differ by ${worst} from the literal form's, at most ${largest}`;
+}
+
+async function timeRuns(device: Device, inference: Inference, name: string, runs?: number): Promise<number[]> {
+  const { program, batch, logits } = inference;
+  const [, height = 1, width = 1] = logits.shape;
+  program.write("image", image(batch, height, width));
+  const once = async () => {
+    const start = performance.now();
+    program.run();
+    await device.finish();
+    return performance.now() - start;
+  };
+  await once();
+  const samples: number[] = [];
+  const start = performance.now();
+  const enough = () =>
+    runs === undefined ? samples.length >= 3 && performance.now() - start > BUDGET : samples.length >= runs;
+  while (!enough()) samples.push(await once());
+  const values = await program.read(logits);
+  if (!values.every(Number.isFinite))
+    throw new DeviceError(`${name} at ${height} x ${width} gave numbers that are not finite`);
+  return samples;
+}

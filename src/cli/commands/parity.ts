@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { note, printJson, printLine } from "../print.ts";
+
+interface ParityFlags {
+  readonly adapter?: string;
+  readonly json?: true;
+}
+
+/** `svanet parity`: checks golden files against what this machine computes. */
+export function register(command: Command): void {
+  command
+    .argument("<paths...>", "golden files (.safetensors) or folders of them")
+    .option("--adapter <name>", "part of the GPU's name")
+    .option("--json", "print the outcome as JSON")
+    .action(parity);
+}
+
+async function parity(paths: string[], { adapter, json }: ParityFlags): Promise<void> {
+  const { Device } = await import("../../kernels/device.ts");
+  const { everyChecker } = await import("../../parity/checkers.ts");
+  const { runParity } = await import("../../parity/run.ts");
+  const find = everyChecker(() => Device.open(adapter === undefined ? {} : { adapter }));
+  const result = await runParity(paths, find, ({ file, failures }) => {
+    note(`${failures.length === 0 ? "pass" : "FAIL"} ${file}`);
+  });
+  if (json) printJson({ files: result.files, failures: result.failures });
+  else printLine(result.text);
+  process.exitCode = result.exitCode;
+}
