@@ -11,5 +11,11 @@ interface CommandEntry {
 
 /** Every command, in the order of the help. Adding one is a line here and a file in commands/. */
 export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "train",
+    summary: "train a network on a dataset folder",
+    gpu: true,
+    load: () => import("./commands/train.ts"),
+  },
   { name: "data", summary: "make dataset folders", gpu: false, load: () => import("./commands/data.ts") },
 ];

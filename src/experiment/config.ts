@@ -3,8 +3,8 @@ import { UsageError } from "../errors.ts";
 import { suggestion } from "../nearest.ts";
 import type { ConfigFile } from "./config-file.ts";
 
-/** The random changes a training image goes through, in this order. */
-export const AUGMENTATIONS = ["resize", "flip", "crop", "blur", "distortion", "rotation"] as const;
+/** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
+export const AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
 
 const count = z.number().int().min(1);
 const unit = z.number().min(0).lt(1);

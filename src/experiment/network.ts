@@ -70,14 +70,20 @@ export class Network {
 
   /** Allocates a network whose numbers are a function of `seed`. */
   static async create(device: Device, config: SvanetConfig, seed: number): Promise<Network> {
-    const { build } = traceNetwork(config, { mode: "eval", batch: 2 });
-    const network = new Network(device, config, build.parameters);
-    for (const group of GROUPS) await network.store.allocate(weightsArena(group), groupEntries(network.table, group));
-    await network.store.allocate(STATISTICS_ARENA, network.table.storage("statistic"));
+    const network = await Network.empty(device, config);
     for (const entry of [...network.table.list("weight"), ...network.table.list("statistic")]) {
       network.write(entry.name, initialValues(entry, seed));
     }
     for (const [name, map] of initialRegions(network.table, seed)) network.regions.set(name, map);
+    return network;
+  }
+
+  /** Allocates a network of zeros, for a checkpoint to fill. */
+  static async empty(device: Device, config: SvanetConfig): Promise<Network> {
+    const { build } = traceNetwork(config, { mode: "eval", batch: 2 });
+    const network = new Network(device, config, build.parameters);
+    for (const group of GROUPS) await network.store.allocate(weightsArena(group), groupEntries(network.table, group));
+    await network.store.allocate(STATISTICS_ARENA, network.table.storage("statistic"));
     return network;
   }
 

@@ -171,6 +171,12 @@ export class Device {
     this.gpu.queue.writeBuffer(buffer, offset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
   }
 
+  clear(buffers: readonly GPUBuffer[]): void {
+    const encoder = this.gpu.createCommandEncoder();
+    for (const buffer of buffers) encoder.clearBuffer(buffer);
+    this.gpu.queue.submit([encoder.finish()]);
+  }
+
   /**
    * Copies bytes back. The copy is submitted before this returns, so it sees the work submitted so far and none that
    * follows; several reads may be under way.

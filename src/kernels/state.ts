@@ -144,6 +144,12 @@ export class StateStore {
     this.#device.write(buffer, offset, data);
   }
 
+  /** Fills an arena with zeros, in order with submitted runs. */
+  clear(arena: string): void {
+    const found = this.#arenas.get(arena);
+    if (found) this.#device.clear(found.buffers);
+  }
+
   async read(key: string): Promise<Float32Array> {
     const { slice } = this.#find(key);
     const { buffer, offset } = this.#locate(key);

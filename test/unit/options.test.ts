@@ -16,7 +16,7 @@ test("no flags give the defaults", () => {
 
 test("every flag reaches its field", () => {
   const config = parse(
-    ...["--size", "256x128", "--batch-size", "2", "--lr", "2e-3", "--betas", "0.8,0.99", "--augment", "flip,crop"],
+    ...["--size", "256x128", "--batch-size", "2", "--lr", "2e-3", "--betas", "0.8,0.99", "--augment", "flip,blur"],
     ...["--encoder", "mini", "--steps", "300", "--optimizer", "sgd", "--adapter", "llvmpipe", "--resume", "auto"],
   );
   expect(config).toMatchObject({
@@ -24,7 +24,7 @@ test("every flag reaches its field", () => {
     batchSize: 2,
     lr: 0.002,
     betas: [0.8, 0.99],
-    augment: ["flip", "crop"],
+    augment: ["flip", "blur"],
     encoder: "mini",
     steps: 300,
     optimizer: "sgd",

@@ -1,0 +1,77 @@
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { stepsPerEpoch } from "../../data/batches.ts";
+import type { CheckedDataset } from "../../data/check-dataset.ts";
+import { DataError } from "../../errors.ts";
+import { resolveConfig, TRAIN_FIELDS, type TrainConfig } from "../../experiment/config.ts";
+import { duration, networkConfig, scheduleOf, scratchAdvice } from "../../experiment/recipe.ts";
+import { readRunConfig, runPaths } from "../../experiment/run-folder.ts";
+import { runTraining, trainSamples } from "../../experiment/train-run.ts";
+import { addTrainOptions, trainConfigFrom } from "../options.ts";
+import { note } from "../print.ts";
+import { openChecked, percent, statisticsOf, withDevice } from "../session.ts";
+import { stoppable, watchTraining } from "../watch-training.ts";
+
+/** `svanet train`: trains a network on a dataset folder, or continues a run. */
+export function register(command: Command): void {
+  addTrainOptions(command);
+  command.action(async (options: Readonly<Record<string, unknown>>) => {
+    process.exitCode = await train(configOf(options));
+  });
+}
+
+/** A run that is resumed keeps its stored settings; flags given again must agree with them where bits depend on it. */
+function configOf(options: Readonly<Record<string, unknown>>): TrainConfig {
+  const { out, resume } = options;
+  if (!resume || typeof out !== "string" || !existsSync(runPaths(out).last)) return trainConfigFrom(options);
+  const given = Object.fromEntries(
+    TRAIN_FIELDS.filter((field) => options[field] !== undefined).map((field) => [field, options[field]]),
+  );
+  const { size, ...stored } = readRunConfig(out);
+  return resolveConfig({ ...stored, size: `${size.width}x${size.height}`, ...given });
+}
+
+/** Trains; returns the exit code: 75 for a run that was stopped and can be resumed. */
+export async function train(config: TrainConfig): Promise<number> {
+  const dataset = await openChecked(config.data, ["train", "val"]);
+  const network = networkConfig(config, classCount(config, dataset));
+  const images = trainSamples(dataset).length;
+  const length = duration(config, Math.max(1, Math.ceil(stepsPerEpoch(images, config.batchSize) / config.accumulate)));
+  const advice = scratchAdvice(config, scheduleOf(config, length.epochs));
+  if (advice !== null) note(`note: ${advice}`);
+  if ((dataset.splits.val?.length ?? 0) === 0)
+    note(`note: ${config.data} has no val split: no best checkpoint is kept`);
+  const statistics = statisticsOf(dataset);
+  return withDevice(config.adapter, async (device) => {
+    const observer = watchTraining();
+    try {
+      const result = await stoppable((stopped) =>
+        runTraining({ config, network, dataset, statistics, device, observer, stopped }),
+      );
+      observer.stop();
+      if (!result.finished) {
+        note(`stopped after step ${result.steps}; continue with: svanet train --out ${config.out} --resume`);
+        return 75;
+      }
+      const best = result.best === null ? "" : `, best validation mIoU ${percent(result.best)} %`;
+      note(`done: ${result.steps} steps${best}; run folder ${config.out}`);
+      note(`next: svanet eval ${config.out} --data ${config.data} --split val`);
+      return 0;
+    } finally {
+      observer.stop();
+    }
+  });
+}
+
+function classCount(config: TrainConfig, dataset: CheckedDataset): number {
+  const { classes } = config;
+  const found = dataset.classes.length;
+  if (classes === null) return found;
+  if (classes < found) {
+    throw new DataError(
+      `--classes ${classes}: ${config.data} has ${found} classes with background (${dataset.classes.join(", ")}); ` +
+        "leave the flag out or raise it",
+    );
+  }
+  return classes;
+}

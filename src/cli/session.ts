@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { type CheckedDataset, checkDataset, type PixelStatistics } from "../data/check-dataset.ts";
+import { openDataset, type SplitName } from "../data/dataset.ts";
+import { DataError } from "../errors.ts";
+import { Device } from "../kernels/device.ts";
+import { note } from "./print.ts";
+import { createProgress } from "./progress.ts";
+
+/** Opens the GPU for a command and closes it behind the work, whatever happens. Says which adapter it is. */
+export async function withDevice<R>(adapter: string | null, work: (device: Device) => Promise<R>): Promise<R> {
+  const device = await Device.open(adapter === null ? {} : { adapter });
+  note(`adapter: ${device.report.name} (${device.report.driver})${device.report.software ? ", software" : ""}`);
+  try {
+    return await work(device);
+  } finally {
+    device.close();
+  }
+}
+
+/** Opens a dataset folder and checks every file of the splits, with a progress bar. Says what was found. */
+export async function openChecked(
+  folder: string,
+  splits: readonly SplitName[],
+  classes?: readonly string[],
+): Promise<CheckedDataset> {
+  const dataset = await openDataset(folder);
+  const total = splits.reduce((sum, split) => sum + (dataset.splits[split]?.length ?? 0), 0);
+  const progress = createProgress({ label: "checking files", total });
+  try {
+    const checked = await checkDataset(dataset, splits, {
+      ...(classes ? { classes } : {}),
+      onProgress: (done) => progress.update(done),
+    });
+    progress.stop();
+    for (const warning of checked.warnings) note(`warning: ${warning}`);
+    if (checked.classSource === "masks") {
+      note(
+        `${folder} has no dataset.yaml with classes: counted from the masks, ${checked.classes.length} with background`,
+      );
+    }
+    return checked;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The pixel statistics of a data set; DataError when neither dataset.yaml nor a training split gives them. */
+export function statisticsOf(dataset: CheckedDataset): PixelStatistics {
+  if (dataset.statistics) return dataset.statistics;
+  throw new DataError(`${join(dataset.folder, "train")} is needed for the mean and deviation of its pixels`);
+}
+
+/** A percentage with two digits, or a dash where there is none. */
+export function percent(value: number | undefined): string {
+  return value === undefined || !Number.isFinite(value) ? "-" : value.toFixed(2);
+}

@@ -1,0 +1,53 @@
+import type { TrainObserver } from "../experiment/train-run.ts";
+import { note } from "./print.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { percent } from "./session.ts";
+
+/** Shows a training run: a bar with loss, Dice, speed and waiting share, and a line for each validation. */
+export function watchTraining(label = "training"): TrainObserver & { stop(): void } {
+  let bar: Progress | null = null;
+  const quiet = (text: string) => {
+    bar?.stop();
+    bar = null;
+    note(text);
+  };
+  return {
+    note: quiet,
+    step(state) {
+      bar ??= createProgress({ label, total: state.steps, start: state.step - 1 });
+      bar.update(state.step, {
+        loss: state.loss.toFixed(4),
+        Dice: percent(state.dice),
+        "images/s": state.imagesPerSecond.toFixed(1),
+        "waiting for data": `${(100 * state.waiting).toFixed(0)} %`,
+      });
+    },
+    validated({ epoch, result, best }) {
+      const { all } = result.strata;
+      quiet(
+        `epoch ${epoch + 1}: validation mIoU ${percent(all?.mIoU)}, mDice ${percent(all?.mDice)}, ` +
+          `foreground Dice ${percent(all?.foregroundDice)} %${best ? " (best so far)" : ""}`,
+      );
+    },
+    stop() {
+      bar?.stop();
+    },
+  };
+}
+
+/** Runs `work` with a flag that the first interrupt sets, so that it stops after a complete step; the second kills. */
+export async function stoppable<R>(work: (stopped: () => boolean) => Promise<R>): Promise<R> {
+  let stopped = false;
+  const signals = ["SIGINT", "SIGTERM", "SIGUSR1"] as const;
+  const onSignal = () => {
+    if (stopped) process.exit(130);
+    stopped = true;
+    note("stopping after this step; once more to stop at once");
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  try {
+    return await work(() => stopped);
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal);
+  }
+}

@@ -1,0 +1,70 @@
+import { optimizerState } from "../autograd/optimizer.ts";
+import { fuse } from "../kernels/fuse.ts";
+import type { Graph } from "../kernels/graph.ts";
+import { lower } from "../kernels/lower.ts";
+import type { Value } from "../kernels/op.ts";
+import { argmaxLast } from "../kernels/ops/loss.ts";
+import { plan } from "../kernels/plan.ts";
+import { splitPointwiseOverConcat } from "../kernels/rewrite.ts";
+import { byteSize } from "../kernels/shader.ts";
+import { ArenaLayout, type StateEntry } from "../kernels/state.ts";
+import { DEFAULT_TARGET, type Target } from "../kernels/target.ts";
+import { DEFAULT_LOSS } from "../model/losses.ts";
+import type { ParameterTable } from "../model/parameters.ts";
+import type { SvanetConfig } from "../model/svanet/config.ts";
+import { traceNetwork } from "../model/zoo.ts";
+import { GROUPS, groupEntries } from "./network.ts";
+import { parameterGroup, type TrainingSettings, trainingArenas, trainingTrace } from "./training-program.ts";
+
+/** The lowest limits of WebGPU, except that a tensor may be bound in any number of parts. */
+const ANYWHERE: Target = { ...DEFAULT_TARGET, storageBuffers: Number.POSITIVE_INFINITY };
+
+/** The paper's recipe, as far as it decides what a step holds in memory. */
+const TRAINING: Omit<TrainingSettings, "batch"> = {
+  loss: DEFAULT_LOSS,
+  optimizer: { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, clipNorm: null },
+  accumulate: 1,
+  groups: GROUPS,
+};
+
+/** Bytes of everything that lies on the GPU while a network runs on a batch; planned from the trace, without a GPU. */
+export function inferenceBytes(config: SvanetConfig, batch: number): number {
+  const { build, logits } = traceNetwork(config, { mode: "eval", batch });
+  const { graph, parameters } = build;
+  splitPointwiseOverConcat(graph);
+  const classes = graph.apply(argmaxLast, { x: logits }, {});
+  fuse(graph, [logits, classes]);
+  return stateBytes(parameters) + runBytes(graph, [logits, classes], []);
+}
+
+/** As `inferenceBytes` for a training step: gradients, AdamW's moments and what backward keeps included. */
+export function trainingBytes(config: SvanetConfig, batch: number): number {
+  const settings = { ...TRAINING, batch };
+  // The literal trace fills the table of parameters that the training trace looks its arenas up in.
+  const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
+  const { graph, loss, counts, placed } = trainingTrace(config, parameters, ANYWHERE, settings);
+  const groups = GROUPS.map((group) => parameterGroup(parameters, group, ANYWHERE, false));
+  const arenas = [...trainingArenas(parameters, settings).map(({ entries }) => entries), optimizerState(groups)];
+  const state = arenas.reduce((sum, entries) => sum + arenaBytes(entries), stateBytes(parameters));
+  return state + runBytes(graph, [loss, counts], [...placed.keys()]);
+}
+
+function stateBytes(parameters: ParameterTable): number {
+  const weights = GROUPS.map((group) => groupEntries(parameters, group));
+  return [...weights, parameters.storage("statistic")].reduce((sum, entries) => sum + arenaBytes(entries), 0);
+}
+
+const arenaBytes = (entries: readonly StateEntry[]): number => new ArenaLayout(entries, ANYWHERE).bytes;
+
+/** Bytes of a run's inputs and temporaries; `placed` are stored elsewhere. */
+function runBytes(graph: Graph, keep: readonly Value[], placed: readonly number[]): number {
+  const inputs = [...graph.inputs.values()];
+  const outside = [...inputs, ...graph.resident.values()].map(({ id }) => id);
+  const { bytes } = plan(
+    lower(graph, ANYWHERE),
+    new Set([...outside, ...placed.map((id) => graph.root(id))]),
+    new Set(keep.map(({ id }) => graph.root(id))),
+    ANYWHERE,
+  );
+  return inputs.reduce((sum, value) => sum + byteSize(value), bytes);
+}

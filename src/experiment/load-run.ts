@@ -1,0 +1,25 @@
+import { existsSync, statSync } from "node:fs";
+import { UsageError } from "../errors.ts";
+import type { Device } from "../kernels/device.ts";
+import { type Checkpoint, loadCheckpoint, restoreNetwork } from "./checkpoint.ts";
+import { Network } from "./network.ts";
+import { runPaths } from "./run-folder.ts";
+
+/** The checkpoint meant by a run folder (`best`, else `last`, or the one asked for) or by a file's path. */
+export function checkpointPath(run: string, which?: "best" | "last"): string {
+  if (!existsSync(run)) throw new UsageError(`${run} does not exist: give a run folder or a .safetensors checkpoint`);
+  if (!statSync(run).isDirectory()) return run;
+  const { best, last } = runPaths(run);
+  const wanted = which === undefined ? [best, last] : [which === "best" ? best : last];
+  const found = wanted.find((path) => existsSync(path));
+  if (!found) throw new UsageError(`${run} has no checkpoint (${wanted.join(" or ")}): train it first`);
+  return found;
+}
+
+/** Puts a checkpoint's network on a device. */
+export async function loadNetwork(device: Device, path: string): Promise<{ network: Network; checkpoint: Checkpoint }> {
+  const checkpoint = await loadCheckpoint(path);
+  const network = await Network.empty(device, checkpoint.facts.config);
+  restoreNetwork(network, checkpoint);
+  return { network, checkpoint };
+}

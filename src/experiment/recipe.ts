@@ -1,0 +1,95 @@
+import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../autograd/schedule.ts";
+import { type AugmentOptions, paperAugmentation } from "../data/augment.ts";
+import { UsageError } from "../errors.ts";
+import { ABLATIONS, type AblationName } from "../model/svanet/ablations.ts";
+import { checked, SVANET_PRESETS, type SvanetConfig, scaled } from "../model/svanet/config.ts";
+import { fromZoo } from "../model/zoo.ts";
+import { suggestion } from "../nearest.ts";
+import type { TrainConfig } from "./config.ts";
+
+/** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
+export const SCRATCH_RATE = 2e-3;
+
+/** The network a configuration asks for, checked. */
+export function networkConfig(config: TrainConfig, classes: number): SvanetConfig {
+  const preset = config.model === "svanet" ? config.preset : fromZoo(config.model).name;
+  const changes = config.ablation === null ? {} : ablation(config.ablation).changes;
+  const base: SvanetConfig = { ...SVANET_PRESETS[preset], ...changes };
+  return checked({
+    ...scaled(base, config.width),
+    encoder: config.encoder,
+    classes,
+    height: config.size.height,
+    width: config.size.width,
+  });
+}
+
+function ablation(name: string) {
+  const names = Object.keys(ABLATIONS);
+  if (!(name in ABLATIONS)) throw new UsageError(`--ablation: there is no variant ${name}. ${suggestion(name, names)}`);
+  return ABLATIONS[name as AblationName];
+}
+
+/** How long a run lasts. `steps` given: as many epochs as they need, the last one cut off. */
+export interface Duration {
+  readonly epochs: number;
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+}
+
+/** `perEpoch` counts updates of the weights, so accumulation is already in it. */
+export function duration(config: TrainConfig, perEpoch: number): Duration {
+  if (config.steps === null) {
+    return { epochs: config.epochs, steps: config.epochs * perEpoch, stepsPerEpoch: perEpoch };
+  }
+  return { epochs: Math.ceil(config.steps / perEpoch), steps: config.steps, stepsPerEpoch: perEpoch };
+}
+
+/** The schedule of a run; `--lr` is its peak. */
+export function scheduleOf(config: TrainConfig, epochs: number): Schedule {
+  const peak = config.lr;
+  switch (config.schedule) {
+    case "paper":
+      return peak === null ? paperSchedule(epochs) : paperSchedule(epochs, peak, Math.min(1e-6, peak));
+    case "release":
+      return releaseSchedule(epochs, config.weights !== null, peak === null ? {} : { high: peak });
+    default:
+      return { kind: "constant", high: peak ?? 5e-5 };
+  }
+}
+
+/** Epochs at the start in which the encoder's weights stay as loaded: none unless weights were loaded. */
+export function frozenEpochs(config: TrainConfig, epochs: number): number {
+  return config.freezeEpochs ?? (config.weights === null ? 0 : freezeEpochs(epochs));
+}
+
+/** What is to be said about rates before a run from random weights. */
+export function scratchAdvice(config: TrainConfig, schedule: Schedule): string | null {
+  const highest = rateAt(schedule, schedule.kind === "release" ? Math.ceil(schedule.epochs / 10) : 0);
+  if (config.weights !== null || highest >= SCRATCH_RATE / 4) return null;
+  return (
+    `training starts from random weights with a peak learning rate of ${highest}, which is a rate for fine-tuning; ` +
+    `--lr ${SCRATCH_RATE} is a good one from scratch`
+  );
+}
+
+export function augmentOptions(config: TrainConfig): AugmentOptions {
+  const on = new Set<string>(config.augment);
+  return {
+    ...paperAugmentation,
+    scale: on.has("resize"),
+    flip: on.has("flip"),
+    blur: on.has("blur"),
+    colour: on.has("distortion"),
+    rotate: on.has("rotation"),
+  };
+}
+
+/** Fields that say where and how fast a run is computed, not what it computes. */
+const INCIDENTAL = ["data", "out", "workers", "adapter", "resume", "checkpointEvery"] as const;
+
+/** The recipe as text: equal text, data and adapter give equal bits. */
+export function recipeText(config: TrainConfig): string {
+  const rest = Object.entries(config).filter(([name]) => !(INCIDENTAL as readonly string[]).includes(name));
+  return JSON.stringify(Object.fromEntries(rest));
+}
