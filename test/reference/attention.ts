@@ -46,7 +46,7 @@ function queryRow(data: AttentionData, sizes: AttentionSizes, lane: number, head
     mean += weight * at(slopes, j);
   }
   for (let j = 0; j < tokens; j++) slopes[j] = (at(weights, j) * (at(slopes, j) - mean)) / Math.sqrt(dim);
-  return { weights, slopes, out, place };
+  return { weights, slopes, out, place, lse: highest + Math.log(total) };
 }
 
 export function attentionReference(data: AttentionData, sizes: AttentionSizes): AttentionGradients {
@@ -73,30 +73,39 @@ export function attentionReference(data: AttentionData, sizes: AttentionSizes): 
   return all;
 }
 
-/** Output and query gradient of one row of lane 0, head 0. */
+/** Output, log-sum-exp and query gradient of one row of lane 0, head 0. */
 export function attentionRow(data: AttentionData, sizes: AttentionSizes, row: number) {
-  const { weights, slopes, out, place } = queryRow(data, sizes, 0, 0, row);
+  const { weights, slopes, out, place, lse } = queryRow(data, sizes, 0, 0, row);
   const q = new Float64Array(sizes.dim);
   for (let j = 0; j < weights.length; j++) {
     for (let d = 0; d < sizes.dim; d++) q[d] = at(q, d) + at(slopes, j) * at(data.k, place(j) + d);
   }
-  return { out, q };
+  return { out, q, lse };
 }
 
-/** Key and value gradients of chosen rows of lane 0, head 0, each a sum over all queries. */
-export function attentionKeys(data: AttentionData, sizes: AttentionSizes, keys: readonly number[]) {
-  const { tokens, dim } = sizes;
-  const k = keys.map(() => new Float64Array(dim));
-  const v = keys.map(() => new Float64Array(dim));
+/**
+ * Key and value gradients of one row of lane 0 with a single head, summed over all queries, from the outputs and
+ * log-sum-exps of a forward pass: recomputing those for every query would take minutes.
+ */
+export function attentionKey(
+  data: AttentionData,
+  { tokens, dim }: AttentionSizes,
+  forward: { readonly out: Float32Array; readonly lse: Float32Array },
+  key: number,
+) {
+  const k = new Float64Array(dim);
+  const v = new Float64Array(dim);
   for (let row = 0; row < tokens; row++) {
-    const { weights, slopes, place } = queryRow(data, sizes, 0, 0, row);
-    for (const [n, key] of keys.entries()) {
-      const [kn, vn] = [k[n], v[n]];
-      if (!kn || !vn) continue;
-      for (let d = 0; d < dim; d++) {
-        kn[d] = at(kn, d) + at(slopes, key) * at(data.q, place(row) + d);
-        vn[d] = at(vn, d) + at(weights, key) * at(data.upstream, place(row) + d);
-      }
+    let [score, slope] = [0, 0];
+    for (let d = 0; d < dim; d++) {
+      const upstream = at(data.upstream, row * dim + d);
+      score += at(data.q, row * dim + d) * at(data.k, key * dim + d);
+      slope += upstream * (at(data.v, key * dim + d) - at(forward.out, row * dim + d));
+    }
+    const weight = Math.exp(score / Math.sqrt(dim) - at(forward.lse, row));
+    for (let d = 0; d < dim; d++) {
+      k[d] = at(k, d) + (weight * slope * at(data.q, row * dim + d)) / Math.sqrt(dim);
+      v[d] = at(v, d) + weight * at(data.upstream, row * dim + d);
     }
   }
   return { k, v };

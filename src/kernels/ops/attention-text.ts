@@ -83,7 +83,7 @@ function formOf(spec: PassSpec): Form {
   // Two rows a block: four compile three times as long and run no faster.
   if (prefersShuffleTiles(target)) return { ...shared, sharing: "shuffle", workgroup: 8, tile: 8, rows: 2 };
   if (fitsWorkgroupTiles(target) && tile >= 4) {
-    return { ...shared, sharing: "tile", workgroup: 64, tile, rows: Math.min(8, tile) };
+    return { ...shared, sharing: "tile", workgroup: 64, tile, rows: 4 };
   }
   return { ...shared, sharing: "plain", workgroup: 64, tile: 2, rows: 2 };
 }
