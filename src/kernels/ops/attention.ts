@@ -4,6 +4,7 @@ import { read, write } from "../shader.ts";
 import { type Shape, sameShape, sizeOf } from "../shape.ts";
 import { attentionPass } from "./attention-text.ts";
 import { elementType, perInvocation } from "./chunks.ts";
+import { once } from "./once.ts";
 
 interface Heads {
   readonly heads: number;
@@ -175,13 +176,6 @@ ${quads(`      sum[d] = sum[d] * fade + (${sum((j) => `p${j} * ${vec("v", j)}`)}
   derivative: {
     saves: ["q", "k", "v", "out", "extra0"],
     backward(grad, { q, k, v, out, extra0: lse }, { attrs, exec }) {
-      const once = <T>(make: () => T): (() => T) => {
-        let made: { readonly value: T } | undefined;
-        return () => {
-          made ??= { value: make() };
-          return made.value;
-        };
-      };
       const delta = once(() => exec.apply(attentionDelta, { grad, out }, attrs));
       const keys = once(() => exec.applyAll(attentionKeyGrad, { q, k, v, grad, lse, delta: delta() }, attrs));
       return {

@@ -5,6 +5,7 @@ import { lastOf, type Shape, sameShape } from "../shape.ts";
 import { perInvocation } from "./chunks.ts";
 import { channelGradient, channelStatistics, gradientSums, normaliseChannels } from "./norm-kernels.ts";
 import { layerGradient, layerNormalise } from "./norm-layer-kernels.ts";
+import { once } from "./once.ts";
 
 /** Shape rule of all norms: `x` [.., c] and one number a channel in every other input. */
 function channelwise(op: string, { x, ...rest }: { readonly x: Shape; readonly [name: string]: Shape }): Shape {
@@ -71,15 +72,6 @@ const batchNormTrainGrad = defineOp<Eps>()({
   macs: NO_MACS,
   derivative: FIRST_ORDER,
 });
-
-/** Makes a thunk's result once, however many gradients ask for it. */
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
-}
 
 type Pair = readonly [bias: Value, weight: Value];
 const pair = ([first, second]: readonly [Value, ...Value[]]): Pair => [first, second ?? first];
