@@ -1,6 +1,7 @@
 /**
- * Builds dist/: compiles src/, copies everything there that is not TypeScript, makes the command executable. The new
- * tree is put in place only when it is whole, so a failed build leaves the last good one.
+ * Builds dist/: compiles src/, copies everything there that is not TypeScript and the golden op files that
+ * `svanet doctor` runs, makes the command executable. The new tree is put in place only when it is whole, so a failed
+ * build leaves the last good one.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -22,6 +23,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const stamp = join(root, "node_modules", ".cache", "svanet-build");
 const command = join("cli", "main.js");
+const goldenOps = join(root, "test", "fixtures", "ops");
 
 /** Whether dist/ was built from exactly the sources that are here now. */
 export function isBuilt() {
@@ -57,6 +59,7 @@ function copyAssets(target) {
     mkdirSync(dirname(copy), { recursive: true });
     cpSync(file, copy);
   }
+  cpSync(goldenOps, join(target, "fixtures", "ops"), { recursive: true });
 }
 
 function makeExecutable(file) {
@@ -69,7 +72,11 @@ function makeExecutable(file) {
 function sourceHash() {
   const hash = createHash("sha256");
   const settings = ["package.json", "tsconfig.json", "tsconfig.build.json", join("scripts", "build.mjs")];
-  for (const file of [...settings.map((name) => join(root, name)), ...filesUnder(join(root, "src"))]) {
+  for (const file of [
+    ...settings.map((name) => join(root, name)),
+    ...filesUnder(join(root, "src")),
+    ...filesUnder(goldenOps),
+  ]) {
     hash
       .update(`${relative(root, file)}\0`)
       .update(readFileSync(file))

@@ -18,6 +18,9 @@ export interface MatmulFigure {
   readonly gflops: number;
 }
 
+/** Enough for a figure that others are compared with. */
+export const QUICK_ROUNDS: Rounds = { least: 3, most: 9, budget: 2000 };
+
 /** What this adapter reaches at best with our own matrix products: the measure of every other kernel. */
 export interface Ceiling {
   readonly best: MatmulFigure;

@@ -73,11 +73,12 @@ export async function benchFps(
 
 /**
  * Untrained weights shrink what passes through them to a third, and with running variances of 1 the logits would be
- * little more than biases: a wrong layer would not show. Smaller variances keep the signal alive.
+ * little more than biases: a wrong layer would not show. Smaller variances keep the signal alive; below 0.3 it would grow
+ * without bounds through the separable attention, which multiplies activations.
  */
 export function liven(network: Network): void {
   for (const { name, shape } of network.table.list("statistic")) {
-    if (name.endsWith("var")) network.write(name, new Float32Array(sizeOf(shape)).fill(0.2));
+    if (name.endsWith("var")) network.write(name, new Float32Array(sizeOf(shape)).fill(0.5));
   }
 }
 

@@ -1,4 +1,4 @@
-import { optimizerState } from "../autograd/optimizer.ts";
+import { optimizerArenas } from "../autograd/optimizer.ts";
 import { fuse } from "../kernels/fuse.ts";
 import type { Graph } from "../kernels/graph.ts";
 import { lower } from "../kernels/lower.ts";
@@ -44,7 +44,10 @@ export function trainingBytes(config: SvanetConfig, batch: number): number {
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
   const { graph, loss, counts, placed } = trainingTrace(config, parameters, ANYWHERE, settings);
   const groups = GROUPS.map((group) => parameterGroup(parameters, group, ANYWHERE, false));
-  const arenas = [...trainingArenas(parameters, settings).map(({ entries }) => entries), optimizerState(groups)];
+  const arenas = [
+    ...trainingArenas(parameters, settings).map(({ entries }) => entries),
+    ...optimizerArenas(groups).values(),
+  ];
   const state = arenas.reduce((sum, entries) => sum + arenaBytes(entries), stateBytes(parameters));
   return state + runBytes(graph, [loss, counts], [...placed.keys()]);
 }

@@ -1,0 +1,137 @@
+import { optimizerArenas } from "../autograd/optimizer.ts";
+import { DeviceError } from "../errors.ts";
+import { GROUPS, Network } from "../experiment/network.ts";
+import {
+  parameterGroup,
+  type TrainingSettings,
+  trainingArenas,
+  trainingTrace,
+} from "../experiment/training-program.ts";
+import type { Device } from "../kernels/device.ts";
+import { Program } from "../kernels/program.ts";
+import { random } from "../kernels/random.ts";
+import { DEFAULT_LOSS } from "../model/losses.ts";
+import type { SvanetConfig } from "../model/svanet/config.ts";
+import type { ZooEntry } from "../model/zoo.ts";
+import { spreadOf } from "./measure.ts";
+import { randomFloats } from "./numbers.ts";
+
+/** A network with the program of its training step, fed with one made-up batch. */
+export interface TrainingBench {
+  readonly network: Network;
+  readonly program: Program;
+  /** Submits step `index` with its own draws and returns the loss. */
+  step(index: number): Promise<number>;
+  destroy(): void;
+}
+
+/** The paper's optimizer and loss. */
+function settingsOf(batch: number): TrainingSettings {
+  const optimizer = { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.03, clipNorm: null } as const;
+  return { batch, loss: DEFAULT_LOSS, optimizer, accumulate: 1, groups: GROUPS };
+}
+
+const RATE = 1e-4;
+const SEED = 1;
+
+export async function prepareTraining(device: Device, config: SvanetConfig, batch: number): Promise<TrainingBench> {
+  const settings = settingsOf(batch);
+  const network = await Network.create(device, config, SEED);
+  const { store, table, regions } = network;
+  for (const { name, entries } of trainingArenas(table, settings)) await store.allocate(name, entries);
+  const groups = GROUPS.map((group) => parameterGroup(table, group, device.target, false));
+  for (const [arena, entries] of optimizerArenas(groups)) await store.allocate(arena, entries);
+  const { graph, build, loss, placed } = trainingTrace(config, table, device.target, settings);
+  const program = await Program.compile(device, graph, { store, keep: [loss], placed });
+  const { height, width, classes } = config;
+  program.write("image", randomFloats(SEED, batch * height * width * 3));
+  program.write("label", labels(batch * height * width, classes));
+  program.write("class weight", new Float32Array(classes).fill(1));
+  program.write("one", Float32Array.of(1));
+  program.write("rate", Float32Array.of(RATE, 1));
+  return {
+    network,
+    program,
+    async step(index) {
+      for (const [name, data] of build.draws.sample(SEED, index, regions)) program.write(name, data);
+      program.run();
+      const [value = Number.NaN] = await program.read(loss);
+      if (!Number.isFinite(value))
+        throw new DeviceError(`the loss of step ${index} is ${value}: this step is not timed`);
+      return value;
+    },
+    destroy() {
+      program.destroy();
+      network.destroy();
+    },
+  };
+}
+
+/** Random classes, one image row of ten ignored. */
+function labels(count: number, classes: number): Int32Array {
+  const walk = random(SEED, "labels");
+  return Int32Array.from({ length: count }, () => (walk.uniform() < 0.1 ? 255 : walk.integer(classes)));
+}
+
+export interface TrainOptions {
+  readonly batch: number;
+  readonly steps?: number;
+}
+
+export interface TrainRow {
+  readonly name: string;
+  readonly preset: string;
+  readonly size: number;
+  readonly batch: number;
+  readonly classes: number;
+  readonly precision: "f32";
+  readonly steps: number;
+  readonly stepsPerSecond: number;
+  readonly imagesPerSecond: number;
+  readonly medianMs: number;
+  readonly p95Ms: number;
+  /** Multiply-accumulates of one step that are really computed, backward included. */
+  readonly executedMacs: number;
+  readonly gflops: number;
+  readonly ceilingGflops: number;
+  readonly share: number;
+  /** Bytes of weights, gradients, moments and tensors of a step. */
+  readonly peakBytes: number;
+  readonly dispatches: number;
+}
+
+const BUDGET = 60_000;
+
+/** Times whole training steps on one batch, data loading left out. */
+export async function benchTrain(
+  device: Device,
+  { name, config }: ZooEntry,
+  { batch, steps }: TrainOptions,
+  ceilingGflops: number,
+): Promise<TrainRow> {
+  const bench = await prepareTraining(device, config, batch);
+  try {
+    await bench.step(0);
+    const samples: number[] = [];
+    const start = performance.now();
+    const enough = () =>
+      steps === undefined ? samples.length >= 3 && performance.now() - start > BUDGET : samples.length >= steps;
+    while (!enough()) {
+      const before = performance.now();
+      await bench.step(samples.length + 1);
+      samples.push(performance.now() - before);
+    }
+    const { median, p95 } = spreadOf(samples);
+    const { dispatches, bytes } = bench.program;
+    const executedMacs = dispatches.reduce((sum, dispatch) => sum + dispatch.macs, 0);
+    const gflops = (2 * executedMacs) / median / 1e6;
+    return {
+      ...{ name: "SvANet", preset: name, size: config.height, batch, classes: config.classes, precision: "f32" },
+      ...{ steps: samples.length, stepsPerSecond: 1000 / median, imagesPerSecond: (1000 * batch) / median },
+      ...{ medianMs: median, p95Ms: p95, executedMacs, gflops, ceilingGflops, share: gflops / ceilingGflops },
+      ...{ peakBytes: bench.network.store.bytes + bytes, dispatches: dispatches.length },
+    };
+  } finally {
+    bench.destroy();
+  }
+}

@@ -1,0 +1,184 @@
+import type { Command } from "commander";
+import { type Header, headerLines } from "../../bench/adapter.ts";
+import type { Device } from "../../kernels/device.ts";
+import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
+import { numberArgument } from "../options.ts";
+import { note, printJson, printLine, printTable } from "../print.ts";
+import { milliseconds } from "../units.ts";
+import { FPS_COLUMNS, KERNEL_COLUMNS, OP_COLUMNS, TRAIN_COLUMNS } from "./bench-tables.ts";
+
+interface CommonFlags {
+  readonly adapter?: string;
+  readonly json?: true;
+}
+
+interface FpsFlags extends CommonFlags, NetworkFlags {
+  readonly batch: number;
+  readonly runs?: number;
+}
+
+interface TrainFlags extends CommonFlags, NetworkFlags {
+  readonly batch: number;
+  readonly steps?: number;
+}
+
+interface ProfileFlags extends CommonFlags, NetworkFlags {
+  readonly batch: number;
+  readonly train?: true;
+  readonly rounds: number;
+}
+
+interface OpsFlags extends CommonFlags {
+  readonly filter: string;
+}
+
+interface StartUpFlags extends CommonFlags {
+  readonly here?: true;
+}
+
+/** `svanet bench`: measured figures, each beside what the adapter can do. */
+export function register(command: Command): void {
+  const named = (name: string, summary: string) =>
+    command
+      .command(name)
+      .description(summary)
+      .option("--adapter <name>", "part of the GPU's name")
+      .option("--json", "print the figures as JSON");
+  addNetworkOptions(named("fps", "inference: parameters, MACs, images a second"))
+    .option("--batch <n>", "images a run", numberArgument, 1)
+    .option("--runs <n>", "runs to time (default: as many as fit a minute, at least 3)", numberArgument)
+    .action(fps);
+  addNetworkOptions(named("train", "whole training steps on a made-up batch: steps and images a second, peak memory"))
+    .option("--batch <n>", "images a step", numberArgument, 4)
+    .option("--steps <n>", "steps to time (default: as many as fit a minute, at least 3)", numberArgument)
+    .action(train);
+  addNetworkOptions(named("profile", "GPU time of every kernel of one run"))
+    .option("--batch <n>", "images a run", numberArgument, 1)
+    .option("--train", "a training step instead of inference")
+    .option("--rounds <n>", "runs whose median counts", numberArgument, 3)
+    .action(profile);
+  named("ops", "single ops, forward and backward, each checked against float64 first")
+    .option("--filter <text>", "only ops whose name contains this", "")
+    .action(ops);
+  named("start-up", "seconds to the end of a first training step with no shader cache, in a fresh process")
+    .option("--here", "measure this process")
+    .action(startUp);
+}
+
+/** Opens the adapter, says what it is, and closes it whatever happens. */
+async function onDevice(flags: CommonFlags, body: (device: Device, header: Header) => Promise<void>): Promise<void> {
+  const { Device } = await import("../../kernels/device.ts");
+  const { headerOf } = await import("../../bench/adapter.ts");
+  const device = await Device.open(flags.adapter === undefined ? {} : { adapter: flags.adapter });
+  try {
+    const header = headerOf(device, `svanet ${process.argv.slice(2).join(" ")}`);
+    note(headerLines(header));
+    await body(device, header);
+  } finally {
+    device.close();
+  }
+}
+
+async function ceilingOf(device: Device): Promise<number> {
+  const { measureCeiling, QUICK_ROUNDS } = await import("../../bench/ceiling.ts");
+  const { best, scalar, ratio } = await measureCeiling(device, QUICK_ROUNDS);
+  note(
+    `ceiling: ${best.gflops.toFixed(1)} GFLOP/s, the best of our matrix products (${best.variant}, ${best.size}); ` +
+      `${ratio.toFixed(1)} times the scalar register tile (${scalar.gflops.toFixed(1)})`,
+  );
+  return best.gflops;
+}
+
+async function fps(flags: FpsFlags): Promise<void> {
+  const { benchFps } = await import("../../bench/fps.ts");
+  await onDevice(flags, async (device, header) => {
+    const ceiling = await ceilingOf(device);
+    const rows = [];
+    for (const entry of networksFrom(flags)) {
+      note(`${entry.name} ...`);
+      const { batch, runs } = flags;
+      rows.push({
+        ...(await benchFps(device, entry, { batch, ...(runs === undefined ? {} : { runs }) }, ceiling)),
+        header,
+      });
+    }
+    if (flags.json) printJson(rows);
+    else printTable(FPS_COLUMNS, rows);
+  });
+}
+
+async function train(flags: TrainFlags): Promise<void> {
+  const { benchTrain } = await import("../../bench/training.ts");
+  await onDevice(flags, async (device, header) => {
+    const ceiling = await ceilingOf(device);
+    const rows = [];
+    for (const entry of networksFrom(flags)) {
+      note(`${entry.name} ...`);
+      const { batch, steps } = flags;
+      const options = { batch, ...(steps === undefined ? {} : { steps }) };
+      rows.push({ ...(await benchTrain(device, entry, options, ceiling)), header });
+    }
+    if (flags.json) printJson(rows);
+    else printTable(TRAIN_COLUMNS, rows);
+  });
+}
+
+async function profile(flags: ProfileFlags): Promise<void> {
+  const { benchProfile } = await import("../../bench/profile.ts");
+  await onDevice(flags, async (device, header) => {
+    const { batch, rounds } = flags;
+    const tables = [];
+    for (const { name, config } of networksFrom({ model: "svanet", ...flags })) {
+      const rows = await benchProfile(device, config, { batch, rounds, train: flags.train === true });
+      tables.push({ preset: name, header, rows });
+    }
+    if (flags.json) {
+      printJson(tables);
+      return;
+    }
+    for (const { preset, rows } of tables) {
+      const total = rows.reduce((sum, row) => sum + row.milliseconds, 0);
+      printLine(`${preset}: ${milliseconds(total)} ms on the GPU`);
+      printTable(KERNEL_COLUMNS, rows);
+    }
+  });
+}
+
+async function ops(flags: OpsFlags): Promise<void> {
+  const { benchOps } = await import("../../bench/ops.ts");
+  await onDevice(flags, async (device, header) => {
+    const { ceiling, rows } = await benchOps(device, flags.filter, ({ op, pass, refusal }) =>
+      note(`${refusal === null ? "timed" : "REFUSED"} ${op} ${pass}${refusal === null ? "" : `: ${refusal}`}`),
+    );
+    if (flags.json) printJson({ header, ceiling, rows });
+    else {
+      printTable(OP_COLUMNS, rows);
+      const { best, scalar, ratio } = ceiling;
+      printLine(`ceiling: ${best.gflops.toFixed(1)} GFLOP/s by ${best.variant} at ${best.size}`);
+      printLine(
+        `scalar register tile: ${scalar.gflops.toFixed(1)} GFLOP/s; the ceiling is ${ratio.toFixed(1)} times that`,
+      );
+    }
+    if (rows.some(({ refusal }) => refusal !== null)) process.exitCode = 1;
+  });
+}
+
+async function startUp(flags: StartUpFlags): Promise<void> {
+  const { startUpAfresh, startUpHere } = await import("../../bench/start-up.ts");
+  if (flags.here) {
+    printJson(await startUpHere(flags.adapter));
+    process.exit(0);
+  }
+  const own = ["bench", "start-up", "--here", ...(flags.adapter === undefined ? [] : ["--adapter", flags.adapter])];
+  const result = await startUpAfresh(own);
+  if (flags.json) {
+    printJson(result);
+    return;
+  }
+  const { seconds, openSeconds, compileSeconds, stepSeconds, secondStepSeconds, pipelines, dispatches } = result;
+  printLine(`${seconds.toFixed(1)} s from the start of the process to the end of the first training step`);
+  printLine(
+    `adapter ${openSeconds.toFixed(1)} s, pipelines ${compileSeconds.toFixed(1)} s, first step ${stepSeconds.toFixed(1)} s ` +
+      `(second: ${secondStepSeconds.toFixed(2)} s); ${pipelines} pipelines for ${dispatches} dispatches`,
+  );
+}

@@ -1,0 +1,70 @@
+import type { Command } from "commander";
+import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
+import { numberArgument } from "../options.ts";
+import { type Column, note, printJson, printTable } from "../print.ts";
+import { giga, mega, memory } from "../units.ts";
+
+interface ModelsFlags extends NetworkFlags {
+  readonly batch?: number;
+  readonly json?: true;
+}
+
+interface ModelRow {
+  readonly name: string;
+  readonly preset: string;
+  readonly parameters: number;
+  readonly macs: number;
+  readonly profiledMacs: number;
+  readonly attentionMacs: number;
+  readonly peakBytes: { readonly infer: number; readonly train: number };
+  readonly batch: { readonly infer: number; readonly train: number };
+  readonly paper: { readonly parametersM: number; readonly macsG: number } | null;
+}
+
+/** `svanet models`: what each network costs. Needs no GPU. */
+export function register(command: Command): void {
+  addNetworkOptions(command)
+    .option(
+      "--batch <n>",
+      "images that are on the GPU together (default: 1 in inference, 4 in training)",
+      numberArgument,
+    )
+    .option("--json", "print the list as JSON")
+    .action(models);
+}
+
+async function models(flags: ModelsFlags): Promise<void> {
+  const { describe } = await import("../../model/zoo.ts");
+  const { inferenceBytes, trainingBytes } = await import("../../experiment/costs.ts");
+  const { paperCost } = await import("../../experiment/paper.ts");
+  const batch = { infer: flags.batch ?? 1, train: flags.batch ?? 4 };
+  const rows = networksFrom(flags).map(({ name: preset, config }): ModelRow => {
+    const { name, parameters, macs, profiledMacs, attentionMacs } = describe(preset, config);
+    const infer = inferenceBytes(config, batch.infer);
+    const train = trainingBytes(config, batch.train);
+    const paper = paperCost(name) ?? null;
+    return { name, preset, parameters, macs, profiledMacs, attentionMacs, peakBytes: { infer, train }, batch, paper };
+  });
+  if (flags.json) {
+    printJson(rows);
+    return;
+  }
+  printTable(columns(batch), rows);
+  const { size, classes } = flags;
+  note(`at ${size}x${size} with ${classes} classes. MACs: multiply-accumulates of convolutions and linear layers;`);
+  note("attention: those between activations; profiled: by the counter behind the paper's figures.");
+}
+
+function columns(batch: ModelRow["batch"]): Column<ModelRow>[] {
+  return [
+    { title: "network", cell: ({ name }) => name },
+    { title: "preset", cell: ({ preset }) => preset },
+    { title: "parameters", align: "right", cell: ({ parameters }) => mega(parameters) },
+    { title: "MACs", align: "right", cell: ({ macs }) => giga(macs) },
+    { title: "attention", align: "right", cell: ({ attentionMacs }) => giga(attentionMacs) },
+    { title: "profiled", align: "right", cell: ({ profiledMacs }) => giga(profiledMacs) },
+    { title: "paper", align: "right", cell: ({ paper }) => (paper ? `${paper.parametersM} M, ${paper.macsG} G` : "") },
+    { title: `infer ${batch.infer}`, align: "right", cell: ({ peakBytes }) => memory(peakBytes.infer) },
+    { title: `train ${batch.train}`, align: "right", cell: ({ peakBytes }) => memory(peakBytes.train) },
+  ];
+}

@@ -1,0 +1,14 @@
+/** Figures for reading. */
+export const mega = (value: number): string => `${(value / 1e6).toFixed(2)} M`;
+/** Counts of operations: billions, or millions of small ones. */
+export const giga = (value: number): string => (value < 1e9 ? mega(value) : `${(value / 1e9).toFixed(2)} G`);
+export const percent = (share: number | null): string => (share === null ? "" : `${Math.round(100 * share)} %`);
+
+export function memory(bytes: number): string {
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(0)} MiB` : `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+}
+
+/** Milliseconds with three digits that count. */
+export function milliseconds(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(value >= 1 ? 2 : 3);
+}
