@@ -17,5 +17,41 @@ export const COMMANDS: readonly CommandEntry[] = [
     gpu: true,
     load: () => import("./commands/train.ts"),
   },
+  {
+    name: "eval",
+    summary: "metrics of a checkpoint by object size, class and image",
+    gpu: true,
+    load: () => import("./commands/eval.ts"),
+  },
+  {
+    name: "predict",
+    summary: "masks and overlays for images of any size",
+    gpu: true,
+    load: () => import("./commands/predict.ts"),
+  },
+  {
+    name: "bench",
+    summary: "measured figures beside what the adapter can do",
+    gpu: true,
+    load: () => import("./commands/bench.ts"),
+  },
+  {
+    name: "models",
+    summary: "what each network costs, without a GPU",
+    gpu: false,
+    load: () => import("./commands/models.ts"),
+  },
+  {
+    name: "parity",
+    summary: "check golden files of numbers",
+    gpu: true,
+    load: () => import("./commands/parity.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "what GPU answers, and whether it computes right",
+    gpu: true,
+    load: () => import("./commands/doctor.ts"),
+  },
   { name: "data", summary: "make dataset folders", gpu: false, load: () => import("./commands/data.ts") },
 ];

@@ -92,3 +92,14 @@ export function enlarged(image: ByteImage, factor: number): ByteImage {
   }
   return out;
 }
+
+/** A label map enlarged like {@link enlarged}. */
+export function enlargedLabels({ width, height, data }: LabelMap, factor: number): LabelMap {
+  const out = new Uint8Array(width * height * factor * factor);
+  for (let i = 0; i < out.length; i++) {
+    const y = Math.floor(i / (width * factor));
+    const x = i - y * width * factor;
+    out[i] = data[Math.floor(y / factor) * width + Math.floor(x / factor)] ?? 0;
+  }
+  return { width: width * factor, height: height * factor, data: out };
+}
