@@ -12,6 +12,12 @@ interface CommandEntry {
 /** Every command, in the order of the help. Adding one is a line here and a file in commands/. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "demo",
+    summary: "make data, train a small network on it and evaluate it",
+    gpu: true,
+    load: () => import("./commands/demo.ts"),
+  },
+  {
     name: "train",
     summary: "train a network on a dataset folder",
     gpu: true,
