@@ -79,6 +79,15 @@ export function stepsPerEpoch(count: number, batchSize: number, keepSingle = fal
   return Math.floor(count / batchSize) + (rest > 1 || (rest === 1 && keepSingle) ? 1 : 0);
 }
 
+/** Throws UsageError where `count` images make no training batch of at least two. */
+export function requireBatches(count: number, batchSize: number, keepSingle = false): void {
+  if (stepsPerEpoch(count, batchSize, keepSingle) > 0 && (batchSize >= 2 || keepSingle)) return;
+  throw new UsageError(
+    `a training batch needs at least 2 images (batch size ${batchSize}, ${count} training images): ` +
+      "statistics over one pooled value do not exist; raise --batch-size or add images",
+  );
+}
+
 /** The order in which an epoch visits the samples: places in the split's name order. */
 export function epochOrder(seed: number, epoch: number, count: number): Int32Array {
   return random(seed, "order", epoch).permutation(count);
@@ -216,13 +225,8 @@ function fileTask({ samples, size, statistics }: LoaderOptions, member: number):
  */
 export function trainBatches(options: TrainBatchOptions): BatchStream {
   const { samples, batchSize, seed, augment = paperAugmentation, keepSingle = false } = options;
+  requireBatches(samples.length, batchSize, keepSingle);
   const steps = stepsPerEpoch(samples.length, batchSize, keepSingle);
-  if (steps === 0 || (batchSize < 2 && !keepSingle)) {
-    throw new UsageError(
-      `a training batch needs at least 2 images (batch size ${batchSize}, ${samples.length} training images): ` +
-        "statistics over one pooled value do not exist; raise --batch-size or add images",
-    );
-  }
   return streamOf(trainPlan(options, steps), options, ({ epoch }, index) => ({
     ...fileTask(options, index),
     training: { seed, epoch, index, augment },

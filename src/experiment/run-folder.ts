@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { removeTemporaryFiles, writeFileAtomic } from "./atomic.ts";
@@ -57,7 +57,9 @@ export class RunFolder {
     makeFolder(folder);
     const lock = lockRun(folder);
     try {
-      refuseForeignContent(paths);
+      refuseForeignContent(paths, config.resume === "auto");
+      // A run that ended between its first best checkpoint and its first complete one starts again.
+      rmSync(paths.best, { force: true });
       mkdirSync(paths.checkpoints, { recursive: true });
       discardAfter(paths, -1);
       writeConfig(paths.config, config);
@@ -150,8 +152,8 @@ function makeFolder(folder: string): void {
   }
 }
 
-function refuseForeignContent(paths: RunPaths): void {
-  if (existsSync(paths.last) || existsSync(paths.best)) {
+function refuseForeignContent(paths: RunPaths, restart: boolean): void {
+  if (existsSync(paths.last) || (existsSync(paths.best) && !restart)) {
     throw new UsageError(`${paths.folder} holds a run already: continue it with --resume, or choose another --out`);
   }
   const isRun = existsSync(paths.config);

@@ -1,16 +1,16 @@
-import { existsSync } from "node:fs";
-import { rateAt, type Schedule } from "../autograd/schedule.ts";
-import { type Batch, type BatchStream, stepsPerEpoch, trainBatches } from "../data/batches.ts";
-import type { CheckedDataset, CheckedSample, PixelStatistics } from "../data/check-dataset.ts";
+import { type Batch, type BatchStream, trainBatches } from "../data/batches.ts";
+import {
+  type CheckedDataset,
+  type CheckedSample,
+  defaultColours,
+  type PixelStatistics,
+} from "../data/check-dataset.ts";
 import { SamplePool } from "../data/sample-pool.ts";
-import { DataError, UsageError } from "../errors.ts";
 import type { Device } from "../kernels/device.ts";
-import type { ImageShares } from "../metrics/strata.ts";
 import type { SvanetConfig } from "../model/svanet/config.ts";
 import {
   type Checkpoint,
   type CheckpointFacts,
-  loadCheckpoint,
   networkTensors,
   type Progress,
   restoreNetwork,
@@ -18,32 +18,15 @@ import {
 } from "./checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
 import { describeEnvironment } from "./environment.ts";
-import { type EvaluationResult, evaluateSplit } from "./evaluate.ts";
-import { type Inference, Network } from "./network.ts";
-import { augmentOptions, type Duration, duration, frozenEpochs, recipeText, scheduleOf } from "./recipe.ts";
-import { RunFolder, runPaths } from "./run-folder.ts";
-import { type StepReport, type Submitted, Trainer } from "./trainer.ts";
-
-/** What a training run tells whoever watches it. */
-export interface TrainObserver {
-  note(text: string): void;
-  /** After every update. */
-  step(state: StepState): void;
-  /** After every validation. */
-  validated(state: { readonly epoch: number; readonly result: EvaluationResult; readonly best: boolean }): void;
-}
-
-export interface StepState {
-  readonly step: number;
-  readonly steps: number;
-  readonly epoch: number;
-  readonly loss: number;
-  /** Foreground Dice of the batch, percent; NaN when it holds no foreground. */
-  readonly dice: number;
-  readonly imagesPerSecond: number;
-  /** Share of the time since the start that was spent waiting for data. */
-  readonly waiting: number;
-}
+import { Network } from "./network.ts";
+import { augmentOptions, recipeText } from "./recipe.ts";
+import { checkpointToResume, checkSameData } from "./resume.ts";
+import { RunFolder } from "./run-folder.ts";
+import { StepLog } from "./step-log.ts";
+import { Timetable } from "./timetable.ts";
+import type { TrainObserver } from "./train-observer.ts";
+import { type StepReport, Trainer } from "./trainer.ts";
+import { Validation } from "./validation.ts";
 
 export interface TrainInput {
   readonly config: TrainConfig;
@@ -62,50 +45,27 @@ export interface TrainResult {
   readonly best: number | null;
 }
 
-/** Steps in a row that may be skipped for numbers that are not finite before the run gives up. */
-const MOST_SKIPPED = 10;
-
-/** The checkpoint a run continues from: null when it starts. */
-export async function checkpointToResume(config: TrainConfig): Promise<Checkpoint | null> {
-  const { last } = runPaths(config.out);
-  if (config.resume === false || (config.resume === "auto" && !existsSync(last))) return null;
-  if (!existsSync(last)) {
-    throw new UsageError(
-      `--resume: ${config.out} has no checkpoints/last.safetensors; train without --resume, or use --resume auto`,
-    );
-  }
-  const checkpoint = await loadCheckpoint(last);
-  const differences = recipeDifferences(checkpoint.facts.progress.recipe, recipeText(config));
-  if (differences.length > 0) {
-    throw new UsageError(
-      `--resume: the run in ${config.out} was started with another recipe (${differences.join(", ")}); ` +
-        "leave these flags out, or choose another --out",
-    );
-  }
-  return checkpoint;
-}
-
-function recipeDifferences(was: string, is: string): string[] {
-  const before = JSON.parse(was) as Record<string, unknown>;
-  const now = JSON.parse(is) as Record<string, unknown>;
-  return Object.keys(now)
-    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
-    .map((key) => `${key} ${JSON.stringify(before[key])}, now ${JSON.stringify(now[key])}`);
+/** A submitted update whose report has not been read. */
+interface Waiting {
+  readonly report: Promise<StepReport>;
+  readonly batch: Batch;
 }
 
 /** Trains a network from its start or last checkpoint to its end. The run folder is complete whenever this returns. */
 export async function runTraining(input: TrainInput): Promise<TrainResult> {
-  const { config } = input;
+  const { config, device } = input;
+  const timetable = new Timetable(config, trainSamples(input.dataset).length);
   const checkpoint = await checkpointToResume(config);
+  if (checkpoint) checkSameData(config, checkpoint.facts, classesOf(input), input.statistics);
   const progress = checkpoint?.facts.progress;
   const folder = progress ? RunFolder.resume(config.out, progress.step, config) : RunFolder.create(config.out, config);
   if (folder.tookOverFrom !== undefined) {
     input.observer.note(`took over the run from process ${folder.tookOverFrom}, which is gone`);
   }
   try {
-    const { report } = input.device;
-    folder.addEnvironment(describeEnvironment({ name: report.name, driver: report.driver, backend: report.backend }));
-    const run = await TrainingRun.open(input, folder, checkpoint);
+    const { name, driver, backend } = device.report;
+    folder.addEnvironment(describeEnvironment({ name, driver, backend }));
+    const run = await TrainingRun.open(input, timetable, folder, checkpoint);
     try {
       return await run.train();
     } finally {
@@ -118,31 +78,32 @@ export async function runTraining(input: TrainInput): Promise<TrainResult> {
 
 class TrainingRun {
   readonly #input: TrainInput;
+  readonly #timetable: Timetable;
   readonly #folder: RunFolder;
   readonly #trainer: Trainer;
   readonly #pool: SamplePool;
-  readonly #duration: Duration;
-  readonly #schedule: Schedule;
-  readonly #frozen: number;
-  readonly #perEpoch: number;
-  readonly #shares = new Map<string, ImageShares>();
-  #inference: Inference | null = null;
+  readonly #validation: Validation;
+  readonly #log: StepLog;
   #progress: Progress;
-  #skippedInARow = 0;
-  #images = 0;
-  #began = performance.now();
 
-  private constructor(input: TrainInput, folder: RunFolder, trainer: Trainer, progress: Progress | undefined) {
-    const { config } = input;
+  private constructor(
+    input: TrainInput,
+    timetable: Timetable,
+    folder: RunFolder,
+    trainer: Trainer,
+    checkpoint: Checkpoint | null,
+  ) {
+    const { config, dataset, statistics } = input;
     this.#input = input;
+    this.#timetable = timetable;
     this.#folder = folder;
     this.#trainer = trainer;
-    this.#perEpoch = stepsPerEpoch(trainSamples(input.dataset).length, config.batchSize);
-    this.#duration = duration(config, Math.max(1, Math.ceil(this.#perEpoch / config.accumulate)));
-    this.#schedule = scheduleOf(config, this.#duration.epochs);
-    this.#frozen = frozenEpochs(config, this.#duration.epochs);
+    this.#log = new StepLog(folder, timetable, input.observer);
     this.#pool = new SamplePool(config.workers ?? undefined);
-    this.#progress = progress ?? {
+    const { network } = trainer;
+    const { batchSize } = config;
+    this.#validation = new Validation({ network, dataset, statistics, pool: this.#pool, batchSize });
+    this.#progress = checkpoint?.facts.progress ?? {
       step: 0,
       epoch: 0,
       stepInEpoch: 0,
@@ -152,7 +113,12 @@ class TrainingRun {
     };
   }
 
-  static async open(input: TrainInput, folder: RunFolder, checkpoint: Checkpoint | null): Promise<TrainingRun> {
+  static async open(
+    input: TrainInput,
+    timetable: Timetable,
+    folder: RunFolder,
+    checkpoint: Checkpoint | null,
+  ): Promise<TrainingRun> {
     const { config, device, observer } = input;
     const network = await Network.create(device, input.network, config.seed);
     const trainer = await Trainer.create(network, config);
@@ -161,9 +127,11 @@ class TrainingRun {
       trainer.restore(checkpoint);
       observer.note(`resuming at step ${checkpoint.facts.progress.step}`);
     }
-    const run = new TrainingRun(input, folder, trainer, checkpoint?.facts.progress);
-    const images = trainSamples(input.dataset).length;
-    const bytes = await trainer.prepare(Math.min(config.batchSize, images), run.#progress.epoch < run.#frozen);
+    // Every program is made before the first step: a run that does not fit into memory fails now, not after an epoch.
+    let bytes = 0;
+    for (const { batch, frozen } of timetable.variants(checkpoint?.facts.progress.epoch ?? 0)) {
+      bytes += await trainer.prepare(batch, frozen);
+    }
     const mebibytes = (value: number) => `${(value / 2 ** 20).toFixed(0)} MiB`;
     observer.note(
       `${network.table.count().toLocaleString("en")} parameters; GPU memory: ${mebibytes(network.store.bytes)} for ` +
@@ -174,43 +142,62 @@ class TrainingRun {
         `gradients of ${config.accumulate} batches make one update; batch norm sees each batch of ${config.batchSize} alone`,
       );
     }
-    return run;
+    return new TrainingRun(input, timetable, folder, trainer, checkpoint);
   }
 
   async train(): Promise<TrainResult> {
-    const { config, observer } = this.#input;
-    const { steps } = this.#duration;
+    const { steps } = this.#timetable.duration;
     if (this.#progress.step >= steps) {
-      observer.note(`the run is complete: ${this.#progress.step} of ${steps} steps are done`);
-      return this.#result(true);
+      this.#input.observer.note(`the run is complete: ${this.#progress.step} of ${steps} steps are done`);
+      return this.#result();
     }
     const stream = this.#batches();
-    this.#began = performance.now();
-    let waiting: { readonly report: Promise<StepReport>; readonly batch: Batch } | null = null;
     try {
-      for await (const batch of stream) {
-        const { report } = await this.#submit(batch);
-        if (!report) continue;
-        if (waiting) await this.#finish(waiting, stream);
-        waiting = { report, batch };
-        const ends = this.#isEpochEnd(batch) || this.#stepOf(batch) >= steps;
-        if (ends || this.#isCheckpoint(batch) || this.#input.stopped?.()) {
-          await this.#finish(waiting, stream);
-          waiting = null;
-          if (ends) await this.#endEpoch(batch);
-          else await this.#save();
-          if (this.#progress.step >= steps) return this.#result(true);
-          if (this.#input.stopped?.()) return this.#result(false);
-        }
-      }
+      return await this.#walk(stream);
     } finally {
       await stream.close();
     }
-    throw new Error(`the batches ended at step ${this.#progress.step} of ${config.out}`);
   }
 
-  #result(finished: boolean): TrainResult {
-    return { steps: this.#progress.step, finished, best: this.#progress.best };
+  async #walk(stream: BatchStream): Promise<TrainResult> {
+    let waiting: Waiting | null = null;
+    for await (const batch of stream) {
+      const submitted = await this.#submit(batch);
+      if (!submitted) continue;
+      // The GPU is at work on this step while the report of the one before is read.
+      if (waiting) await this.#finish(waiting, stream);
+      waiting = submitted;
+      if (!this.#isPause(batch)) continue;
+      await this.#finish(waiting, stream);
+      waiting = null;
+      await this.#pause(batch);
+      if (this.#progress.step >= this.#timetable.duration.steps || this.#input.stopped?.()) return this.#result();
+    }
+    throw new Error(`the batches ended at step ${this.#progress.step} of ${this.#input.config.out}`);
+  }
+
+  /** Whether something is to be done between this update and the next that needs the state in between. */
+  #isPause(batch: Batch): boolean {
+    const table = this.#timetable;
+    return (
+      table.isEpochEnd(batch) || table.isLast(batch) || table.isCheckpoint(batch) || this.#input.stopped?.() === true
+    );
+  }
+
+  /** Validates where it is due, and saves. */
+  async #pause(batch: Batch): Promise<void> {
+    const { epoch } = batch;
+    const ended = this.#timetable.isEpochEnd(batch);
+    const last = this.#timetable.isLast(batch);
+    if (ended) this.#progress = { ...this.#progress, epoch: epoch + 1, stepInEpoch: 0 };
+    const due = last || (ended && (epoch + 1) % this.#input.config.evalEvery === 0);
+    if (due && this.#validation.isPossible) await this.#validate(epoch);
+    await this.#save();
+  }
+
+  #result(): TrainResult {
+    const { step, best } = this.#progress;
+    return { steps: step, finished: step >= this.#timetable.duration.steps, best };
   }
 
   #batches(): BatchStream {
@@ -235,111 +222,33 @@ class TrainingRun {
     });
   }
 
-  /** Place of a batch among those whose gradients make one update. */
-  #place({ stepInEpoch }: Batch) {
-    const { accumulate } = this.#input.config;
-    const at = stepInEpoch % accumulate;
-    const first = stepInEpoch - at;
-    const batches = Math.min(accumulate, this.#perEpoch - first);
-    return { first: at === 0, last: at === batches - 1, batches };
-  }
-
-  /** Number of the update that a batch belongs to, counted from 1. */
-  #stepOf({ epoch, stepInEpoch }: Batch): number {
-    return epoch * this.#duration.stepsPerEpoch + Math.floor(stepInEpoch / this.#input.config.accumulate) + 1;
-  }
-
-  #isEpochEnd({ stepInEpoch }: Batch): boolean {
-    return stepInEpoch === this.#perEpoch - 1;
-  }
-
-  #isCheckpoint(batch: Batch): boolean {
-    const { checkpointEvery } = this.#input.config;
-    return checkpointEvery !== null && this.#stepOf(batch) % checkpointEvery === 0;
-  }
-
-  async #submit(batch: Batch): Promise<Submitted> {
-    const rate = rateAt(this.#schedule, batch.epoch);
+  /** Submits a batch. What comes back is the update that ends with it, if one does. */
+  async #submit(batch: Batch): Promise<Waiting | null> {
     const { seed } = this.#input.config;
-    const frozen = batch.epoch < this.#frozen;
-    this.#images += batch.names.length;
-    return this.#trainer.submit(batch, { ...this.#place(batch), seed, rate, frozen });
+    const { epoch } = batch;
+    const step = { ...this.#timetable.place(batch), seed, rate: this.#timetable.rate(epoch) };
+    this.#log.submitted(batch);
+    const { report } = await this.#trainer.submit(batch, { ...step, frozen: this.#timetable.isFrozen(epoch) });
+    // A failure of the GPU is seen where the report is read; until then nobody listens.
+    report?.catch(() => undefined);
+    return report ? { report, batch } : null;
   }
 
-  async #finish(waiting: { readonly report: Promise<StepReport>; readonly batch: Batch }, stream: BatchStream) {
-    const { batch } = waiting;
-    const report = await waiting.report;
-    const step = this.#stepOf(batch);
-    this.#watchSkips(report, batch, step);
-    const dice = foregroundDice(report.counts);
-    const rate = rateAt(this.#schedule, batch.epoch);
-    const row = { loss: finite(report.loss), dice: finite(dice), rate, gradientNorm: finite(report.gradientNorm) };
-    this.#folder.record({ step, kind: "train", epoch: batch.epoch, ...row, ...(report.skipped ? { skipped: 1 } : {}) });
-    this.#progress = { ...this.#progress, step, epoch: batch.epoch, stepInEpoch: batch.stepInEpoch + 1 };
-    const seconds = (performance.now() - this.#began) / 1000;
-    this.#input.observer.step({
-      step,
-      steps: this.#duration.steps,
-      epoch: batch.epoch,
-      loss: report.loss,
-      dice,
-      imagesPerSecond: this.#images / seconds,
-      waiting: stream.waitedMs / 1000 / seconds,
-    });
-  }
-
-  #watchSkips(report: StepReport, batch: Batch, step: number): void {
-    if (!report.skipped) {
-      this.#skippedInARow = 0;
-      return;
-    }
-    this.#skippedInARow++;
-    const names = batch.names.join(", ");
-    this.#input.observer.note(`step ${step}: loss or gradients are not finite, nothing was changed (images ${names})`);
-    if (this.#skippedInARow >= MOST_SKIPPED) {
-      throw new DataError(
-        `${MOST_SKIPPED} steps in a row had a loss or gradients that are not finite, the last on ${names}; ` +
-          "lower --lr or set --clip-norm, and look at these images; the last checkpoint is from before",
-      );
-    }
-  }
-
-  async #endEpoch(batch: Batch): Promise<void> {
-    const { config, dataset } = this.#input;
-    const done = this.#progress.step >= this.#duration.steps;
-    if (this.#isEpochEnd(batch)) this.#progress = { ...this.#progress, epoch: batch.epoch + 1, stepInEpoch: 0 };
-    const due = (batch.epoch + 1) % config.evalEvery === 0 || done;
-    if (due && (dataset.splits.val?.length ?? 0) > 0) await this.#validate(batch.epoch);
-    await this.#save();
+  async #finish({ report, batch }: Waiting, stream: BatchStream): Promise<void> {
+    const step = this.#timetable.stepOf(batch);
+    this.#log.step(step, await report, batch, stream.waitedMs);
+    const { epoch, stepInEpoch } = batch;
+    this.#progress = { ...this.#progress, step, epoch, stepInEpoch: stepInEpoch + 1 };
   }
 
   async #validate(epoch: number): Promise<void> {
-    const { dataset, statistics, observer } = this.#input;
-    this.#inference ??= await this.#trainer.network.inference({ batch: this.#input.config.batchSize });
-    const result = await evaluateSplit(this.#trainer.network, {
-      samples: dataset.splits.val ?? [],
-      classes: dataset.classes.length,
-      statistics,
-      inference: this.#inference,
-      pool: this.#pool,
-      shares: this.#shares,
-    });
-    const { all } = result.strata;
-    const score = all?.mIoU ?? Number.NaN;
+    const result = await this.#validation.evaluate();
+    const score = result.strata["all"]?.mIoU ?? Number.NaN;
     const best = Number.isFinite(score) && (this.#progress.best === null || score > this.#progress.best);
     if (best) this.#progress = { ...this.#progress, best: score, bestEpoch: epoch };
-    const { step } = this.#progress;
-    this.#folder.record({
-      step,
-      kind: "val",
-      epoch,
-      mIoU: finite(score),
-      mDice: finite(all?.mDice ?? Number.NaN),
-      foregroundDice: finite(all?.foregroundDice ?? Number.NaN),
-      sensitivity: finite(all?.sensitivity ?? Number.NaN),
-    });
+    this.#log.validation(this.#progress.step, epoch, result);
     if (best) await saveCheckpoint(this.#folder.paths.best, await networkTensors(this.#trainer.network), this.#facts());
-    observer.validated({ epoch, result, best });
+    this.#input.observer.validated({ epoch, result, best });
   }
 
   async #save(): Promise<void> {
@@ -349,16 +258,9 @@ class TrainingRun {
   }
 
   #facts(): CheckpointFacts {
-    const { config, network, dataset, statistics } = this.#input;
-    return {
-      preset: config.preset,
-      config: network,
-      classes: dataset.classes,
-      colours: dataset.colours,
-      mean: statistics.mean,
-      std: statistics.std,
-      progress: this.#progress,
-    };
+    const { config, network, statistics } = this.#input;
+    const { mean, std } = statistics;
+    return { preset: config.preset, config: network, ...classesOf(this.#input), mean, std, progress: this.#progress };
   }
 
   async close(): Promise<void> {
@@ -371,12 +273,13 @@ export function trainSamples(dataset: CheckedDataset): readonly CheckedSample[] 
   return dataset.splits.train ?? [];
 }
 
-/** Pooled Dice over the foreground classes of a batch, percent. */
-function foregroundDice(counts: Uint32Array): number {
-  const classes = counts.length / 3;
-  const sum = (row: number) => counts.subarray(row * classes + 1, (row + 1) * classes).reduce((a, b) => a + b, 0);
-  const sizes = sum(1) + sum(2);
-  return sizes === 0 ? Number.NaN : (200 * sum(0)) / sizes;
+/** Names and colours of the network's classes; a network may have more than its data set. */
+function classesOf({ dataset, network }: Pick<TrainInput, "dataset" | "network">) {
+  const { classes, colours } = dataset;
+  const labels = Array.from({ length: network.classes }, (_, label) => label);
+  const further = defaultColours(network.classes);
+  return {
+    classes: labels.map((label) => classes[label] ?? `class ${label}`),
+    colours: further.map((colour, label) => colours[label] ?? colour),
+  };
 }
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { stepsPerEpoch } from "../../data/batches.ts";
 import type { CheckedDataset } from "../../data/check-dataset.ts";
 import { DataError } from "../../errors.ts";
 import { resolveConfig, TRAIN_FIELDS, type TrainConfig } from "../../experiment/config.ts";
-import { duration, networkConfig, scheduleOf, scratchAdvice } from "../../experiment/recipe.ts";
+import { readConfigFile } from "../../experiment/config-file.ts";
+import { networkConfig, scratchAdvice } from "../../experiment/recipe.ts";
 import { readRunConfig, runPaths } from "../../experiment/run-folder.ts";
+import { Timetable } from "../../experiment/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train-run.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
@@ -20,24 +21,27 @@ export function register(command: Command): void {
   });
 }
 
-/** A run that is resumed keeps its stored settings; flags given again must agree with them where bits depend on it. */
+/**
+ * A run that is resumed keeps its stored settings; what flags or a file give again must agree with them where bits
+ * depend on it.
+ */
 function configOf(options: Readonly<Record<string, unknown>>): TrainConfig {
-  const { out, resume } = options;
+  const { out, resume, config: path } = options;
   if (!resume || typeof out !== "string" || !existsSync(runPaths(out).last)) return trainConfigFrom(options);
-  const given = Object.fromEntries(
-    TRAIN_FIELDS.filter((field) => options[field] !== undefined).map((field) => [field, options[field]]),
-  );
+  const file = typeof path === "string" ? readConfigFile(path) : undefined;
   const { size, ...stored } = readRunConfig(out);
-  return resolveConfig({ ...stored, size: `${size.width}x${size.height}`, ...given });
+  const settings = { ...stored, size: `${size.width}x${size.height}` };
+  const kept = Object.entries(settings).filter(([field]) => !(file && field in file.values));
+  const given = TRAIN_FIELDS.filter((field) => options[field] !== undefined).map((field) => [field, options[field]]);
+  return resolveConfig(Object.fromEntries([...kept, ...given]), file);
 }
 
 /** Trains; returns the exit code: 75 for a run that was stopped and can be resumed. */
 export async function train(config: TrainConfig): Promise<number> {
   const dataset = await openChecked(config.data, ["train", "val"]);
   const network = networkConfig(config, classCount(config, dataset));
-  const images = trainSamples(dataset).length;
-  const length = duration(config, Math.max(1, Math.ceil(stepsPerEpoch(images, config.batchSize) / config.accumulate)));
-  const advice = scratchAdvice(config, scheduleOf(config, length.epochs));
+  const { schedule } = new Timetable(config, trainSamples(dataset).length);
+  const advice = scratchAdvice(config, schedule);
   if (advice !== null) note(`note: ${advice}`);
   if ((dataset.splits.val?.length ?? 0) === 0)
     note(`note: ${config.data} has no val split: no best checkpoint is kept`);

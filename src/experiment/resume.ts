@@ -1,0 +1,57 @@
+import { existsSync } from "node:fs";
+import type { CheckedDataset, PixelStatistics } from "../data/check-dataset.ts";
+import { UsageError } from "../errors.ts";
+import { type Checkpoint, type CheckpointFacts, loadCheckpoint } from "./checkpoint.ts";
+import type { TrainConfig } from "./config.ts";
+import { recipeText } from "./recipe.ts";
+import { runPaths } from "./run-folder.ts";
+
+/** The checkpoint a run continues from: null when it starts. */
+export async function checkpointToResume(config: TrainConfig): Promise<Checkpoint | null> {
+  const { last } = runPaths(config.out);
+  if (config.resume === false || (config.resume === "auto" && !existsSync(last))) return null;
+  if (!existsSync(last)) {
+    throw new UsageError(
+      `--resume: ${config.out} has no checkpoints/last.safetensors; train without --resume, or use --resume auto`,
+    );
+  }
+  const checkpoint = await loadCheckpoint(last);
+  const differences = recipeDifferences(checkpoint.facts.progress.recipe, recipeText(config));
+  if (differences.length > 0) {
+    throw new UsageError(
+      `--resume: the run in ${config.out} was started with another recipe (${differences.join(", ")}); ` +
+        "leave these flags out, or choose another --out",
+    );
+  }
+  return checkpoint;
+}
+
+/** Throws UsageError when the data a run goes on with are not those it was started with. */
+export function checkSameData(
+  config: TrainConfig,
+  { classes, mean, std }: CheckpointFacts,
+  dataset: Pick<CheckedDataset, "classes">,
+  statistics: PixelStatistics,
+): void {
+  const differences: string[] = [];
+  if (classes.join() !== dataset.classes.join()) {
+    differences.push(`classes ${classes.join(", ")}, now ${dataset.classes.join(", ")}`);
+  }
+  if ([...mean, ...std].join() !== [...statistics.mean, ...statistics.std].join()) {
+    differences.push("the mean or deviation of the training pixels");
+  }
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `--resume: ${config.data} is not the data set the run in ${config.out} was started with (${differences.join("; ")}); ` +
+      "give the same --data, or choose another --out",
+  );
+}
+
+/** The fields of two recipes that are not equal, in words. */
+export function recipeDifferences(was: string, is: string): string[] {
+  const before = JSON.parse(was) as Record<string, unknown>;
+  const now = JSON.parse(is) as Record<string, unknown>;
+  return Object.keys(now)
+    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
+    .map((key) => `${key} ${JSON.stringify(before[key])}, now ${JSON.stringify(now[key])}`);
+}
