@@ -8,7 +8,7 @@ import { prepareTraining } from "./training.ts";
 export const DEMO_NETWORK: SvanetConfig = {
   ...scaled(SVANET_PRESETS.svanet, 8),
   encoder: "mini",
-  classes: 3,
+  classes: 2,
   height: 128,
   width: 128,
 };

@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { svanet, svanetJson } from "../support/svanet.ts";
+
+const SMALL = ["--size", "64", "--width", "8", "--encoder", "mini"];
+const number = expect.any(Number);
+
+test("bench fps measures every preset", () => {
+  const rows = svanetJson("bench", "fps", ...SMALL, "--runs", "5") as {
+    readonly preset: string;
+    readonly fps: number;
+  }[];
+  expect(rows.map(({ preset }) => preset)).toEqual(["svanet", "svanet-text", "svanet-release"]);
+  for (const row of rows) {
+    expect(row).toMatchObject({
+      ...{ name: "SvANet", size: 64, batch: 1, classes: 8, precision: "f32", runs: 5 },
+      ...{ parameters: number, macs: number, executedMacs: number, fps: number, p95Ms: number },
+      ...{ gflops: number, ceilingGflops: number, share: number },
+      header: {
+        adapter: expect.any(String),
+        driver: expect.any(String),
+        command: expect.stringMatching(/^svanet bench/),
+      },
+    });
+    expect(row.fps).toBeGreaterThan(0);
+  }
+});
+
+test("bench train measures whole steps and their memory", () => {
+  const rows = svanetJson("bench", "train", ...SMALL, "--model", "svanet", "--batch", "2", "--steps", "3");
+  expect(rows).toMatchObject([
+    { preset: "svanet", batch: 2, steps: 3, stepsPerSecond: number, imagesPerSecond: number, peakBytes: number },
+  ]);
+});
+
+test("bench ops checks and times forward and backward passes beside the ceiling", () => {
+  const { ceiling, rows } = svanetJson("bench", "ops", "--filter", "conv 3x3 dilated") as {
+    readonly ceiling: { readonly ratio: number; readonly best: unknown };
+    readonly rows: readonly unknown[];
+  };
+  expect(ceiling).toMatchObject({ best: { gflops: number }, scalar: { gflops: number }, ratio: number });
+  const figures = { op: "conv 3x3 dilated", gflops: number, share: number, refusal: null };
+  expect(rows).toMatchObject(["forward", "grad x", "grad weight"].map((pass) => ({ ...figures, pass })));
+});
+
+test("bench profile lists the kernels of a run", () => {
+  const [table] = svanetJson("bench", "profile", ...SMALL, "--rounds", "1") as { readonly rows: readonly unknown[] }[];
+  expect(table?.rows.length).toBeGreaterThan(10);
+  expect(table?.rows[0]).toMatchObject({ label: expect.any(String), dispatches: number, milliseconds: number });
+});
+
+test("the header names adapter, driver, machine and command", () => {
+  const { stderr } = svanet("bench", "profile", ...SMALL, "--rounds", "1");
+  expect(stderr).toContain("$ svanet bench profile --size 64 --width 8 --encoder mini --rounds 1\n");
+  expect(stderr).toMatch(/\n.+ \(.+, .+\); .+, \d+ cores, \d+ GiB; Node v\d+/);
+});
+
+test("an unknown bench is wrong usage", () => {
+  expect(svanet("bench", "fsp")).toMatchObject({ status: 2, stdout: "" });
+});

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { svanet, svanetJson } from "../support/svanet.ts";
+
+interface Row {
+  readonly preset: string;
+  readonly parameters: number;
+  readonly profiledMacs: number;
+  readonly peakBytes: { readonly infer: number; readonly train: number };
+}
+
+const NO_GPU = ["models", "--model", "svanet", "--size", "64", "--width", "8", "--encoder", "mini"];
+
+test("the presets with the counts that the paper prints", () => {
+  const rows = svanetJson("models") as Row[];
+  expect(rows.map(({ preset, parameters }) => [preset, parameters])).toEqual([
+    ["svanet", 177_635_576],
+    ["svanet-text", 147_370_600],
+    ["svanet-release", 202_448_504],
+  ]);
+  expect(rows[0]).toMatchObject({ name: "SvANet", paper: { parametersM: 177.64, macsG: 312.76 } });
+  expect(((rows[0]?.profiledMacs ?? 0) / 1e9).toFixed(2)).toBe("312.76");
+  for (const { parameters, peakBytes } of rows) {
+    // Weights in inference; in training gradients and two moments as well, and all that backward keeps.
+    expect(peakBytes.infer).toBeGreaterThan(4 * parameters);
+    expect(peakBytes.infer).toBeLessThan(2 ** 30);
+    expect(peakBytes.train).toBeGreaterThan(16 * parameters);
+  }
+});
+
+test("memory grows with the batch", () => {
+  const [one] = svanetJson(...NO_GPU, "--batch", "2") as Row[];
+  const [four] = svanetJson(...NO_GPU, "--batch", "8") as Row[];
+  for (const kind of ["infer", "train"] as const) {
+    expect(four?.peakBytes[kind]).toBeGreaterThan(one?.peakBytes[kind] ?? Number.POSITIVE_INFINITY);
+  }
+});
+
+test("a network and a size that do not exist are wrong usage", () => {
+  const unknown = svanet("models", "--model", "svanett");
+  expect(unknown).toMatchObject({ status: 2, stdout: "" });
+  expect(unknown.stderr).toContain("svanet: there is no network svanett.");
+  expect(svanet("models", "--size", "100").stderr).toContain("it must be a multiple of 32, such as 96 or 128");
+});
