@@ -140,7 +140,7 @@ export class Device {
     this.gpu.pushErrorScope("out-of-memory");
     const buffers = sizes.map((size) => this.gpu.createBuffer({ label: what, size: Math.max(size, 16), usage }));
     const failure = (await this.gpu.popErrorScope()) ?? (await this.gpu.popErrorScope());
-    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    const bytes = buffers.reduce((sum, { size }) => sum + size, 0);
     if (failure) {
       for (const buffer of buffers) buffer.destroy();
       throw new OutOfMemoryError(

@@ -111,7 +111,10 @@ class Fusion {
   }
 }
 
-const GROWING: ReadonlySet<string> = new Set([...CONTRACTIONS, ...NORMS]);
+/** Gradients by the input of a contraction: a second gradient of the same tensor is added while storing. */
+const GRADIENTS = ["conv2dGradX", "convTranspose2dGradX", "linearGradX"] as const;
+
+const GROWING: ReadonlySet<string> = new Set([...CONTRACTIONS, ...NORMS, ...GRADIENTS]);
 
 function countUses(graph: Graph, keep: readonly Value[]): Map<number, number> {
   const uses = new Map<number, number>();

@@ -174,7 +174,7 @@ export class StateStore {
   }
 
   destroy(): void {
-    for (const { buffers } of this.#arenas.values()) for (const buffer of buffers) buffer.destroy();
+    for (const { buffers } of this.#arenas.values()) this.#device.free(buffers);
     this.#arenas.clear();
     this.#arenaOf.clear();
   }

@@ -31,6 +31,16 @@ export const DEFAULT_TARGET: Target = {
 /** A CPU driver with 8-lane subgroups, as Mesa's llvmpipe is. */
 export const SOFTWARE_TARGET: Target = { ...DEFAULT_TARGET, storageBuffers: 16, subgroupSize: 8, software: true };
 
+/** Invocations worth having at once: a CPU driver has a few cores to fill, and every round of a fold is a dispatch. */
+export function usefulInvocations(target: Target): number {
+  return target.software ? 1024 : 16384;
+}
+
+/** Partial results a reduction may leave for its second dispatch. */
+export function usefulParts(target: Target): number {
+  return target.software ? 64 : 1024;
+}
+
 /** Tiles shared by shuffles need lanes that run in lockstep and few enough of them to name in registers. */
 export function prefersShuffleTiles(target: Target): boolean {
   return target.software && target.subgroupSize === 8;

@@ -1,7 +1,7 @@
 import type { Dispatch, LowerCall, Value } from "../op.ts";
 import { read, shader, spread, type TensorUse, write } from "../shader.ts";
 import { sizeOf } from "../shape.ts";
-import type { Target } from "../target.ts";
+import { type Target, usefulInvocations, usefulParts } from "../target.ts";
 
 const WORKGROUP = 64;
 
@@ -37,7 +37,7 @@ ${spec.body}`,
 
 /**
  * How `rows` rows are dealt to chunks that are summed side by side: chunk j takes rows j, j + chunks, j + 2 chunks, ..,
- * so neighbouring invocations read neighbouring memory. Fixed by the shape alone, so sums repeat bit for bit.
+ * so neighbouring invocations read neighbouring memory. Fixed by shape and adapter, so sums repeat bit for bit.
  */
 export interface Chunks {
   readonly chunks: number;
@@ -46,9 +46,9 @@ export interface Chunks {
   readonly rest: number;
 }
 
-/** At most `most` chunks of at least 16 rows; about 16384 invocations where `columns` are summed side by side. */
-export function chunksOf(rows: number, columns: number, most = 1024): Chunks {
-  const wanted = Math.min(most, Math.max(1, Math.floor(16384 / columns)));
+/** Chunks of at least 16 rows, as many as keep an adapter busy where `columns` are summed side by side. */
+export function chunksOf(rows: number, columns: number, target: Target, most = usefulParts(target)): Chunks {
+  const wanted = Math.min(most, Math.max(1, Math.floor(usefulInvocations(target) / columns)));
   const chunks = Math.max(1, Math.min(wanted, Math.ceil(rows / 16)));
   return { chunks, base: Math.floor(rows / chunks), rest: rows % chunks };
 }

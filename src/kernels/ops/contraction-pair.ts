@@ -28,7 +28,7 @@ function planPair(given: Contraction, tileRows: number, tileColumns: number, wan
   const tilesN = Math.ceil(columns / tileColumns);
   const quadsPerRow = Math.ceil(e.ow / 4);
   const quads = e.n * e.oh * quadsPerRow;
-  const splits = Math.max(1, Math.min(Math.ceil(wanted / (tilesM * tilesN)), Math.floor(quads / 32)));
+  const splits = Math.max(1, Math.min(Math.ceil(wanted / (tilesM * tilesN)), Math.floor(quads / 64)));
   const { stride, padding, dilation } = contraction;
   return {
     contraction,
@@ -143,7 +143,7 @@ const WALK_ON = `    ox += 4u;
 
 /** 16 rows by 32 columns a subgroup of 8 lanes, as in contraction-shuffle.ts. */
 export const shufflePair: Lowering = (given) => {
-  const plan = planPair(given, 16, 32, 8);
+  const plan = planPair(given, 16, 32, 4);
   const rows = range(16);
   const main = `${SPLIT}
   if (split >= size.splits) { return; }

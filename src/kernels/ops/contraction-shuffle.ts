@@ -7,22 +7,23 @@ import { rowProduct, uniformStoreText } from "./contraction-text.ts";
 /**
  * Gather and scatter for a CPU driver with 8 lanes: a workgroup is one subgroup, holds its tile in named registers,
  * loads every value once and hands it round by `subgroupShuffle`, which is one permute there, while storage loads are
- * expanded lane by lane. No barriers. The tile is stored in a loop with a run-time bound, which keeps the text that is
- * compiled short. Two tiles: 16 rows by 32 columns (a lane owns four columns), and 32 rows by 8
- * columns (a lane owns four rows) where 32 columns would mostly be waste.
+ * expanded lane by lane and component by component and cost more than all arithmetic. No barriers. The tile is stored
+ * in a loop with a run-time bound, which keeps the text that is compiled short.
+ *
+ * Tiles: 16 rows by 32 columns (a lane owns four columns), 32 rows by 16 or by 8 columns (a lane owns four rows), for
+ * layers with few channels, where wider tiles are mostly waste.
  */
 export const shuffleProduct: Lowering = (given) => {
   const contraction = flattened(given);
   const product = rowProduct(contraction);
-  const tall = prefersTall(product.columns);
-  const tile = tall ? { rows: 32, columns: 8 } : { rows: 16, columns: 32 };
+  const tile = chooseTile(product.rows, product.columns);
   const gather = contraction.kind === "gather";
   const tilesN = Math.ceil(product.columns / tile.columns);
   const tilesM = Math.ceil(product.rows / tile.rows);
   const store = uniformStoreText(product, contraction.epilogue);
   return [
     shader({
-      label: `${contraction.kind} ${tall ? "32x8" : "16x32"} shuffle`,
+      label: `${contraction.kind} ${tile.rows}x${tile.columns} shuffle`,
       target: contraction.target,
       enable: ["subgroups"],
       tensors: {
@@ -31,18 +32,38 @@ export const shuffleProduct: Lowering = (given) => {
         ...store.tensors,
         out: write(product.out, product.outWide),
       },
-      sizes: { ...product.sizes, ...store.sizes, tilesM, tilesN, stores: tall ? 8 : 16 },
+      sizes: { ...product.sizes, ...store.sizes, tilesM, tilesN, stores: tile.rows === 16 ? 16 : tile.columns },
       workgroupSize: [8],
       workgroups: spread(tilesM * tilesN, contraction.target),
       functions: `${product.functions}\n${store.text}`,
-      main: tall ? tallMain(gather) : wideMain(gather),
+      main: tile.rows === 16 ? wideMain(gather) : tallMain(gather, tile.columns),
     }),
   ] satisfies Dispatch[];
 };
 
-/** Small column counts leave most of a 32-wide tile idle; the tall tile costs about 1.6 times as much per product. */
-export function prefersTall(columns: number): boolean {
-  return Math.ceil(columns / 8) * 8 * 1.6 < Math.ceil(columns / 32) * 32;
+interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+  /** vec4f loads for four channels of the whole tile. */
+  readonly loads: number;
+}
+
+const TILES: readonly Tile[] = [
+  { rows: 16, columns: 32, loads: 6 },
+  { rows: 32, columns: 16, loads: 6 },
+  { rows: 32, columns: 8, loads: 5 },
+];
+
+/** Measured on llvmpipe: a load costs about as much as 140 products of a lane. */
+const LOAD_COST = 140;
+
+/** The tile that covers the output at the least cost, waste at its edges included. */
+export function chooseTile(rows: number, columns: number): Tile {
+  const cost = (tile: Tile) =>
+    Math.ceil(rows / tile.rows) *
+    Math.ceil(columns / tile.columns) *
+    (LOAD_COST * tile.loads + (tile.rows * tile.columns) / 2);
+  return TILES.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best));
 }
 
 const TILE = `  let t = group.x + group.y * groups.x;
@@ -83,27 +104,39 @@ ${rows
   for (var i = 0u; i < size.stores; i++) { store4(m + i, n4, tile[i]); }`;
 }
 
-function tallMain(gather: boolean): string {
+/** A lane owns rows m, m + 8, m + 16, m + 24 and all columns; the weights are loaded across the lanes. */
+function tallMain(gather: boolean, columns: number): string {
   const own = range(4);
-  const halves = ["lo", "hi"] as const;
-  const load = gather
-    ? "      let q = column4(n + lane, tap, k);"
-    : "      let q = line4(4u * k + (lane >> 1u), tap, n / 4u + (lane & 1u));";
-  const broadcast = (axis: number, half: number): string =>
-    gather
-      ? range(4)
-          .map((j) => `subgroupShuffle(q.${AXES[axis]}, ${4 * half + j}u)`)
-          .join(", ")
-      : AXES.map((a) => `subgroupShuffle(q.${a}, ${2 * axis + half}u)`).join(", ");
+  const quads = range(columns / 4);
+  const registers = range(columns / 8);
+  const load = registers
+    .map((j) =>
+      gather
+        ? `      let q${j} = column4(n + ${8 * j}u + lane, tap, k);`
+        : `      let q${j} = line4(4u * k + (lane + ${8 * j}u) / ${quads.length}u, tap, n / 4u + (lane + ${8 * j}u) % ${quads.length}u);`,
+    )
+    .join("\n");
+  const broadcast = (axis: number, quad: number): string => {
+    if (gather) {
+      const first = (4 * quad) & 7;
+      return range(4)
+        .map((j) => `subgroupShuffle(q${quad >> 1}.${AXES[axis]}, ${first + j}u)`)
+        .join(", ");
+    }
+    const at = axis * quads.length + quad;
+    return AXES.map((a) => `subgroupShuffle(q${at >> 3}.${a}, ${at & 7}u)`).join(", ");
+  };
   const step = AXES.flatMap((a, axis) =>
-    halves.flatMap((half, h) => [
-      `      let ${half}${axis} = vec4f(${broadcast(axis, h)});`,
-      ...own.map((p) => `      ${half}_${p} = fma(vec4f(a${p}.${a}), ${half}${axis}, ${half}_${p});`),
+    quads.flatMap((quad) => [
+      `      let w${axis}_${quad} = vec4f(${broadcast(axis, quad)});`,
+      ...own.map((p) => `      s${p}_${quad} = fma(vec4f(a${p}.${a}), w${axis}_${quad}, s${p}_${quad});`),
     ]),
   );
+  const sums = own.flatMap((p) => quads.map((quad) => `s${p}_${quad}`));
   return `${TILE}
-  let m = tm * 32u + lane; let n = tn * 8u;
-${own.map((p) => `  let o${p} = row_origin(m + ${8 * p}u); var lo_${p} = vec4f(0.0); var hi_${p} = vec4f(0.0);`).join("\n")}
+  let m = tm * 32u + lane; let n = tn * ${columns}u;
+${own.map((p) => `  let o${p} = row_origin(m + ${8 * p}u);`).join("\n")}
+${sums.map((sum) => `  var ${sum} = vec4f(0.0);`).join("\n")}
   for (var r = size.r0; r < size.r1; r++) { for (var s = size.s0; s < size.s1; s++) {
     let tap = r * size.tapsS + s;
 ${own.map((p) => `    let p${p} = row_pixel(o${p}, r, s);`).join("\n")}
@@ -113,6 +146,8 @@ ${load}
 ${step.join("\n")}
     }
   } }
-  var tile = array<vec4f, 8>(${own.flatMap((p) => halves.map((half) => `${half}_${p}`)).join(", ")});
-  for (var i = 0u; i < size.stores; i++) { store4(m + 8u * (i >> 1u), n / 4u + (i & 1u), tile[i]); }`;
+  var tile = array<vec4f, ${sums.length}>(${sums.join(", ")});
+  for (var i = 0u; i < size.stores; i++) {
+    store4(m + 8u * (i / ${quads.length}u), n / 4u + i % ${quads.length}u, tile[i]);
+  }`;
 }

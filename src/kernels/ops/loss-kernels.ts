@@ -84,7 +84,7 @@ export function crossEntropyValue(call: LowerCall<"logits" | "label" | "weight",
   } = call;
   const classes = lastOf(logits.shape);
   const pixels = sizeOf(label.shape);
-  const { chunks, base, rest } = chunksOf(pixels, 1, 8192);
+  const { chunks, base, rest } = chunksOf(pixels, 1, target, target.software ? 256 : 8192);
   const partials = scratch([chunks, 2]);
   const sums = scratch([2]);
   return [
@@ -213,7 +213,7 @@ export function softDiceValue(call: LowerCall<"logits" | "label", SoftDiceAttrs>
   const [samples = 1] = logits.shape;
   const classes = lastOf(logits.shape);
   const pixels = sizeOf(label.shape) / samples;
-  const { chunks, base, rest } = chunksOf(pixels, samples * classes);
+  const { chunks, base, rest } = chunksOf(pixels, samples * classes, target);
   const partials = scratch([samples, chunks, 2, classes]);
   return [
     perInvocation({

@@ -144,7 +144,7 @@ export const segmentationCounts = defineOp<{ readonly classes: number; readonly 
   },
   dtype: "u32",
   lower({ inputs: { prediction, label }, out, attrs: { classes, ignoreIndex }, target, scratch }) {
-    const { chunks, base, rest } = chunksOf(sizeOf(label.shape), classes);
+    const { chunks, base, rest } = chunksOf(sizeOf(label.shape), classes, target);
     const partials = scratch([chunks, 3, classes], "u32");
     return [
       perInvocation({

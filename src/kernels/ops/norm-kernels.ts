@@ -59,7 +59,7 @@ export function channelStatistics(call: KernelCall & { scratch: Scratch; x: Valu
   const channels = lastOf(x.shape);
   const columns = wide ? channels / 4 : channels;
   const rows = rowsOf(x, channels);
-  const { chunks, base, rest } = chunksOf(rows, columns);
+  const { chunks, base, rest } = chunksOf(rows, columns, target);
   const partials = call.scratch([chunks, 2, channels]);
   const dispatches = [
     perInvocation({
@@ -224,7 +224,7 @@ export function gradientSums(
   const { label, target, wide, grad, x, moments } = call;
   const channels = lastOf(x.shape);
   const columns = wide ? channels / 4 : channels;
-  const { chunks, base, rest } = chunksOf(rowsOf(x, channels), columns);
+  const { chunks, base, rest } = chunksOf(rowsOf(x, channels), columns, target);
   const partials = call.scratch([chunks, 2, channels]);
   const text = momentText(moments, wide);
   const sums = perInvocation({

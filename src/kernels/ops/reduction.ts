@@ -1,7 +1,7 @@
 import type { Dispatch, LowerCall, Value } from "../op.ts";
 import { elementwise, read, type TensorUse } from "../shader.ts";
 import type { Shape } from "../shape.ts";
-import type { Target } from "../target.ts";
+import { type Target, usefulInvocations } from "../target.ts";
 import { type AxisRun, axisRuns } from "./broadcast.ts";
 
 /** How two items combine: sums start from 0, maxima from the lowest finite number. */
@@ -68,7 +68,7 @@ export function reduceBox(label: string, call: Call, source: Source, out: Value,
   const folds = box.inner === 1 && box.length % 4 === 0 && !source.scalars;
   const wide = folds || box.inner % 4 === 0;
   const units = { ...box, ...(folds ? { length: box.length / 4 } : wide ? { inner: box.inner / 4 } : {}) };
-  const chunks = chunkCount(units);
+  const chunks = chunkCount(units, call.target);
   const kernel = { label, target: call.target, wide };
   if (chunks === 1) return [chunkKernel({ ...kernel, source, out, folds, box: units, chunks })];
   const parts = call.scratch([box.outer, chunks, folds ? 4 : box.inner]);
@@ -79,11 +79,9 @@ export function reduceBox(label: string, call: Call, source: Source, out: Value,
   ];
 }
 
-const FILLED = 65536;
-
-/** Depends on the shape alone, so that results do not depend on the adapter. */
-function chunkCount({ outer, length, inner }: Box): number {
-  const wanted = Math.ceil(FILLED / (outer * inner));
+/** Depends on shape and adapter alone, so that sums repeat bit for bit. */
+function chunkCount({ outer, length, inner }: Box, target: Target): number {
+  const wanted = Math.ceil(usefulInvocations(target) / (outer * inner));
   return length <= 64 ? 1 : Math.min(wanted, Math.ceil(Math.sqrt(length)));
 }
 
