@@ -36,6 +36,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/predict.ts"),
   },
   {
+    name: "ablate",
+    summary: "train and compare the variants of an ablation table",
+    gpu: true,
+    load: () => import("./commands/ablate.ts"),
+  },
+  {
     name: "bench",
     summary: "measured figures beside what the adapter can do",
     gpu: true,

@@ -7,6 +7,7 @@ import {
   float32,
   int32,
   readSafetensors,
+  readSafetensorsMetadata,
   type StoredTensor,
   storeFloat32,
   storeInt32,
@@ -94,17 +95,27 @@ function checksum(tensors: ReadonlyMap<string, StoredTensor>): string {
 /** Reads a checkpoint of ours and checks it whole. Throws CheckpointError that says what is wrong with the file. */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   const { metadata, tensors } = await readSafetensors(path);
-  const format = metadata.get("format");
-  if (format !== FORMAT) {
-    throw new CheckpointError(
-      `${path} is a safetensors file but no svanet checkpoint (format ${format ?? "not given"}, expected "${FORMAT}"): ` +
-        "give a file from a run's checkpoints folder",
-    );
-  }
+  requireFormat(path, metadata);
   if (metadata.get("crc32") !== checksum(tensors)) {
     throw new CheckpointError(`${path} is damaged: its checksum does not match its contents; use another checkpoint`);
   }
   return { path, facts: parseFacts(path, metadata.get("facts")), tensors };
+}
+
+/** What a checkpoint says of itself, without its numbers: quick, and its numbers may be damaged. */
+export async function readFacts(path: string): Promise<CheckpointFacts> {
+  const metadata = await readSafetensorsMetadata(path);
+  requireFormat(path, metadata);
+  return parseFacts(path, metadata.get("facts"));
+}
+
+function requireFormat(path: string, metadata: ReadonlyMap<string, string>): void {
+  const format = metadata.get("format");
+  if (format === FORMAT) return;
+  throw new CheckpointError(
+    `${path} is a safetensors file but no svanet checkpoint (format ${format ?? "not given"}, expected "${FORMAT}"): ` +
+      "give a file from a run's checkpoints folder",
+  );
 }
 
 function parseFacts(path: string, text: string | undefined): CheckpointFacts {

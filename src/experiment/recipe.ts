@@ -1,6 +1,7 @@
 import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../autograd/schedule.ts";
 import { type AugmentOptions, paperAugmentation } from "../data/augment.ts";
-import { UsageError } from "../errors.ts";
+import type { CheckedDataset } from "../data/check-dataset.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { ABLATIONS, type AblationName } from "../model/svanet/ablations.ts";
 import { checked, SVANET_PRESETS, type SvanetConfig, scaled } from "../model/svanet/config.ts";
 import { fromZoo } from "../model/zoo.ts";
@@ -22,6 +23,19 @@ export function networkConfig(config: TrainConfig, classes: number): SvanetConfi
     height: config.size.height,
     width: config.size.width,
   });
+}
+
+/** The network for a data set: its classes, or more where the configuration says so. */
+export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "classes" | "folder">): SvanetConfig {
+  const { classes } = config;
+  const found = dataset.classes.length;
+  if (classes !== null && classes < found) {
+    throw new DataError(
+      `--classes ${classes}: ${dataset.folder} has ${found} classes with background (${dataset.classes.join(", ")}); ` +
+        "leave the flag out or raise it",
+    );
+  }
+  return networkConfig(config, classes ?? found);
 }
 
 function ablation(name: string) {

@@ -16,14 +16,18 @@ export async function checkpointToResume(config: TrainConfig): Promise<Checkpoin
     );
   }
   const checkpoint = await loadCheckpoint(last);
-  const differences = recipeDifferences(checkpoint.facts.progress.recipe, recipeText(config));
-  if (differences.length > 0) {
-    throw new UsageError(
-      `--resume: the run in ${config.out} was started with another recipe (${differences.join(", ")}); ` +
-        "leave these flags out, or choose another --out",
-    );
-  }
+  checkSameRecipe(config, checkpoint.facts);
   return checkpoint;
+}
+
+/** Throws UsageError, naming what differs, when a run was started with another recipe. */
+export function checkSameRecipe(config: TrainConfig, { progress }: CheckpointFacts): void {
+  const differences = recipeDifferences(progress.recipe, recipeText(config));
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `the run in ${config.out} was started with another recipe (${differences.join(", ")}); ` +
+      "leave these flags out, or choose another --out",
+  );
 }
 
 /** Throws UsageError when the data a run goes on with are not those it was started with. */
@@ -34,7 +38,8 @@ export function checkSameData(
   statistics: PixelStatistics,
 ): void {
   const differences: string[] = [];
-  if (classes.join() !== dataset.classes.join()) {
+  // The network may have more classes than the data set names.
+  if (dataset.classes.some((name, label) => name !== classes[label])) {
     differences.push(`classes ${classes.join(", ")}, now ${dataset.classes.join(", ")}`);
   }
   if ([...mean, ...std].join() !== [...statistics.mean, ...statistics.std].join()) {
@@ -42,13 +47,13 @@ export function checkSameData(
   }
   if (differences.length === 0) return;
   throw new UsageError(
-    `--resume: ${config.data} is not the data set the run in ${config.out} was started with (${differences.join("; ")}); ` +
+    `${config.data} is not the data set the run in ${config.out} was started with (${differences.join("; ")}); ` +
       "give the same --data, or choose another --out",
   );
 }
 
 /** The fields of two recipes that are not equal, in words. */
-export function recipeDifferences(was: string, is: string): string[] {
+function recipeDifferences(was: string, is: string): string[] {
   const before = JSON.parse(was) as Record<string, unknown>;
   const now = JSON.parse(is) as Record<string, unknown>;
   return Object.keys(now)

@@ -56,7 +56,7 @@ export async function runTraining(input: TrainInput): Promise<TrainResult> {
   const { config, device } = input;
   const timetable = new Timetable(config, trainSamples(input.dataset).length);
   const checkpoint = await checkpointToResume(config);
-  if (checkpoint) checkSameData(config, checkpoint.facts, classesOf(input), input.statistics);
+  if (checkpoint) checkSameData(config, checkpoint.facts, input.dataset, input.statistics);
   const progress = checkpoint?.facts.progress;
   const folder = progress ? RunFolder.resume(config.out, progress.step, config) : RunFolder.create(config.out, config);
   if (folder.tookOverFrom !== undefined) {
@@ -265,6 +265,8 @@ class TrainingRun {
 
   async close(): Promise<void> {
     await this.#pool.close();
+    this.#validation.destroy();
+    this.#trainer.destroy();
     this.#trainer.network.destroy();
   }
 }

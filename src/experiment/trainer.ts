@@ -193,6 +193,13 @@ export class Trainer {
     for (const key of this.#counters()) this.network.store.write(key, int32(take(`optimizer.${key}`)));
   }
 
+  /** Frees the programs' memory; the network stays. */
+  destroy(): void {
+    for (const { program } of [...this.#steps.values(), ...this.#updates.values()]) program.destroy();
+    this.#steps.clear();
+    this.#updates.clear();
+  }
+
   #moments(): readonly (readonly [label: "first" | "second", prefix: string])[] {
     const first = ["first", PREFIX.first] as const;
     return this.#config.optimizer === "adamw" ? [first, ["second", PREFIX.second]] : [first];

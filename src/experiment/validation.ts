@@ -28,6 +28,11 @@ export class Validation {
     return this.#samples.length > 0;
   }
 
+  destroy(): void {
+    this.#inference?.program.destroy();
+    this.#inference = null;
+  }
+
   async evaluate(): Promise<EvaluationResult> {
     const { network, statistics, pool, batchSize } = this.#input;
     this.#inference ??= await network.inference({ batch: Math.min(batchSize, this.#samples.length) });

@@ -104,6 +104,19 @@ export class Device {
     return new Device(root, gpu, report, { ...targetOf(report), ...options.target });
   }
 
+  /** Submits work whose errors, which come later, are to carry its name; the next read or `finish` throws them. */
+  watch(name: string, submit: () => void): void {
+    this.gpu.pushErrorScope("validation");
+    this.gpu.pushErrorScope("out-of-memory");
+    submit();
+    const note = (kind: typeof DeviceError) => (error: GPUError | null) => {
+      if (error) this.#failure ??= new kind(`${name}: the GPU refused the work: ${error.message}`);
+    };
+    const ignore = () => undefined; // a lost device reports itself
+    this.gpu.popErrorScope().then(note(OutOfMemoryError), ignore);
+    this.gpu.popErrorScope().then(note(DeviceError), ignore);
+  }
+
   /** Throws what went wrong since the last look; called wherever results are read. */
   check(): void {
     if (this.#failure) throw this.#failure;
@@ -136,6 +149,8 @@ export class Device {
   /** Makes buffers of zeros for storage and copies. Throws OutOfMemoryError with both figures when they do not fit. */
   async allocate(sizes: readonly number[], what: string): Promise<GPUBuffer[]> {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    this.#keepWithinBudget(bytes, what);
     this.gpu.pushErrorScope("validation");
     this.gpu.pushErrorScope("out-of-memory");
     const buffers = sizes.map((size) => this.gpu.createBuffer({ label: what, size: Math.max(size, 16), usage }));

@@ -104,12 +104,16 @@ async function readExactly(handle: FileHandle, position: number, length: number,
   return out;
 }
 
-async function readOpened(handle: FileHandle, path: string): Promise<SafetensorsContents> {
+async function readHeader(handle: FileHandle, path: string) {
   const { size } = await handle.stat();
   const start = await readExactly(handle, 0, Math.min(START_BYTES, size), path);
   const length = headerLength(start, size, path);
   const text = await readExactly(handle, 8, length, path);
-  const { metadata, entries } = parseHeader(text, size - 8 - length, path);
+  return { ...parseHeader(text, size - 8 - length, path), length };
+}
+
+async function readOpened(handle: FileHandle, path: string): Promise<SafetensorsContents> {
+  const { metadata, entries, length } = await readHeader(handle, path);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
     const bytes = await readExactly(handle, 8 + length + begin, end - begin, path);
@@ -130,6 +134,20 @@ export async function readSafetensors(path: string): Promise<SafetensorsContents
   try {
     handle = await open(path, "r");
     return await readOpened(handle, path);
+  } catch (error) {
+    throw explain(error, `${path} cannot be read`);
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** The metadata of a file, without its tensors. Throws CheckpointError as readSafetensors does. */
+export async function readSafetensorsMetadata(path: string): Promise<Map<string, string>> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, "r");
+    const { metadata } = await readHeader(handle, path);
+    return metadata;
   } catch (error) {
     throw explain(error, `${path} cannot be read`);
   } finally {

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
-import type { CheckedDataset } from "../../data/check-dataset.ts";
-import { DataError } from "../../errors.ts";
+import type { SplitName } from "../../data/dataset.ts";
 import { resolveConfig, TRAIN_FIELDS, type TrainConfig } from "../../experiment/config.ts";
 import { readConfigFile } from "../../experiment/config-file.ts";
-import { networkConfig, scratchAdvice } from "../../experiment/recipe.ts";
+import { networkFor, scratchAdvice } from "../../experiment/recipe.ts";
 import { readRunConfig, runPaths } from "../../experiment/run-folder.ts";
 import { Timetable } from "../../experiment/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train-run.ts";
@@ -38,8 +38,8 @@ function configOf(options: Readonly<Record<string, unknown>>): TrainConfig {
 
 /** Trains; returns the exit code: 75 for a run that was stopped and can be resumed. */
 export async function train(config: TrainConfig): Promise<number> {
-  const dataset = await openChecked(config.data, ["train", "val"]);
-  const network = networkConfig(config, classCount(config, dataset));
+  const dataset = await openChecked(config.data, trainingSplits(config.data));
+  const network = networkFor(config, dataset);
   const { schedule } = new Timetable(config, trainSamples(dataset).length);
   const advice = scratchAdvice(config, schedule);
   if (advice !== null) note(`note: ${advice}`);
@@ -59,7 +59,8 @@ export async function train(config: TrainConfig): Promise<number> {
       }
       const best = result.best === null ? "" : `, best validation mIoU ${percent(result.best)} %`;
       note(`done: ${result.steps} steps${best}; run folder ${config.out}`);
-      note(`next: svanet eval ${config.out} --data ${config.data} --split val`);
+      const split = dataset.splits.val ? "val" : "test";
+      note(`next: svanet eval ${config.out} --data ${config.data} --split ${split}`);
       return 0;
     } finally {
       observer.stop();
@@ -67,15 +68,7 @@ export async function train(config: TrainConfig): Promise<number> {
   });
 }
 
-function classCount(config: TrainConfig, dataset: CheckedDataset): number {
-  const { classes } = config;
-  const found = dataset.classes.length;
-  if (classes === null) return found;
-  if (classes < found) {
-    throw new DataError(
-      `--classes ${classes}: ${config.data} has ${found} classes with background (${dataset.classes.join(", ")}); ` +
-        "leave the flag out or raise it",
-    );
-  }
-  return classes;
+/** The splits a training run reads: a data set need not have `val`. */
+export function trainingSplits(folder: string): SplitName[] {
+  return existsSync(join(folder, "val")) ? ["train", "val"] : ["train"];
 }

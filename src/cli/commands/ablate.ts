@@ -1,0 +1,139 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { type SplitName, splitNames } from "../../data/dataset.ts";
+import { UsageError } from "../../errors.ts";
+import { runAblation } from "../../experiment/ablate.ts";
+import {
+  type AblationReport,
+  type AblationRow,
+  ablationDocument,
+  ablationImagesCsv,
+  ablationTableCsv,
+} from "../../experiment/ablate-report.ts";
+import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experiment/ablate-tables.ts";
+import { writeFileAtomic } from "../../experiment/atomic.ts";
+import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/config.ts";
+import { addTrainOptions, numberArgument, trainConfigFrom } from "../options.ts";
+import { type Column, note, printJson, printLine, printTable } from "../print.ts";
+import { openChecked, percent, statisticsOf, withDevice } from "../session.ts";
+import { mega } from "../units.ts";
+import { stoppable, watchTraining } from "../watch-training.ts";
+import { trainingSplits } from "./train.ts";
+
+interface AblateFlags extends Readonly<Record<string, unknown>> {
+  readonly repeats: number;
+  readonly split: SplitName;
+  readonly json?: true;
+}
+
+/** `svanet ablate`: a table of the paper's ablations on one's own data. */
+export function register(command: Command): void {
+  command.argument("<table>", `one of ${ABLATION_TABLES.join(", ")}; also as 6 or VI`);
+  addTrainOptions(
+    command,
+    TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume"),
+  )
+    .option("--repeats <n>", "runs of each configuration, seeds one apart", numberArgument, 3)
+    .addOption(new Option("--split <name>", "split to evaluate").choices(splitNames).default("val"))
+    .option("--json", "print the table as JSON")
+    .action(ablate);
+}
+
+async function ablate(name: string, flags: AblateFlags): Promise<void> {
+  const table = ablationTable(name);
+  const config = configOf(flags);
+  const { repeats, split } = flags;
+  if (!Number.isInteger(repeats) || repeats < 1) {
+    throw new UsageError(`--repeats ${repeats}: expected a whole number from 1`);
+  }
+  const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])]);
+  const statistics = statisticsOf(dataset);
+  const report = await withDevice(config.adapter, async (device) => {
+    const observer = watchTraining();
+    try {
+      return await stoppable((stopped) =>
+        runAblation({ table, config, repeats, split, dataset, statistics, device, observer, stopped }),
+      );
+    } finally {
+      observer.stop();
+    }
+  });
+  if (report === null) {
+    note("stopped; the same command goes on where it was");
+    process.exitCode = 75;
+    return;
+  }
+  writeFiles(config.out, report);
+  if (flags.json) printJson(ablationDocument(report));
+  else print(report, table);
+  note(`written: ${config.out} (ablate.json, ablate.csv, images.csv, run folders)`);
+}
+
+/** The recipe of every run. What differs between them cannot also be given. */
+function configOf(flags: AblateFlags): TrainConfig {
+  const config = trainConfigFrom(flags);
+  if (config.ablation !== null) {
+    throw new UsageError(
+      `ablation: ${config.ablation} in the --config file: the table decides the variants; leave it out`,
+    );
+  }
+  return config;
+}
+
+function writeFiles(folder: string, report: AblationReport): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileAtomic(join(folder, "ablate.json"), `${JSON.stringify(ablationDocument(report), null, 2)}\n`);
+  writeFileAtomic(join(folder, "ablate.csv"), ablationTableCsv(report));
+  writeFileAtomic(join(folder, "images.csv"), ablationImagesCsv(report));
+}
+
+function print(report: AblationReport, table: AblationTable): void {
+  const { rows, repeats, split, title } = report;
+  printLine(`${title} (${repeats} ${repeats === 1 ? "run" : "runs"} each, split ${split})`);
+  printTable(columnsOf(table), rows);
+  note(
+    "mDice, sensitivity: percent, pooled pixels per class, classes weighted by the images they occur in, background included;",
+  );
+  note(
+    "mean and standard deviation over the runs. p: against the first row, two-sided Wilcoxon signed-rank test (t: paired",
+  );
+  note("t-test) on the images' own Dice, averaged over the runs.");
+  if (report.note !== undefined) note(`paper: ${report.note}`);
+}
+
+function columnsOf({ name, variants }: AblationTable): Column<AblationRow>[] {
+  const right = (title: string, cell: (row: AblationRow) => string): Column<AblationRow> => ({
+    title,
+    align: "right",
+    cell,
+  });
+  const columns: Column<AblationRow>[] = [
+    { title: "configuration", cell: (row) => row.name },
+    right("parameters", (row) => mega(row.parameters)),
+    ...(name === "table10" ? [right("of the links", (row) => mega(row.linkParameters))] : []),
+    right("mDice", (row) => withSpread(row.mDice, row.mDiceSd)),
+    right("sensitivity", (row) => withSpread(row.sensitivity, row.sensitivitySd)),
+    right("p", (row) => probability(row.pValue)),
+    right("p (t)", (row) => probability(row.pValueT)),
+  ];
+  const inPaper = (key: "mDice" | "sensitivity" | "pValue" | "parametersM") =>
+    variants.some(({ paper }) => typeof paper[key] === "number");
+  if (inPaper("parametersM")) columns.push(right("paper: links", ({ paper }) => number(paper.parametersM, " M")));
+  if (inPaper("mDice")) columns.push(right("paper: mDice", ({ paper }) => number(paper.mDice)));
+  if (inPaper("sensitivity")) columns.push(right("paper: sensitivity", ({ paper }) => number(paper.sensitivity)));
+  if (inPaper("pValue")) columns.push(right("paper: p", ({ paper }) => probability(paper.pValue ?? null)));
+  return columns;
+}
+
+const number = (value: number | null | undefined, unit = "") => (value == null ? "-" : `${value.toFixed(2)}${unit}`);
+
+function withSpread(mean: number | null, sd: number | null): string {
+  const text = percent(mean ?? undefined);
+  return sd === null ? text : `${text} ± ${sd.toFixed(2)}`;
+}
+
+function probability(value: number | null): string {
+  if (value === null) return "-";
+  return value < 0.001 ? "< 0.001" : value.toFixed(3);
+}
