@@ -1,6 +1,7 @@
 import { Network } from "../experiment/network.ts";
 import type { Device } from "../kernels/device.ts";
-import type { Program, Timing } from "../kernels/program.ts";
+import type { Program } from "../kernels/program.ts";
+import type { Timing } from "../kernels/timestamps.ts";
 import type { SvanetConfig } from "../model/svanet/config.ts";
 import { spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";

@@ -1,5 +1,15 @@
 import { createRequire } from "node:module";
+import { totalmem } from "node:os";
 import { DeviceError, DeviceLostError, OutOfMemoryError } from "../errors.ts";
+import {
+  type AdapterReport,
+  defaultBackend,
+  describe,
+  noAdapter,
+  requestAdapter,
+  targetOf,
+  WANTED_LIMITS,
+} from "./adapter.ts";
 import { explainCompileError } from "./compile-error.ts";
 import type { Target } from "./target.ts";
 
@@ -12,36 +22,12 @@ export interface DeviceOptions {
   readonly target?: Partial<Target>;
 }
 
-export interface AdapterReport {
-  readonly name: string;
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly driver: string;
-  readonly backend: string;
-  readonly software: boolean;
-  readonly features: readonly string[];
-  readonly limits: Readonly<Record<string, number>>;
-  readonly subgroupMinSize: number | null;
-  readonly subgroupMaxSize: number | null;
-}
-
 /** Bytes to copy back. */
 export interface ReadPlace {
   readonly buffer: GPUBuffer;
   readonly offset: number;
   readonly size: number;
 }
-
-/** Limits asked for, because a default device gets the lowest ones even where the adapter offers more. */
-const WANTED_LIMITS = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupsPerDimension",
-] as const;
 
 interface DawnModule {
   create(flags: readonly string[]): GPU;
@@ -149,23 +135,36 @@ export class Device {
   /** Makes buffers of zeros for storage and copies. Throws OutOfMemoryError with both figures when they do not fit. */
   async allocate(sizes: readonly number[], what: string): Promise<GPUBuffer[]> {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    this.#keepWithinBudget(bytes, what);
+    this.#keepWithinBudget(
+      sizes.reduce((sum, size) => sum + size, 0),
+      what,
+    );
     this.gpu.pushErrorScope("validation");
     this.gpu.pushErrorScope("out-of-memory");
     const buffers = sizes.map((size) => this.gpu.createBuffer({ label: what, size: Math.max(size, 16), usage }));
-    const failure = (await this.gpu.popErrorScope()) ?? (await this.gpu.popErrorScope());
+    const [memory, refused] = await Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
+    const failure = memory ?? refused;
     const bytes = buffers.reduce((sum, { size }) => sum + size, 0);
     if (failure) {
       for (const buffer of buffers) buffer.destroy();
-      throw new OutOfMemoryError(
-        `${what} needs ${mebibytes(bytes)} more on ${this.report.name}, which already holds ` +
-          `${mebibytes(this.#allocated)} for this process: ${failure.message}; use a smaller batch size or image size, ` +
-          "or --accumulate",
-      );
+      throw new OutOfMemoryError(this.#tooMuch(bytes, what, failure.message));
     }
     this.#allocated += bytes;
     return buffers;
+  }
+
+  /** A CPU driver ends the process when memory runs out, so there the plan is held against the machine's memory. */
+  #keepWithinBudget(bytes: number, what: string): void {
+    if (this.report.software && this.#allocated + bytes > 0.85 * totalmem()) {
+      throw new OutOfMemoryError(this.#tooMuch(bytes, what, `the machine has ${mebibytes(totalmem())}`));
+    }
+  }
+
+  #tooMuch(bytes: number, what: string, why: string): string {
+    return (
+      `${what}: ${mebibytes(bytes)} more do not fit on ${this.report.name}, which holds ${mebibytes(this.#allocated)} for ` +
+      `this process already (${why}); use a smaller --batch-size or --size, or more --accumulate with a smaller batch`
+    );
   }
 
   /** Frees buffers made by `allocate`. Dawn gives the memory back at the next submit, so one follows. */
@@ -261,63 +260,4 @@ export class Device {
 
 function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 24 ? 1 : 0)} MiB`;
-}
-
-function defaultBackend(): string | undefined {
-  return process.platform === "linux" ? "vulkan" : undefined;
-}
-
-/** Device creation fails now and then while another process holds the driver, so it is tried three times. */
-async function requestAdapter(root: GPU): Promise<GPUAdapter | null> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const adapter = await root.requestAdapter({ powerPreference: "high-performance" });
-    if (adapter) return adapter;
-    await new Promise((resolve) => setTimeout(resolve, 50 * attempt));
-  }
-  return null;
-}
-
-function noAdapter(wanted: string | undefined): string {
-  if (wanted) return `no GPU adapter is called "${wanted}"; 'svanet doctor' lists what there is`;
-  return process.platform === "linux"
-    ? "no Vulkan adapter was found; run 'npm run setup', which installs a software driver, or install your GPU's driver"
-    : "no GPU adapter was found; update the graphics driver";
-}
-
-function describe(adapter: GPUAdapter, backend: string): AdapterReport {
-  const { info } = adapter;
-  const limits: Record<string, number> = {};
-  for (const name in adapter.limits) {
-    const value = adapter.limits[name as keyof GPUSupportedLimits];
-    if (typeof value === "number") limits[name] = value;
-  }
-  const sizes = info as GPUAdapterInfo & { subgroupMinSize?: number; subgroupMaxSize?: number };
-  const software = /llvmpipe|lavapipe|swiftshader|software/i.test(`${info.device} ${info.description}`);
-  return {
-    name: info.device || info.description || "unknown",
-    vendor: info.vendor,
-    architecture: info.architecture,
-    driver: info.description,
-    backend,
-    software,
-    features: [...adapter.features].sort(),
-    limits,
-    subgroupMinSize: sizes.subgroupMinSize ?? null,
-    subgroupMaxSize: sizes.subgroupMaxSize ?? null,
-  };
-}
-
-function targetOf(report: AdapterReport): Target {
-  const limit = (name: string, otherwise: number) => report.limits[name] ?? otherwise;
-  const fixed = report.features.includes("subgroups") && report.subgroupMinSize === report.subgroupMaxSize;
-  return {
-    bindingLimit: limit("maxStorageBufferBindingSize", 2 ** 27),
-    storageBuffers: limit("maxStorageBuffersPerShaderStage", 8),
-    subgroupSize: fixed ? report.subgroupMinSize : null,
-    software: report.software,
-    workgroupInvocations: limit("maxComputeInvocationsPerWorkgroup", 256),
-    workgroupStorage: limit("maxComputeWorkgroupStorageSize", 16384),
-    offsetAlignment: Math.max(limit("minStorageBufferOffsetAlignment", 256), 256),
-    workgroupsPerAxis: limit("maxComputeWorkgroupsPerDimension", 65535),
-  };
 }

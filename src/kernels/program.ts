@@ -7,8 +7,11 @@ import { type Plan, plan } from "./plan.ts";
 import { byteSize, partBytes, partCount } from "./shader.ts";
 import { sizeOf } from "./shape.ts";
 import type { Place, StateStore } from "./state.ts";
+import { type Bound, type Timing, timePasses } from "./timestamps.ts";
 
 export interface ProgramOptions {
+  /** What the program does, for messages: "training step of 4 images". */
+  readonly name?: string;
   readonly store: StateStore;
   /** Tensors read after a run. */
   readonly keep?: readonly Value[];
@@ -16,18 +19,10 @@ export interface ProgramOptions {
   readonly placed?: ReadonlyMap<number, string>;
 }
 
-interface Bound {
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-  readonly workgroups: readonly [number, number, number];
-}
-
-/** Per-kernel GPU time of one run. */
-export interface Timing {
-  readonly label: string;
-  readonly path: string;
-  readonly macs: number;
-  readonly milliseconds: number;
+interface Work {
+  readonly name: string;
+  readonly dispatches: readonly PlacedDispatch[];
+  readonly bound: readonly Bound[];
 }
 
 /**
@@ -38,23 +33,19 @@ export class Program {
   readonly dispatches: readonly PlacedDispatch[];
   /** Bytes of temporaries and inputs; state lives in the store. */
   readonly bytes: number;
+  readonly #name: string;
   readonly #device: Device;
   readonly #graph: Graph;
   readonly #bound: readonly Bound[];
   readonly #places: ReadonlyMap<number, readonly Place[]>;
   readonly #owned: readonly GPUBuffer[];
 
-  private constructor(
-    device: Device,
-    graph: Graph,
-    dispatches: readonly PlacedDispatch[],
-    bound: readonly Bound[],
-    memory: Memory,
-  ) {
+  private constructor(device: Device, graph: Graph, work: Work, memory: Memory) {
     this.#device = device;
     this.#graph = graph;
-    this.dispatches = dispatches;
-    this.#bound = bound;
+    this.#name = work.name;
+    this.dispatches = work.dispatches;
+    this.#bound = work.bound;
     this.#places = memory.places;
     this.#owned = memory.owned;
     this.bytes = memory.owned.reduce((sum, buffer) => sum + buffer.size, 0);
@@ -65,6 +56,7 @@ export class Program {
     const memory = await allocate(device, graph, dispatches, options);
     const pipelines = await compileAll(device, dispatches);
     const uniforms = await uploadUniforms(device, dispatches);
+    device.gpu.pushErrorScope("validation");
     const bound = dispatches.map((dispatch): Bound => {
       const pipeline = must(pipelines.get(dispatch.wgsl), dispatch.label);
       const places = dispatch.bindings.flatMap(({ value }) => must(memory.places.get(value.id), dispatch.label));
@@ -78,13 +70,20 @@ export class Program {
       });
       return { pipeline, group, workgroups: dispatch.workgroups };
     });
+    const refused = await device.gpu.popErrorScope();
+    const name = options.name ?? "program";
+    if (refused) throw new DeviceError(`${name}: the GPU refused a binding: ${refused.message}`);
     device.check();
     const owned = uniforms.buffer ? [...memory.owned, uniforms.buffer] : memory.owned;
-    return new Program(device, graph, dispatches, bound, { ...memory, owned });
+    return new Program(device, graph, { dispatches, bound, name }, { ...memory, owned });
   }
 
   /** Submits one run. Results are ready for reads that follow. */
   run(): void {
+    this.#device.watch(this.#name, () => this.#submit());
+  }
+
+  #submit(): void {
     const encoder = this.#device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const { pipeline, group, workgroups } of this.#bound) {
@@ -183,30 +182,6 @@ function joined(parts: readonly ArrayBuffer[]): ArrayBuffer {
     at += part.byteLength;
   }
   return out.buffer;
-}
-
-async function timePasses(device: Device, bound: readonly Bound[]): Promise<BigUint64Array> {
-  const { gpu } = device;
-  const querySet = gpu.createQuerySet({ type: "timestamp", count: bound.length * 2 });
-  const resolved = gpu.createBuffer({
-    size: bound.length * 16,
-    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-  });
-  const encoder = gpu.createCommandEncoder();
-  for (const [i, { pipeline, group, workgroups }] of bound.entries()) {
-    const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
-    const pass = encoder.beginComputePass({ timestampWrites });
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...workgroups);
-    pass.end();
-  }
-  encoder.resolveQuerySet(querySet, 0, bound.length * 2, resolved, 0);
-  gpu.queue.submit([encoder.finish()]);
-  const ticks = new BigUint64Array(await device.read(resolved, 0, bound.length * 16));
-  resolved.destroy();
-  querySet.destroy();
-  return ticks;
 }
 
 interface Memory {
