@@ -19,6 +19,7 @@ import {
 import type { TrainConfig } from "./config.ts";
 import { describeEnvironment } from "./environment.ts";
 import { Network } from "./network.ts";
+import { loadPretrained } from "./pretrained.ts";
 import { augmentOptions, recipeText } from "./recipe.ts";
 import { checkpointToResume, checkSameData } from "./resume.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -126,6 +127,9 @@ class TrainingRun {
       restoreNetwork(network, checkpoint);
       trainer.restore(checkpoint);
       observer.note(`resuming at step ${checkpoint.facts.progress.step}`);
+    } else if (config.weights !== null) {
+      const { loaded, random } = await loadPretrained(network, config.weights);
+      observer.note(`${config.weights}: ${loaded} tensors loaded, ${random} start random`);
     }
     // Every program is made before the first step: a run that does not fit into memory fails now, not after an epoch.
     let bytes = 0;

@@ -1,0 +1,100 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Network, STATISTICS_ARENA, weightsArena } from "../../src/experiment/network.ts";
+import { loadPretrained } from "../../src/experiment/pretrained.ts";
+import { Device } from "../../src/kernels/device.ts";
+import { random } from "../../src/kernels/random.ts";
+import { sizeOf } from "../../src/kernels/shape.ts";
+import { SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
+import { type StoredTensor, storeFloat32, writeSafetensors } from "../../src/weights/safetensors.ts";
+
+const CONFIG = { ...scaled(SVANET_PRESETS.svanet, 8), encoder: "resnet18" as const, classes: 3, height: 64, width: 64 };
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+/** Our encoder's names as torchvision writes them. */
+function torchvisionNames(network: Network): Map<string, string> {
+  const unit = { first: "1", second: "2" } as Record<string, string>;
+  const names = network.table.list().flatMap(({ name }): [string, string][] => {
+    const stem = /^encoder\.stem\.(conv|norm)\.(.+)$/.exec(name);
+    if (stem) return [[name, `${stem[1] === "conv" ? "conv1" : "bn1"}.${stem[2]}`]];
+    const block = /^encoder\.stages\.(\d)\.(\d)\.(first|second|skip)\.(conv|norm)\.(.+)$/.exec(name);
+    if (!block) return [];
+    const [, stage, index, part = "", kind, leaf] = block;
+    const head = `layer${Number(stage) + 1}.${index}`;
+    const conv = kind === "conv";
+    if (part === "skip") return [[name, `${head}.downsample.${conv ? 0 : 1}.${leaf}`]];
+    return [[name, `${head}.${conv ? "conv" : "bn"}${unit[part]}.${leaf}`]];
+  });
+  return new Map(names);
+}
+
+async function write(tensors: Map<string, StoredTensor>): Promise<string> {
+  const path = join(mkdtempSync(join(tmpdir(), "svanet-weights-")), "resnet18.safetensors");
+  await writeSafetensors(path, tensors);
+  return path;
+}
+
+function numbers(network: Network): Map<string, StoredTensor> {
+  const tensors = new Map<string, StoredTensor>();
+  for (const [ours, theirs] of torchvisionNames(network)) {
+    const { shape } = network.table.get(ours);
+    const walk = random(5, theirs);
+    tensors.set(
+      theirs,
+      storeFloat32(
+        Float32Array.from({ length: sizeOf(shape) }, () => walk.uniform()),
+        shape,
+      ),
+    );
+  }
+  tensors.set("fc.weight", storeFloat32(new Float32Array(10), [1, 10]));
+  return tensors;
+}
+
+test("a torchvision file fills every tensor of the encoder and nothing else", async () => {
+  const network = await Network.create(device, CONFIG, 1);
+  const before = await network.readArena(
+    weightsArena("rest"),
+    (entry) => entry.kind === "weight" && !entry.name.startsWith("encoder."),
+  );
+  const tensors = numbers(network);
+  const { loaded } = await loadPretrained(network, await write(tensors));
+  const names = torchvisionNames(network);
+  expect(loaded).toBe(names.size);
+  const weights = await network.readArena(
+    weightsArena("encoder"),
+    (e) => e.kind === "weight" && e.name.startsWith("encoder."),
+  );
+  const statistics = await network.readArena(STATISTICS_ARENA, (e) => e.kind === "statistic");
+  for (const [ours, theirs] of names) {
+    const got = weights.get(ours) ?? statistics.get(ours);
+    const bytes = Buffer.from(got?.buffer ?? new ArrayBuffer(0), got?.byteOffset, got?.byteLength);
+    expect(Buffer.compare(bytes, tensors.get(theirs)?.bytes ?? bytes), ours).toBe(0);
+  }
+  const after = await network.readArena(
+    weightsArena("rest"),
+    (entry) => entry.kind === "weight" && !entry.name.startsWith("encoder."),
+  );
+  expect(after).toEqual(before);
+  network.destroy();
+});
+
+test("every tensor that has no place, does not fit or is missing is named at once", async () => {
+  const network = await Network.create(device, CONFIG, 1);
+  const tensors = numbers(network);
+  tensors.delete("layer1.0.conv1.weight");
+  tensors.set("conv1.weight", storeFloat32(new Float32Array(4), [1, 4, 1, 1]));
+  tensors.set("layer1.0.conv9.weight", storeFloat32(new Float32Array(1), [1]));
+  const failure = loadPretrained(network, await write(tensors));
+  await expect(failure).rejects.toThrow(/encoder\.stages\.0\.0\.first\.conv\.weight is missing/);
+  await expect(failure).rejects.toThrow(/conv1\.weight is \[1,4,1,1\], encoder\.stem\.conv\.weight is \[8,3,7,7\]/);
+  await expect(failure).rejects.toThrow(/layer1\.0\.conv9\.weight has no place/);
+  await expect(loadPretrained(network, "resnet50.pth")).rejects.toThrow(/only \.safetensors files are read/);
+  network.destroy();
+});
