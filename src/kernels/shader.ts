@@ -136,6 +136,36 @@ export function spread(count: number, target: Target): readonly [number, number,
 
 const WORKGROUP = 64;
 
+/** WGSL's name for one element as a kernel sees it. */
+export const elementType = (wide: boolean, scalar = "f32"): string => (wide ? "vec4f" : scalar);
+
+/** A shader with `count` invocations; `body` sees `i`, the index of its own, `T` and `size`. */
+export function perInvocation(spec: {
+  readonly label: string;
+  readonly target: Target;
+  readonly count: number;
+  readonly type: string;
+  readonly tensors: { readonly [name: string]: TensorUse };
+  readonly sizes?: { readonly [name: string]: number };
+  readonly floats?: { readonly [name: string]: number };
+  readonly functions?: string;
+  readonly body: string;
+}): Dispatch {
+  return shader({
+    label: spec.label,
+    target: spec.target,
+    tensors: spec.tensors,
+    sizes: { count: spec.count, ...spec.sizes },
+    ...(spec.floats ? { floats: spec.floats } : {}),
+    workgroupSize: [WORKGROUP],
+    workgroups: spread(Math.ceil(spec.count / WORKGROUP), spec.target),
+    functions: `alias T = ${spec.type};\n${spec.functions ?? ""}`,
+    main: `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
+  if (i >= size.count) { return; }
+${spec.body}`,
+  });
+}
+
 /**
  * A shader with one invocation per element of `out`. `body` is the content of `fn element(i: u32) -> T`, where T is
  * vec4f when `wide` (then `i` counts groups of four along the last axis) and f32 otherwise; written with `T(0.0)`
@@ -152,23 +182,14 @@ export function elementwise(spec: {
   readonly functions?: string;
   readonly body: string;
 }): Dispatch {
-  const count = sizeOf(spec.out.shape) / (spec.wide ? 4 : 1);
-  return shader({
-    label: spec.label,
-    target: spec.target,
-    tensors: { ...spec.tensors, out: write(spec.out, spec.wide) },
-    sizes: { count, ...spec.sizes },
-    ...(spec.floats ? { floats: spec.floats } : {}),
-    workgroupSize: [WORKGROUP],
-    workgroups: spread(Math.ceil(count / WORKGROUP), spec.target),
-    functions: `alias T = ${spec.wide ? "vec4f" : ELEMENT[spec.out.dtype]};
-${spec.functions ?? ""}
-fn element(i: u32) -> T {
-${spec.body}
-}`,
-    main: `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
-  if (i >= size.count) { return; }
-  out_set(i, element(i));`,
+  const { out, wide, tensors, functions = "", body, ...rest } = spec;
+  return perInvocation({
+    ...rest,
+    count: sizeOf(out.shape) / (wide ? 4 : 1),
+    type: elementType(wide, ELEMENT[out.dtype]),
+    tensors: { ...tensors, out: write(out, wide) },
+    functions: `${functions}\nfn element(i: u32) -> T {\n${body}\n}`,
+    body: "  out_set(i, element(i));",
   });
 }
 

@@ -1,9 +1,9 @@
 import { ShapeError } from "../../errors.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../op.ts";
-import { read, write } from "../shader.ts";
+import { elementType, perInvocation, read, write } from "../shader.ts";
 import { type Shape, sameShape, sizeOf } from "../shape.ts";
 import { attentionPass } from "./attention-text.ts";
-import { elementType, perInvocation } from "./chunks.ts";
+
 import { once } from "./once.ts";
 
 interface Heads {

@@ -1,39 +1,7 @@
 import type { Dispatch, LowerCall, Value } from "../op.ts";
-import { read, shader, spread, type TensorUse, write } from "../shader.ts";
+import { elementType, perInvocation, read, write } from "../shader.ts";
 import { sizeOf } from "../shape.ts";
 import { type Target, usefulInvocations, usefulParts } from "../target.ts";
-
-const WORKGROUP = 64;
-
-/** WGSL's name for one element as a kernel sees it. */
-export const elementType = (wide: boolean, scalar = "f32"): string => (wide ? "vec4f" : scalar);
-
-/** A shader with `count` invocations; `body` sees `i`, the index of its own, `T` and `size`. */
-export function perInvocation(spec: {
-  readonly label: string;
-  readonly target: Target;
-  readonly count: number;
-  readonly type: string;
-  readonly tensors: { readonly [name: string]: TensorUse };
-  readonly sizes?: { readonly [name: string]: number };
-  readonly floats?: { readonly [name: string]: number };
-  readonly functions?: string;
-  readonly body: string;
-}): Dispatch {
-  return shader({
-    label: spec.label,
-    target: spec.target,
-    tensors: spec.tensors,
-    sizes: { count: spec.count, ...spec.sizes },
-    ...(spec.floats ? { floats: spec.floats } : {}),
-    workgroupSize: [WORKGROUP],
-    workgroups: spread(Math.ceil(spec.count / WORKGROUP), spec.target),
-    functions: `alias T = ${spec.type};\n${spec.functions ?? ""}`,
-    main: `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
-  if (i >= size.count) { return; }
-${spec.body}`,
-  });
-}
 
 /**
  * How `rows` rows are dealt to chunks that are summed side by side: chunk j takes rows j, j + chunks, j + 2 chunks, ..,

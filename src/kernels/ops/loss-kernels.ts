@@ -1,7 +1,7 @@
 import type { Dispatch, LowerCall } from "../op.ts";
-import { read, write } from "../shader.ts";
+import { perInvocation, read, write } from "../shader.ts";
 import { lastOf, sizeOf } from "../shape.ts";
-import { chunksOf, foldSums, perInvocation } from "./chunks.ts";
+import { chunksOf, foldSums } from "./chunks.ts";
 
 /** Declares `lse`, the log of the sum of exponentials of pixel `p`'s logits. */
 const LOG_SUM = `fn log_sum(p: u32) -> f32 {

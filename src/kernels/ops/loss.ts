@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../op.ts";
-import { read, write } from "../shader.ts";
+import { perInvocation, read, write } from "../shader.ts";
 import { lastOf, type Shape, sameShape, sizeOf } from "../shape.ts";
-import { chunksOf, foldSums, perInvocation } from "./chunks.ts";
+import { chunksOf, foldSums } from "./chunks.ts";
 import {
   type CrossEntropyAttrs,
   crossEntropySlope,

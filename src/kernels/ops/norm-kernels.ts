@@ -1,9 +1,9 @@
 import type { Dispatch, Epilogue, LowerCall, Value } from "../op.ts";
-import { read, type TensorUse, write } from "../shader.ts";
+import { elementType, perInvocation, read, type TensorUse, write } from "../shader.ts";
 import { lastOf } from "../shape.ts";
 import type { Target } from "../target.ts";
 import { ACTIVATIONS } from "./activation.ts";
-import { chunksOf, elementType, foldRounds, foldSums, perInvocation, rowsOf } from "./chunks.ts";
+import { chunksOf, foldRounds, foldSums, rowsOf } from "./chunks.ts";
 
 type Scratch = LowerCall<string, unknown>["scratch"];
 

@@ -1,8 +1,8 @@
 import type { Dispatch, Value } from "../op.ts";
-import { read, write } from "../shader.ts";
+import { elementType, perInvocation, read, write } from "../shader.ts";
 import { lastOf } from "../shape.ts";
 import type { Target } from "../target.ts";
-import { elementType, perInvocation, rowsOf } from "./chunks.ts";
+import { rowsOf } from "./chunks.ts";
 
 /** `total` of a register's components. */
 const TOTAL = (wide: boolean): string =>

@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
 import { defineOp, FIRST_ORDER, NO_MACS, type Shapes, type Value } from "../op.ts";
-import { allWide, read, update } from "../shader.ts";
+import { allWide, perInvocation, read, update } from "../shader.ts";
 import { lastOf, type Shape, sameShape } from "../shape.ts";
-import { perInvocation } from "./chunks.ts";
+
 import { channelGradient, channelStatistics, gradientSums, normaliseChannels } from "./norm-kernels.ts";
 import { layerGradient, layerNormalise } from "./norm-layer-kernels.ts";
 import { once } from "./once.ts";

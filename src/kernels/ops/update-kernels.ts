@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
 import type { Dispatch, LowerCall } from "../op.ts";
-import { allWide, read, update, write } from "../shader.ts";
+import { allWide, elementType, perInvocation, read, update, write } from "../shader.ts";
 import { type Shape, sameShape, sizeOf } from "../shape.ts";
-import { chunksOf, elementType, foldSums, perInvocation } from "./chunks.ts";
+import { chunksOf, foldSums } from "./chunks.ts";
 
 /** Throws ShapeError unless every tensor named in `wanted` has that shape. */
 export function mustBe(

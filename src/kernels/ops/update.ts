@@ -1,8 +1,8 @@
 import { type Dispatch, defineOp, NO_MACS, type Value } from "../op.ts";
-import { allWide, read, type TensorUse, update, write } from "../shader.ts";
+import { allWide, elementType, perInvocation, read, type TensorUse, update, write } from "../shader.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { Target } from "../target.ts";
-import { elementType, perInvocation } from "./chunks.ts";
+
 import { judgement, mustBe, squares } from "./update-kernels.ts";
 
 /**
