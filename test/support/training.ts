@@ -1,0 +1,127 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Batch } from "../../src/data/batches.ts";
+import { checkDataset } from "../../src/data/check-dataset.ts";
+import { openDataset } from "../../src/data/dataset.ts";
+import { writeCells } from "../../src/data/synth/cells.ts";
+import { resolveConfig, type TrainConfig, type TrainFlags } from "../../src/experiment/config.ts";
+import { GROUPS, Network } from "../../src/experiment/network.ts";
+import { networkFor } from "../../src/experiment/recipe.ts";
+import { runPaths } from "../../src/experiment/run-folder.ts";
+import { runTraining, type TrainInput } from "../../src/experiment/train-run.ts";
+import { type SubmitOptions, Trainer } from "../../src/experiment/trainer.ts";
+import type { Device } from "../../src/kernels/device.ts";
+import { random } from "../../src/kernels/random.ts";
+import { bits } from "./numbers.ts";
+
+/** A folder that is gone when the tests of the file are done. */
+export function scratchFolder(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), "svanet-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** A small set of procedural pictures, checked. */
+export async function cells(folder: string, train: number, val: number, size = 64) {
+  await writeCells({ out: folder, train, val, size, seed: 3 });
+  const splits = val > 0 ? (["train", "val"] as const) : (["train"] as const);
+  const dataset = await checkDataset(await openDataset(folder), splits, { indexFile: `${folder}.index` });
+  if (!dataset.statistics) throw new Error("the set has no statistics");
+  return { dataset, statistics: dataset.statistics };
+}
+
+export type Cells = Awaited<ReturnType<typeof cells>>;
+
+/** The smallest network there is, on 64 pixels, four images a batch. */
+export function tinyConfig(flags: TrainFlags): TrainConfig {
+  const tiny = { data: "-", out: "-", encoder: "mini", width: 4, size: "64", batchSize: 4, lr: 1e-3, workers: 0 };
+  return resolveConfig({ ...tiny, ...flags });
+}
+
+interface RunOptions extends Pick<Partial<TrainInput>, "observer"> {
+  /** Stops after this many updates, as a signal does. */
+  readonly stopAt?: number;
+}
+
+/** Trains in this process. */
+export function trainHere(
+  device: Device,
+  { dataset, statistics }: Cells,
+  config: TrainConfig,
+  options: RunOptions = {},
+) {
+  let done = 0;
+  const quiet = { note() {}, step() {}, validated() {} };
+  const observer = {
+    ...quiet,
+    ...options.observer,
+    step(state: { readonly step: number }) {
+      done = state.step;
+    },
+  };
+  const network = networkFor(config, dataset);
+  const stopped = () => options.stopAt !== undefined && done >= options.stopAt - 1; // one step is always under way
+  return runTraining({ config, network, dataset, statistics, device, observer, stopped });
+}
+
+/** What a run leaves that must not depend on how it was carried out: both checkpoints and the numbers of every step. */
+export function traceOf(folder: string) {
+  const { last, best, metrics } = runPaths(folder);
+  const read = (path: string) => (existsSync(path) ? readFileSync(path) : null);
+  return { last: read(last), best: read(best), metrics: String(read(metrics)) };
+}
+
+/** A batch that is an update of its own. */
+export const PLAIN_STEP: SubmitOptions = { seed: 5, rate: 1e-3, frozen: false, first: true, last: true, batches: 1 };
+
+/** A network with its trainer, and a submit that fills in what a test does not care about and awaits the report. */
+export async function tinyTrainer(device: Device, flags: TrainFlags = {}, seed = 1) {
+  const config = tinyConfig(flags);
+  const network = await Network.create(device, networkFor(config, { classes: ["a", "b"], folder: "-" }), seed);
+  const trainer = await Trainer.create(network, config);
+  const submit = async (batch: Batch, options: Partial<SubmitOptions> = {}) => {
+    const step = { ...PLAIN_STEP, ...options };
+    return await (await trainer.submit(batch, step)).report;
+  };
+  const destroy = () => {
+    trainer.destroy();
+    network.destroy();
+  };
+  return { config, network, trainer, submit, destroy };
+}
+
+/** A batch of noise with a bright square to be found; a function of `step`. */
+export function noiseBatch(step: number, { size = 64, count = 4 } = {}): Batch {
+  const walk = random(11, "test batch", step);
+  const images = new Float32Array(count * size * size * 3).map(() => walk.normal());
+  const labels = new Int32Array(count * size * size);
+  for (let n = 0; n < count; n++) {
+    const [top, left] = [walk.integer(size / 2), walk.integer(size / 2)];
+    for (let y = top; y < top + size / 3; y++) {
+      for (let x = left; x < left + size / 3; x++) {
+        const at = (n * size + y) * size + x;
+        labels[at] = 1;
+        for (let c = 0; c < 3; c++) images[3 * at + c] = (images[3 * at + c] ?? 0) + 2;
+      }
+    }
+  }
+  const names = Array.from({ length: count }, (_, n) => `image ${n}`);
+  const native = names.map(() => ({ width: size, height: size }));
+  return { images, labels, names, native, width: size, height: size, epoch: 0, stepInEpoch: step, step };
+}
+
+/** The bits of everything in the named arenas, by key. */
+export async function snapshot(network: Network, arenas: readonly string[]): Promise<Map<string, Uint32Array>> {
+  const found = new Map<string, Uint32Array>();
+  for (const arena of arenas) {
+    for (const [key, data] of await network.store.readArena(arena)) found.set(key, bits(data));
+  }
+  return found;
+}
+
+/** Arenas that a step changes, but for the control words and gradients. */
+export const STATE = [
+  "statistics",
+  "clocks",
+  ...GROUPS.flatMap((group) => [`weights/${group}`, `first/${group}`, `second/${group}`]),
+];
