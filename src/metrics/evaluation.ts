@@ -3,7 +3,7 @@ import { absoluteErrors, imageAlignment } from "./error.ts";
 import type { AreaRule } from "./objects.ts";
 import { classValues, foregroundDice, imageDice, microMean, OVERLAP_METRICS, type OverlapMetric } from "./overlap.ts";
 import { type ImageShares, imageShares, STRATUM_LIMITS, strataOf, stratumName } from "./strata.ts";
-import { ImageSet, type Summary } from "./summary.ts";
+import { ImageSet, type ScoredImage, type Summary, scoreImage } from "./summary.ts";
 import { countsOf, type Labels, Totals } from "./totals.ts";
 
 /** What is known of an image besides its pixels. */
@@ -22,6 +22,8 @@ export interface EvaluationOptions {
   readonly area?: AreaRule;
   /** Upper limits of the strata in percent, exclusive. */
   readonly limits?: readonly number[];
+  /** Keep each image's counts, for intervals. */
+  readonly keep?: boolean;
 }
 
 /** One class of one stratum: fractions and pixel counts. */
@@ -41,6 +43,8 @@ export type ClassResult = Readonly<Record<OverlapMetric, number>> & {
  */
 export interface StratumResult {
   readonly images: number;
+  /** Those of them whose label map holds no object. */
+  readonly emptyImages: number;
   readonly mDice: number;
   readonly mIoU: number;
   readonly mae: number;
@@ -90,6 +94,7 @@ function toStratum(summary: Summary): StratumResult {
   const of = (values: Float64Array, c: number) => values[c] ?? Number.NaN;
   return {
     images: summary.images,
+    emptyImages: summary.emptyImages,
     mDice: micro.dice,
     mIoU: micro.iou,
     mae: errors.foreground,
@@ -151,12 +156,16 @@ function toRow(image: EvaluatedImage, totals: Totals, shares: ImageShares, strat
  */
 export class Evaluation {
   readonly images: ImageResult[] = [];
+  /** The images' counts, in the order of `images`; empty unless `keep` was asked for. */
+  readonly kept: ScoredImage[] = [];
+  private readonly keep: boolean;
   private readonly classes: number;
   private readonly area: AreaRule;
   private readonly limits: readonly number[];
   private readonly sets: ReadonlyMap<string, ImageSet>;
 
-  constructor({ classes, area = "release", limits = STRATUM_LIMITS }: EvaluationOptions) {
+  constructor({ classes, area = "release", limits = STRATUM_LIMITS, keep = false }: EvaluationOptions) {
+    this.keep = keep;
     this.classes = classes;
     this.area = area;
     this.limits = limits;
@@ -175,7 +184,9 @@ export class Evaluation {
     const totals = this.countImage(prediction, target, name);
     const shares = image.shares ?? imageShares(target, height, width);
     const strata = strataOf(shares[this.area], this.limits);
-    for (const stratum of strata) this.sets.get(stratum)?.add(totals);
+    const scored = scoreImage(totals);
+    for (const stratum of strata) this.sets.get(stratum)?.addScored(scored);
+    if (this.keep) this.kept.push(scored);
     const row = toRow(image, totals, shares, strata);
     this.images.push(row);
     return row;

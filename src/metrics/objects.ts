@@ -1,3 +1,4 @@
+import { flood, type Picture } from "./components.ts";
 import { IGNORE_LABEL, type Labels } from "./totals.ts";
 
 /**
@@ -5,13 +6,6 @@ import { IGNORE_LABEL, type Labels } from "./totals.ts";
  * pixel centres with holes filled), `pixels` the number of pixels.
  */
 export type AreaRule = "release" | "pixels";
-
-/** A binary picture, row-major, 0 or 1. */
-interface Mask {
-  readonly cells: Uint8Array;
-  readonly height: number;
-  readonly width: number;
-}
 
 interface Box {
   top: number;
@@ -27,7 +21,7 @@ const WINDOW = 2;
  * Combines each cell with the two before it along one axis; cells outside the picture take no part. `any` is a dilation,
  * otherwise an erosion.
  */
-function sweep({ cells, height, width }: Mask, stride: number, any: boolean): Mask {
+function sweep({ cells, height, width }: Picture, stride: number, any: boolean): Picture {
   const out = new Uint8Array(cells.length);
   for (let i = 0; i < cells.length; i++) {
     const position = stride === 1 ? i % width : Math.floor(i / width);
@@ -45,7 +39,7 @@ function sweep({ cells, height, width }: Mask, stride: number, any: boolean): Ma
  * Closing with a 3x3 window anchored at its last cell (a 2x2 square applied twice, as the authors call it): the result is
  * displaced by two pixels towards larger indices, clipped at the lower right border and grown at the upper left one.
  */
-function close(mask: Mask): Mask {
+function close(mask: Picture): Picture {
   const dilated = sweep(sweep(mask, 1, true), mask.width, true);
   return sweep(sweep(dilated, 1, false), mask.width, false);
 }
@@ -74,7 +68,7 @@ function boxes(labels: Labels, width: number): Map<number, Box> {
  * The pixels of one value, cut out with room for the closing. A margin of two above and left keeps the picture's border
  * rule from acting at the cut: the closing gives nothing there in either case.
  */
-function cut(labels: Labels, value: number, box: Box, height: number, width: number): Mask {
+function cut(labels: Labels, value: number, box: Box, height: number, width: number): Picture {
   const top = Math.max(0, box.top - WINDOW);
   const left = Math.max(0, box.left - WINDOW);
   const rows = Math.min(height, box.bottom + WINDOW + 1) - top;
@@ -87,29 +81,8 @@ function cut(labels: Labels, value: number, box: Box, height: number, width: num
   return { cells, height: rows, width: columns };
 }
 
-/** Grows a region from `start` over cells equal to `wanted`, overwriting them with `paint`; returns the cells reached. */
-function flood(mask: Mask, start: number, wanted: number, paint: number, diagonal: boolean): number[] {
-  const { cells, height, width } = mask;
-  const reached = [start];
-  cells[start] = paint;
-  for (let next = 0; next < reached.length; next++) {
-    const cell = reached[next] ?? 0;
-    const row = Math.floor(cell / width);
-    const column = cell - row * width;
-    for (let r = Math.max(0, row - 1); r <= Math.min(height - 1, row + 1); r++) {
-      for (let c = Math.max(0, column - 1); c <= Math.min(width - 1, column + 1); c++) {
-        const neighbour = r * width + c;
-        if (cells[neighbour] !== wanted || (!diagonal && r !== row && c !== column)) continue;
-        cells[neighbour] = paint;
-        reached.push(neighbour);
-      }
-    }
-  }
-  return reached;
-}
-
 /** One component with a margin of one empty cell all round. */
-function isolate(component: readonly number[], width: number): Mask {
+function isolate(component: readonly number[], width: number): Picture {
   let [top, left, bottom, right] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0, 0];
   for (const cell of component) {
     const row = Math.floor(cell / width);

@@ -5,12 +5,14 @@ import { IGNORE_LABEL, type Labels } from "./totals.ts";
 export interface RocCurve {
   readonly falsePositiveRate: Float64Array;
   readonly truePositiveRate: Float64Array;
+  /** A point counts as positive what scores at least this; of the first point: infinity. For bins, their lower limits. */
+  readonly thresholds: Float64Array;
   /** Area under the curve by the trapezoidal rule, a fraction. */
   readonly area: number;
 }
 
 /** Cumulative counts, one point per threshold from high to low, to a curve. */
-function curveOf(hits: readonly number[], misses: readonly number[]): RocCurve {
+function curveOf(hits: readonly number[], misses: readonly number[], scores: readonly number[]): RocCurve {
   const positives = hits.at(-1) ?? 0;
   const negatives = misses.at(-1) ?? 0;
   const truePositiveRate = Float64Array.from([0, ...hits], (count) => count / positives);
@@ -20,7 +22,8 @@ function curveOf(hits: readonly number[], misses: readonly number[]): RocCurve {
     const width = (falsePositiveRate[i] ?? 0) - (falsePositiveRate[i - 1] ?? 0);
     area += (width * ((truePositiveRate[i] ?? 0) + (truePositiveRate[i - 1] ?? 0))) / 2;
   }
-  return { falsePositiveRate, truePositiveRate, area: hits.length === 0 ? Number.NaN : area };
+  const thresholds = Float64Array.from([Number.POSITIVE_INFINITY, ...scores]);
+  return { falsePositiveRate, truePositiveRate, thresholds, area: hits.length === 0 ? Number.NaN : area };
 }
 
 /**
@@ -34,6 +37,7 @@ export function rocCurve(scores: ArrayLike<number>, truth: ArrayLike<number>): R
   order.sort((one, two) => score(two) - score(one));
   const hits: number[] = [];
   const misses: number[] = [];
+  const thresholds: number[] = [];
   let hit = 0;
   for (const [rank, i] of order.entries()) {
     if (truth[i] !== 0) hit++;
@@ -41,8 +45,9 @@ export function rocCurve(scores: ArrayLike<number>, truth: ArrayLike<number>): R
     if (next !== undefined && score(next) === score(i)) continue;
     hits.push(hit);
     misses.push(rank + 1 - hit);
+    thresholds.push(score(i));
   }
-  return curveOf(hits, misses);
+  return curveOf(hits, misses, thresholds);
 }
 
 /** A ROC curve over whole data sets in fixed memory: scores of [0, 1] fall into bins, those of one bin count as tied. */
@@ -101,6 +106,7 @@ export class RocHistogram {
   curve(): RocCurve {
     const hits: number[] = [];
     const misses: number[] = [];
+    const thresholds: number[] = [];
     let hit = 0;
     let miss = 0;
     for (let bin = this.positives.length - 1; bin >= 0; bin--) {
@@ -110,9 +116,18 @@ export class RocHistogram {
       miss += this.negatives[bin] ?? 0;
       hits.push(hit);
       misses.push(miss);
+      thresholds.push(bin / this.positives.length);
     }
-    return curveOf(hits, misses);
+    return curveOf(hits, misses, thresholds);
   }
+}
+
+/** Named curves as CSV with a header line: one line a point, from the highest threshold to the lowest. */
+export function rocTable(curves: Readonly<Record<string, RocCurve>>): string {
+  const rows = Object.entries(curves).flatMap(([name, { thresholds, falsePositiveRate, truePositiveRate }]) =>
+    Array.from(thresholds, (threshold, i) => [name, threshold, falsePositiveRate[i], truePositiveRate[i]].join(",")),
+  );
+  return `${["curve,threshold,falsePositiveRate,truePositiveRate", ...rows].join("\n")}\n`;
 }
 
 /** A softmax may miss [0, 1] by a rounding; NaN stays. */

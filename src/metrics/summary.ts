@@ -16,10 +16,10 @@ class Mean {
   private sum = 0;
   private count = 0;
 
-  add(value: number): void {
+  add(value: number, times: number): void {
     if (Number.isNaN(value)) return;
-    this.sum += value;
-    this.count++;
+    this.sum += times * value;
+    this.count += times;
   }
 
   get value(): number {
@@ -30,6 +30,8 @@ class Mean {
 /** Every metric of one set of images. Percent unless said otherwise; NaN where the set has nothing to measure. */
 export interface Summary {
   readonly images: number;
+  /** Images whose label map holds background or ignored pixels only. */
+  readonly emptyImages: number;
   readonly counts: ClassCounts;
   /** Images per class whose label map holds it. */
   readonly presence: Float64Array;
@@ -50,11 +52,24 @@ export interface Summary {
   readonly alignmentPooled: number;
 }
 
+/** One image's counts with the metrics that are averaged over images, fractions. */
+export interface ScoredImage {
+  readonly totals: Totals;
+  readonly dice: number;
+  readonly alignment: number;
+}
+
+/** Computes what is averaged over images. */
+export function scoreImage(totals: Totals): ScoredImage {
+  return { totals, dice: imageDice(totals), alignment: imageAlignment(totals) };
+}
+
 /** Running totals of a set of images; memory does not grow with their number. */
 export class ImageSet {
   private readonly totals: Totals;
   private readonly dice = new Mean();
   private readonly alignment = new Mean();
+  private emptyImages = 0;
 
   constructor(classes: number) {
     this.totals = new Totals(classes);
@@ -62,9 +77,15 @@ export class ImageSet {
 
   /** Adds one image's counts. */
   add(image: Totals): void {
-    this.totals.merge(image);
-    this.dice.add(imageDice(image));
-    this.alignment.add(imageAlignment(image));
+    this.addScored(scoreImage(image));
+  }
+
+  /** Adds an image as if it occurred `times`. */
+  addScored({ totals, dice, alignment }: ScoredImage, times = 1): void {
+    this.totals.merge(totals, times);
+    this.dice.add(dice, times);
+    this.alignment.add(alignment, times);
+    if (totals.presence.every((images, c) => c === 0 || images === 0)) this.emptyImages += times;
   }
 
   /** All metrics of the images added so far. */
@@ -78,6 +99,7 @@ export class ImageSet {
       Object.fromEntries(OVERLAP_METRICS.map((name) => [name, percent(mean(perClass[name]))])) as Summary["micro"];
     return {
       images: this.totals.images,
+      emptyImages: this.emptyImages,
       counts,
       presence,
       perClass,

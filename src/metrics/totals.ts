@@ -51,14 +51,14 @@ export class Totals {
     return totals;
   }
 
-  /** Adds the counts of other images. Order and grouping do not matter. */
-  merge(other: Totals): void {
+  /** Adds the counts of other images, `times` over. Order and grouping do not matter. */
+  merge(other: Totals, times = 1): void {
     if (other.classes !== this.classes) {
       throw new DataError(`Counts of ${other.classes} classes cannot join counts of ${this.classes}.`);
     }
-    for (const [cell, count] of other.confusion.entries()) this.confusion[cell] = (this.confusion[cell] ?? 0) + count;
-    for (const [c, count] of other.presence.entries()) this.presence[c] = (this.presence[c] ?? 0) + count;
-    this.images += other.images;
+    addScaled(this.confusion, other.confusion, times);
+    addScaled(this.presence, other.presence, times);
+    this.images += times * other.images;
   }
 
   /** Calls `visit` for every pair of classes that occurs. */
@@ -67,6 +67,11 @@ export class Totals {
       if (pixels > 0) visit(Math.floor(cell / this.classes), cell % this.classes, pixels);
     }
   }
+}
+
+/** Plain loop: resampling runs it millions of times. */
+function addScaled(to: Float64Array, from: Float64Array, times: number): void {
+  for (let i = 0; i < to.length; i++) to[i] = (to[i] ?? 0) + times * (from[i] ?? 0);
 }
 
 /** Pixels per class: predicted and labelled so, predicted so, labelled so. */

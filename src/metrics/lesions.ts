@@ -1,0 +1,210 @@
+/**
+ * Detection of single objects: 8-connected components of the prediction matched one to one with those of the label map.
+ * Counting objects rather than pixels shows which sizes are found at all.
+ */
+import { components } from "./components.ts";
+import type { Labels } from "./totals.ts";
+
+/** Overlaps (intersection over union) from which two objects may be matched. */
+export const LESION_OVERLAPS: readonly number[] = [0.1, 0.5];
+
+/** Upper limits of the object-size bins, percent of the image, exclusive but for the last. Bins are disjoint. */
+export const LESION_BINS: readonly number[] = [0.1, 0.5, 1, 2, 3, 5, 10, 100];
+
+/** One object, of the label map or of the prediction. */
+export interface Lesion {
+  /** Pixels of the component as a percentage of the image. */
+  readonly share: number;
+  /** Whether it has a partner, for each required overlap. */
+  readonly matched: readonly boolean[];
+}
+
+/** The objects of one class in one image. */
+export interface ImageLesions {
+  readonly label: number;
+  readonly truth: readonly Lesion[];
+  readonly predicted: readonly Lesion[];
+}
+
+/** An object of the label map and one of the prediction that share pixels. */
+interface Overlap {
+  readonly truth: number;
+  readonly predicted: number;
+  /** Intersection over union. */
+  readonly iou: number;
+}
+
+function overlapsOf(truth: readonly number[][], predicted: readonly number[][], pixels: number): Overlap[] {
+  const owner = new Int32Array(pixels).fill(-1);
+  for (const [number, cells] of truth.entries()) for (const cell of cells) owner[cell] = number;
+  const found: Overlap[] = [];
+  for (const [number, cells] of predicted.entries()) {
+    const shared = new Map<number, number>();
+    for (const cell of cells) {
+      const other = owner[cell] ?? -1;
+      if (other >= 0) shared.set(other, (shared.get(other) ?? 0) + 1);
+    }
+    for (const [other, inter] of shared) {
+      const union = cells.length + (truth[other]?.length ?? 0) - inter;
+      found.push({ truth: other, predicted: number, iou: inter / union });
+    }
+  }
+  return found.sort((a, b) => b.iou - a.iou || a.truth - b.truth || a.predicted - b.predicted);
+}
+
+/**
+ * As many pairs as a one-to-one matching can have (augmenting paths), best overlaps tried first: the count does not
+ * depend on any order. Gives the partner of each object of the label map.
+ */
+function matching(overlaps: readonly Overlap[]): Map<number, number> {
+  const partners = new Map<number, number>();
+  const edges = new Map<number, number[]>();
+  for (const { truth, predicted } of overlaps) edges.set(truth, [...(edges.get(truth) ?? []), predicted]);
+  const place = (truth: number, tried: Set<number>): boolean => {
+    for (const predicted of edges.get(truth) ?? []) {
+      if (tried.has(predicted)) continue;
+      tried.add(predicted);
+      const rival = partners.get(predicted);
+      if (rival !== undefined && !place(rival, tried)) continue;
+      partners.set(predicted, truth);
+      return true;
+    }
+    return false;
+  };
+  for (const truth of edges.keys()) place(truth, new Set());
+  return new Map([...partners].map(([predicted, truth]) => [truth, predicted]));
+}
+
+/**
+ * Matches the objects of class `label` in one image. Both maps are `[height, width]`; ignored pixels must be out of the
+ * prediction already (see `withoutIgnored`).
+ */
+export function matchLesions(
+  prediction: Labels,
+  target: Labels,
+  { label, height, width, overlaps = LESION_OVERLAPS }: LesionOptions,
+): ImageLesions {
+  const truth = components(target, label, height, width);
+  const predicted = components(prediction, label, height, width);
+  const pairs = overlapsOf(truth, predicted, target.length);
+  const matchings = overlaps.map((least) => matching(pairs.filter(({ iou }) => iou >= least)));
+  const lesion = (cells: readonly number[], has: (found: Map<number, number>) => boolean): Lesion => ({
+    share: (100 * cells.length) / target.length,
+    matched: matchings.map(has),
+  });
+  const taken = matchings.map((found) => new Set(found.values()));
+  return {
+    label,
+    truth: truth.map((cells, number) => lesion(cells, (found) => found.has(number))),
+    predicted: predicted.map((cells, number) => ({
+      ...lesion(cells, () => false),
+      matched: taken.map((numbers) => numbers.has(number)),
+    })),
+  };
+}
+
+export interface LesionOptions {
+  readonly label: number;
+  readonly height: number;
+  readonly width: number;
+  /** Least intersection over union of a match; each gives one matching. */
+  readonly overlaps?: readonly number[];
+}
+
+/**
+ * How many objects were found. Percent; NaN (null in JSON) where there is nothing to divide by: no object in the label
+ * map for recall, none predicted for precision, neither for F1.
+ */
+export interface LesionScore {
+  /** Objects in the label maps. */
+  readonly truth: number;
+  /** Those of them that were matched. */
+  readonly found: number;
+  /** Objects predicted. */
+  readonly predicted: number;
+  /** Those of them that were matched. In a size bin not the same as `found`: partners may differ in size. */
+  readonly correct: number;
+  readonly recall: number;
+  readonly precision: number;
+  /** Harmonic mean of recall and precision. */
+  readonly f1: number;
+}
+
+export interface LesionBin extends LesionScore {
+  /** Percent of the image: sizes from `from` (inclusive) to `to` (exclusive). Found and missed objects are put in bins by
+   * their size in the label map, predicted ones by their own. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Detection at one required overlap. */
+export interface LesionResult {
+  /** Least intersection over union of a match. */
+  readonly overlap: number;
+  /** Objects of all foreground classes and images counted together. */
+  readonly total: LesionScore;
+  readonly bins: readonly LesionBin[];
+  readonly classes: readonly (LesionScore & { readonly class: number })[];
+}
+
+function score(truth: readonly Lesion[], predicted: readonly Lesion[], at: number): LesionScore {
+  const matched = (lesions: readonly Lesion[]) => lesions.filter((lesion) => lesion.matched[at] === true).length;
+  return lesionScore({
+    truth: truth.length,
+    found: matched(truth),
+    predicted: predicted.length,
+    correct: matched(predicted),
+  });
+}
+
+/** The rates of four counts. */
+export function lesionScore(counts: Pick<LesionScore, "truth" | "found" | "predicted" | "correct">): LesionScore {
+  const recall = (100 * counts.found) / counts.truth;
+  const precision = (100 * counts.correct) / counts.predicted;
+  return { ...counts, recall, precision, f1: harmonic(recall, precision, counts) };
+}
+
+/** Without any object of one kind the other rate is 0, not unknown: everything there is was missed or is wrong. */
+function harmonic(
+  recall: number,
+  precision: number,
+  { truth, predicted }: { truth: number; predicted: number },
+): number {
+  if (truth === 0 && predicted === 0) return Number.NaN;
+  if (truth === 0 || predicted === 0 || recall + precision === 0) return 0;
+  return (2 * recall * precision) / (recall + precision);
+}
+
+/** Detection over a set of images: the objects of every image and class. */
+export function lesionResults(
+  images: readonly ImageLesions[],
+  { overlaps = LESION_OVERLAPS, limits = LESION_BINS }: LesionSummaryOptions = {},
+): LesionResult[] {
+  const labels = [...new Set(images.map(({ label }) => label))].sort((a, b) => a - b);
+  const gather = (from: readonly ImageLesions[]) => ({
+    truth: from.flatMap((image) => image.truth),
+    predicted: from.flatMap((image) => image.predicted),
+  });
+  const all = gather(images);
+  const inBin = (from: number, to: number) => (lesion: Lesion) =>
+    lesion.share >= from && (lesion.share < to || to === limits.at(-1));
+  return overlaps.map((overlap, at) => ({
+    overlap,
+    total: score(all.truth, all.predicted, at),
+    bins: limits.map((to, i) => {
+      const from = limits[i - 1] ?? 0;
+      return { from, to, ...score(all.truth.filter(inBin(from, to)), all.predicted.filter(inBin(from, to)), at) };
+    }),
+    classes: labels.map((label) => {
+      const own = gather(images.filter((image) => image.label === label));
+      return { class: label, ...score(own.truth, own.predicted, at) };
+    }),
+  }));
+}
+
+export interface LesionSummaryOptions {
+  /** The overlaps the images were matched with. */
+  readonly overlaps?: readonly number[];
+  /** Upper limits of the size bins, ascending. */
+  readonly limits?: readonly number[];
+}
