@@ -43,8 +43,12 @@ interface Variant {
 
 const KINDS = ["gather", "scatter", "pair"] as const;
 
+/** All our kernels, or those alone that we choose on this adapter: seconds instead of half a minute on a CPU. */
+type Families = "all" | "own";
+
 /** How the adapter's own description is bent so that `lowerContraction` chooses each family of kernels. */
-function families(target: Target): { readonly [name: string]: Partial<Target> } {
+function families(target: Target, which: Families): { readonly [name: string]: Partial<Target> } {
+  if (which === "own") return { own: {} };
   return {
     own: {},
     ...(target.software ? { workgroup: { software: false } } : {}),
@@ -128,9 +132,31 @@ const matmulOf = (variant: Variant) =>
 
 /** The fastest product again, to be timed in turns with what it is compared with. */
 export async function recompile(device: Device, { variant, size }: MatmulFigure): Promise<Program> {
-  const found = variantsOf(device, size).find(({ name }) => name === variant);
+  const found = variantsOf(device, size, "all").find(({ name }) => name === variant);
   if (!found) throw new Error(`there is no matrix product ${variant}`);
   return compile(device, found);
+}
+
+/** The ceiling measured again beside whatever is being timed: what slows one on a shared machine slows the other. */
+export interface Gauge {
+  sample(): Promise<void>;
+  /** The median of the samples so far. */
+  gflops(): number;
+  destroy(): void;
+}
+
+export async function openGauge(device: Device, { best }: Ceiling): Promise<Gauge> {
+  const program = await recompile(device, best);
+  const time = kernelTime(device, program, () => true);
+  const samples: number[] = [];
+  await time();
+  return {
+    async sample() {
+      samples.push(await time());
+    },
+    gflops: () => matmulFlops(best.size) / spreadOf(samples).median / 1e6,
+    destroy: () => program.destroy(),
+  };
 }
 
 export const matmulFlops = (size: number): number => 2 * size ** 3;
@@ -150,12 +176,12 @@ const FINALISTS = 3;
 const LOOK: Rounds = { least: 1, most: 1, budget: 0 };
 
 /** Measures every variant of our matrix product, in turns, and the scalar register tile beside them. */
-export async function measureCeiling(device: Device, rounds: Rounds): Promise<Ceiling> {
+export async function measureCeiling(device: Device, rounds: Rounds, which: Families): Promise<Ceiling> {
   const sizes = device.target.software ? [512] : [512, 2048, 4096];
   const figures: MatmulFigure[] = [];
-  let names = variantsOf(device, 512).map(({ name }) => name);
+  let names = variantsOf(device, 512, which).map(({ name }) => name);
   for (const size of sizes) {
-    const variants = variantsOf(device, size).filter(({ name }) => names.includes(name));
+    const variants = variantsOf(device, size, which).filter(({ name }) => names.includes(name));
     const looks = await measure(device, variants, LOOK);
     const ranked = looks.sort((one, other) => other.gflops - one.gflops).map(({ variant }) => variant);
     names = [...new Set([...ranked.slice(0, FINALISTS), SCALAR])];
@@ -175,10 +201,10 @@ export async function measureCeiling(device: Device, rounds: Rounds): Promise<Ce
   return { best, scalar, ratio: best.gflops / scalar.gflops, all: figures };
 }
 
-function variantsOf(device: Device, size: number): Variant[] {
+function variantsOf(device: Device, size: number, which: Families): Variant[] {
   return [
     scalarTile(size),
-    ...Object.entries(families(device.target)).flatMap(([family, change]) =>
+    ...Object.entries(families(device.target, which)).flatMap(([family, change]) =>
       KINDS.map((kind) => contraction(`${kind} ${family}`, size, kind, change)),
     ),
   ];

@@ -52,7 +52,7 @@ export async function examine(
     ({ file, failures }) => onFile(file, failures.length > 0),
   );
   const copyGigabytesPerSecond = await copyBandwidth(device, QUICK_ROUNDS);
-  const { best, ratio } = await measureCeiling(device, QUICK_ROUNDS);
+  const { best, ratio } = await measureCeiling(device, QUICK_ROUNDS, "own");
   const { report, target } = device;
   const { files, failures, text } = parity;
   return {

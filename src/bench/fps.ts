@@ -4,7 +4,8 @@ import type { Device } from "../kernels/device.ts";
 import { Program } from "../kernels/program.ts";
 import { sizeOf } from "../kernels/shape.ts";
 import { type Description, describe, traceNetwork, type ZooEntry } from "../model/zoo.ts";
-import { spreadOf } from "./measure.ts";
+import type { Gauge } from "./ceiling.ts";
+import { repeated, spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
 
 export interface FpsOptions {
@@ -45,7 +46,7 @@ export async function benchFps(
   device: Device,
   { name, config }: ZooEntry,
   { batch, runs }: FpsOptions,
-  ceilingGflops: number,
+  gauge: Gauge,
 ): Promise<FpsRow> {
   const { parameters, macs, profiledMacs } = describe(name, config);
   const network = await Network.create(device, config, 1);
@@ -53,10 +54,11 @@ export async function benchFps(
     liven(network);
     await checkRewritten(network, name);
     const inference = await network.inference({ batch });
-    const samples = await timeRuns(device, inference, name, runs);
+    const samples = await timeRuns(device, inference, { name, gauge, runs });
     const { median, p95 } = spreadOf(samples);
     const executedMacs = inference.program.dispatches.reduce((sum, dispatch) => sum + dispatch.macs, 0) / batch;
     const gflops = (2 * executedMacs * batch) / median / 1e6;
+    const ceilingGflops = gauge.gflops();
     const bytes = network.store.bytes + inference.program.bytes;
     const dispatches = inference.program.dispatches.length;
     inference.program.destroy();
@@ -125,24 +127,23 @@ export function differenceOf(exact: Float32Array, got: Float32Array): string | n
     : `its logits differ by ${worst} from the literal form's, at most ${largest}`;
 }
 
-async function timeRuns(device: Device, inference: Inference, name: string, runs?: number): Promise<number[]> {
-  const { program, batch, logits } = inference;
+async function timeRuns(
+  device: Device,
+  { program, batch, logits }: Inference,
+  { name, gauge, runs }: { readonly name: string; readonly gauge: Gauge; readonly runs: number | undefined },
+): Promise<number[]> {
   const [, height = 1, width = 1] = logits.shape;
   program.write("image", image(batch, height, width));
   const once = async () => {
+    await gauge.sample();
     const start = performance.now();
     program.run();
     await device.finish();
     return performance.now() - start;
   };
   await once();
-  const samples: number[] = [];
-  const start = performance.now();
-  const enough = () =>
-    runs === undefined ? samples.length >= 3 && performance.now() - start > BUDGET : samples.length >= runs;
-  while (!enough()) samples.push(await once());
+  const samples = await repeated(once, runs, BUDGET);
   const values = await program.read(logits);
-  if (!values.every(Number.isFinite))
-    throw new DeviceError(`${name} at ${height} x ${width} gave numbers that are not finite`);
-  return samples;
+  if (values.every(Number.isFinite)) return samples;
+  throw new DeviceError(`${name} at ${height} x ${width} gave numbers that are not finite`);
 }

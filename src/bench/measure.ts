@@ -74,3 +74,17 @@ export function kernelTime(device: Device, program: Program, counts: (path: stri
     return timings.reduce((sum, { path, milliseconds }) => sum + (counts(path) ? milliseconds : 0), 0);
   };
 }
+
+/** How often something slow is timed: `count` times, or as often as fits the budget and at least three times. */
+export async function repeated(
+  once: (index: number) => Promise<number>,
+  count: number | undefined,
+  budget: number,
+): Promise<number[]> {
+  const samples: number[] = [];
+  const start = performance.now();
+  const enough = () =>
+    count === undefined ? samples.length >= 3 && performance.now() - start > budget : samples.length >= count;
+  while (!enough()) samples.push(await once(samples.length));
+  return samples;
+}

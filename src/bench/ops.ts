@@ -56,7 +56,7 @@ export async function benchOps(
   filter: string,
   onRow: (row: OpRow) => void = () => undefined,
 ): Promise<OpsResult> {
-  const ceiling = await measureCeiling(device, OP_ROUNDS);
+  const ceiling = await measureCeiling(device, OP_ROUNDS, "all");
   const product = await recompile(device, ceiling.best);
   const copy = await prepareCopy(device);
   const peers: Peers = { product, flops: matmulFlops(ceiling.best.size), copy };

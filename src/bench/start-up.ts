@@ -1,18 +1,8 @@
 import { spawn } from "node:child_process";
 import { DeviceError } from "../errors.ts";
 import { Device } from "../kernels/device.ts";
-import { SVANET_PRESETS, type SvanetConfig, scaled } from "../model/svanet/config.ts";
+import type { SvanetConfig } from "../model/svanet/config.ts";
 import { prepareTraining } from "./training.ts";
-
-/** The network `svanet demo` trains. */
-export const DEMO_NETWORK: SvanetConfig = {
-  ...scaled(SVANET_PRESETS.svanet, 8),
-  encoder: "mini",
-  classes: 2,
-  height: 128,
-  width: 128,
-};
-const DEMO_BATCH = 4;
 
 export interface StartUp {
   /** From the start of the process to the end of the first training step. */
@@ -27,26 +17,28 @@ export interface StartUp {
 }
 
 /** In a fresh process: the time to the end of a first training step, shader compilation included. */
-export async function startUpHere(adapter: string | undefined): Promise<StartUp> {
+export async function startUpHere(adapter: string | undefined, config: SvanetConfig, batch: number): Promise<StartUp> {
   const seconds = () => performance.now() / 1000;
   const device = await Device.open(adapter === undefined ? {} : { adapter });
   const opened = seconds();
-  const bench = await prepareTraining(device, DEMO_NETWORK, DEMO_BATCH);
+  const bench = await prepareTraining(device, config, batch);
   const compiled = seconds();
   await bench.step(0);
   const stepped = seconds();
   await bench.step(1);
-  const again = seconds();
-  return {
+  const result = {
     // performance.now counts from the start of the process.
     seconds: stepped,
     openSeconds: opened,
     compileSeconds: compiled - opened,
     stepSeconds: stepped - compiled,
-    secondStepSeconds: again - stepped,
+    secondStepSeconds: seconds() - stepped,
     pipelines: device.pipelineCount,
     dispatches: bench.program.dispatches.length,
   };
+  bench.destroy();
+  device.close();
+  return result;
 }
 
 /** Runs `args` of this very command in a fresh process without any driver's shader cache; it prints a `StartUp`. */

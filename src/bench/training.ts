@@ -13,7 +13,8 @@ import { random } from "../kernels/random.ts";
 import { DEFAULT_LOSS } from "../model/losses.ts";
 import type { SvanetConfig } from "../model/svanet/config.ts";
 import type { ZooEntry } from "../model/zoo.ts";
-import { spreadOf } from "./measure.ts";
+import type { Gauge } from "./ceiling.ts";
+import { repeated, spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
 
 /** A network with the program of its training step, fed with one made-up batch. */
@@ -107,24 +108,23 @@ export async function benchTrain(
   device: Device,
   { name, config }: ZooEntry,
   { batch, steps }: TrainOptions,
-  ceilingGflops: number,
+  gauge: Gauge,
 ): Promise<TrainRow> {
   const bench = await prepareTraining(device, config, batch);
   try {
     await bench.step(0);
-    const samples: number[] = [];
-    const start = performance.now();
-    const enough = () =>
-      steps === undefined ? samples.length >= 3 && performance.now() - start > BUDGET : samples.length >= steps;
-    while (!enough()) {
-      const before = performance.now();
-      await bench.step(samples.length + 1);
-      samples.push(performance.now() - before);
-    }
+    const once = async (index: number) => {
+      await gauge.sample();
+      const start = performance.now();
+      await bench.step(index + 1);
+      return performance.now() - start;
+    };
+    const samples = await repeated(once, steps, BUDGET);
     const { median, p95 } = spreadOf(samples);
     const { dispatches, bytes } = bench.program;
     const executedMacs = dispatches.reduce((sum, dispatch) => sum + dispatch.macs, 0);
     const gflops = (2 * executedMacs) / median / 1e6;
+    const ceilingGflops = gauge.gflops();
     return {
       ...{ name: "SvANet", preset: name, size: config.height, batch, classes: config.classes, precision: "f32" },
       ...{ steps: samples.length, stepsPerSecond: 1000 / median, imagesPerSecond: (1000 * batch) / median },

@@ -54,6 +54,13 @@ test("the header names adapter, driver, machine and command", () => {
   expect(stderr).toMatch(/\n.+ \(.+, .+\); .+, \d+ cores, \d+ GiB; Node v\d+/);
 });
 
+test("bench start-up measures the demo's first step", () => {
+  const result = svanetJson("bench", "start-up", "--here") as { readonly seconds: number; readonly pipelines: number };
+  expect(result).toMatchObject({ seconds: number, compileSeconds: number, stepSeconds: number, dispatches: number });
+  // Every pipeline costs a tenth of a second or more on a machine that has never seen it.
+  expect(result.pipelines).toBeLessThan(150);
+});
+
 test("an unknown bench is wrong usage", () => {
   expect(svanet("bench", "fsp")).toMatchObject({ status: 2, stdout: "" });
 });

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { type Header, headerLines } from "../../bench/adapter.ts";
+import type { Gauge } from "../../bench/ceiling.ts";
 import type { Device } from "../../kernels/device.ts";
+import type { ZooEntry } from "../../model/zoo.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
 import { numberArgument } from "../options.ts";
-import { note, printJson, printLine, printTable } from "../print.ts";
+import { type Column, note, printJson, printLine, printTable } from "../print.ts";
 import { milliseconds } from "../units.ts";
 import { FPS_COLUMNS, KERNEL_COLUMNS, OP_COLUMNS, TRAIN_COLUMNS } from "./bench-tables.ts";
 
@@ -79,48 +81,54 @@ async function onDevice(flags: CommonFlags, body: (device: Device, header: Heade
   }
 }
 
-async function ceilingOf(device: Device): Promise<number> {
-  const { measureCeiling, QUICK_ROUNDS } = await import("../../bench/ceiling.ts");
-  const { best, scalar, ratio } = await measureCeiling(device, QUICK_ROUNDS);
+/** Measures the ceiling, says it, and keeps its fastest product at hand to be timed beside what follows. */
+async function withGauge(device: Device, body: (gauge: Gauge) => Promise<void>): Promise<void> {
+  const { measureCeiling, openGauge, QUICK_ROUNDS } = await import("../../bench/ceiling.ts");
+  const ceiling = await measureCeiling(device, QUICK_ROUNDS, "own");
+  const { best, scalar, ratio } = ceiling;
   note(
     `ceiling: ${best.gflops.toFixed(1)} GFLOP/s, the best of our matrix products (${best.variant}, ${best.size}); ` +
       `${ratio.toFixed(1)} times the scalar register tile (${scalar.gflops.toFixed(1)})`,
   );
-  return best.gflops;
+  const gauge = await openGauge(device, ceiling);
+  try {
+    await body(gauge);
+  } finally {
+    gauge.destroy();
+  }
 }
 
 async function fps(flags: FpsFlags): Promise<void> {
   const { benchFps } = await import("../../bench/fps.ts");
-  await onDevice(flags, async (device, header) => {
-    const ceiling = await ceilingOf(device);
-    const rows = [];
-    for (const entry of networksFrom(flags)) {
-      note(`${entry.name} ...`);
-      const { batch, runs } = flags;
-      rows.push({
-        ...(await benchFps(device, entry, { batch, ...(runs === undefined ? {} : { runs }) }, ceiling)),
-        header,
-      });
-    }
-    if (flags.json) printJson(rows);
-    else printTable(FPS_COLUMNS, rows);
-  });
+  const { batch, runs } = flags;
+  const options = { batch, ...(runs === undefined ? {} : { runs }) };
+  await everyNetwork(flags, FPS_COLUMNS, (device, entry, gauge) => benchFps(device, entry, options, gauge));
 }
 
 async function train(flags: TrainFlags): Promise<void> {
   const { benchTrain } = await import("../../bench/training.ts");
-  await onDevice(flags, async (device, header) => {
-    const ceiling = await ceilingOf(device);
-    const rows = [];
-    for (const entry of networksFrom(flags)) {
-      note(`${entry.name} ...`);
-      const { batch, steps } = flags;
-      const options = { batch, ...(steps === undefined ? {} : { steps }) };
-      rows.push({ ...(await benchTrain(device, entry, options, ceiling)), header });
-    }
-    if (flags.json) printJson(rows);
-    else printTable(TRAIN_COLUMNS, rows);
-  });
+  const { batch, steps } = flags;
+  const options = { batch, ...(steps === undefined ? {} : { steps }) };
+  await everyNetwork(flags, TRAIN_COLUMNS, (device, entry, gauge) => benchTrain(device, entry, options, gauge));
+}
+
+async function everyNetwork<Row extends object>(
+  flags: CommonFlags & NetworkFlags,
+  columns: readonly Column<Row>[],
+  bench: (device: Device, entry: ZooEntry, gauge: Gauge) => Promise<Row>,
+): Promise<void> {
+  const networks = networksFrom(flags);
+  await onDevice(flags, (device, header) =>
+    withGauge(device, async (gauge) => {
+      const rows: Row[] = [];
+      for (const entry of networks) {
+        note(`${entry.name} ...`);
+        rows.push(await bench(device, entry, gauge));
+      }
+      if (flags.json) printJson(rows.map((row) => ({ ...row, header })));
+      else printTable(columns, rows);
+    }),
+  );
 }
 
 async function profile(flags: ProfileFlags): Promise<void> {
@@ -163,11 +171,18 @@ async function ops(flags: OpsFlags): Promise<void> {
   });
 }
 
+/** Background and cell. */
+const DEMO_CLASSES = 2;
+
+/** The network of `svanet demo`, whose first step a newcomer waits for. */
 async function startUp(flags: StartUpFlags): Promise<void> {
   const { startUpAfresh, startUpHere } = await import("../../bench/start-up.ts");
+  const { networkConfig } = await import("../../experiment/recipe.ts");
+  const { demoConfig } = await import("./demo.ts");
   if (flags.here) {
-    printJson(await startUpHere(flags.adapter));
-    process.exit(0);
+    const config = demoConfig({ out: "demo", steps: "1" });
+    printJson(await startUpHere(flags.adapter, networkConfig(config, DEMO_CLASSES), config.batchSize));
+    return;
   }
   const own = ["bench", "start-up", "--here", ...(flags.adapter === undefined ? [] : ["--adapter", flags.adapter])];
   const result = await startUpAfresh(own);
