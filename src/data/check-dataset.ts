@@ -5,11 +5,13 @@
 import path from "node:path";
 import { DataError } from "../errors.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
-import { decodeImage, decodeMask } from "./decode.ts";
-import { defaultIndexFile, FileIndex, type ImageFacts, type MaskFacts } from "./file-index.ts";
+import { equalImages } from "./duplicates.ts";
+import type { ImageFacts } from "./file-facts.ts";
 import { ignoreLabel } from "./image.ts";
 import { zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
 import type { Rgb } from "./png.ts";
+import { type Problem, problem } from "./problems.ts";
+import { type Survey, type SurveyedSample, type SurveyOptions, surveyDataset } from "./survey.ts";
 
 export interface CheckedSample extends Sample {
   /** Native size in pixels. */
@@ -43,121 +45,32 @@ export interface CheckedDataset {
   readonly decoded: number;
 }
 
-export interface CheckOptions {
+export interface CheckOptions extends SurveyOptions {
   /** Class names that must hold (a checkpoint's); labels beyond them are problems. */
   readonly classes?: readonly string[];
-  /** Where to keep what was learnt; default: the user's cache folder. */
-  readonly indexFile?: string;
-  /** After every checked pair; `file` is the image. */
-  readonly onProgress?: (done: number, total: number, file: string) => void;
 }
 
 const mostListed = 20;
-const atOnce = 4;
-
-async function imageFactsOf(bytes: Buffer, file: string): Promise<ImageFacts> {
-  const { width, height, data } = await decodeImage(bytes, file);
-  const sums: [number, number, number] = [0, 0, 0];
-  const squares: [number, number, number] = [0, 0, 0];
-  for (const channel of [0, 1, 2] as const) {
-    let sum = 0;
-    let square = 0;
-    for (let at = channel; at < data.length; at += 3) {
-      const value = data[at] ?? 0;
-      sum += value;
-      square += value * value;
-    }
-    sums[channel] = sum;
-    squares[channel] = square;
-  }
-  return { kind: "image", width, height, sums, squares };
-}
-
-function maskFactsOf(bytes: Buffer, file: string): MaskFacts {
-  const { width, height, data } = decodeMask(bytes, file);
-  const counts = new Float64Array(256);
-  for (const label of data) counts[label] = (counts[label] ?? 0) + 1;
-  const labels = [...counts].map((pixels, label): [number, number] => [label, pixels]);
-  return { kind: "mask", width, height, labels: labels.filter(([, pixels]) => pixels > 0) };
-}
-
-interface Read {
-  readonly sample: CheckedSample;
-  readonly image: ImageFacts;
-}
-
-/** One pair; problems instead of a throw, so that the check goes on. */
-async function readPair(sample: Sample, index: FileIndex, problems: string[]): Promise<Read | undefined> {
-  const [image, mask] = await Promise.allSettled([
-    index.facts<ImageFacts>(sample.image, "image", imageFactsOf),
-    index.facts<MaskFacts>(sample.mask, "mask", maskFactsOf),
-  ]);
-  for (const outcome of [image, mask]) {
-    if (outcome.status === "fulfilled") continue;
-    if (!(outcome.reason instanceof DataError)) throw outcome.reason;
-    problems.push(outcome.reason.message);
-  }
-  if (image.status === "rejected" || mask.status === "rejected") return undefined;
-  const { width, height } = image.value;
-  if (width !== mask.value.width || height !== mask.value.height) {
-    problems.push(
-      `${sample.mask}: the mask is ${mask.value.width}x${mask.value.height}, its image ${sample.image} is ${width}x${height}; ` +
-        "both need one size, export the mask again at the image's",
-    );
-    return undefined;
-  }
-  return { sample: { ...sample, width, height, labels: mask.value.labels }, image: image.value };
-}
 
 interface ReadSplit {
   readonly split: SplitName;
-  readonly reads: readonly Read[];
-  readonly problems: readonly string[];
+  readonly samples: readonly CheckedSample[];
+  readonly problems: readonly Problem[];
 }
 
-async function readSplits(
-  dataset: Dataset,
-  splits: readonly SplitName[],
-  index: FileIndex,
-  onProgress: CheckOptions["onProgress"],
-): Promise<ReadSplit[]> {
-  const total = splits.reduce((sum, split) => sum + samplesOf(dataset, split).length, 0);
-  let done = 0;
-  const out: ReadSplit[] = [];
-  for (const split of splits) {
-    const samples = samplesOf(dataset, split);
-    const found: { read: Read | undefined; problems: string[] }[] = samples.map(() => ({
-      read: undefined,
-      problems: [],
-    }));
-    let next = 0;
-    const walk = async () => {
-      for (let at = next++; at < samples.length; at = next++) {
-        const [sample, slot] = [samples[at], found[at]];
-        if (sample === undefined || slot === undefined) return;
-        slot.read = await readPair(sample, index, slot.problems);
-        onProgress?.(++done, total, sample.image);
-      }
-    };
-    await Promise.all(Array.from({ length: atOnce }, walk));
-    out.push({
-      split,
-      reads: found.flatMap(({ read }) => read ?? []),
-      problems: [...(dataset.problems[split] ?? []), ...found.flatMap(({ problems }) => problems)],
-    });
-  }
-  return out;
-}
-
-function labelProblems(samples: readonly CheckedSample[], classes: readonly string[]): string[] {
+/** Labels that name no class; 255 = ignore is none of them. */
+export function labelProblems(samples: readonly CheckedSample[], classes: readonly string[]): Problem[] {
   const known = classes.map((name, label) => `${label} ${name}`).join(", ");
   return samples.flatMap(({ mask, labels }) =>
     labels
       .filter(([label]) => label >= classes.length && label !== ignoreLabel)
-      .map(
-        ([label, pixels]) =>
-          `${mask}: holds label ${label} (${pixels} pixels), beyond the ${classes.length} classes (${known}; 255 = ignore); ` +
+      .map(([label, pixels]) =>
+        problem(
+          "label-beyond-classes",
+          mask,
+          `holds label ${label} (${pixels} pixels), beyond the ${classes.length} classes (${known}; 255 = ignore)`,
           "correct the mask or name the class in dataset.yaml",
+        ),
       ),
   );
 }
@@ -205,28 +118,45 @@ export function defaultColours(count: number): Rgb[] {
   });
 }
 
-function throwProblems(dataset: Dataset, splits: readonly SplitName[], problems: readonly string[]): void {
+function throwProblems(dataset: Dataset, splits: readonly SplitName[], problems: readonly Problem[]): void {
   const [first] = problems;
   if (first === undefined) return;
-  if (problems.length === 1) throw new DataError(first);
-  const listed = problems.slice(0, mostListed).map((problem) => `  - ${problem}`);
+  if (problems.length === 1) throw new DataError(first.message);
+  const listed = problems.slice(0, mostListed).map(({ message }) => `  - ${message}`);
   if (problems.length > mostListed) listed.push(`  - and ${problems.length - mostListed} more`);
   throw new DataError(`${dataset.folder}: ${problems.length} problems in ${splits.join(", ")}:\n${listed.join("\n")}`);
 }
 
-/** Everything found wrong in the splits, in their order. */
-function allProblems(read: readonly ReadSplit[], classes: readonly string[], dataset: Dataset): string[] {
-  return read.flatMap(({ split, reads, problems }) => {
-    const samples = reads.map(({ sample }) => sample);
+/** Everything found wrong in the splits, in their order: what nobody can train on or measure with. */
+export function allProblems(read: readonly ReadSplit[], classes: readonly string[], dataset: Dataset): Problem[] {
+  return read.flatMap(({ split, samples, problems }) => {
     const unmapped = zeroAnd255Problem(path.join(dataset.folder, split), samples);
     return [...problems, ...(unmapped === undefined ? [] : [unmapped]), ...labelProblems(samples, classes)];
   });
 }
 
-function classesOf(dataset: Dataset, samples: readonly CheckedSample[], given: readonly string[] | undefined) {
+/** The classes that hold for a dataset, and who says so. */
+export function classesOf(dataset: Dataset, samples: readonly CheckedSample[], given: readonly string[] | undefined) {
   if (given !== undefined) return { classes: given, classSource: "given" as const };
   if (dataset.yaml.classes !== undefined) return { classes: dataset.yaml.classes, classSource: "yaml" as const };
   return { classes: countedClasses(samples), classSource: "masks" as const };
+}
+
+/** What the check keeps of a surveyed pair. */
+export function checkedSample({ imageFacts, maskFacts, ...sample }: SurveyedSample): CheckedSample {
+  return { ...sample, width: imageFacts.width, height: imageFacts.height, labels: maskFacts.labels };
+}
+
+/** A sentence about pictures that stand in two of the splits in use; whoever measures on them measures memory. */
+function leakWarning({ folder }: Dataset, { splits }: Survey): string | undefined {
+  const groups = equalImages(splits).filter((group) => new Set(group.map(({ split }) => split)).size > 1);
+  const [first] = groups;
+  if (first === undefined) return undefined;
+  const places = first.map(({ sample }) => sample.image).join(" = ");
+  return (
+    `${folder}: ${groups.length} pictures stand in more than one split (first: ${places}); scores on them mean nothing, ` +
+    "svanet data verify lists them all"
+  );
 }
 
 /**
@@ -238,10 +168,10 @@ export async function checkDataset(
   splits: readonly SplitName[],
   options: CheckOptions = {},
 ): Promise<CheckedDataset> {
-  const index = await FileIndex.open(options.indexFile ?? defaultIndexFile(dataset.folder), dataset.folder);
-  const read = await readSplits(dataset, splits, index, options.onProgress);
-  const unsaved = await index.save();
-  const samples = read.flatMap(({ reads }) => reads.map(({ sample }) => sample));
+  for (const split of splits) samplesOf(dataset, split);
+  const survey = await surveyDataset(dataset, splits, options);
+  const read = survey.splits.map((one) => ({ ...one, samples: one.samples.map(checkedSample) }));
+  const samples = read.flatMap((one) => one.samples);
   const { classes, classSource } = classesOf(dataset, samples, options.classes);
   throwProblems(dataset, splits, allProblems(read, classes, dataset));
   if (classes.length < 2) {
@@ -250,12 +180,13 @@ export async function checkDataset(
     );
   }
   const { mean, std, colours } = dataset.yaml;
-  const training = read.find(({ split }) => split === "train")?.reads;
-  const measured = training === undefined ? undefined : statisticsOf(training.map(({ image }) => image));
+  const training = survey.splits.find(({ split }) => split === "train")?.samples;
+  const measured = training === undefined ? undefined : statisticsOf(training.map(({ imageFacts }) => imageFacts));
   const unused = dataset.unusedMasks;
   const warnings = [
-    unsaved,
+    survey.unsaved,
     zeroAnd255Warning(samples),
+    leakWarning(dataset, survey),
     unused.length > 0
       ? `${dataset.folder}: ${unused.length} masks belong to no image of train, val or test (first: ${unused[0]})`
       : undefined,
@@ -267,8 +198,8 @@ export async function checkDataset(
     classSource,
     colours: colours !== undefined && colours.length === classes.length ? colours : defaultColours(classes.length),
     statistics: mean !== undefined && std !== undefined ? { mean, std } : measured,
-    splits: Object.fromEntries(read.map(({ split, reads }) => [split, reads.map(({ sample }) => sample)])),
+    splits: Object.fromEntries(read.map(({ split, samples }) => [split, samples])),
     warnings: warnings.filter((warning) => warning !== undefined),
-    decoded: index.decoded,
+    decoded: survey.decoded,
   };
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import { DataError } from "../errors.ts";
 import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
 import { imageExtensions } from "./decode.ts";
+import { type Problem, problem } from "./problems.ts";
 
 export const splitNames = ["train", "val", "test"] as const;
 export type SplitName = (typeof splitNames)[number];
@@ -25,7 +26,7 @@ export interface Dataset {
   /** Samples by split, in order of their stems (code units); only splits whose folder exists. */
   readonly splits: Readonly<Partial<Record<SplitName, readonly Sample[]>>>;
   /** Pairing problems by split, found when the folder was listed; `checkDataset` reports them with all others. */
-  readonly problems: Readonly<Partial<Record<SplitName, readonly string[]>>>;
+  readonly problems: Readonly<Partial<Record<SplitName, readonly Problem[]>>>;
   /** Names in mask/ that no image of any split asks for. */
   readonly unusedMasks: readonly string[];
 }
@@ -52,11 +53,11 @@ function byCodeUnits(a: string, b: string): number {
 
 interface Listing {
   readonly samples: readonly Sample[];
-  readonly problems: readonly string[];
+  readonly problems: readonly Problem[];
 }
 
 function pairUp(folder: string, split: SplitName, names: readonly string[], masks: ReadonlySet<string>): Listing {
-  const problems: string[] = [];
+  const problems: Problem[] = [];
   const samples = new Map<string, Sample>();
   for (const name of names) {
     const { name: stem, ext } = path.parse(name);
@@ -64,13 +65,13 @@ function pairUp(folder: string, split: SplitName, names: readonly string[], mask
     const mask = path.join(folder, "mask", `${stem}.png`);
     const earlier = samples.get(stem);
     if (!imageExtensions.has(ext.toLowerCase())) {
-      problems.push(
-        `${image}: no image format we read (${[...imageExtensions].join(" ")}); convert it or move it away`,
-      );
+      const known = [...imageExtensions].join(" ");
+      problems.push(problem("not-an-image", image, `no image format we read (${known})`, "convert it or move it away"));
     } else if (earlier !== undefined) {
-      problems.push(`${image}: has the same stem as ${earlier.image}, both would share one mask; rename one`);
+      const what = `has the same stem as ${earlier.image}, both would share one mask`;
+      problems.push(problem("shared-stem", image, what, "rename one"));
     } else if (!masks.has(`${stem}.png`)) {
-      problems.push(`${image}: has no mask; expected ${mask}`);
+      problems.push(problem("unpaired", image, "has no mask", `expected ${mask}`));
     } else {
       samples.set(stem, { stem, image, mask });
     }
@@ -97,7 +98,7 @@ export async function openDataset(folder: string): Promise<Dataset> {
   if (masks === undefined) throw new DataError(`${folder}: has no folder mask/; ${expected}`);
   const maskNames = new Set(masks);
   const splits: Partial<Record<SplitName, readonly Sample[]>> = {};
-  const problems: Partial<Record<SplitName, readonly string[]>> = {};
+  const problems: Partial<Record<SplitName, readonly Problem[]>> = {};
   for (const [split, names] of present) {
     const listing = pairUp(folder, split, names ?? [], maskNames);
     splits[split] = listing.samples;

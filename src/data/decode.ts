@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import sharp from "sharp";
 import { DataError } from "../errors.ts";
 import type { ByteImage } from "./image.ts";
-import { decodePng, encodePng, type PngSamples, type Rgb } from "./png.ts";
+import { decodePng, encodePng, type PngKind, type PngSamples, type Rgb } from "./png.ts";
 
 // One thread a file: parallelism comes from the workers, and a fixed order of threads would only add overhead.
 sharp.concurrency(1);
@@ -57,13 +57,26 @@ function firstColour({ kind, channels, samples }: PngSamples): number {
   return -1;
 }
 
+/** A mask and how its file stores it. */
+export interface StoredMask {
+  readonly mask: ByteImage;
+  readonly kind: PngKind;
+  /** Bits a sample. */
+  readonly depth: number;
+}
+
 /**
  * A mask PNG's class indices, one byte a pixel, 255 = ignore: the palette index, the grey value as stored whatever its
  * depth, or the common value of equal RGB channels. Alpha is dropped.
  */
 export function decodeMask(bytes: Buffer, file: string): ByteImage {
+  return decodeMaskSamples(bytes, file).mask;
+}
+
+/** `decodeMask` with what the file says of its storage. */
+export function decodeMaskSamples(bytes: Buffer, file: string): StoredMask {
   const png = decodePng(bytes, file);
-  const { width, height, channels, samples } = png;
+  const { width, height, channels, samples, kind, depth } = png;
   const coloured = firstColour(png);
   if (coloured >= 0) {
     const colour = [...samples.subarray(coloured, coloured + 3)].join(", ");
@@ -84,7 +97,7 @@ export function decodeMask(bytes: Buffer, file: string): ByteImage {
     }
     data[pixel] = value;
   }
-  return { width, height, channels: 1, data };
+  return { mask: { width, height, channels: 1, data }, kind, depth };
 }
 
 /** `decodeImage` of a file on disk. */

@@ -8,45 +8,25 @@ import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { DataError } from "../errors.ts";
-import { readBytes } from "./decode.ts";
+import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts } from "./file-facts.ts";
 
 /** Raised whenever facts or decoding change, so that older indexes are made anew. */
-const indexVersion = 1;
-
-const triple = z.tuple([z.number(), z.number(), z.number()]);
-
-const imageFacts = z.object({
-  kind: z.literal("image"),
-  width: z.number(),
-  height: z.number(),
-  /** Per channel over all pixels, bytes: exact whole numbers. */
-  sums: triple,
-  squares: triple,
-});
-
-const maskFacts = z.object({
-  kind: z.literal("mask"),
-  width: z.number(),
-  height: z.number(),
-  /** [label, pixels] of every label that occurs, ascending; 255 = ignore included. */
-  labels: z.array(z.tuple([z.number(), z.number()])),
-});
-
-export type ImageFacts = z.infer<typeof imageFacts>;
-export type MaskFacts = z.infer<typeof maskFacts>;
+const indexVersion = 2;
 
 const entry = z.object({
   size: z.number(),
   time: z.number(),
   sha256: z.string(),
-  facts: z.union([imageFacts, maskFacts]),
+  facts: fileFacts,
 });
 type Entry = z.infer<typeof entry>;
 
 const indexSchema = z.object({ version: z.literal(indexVersion), files: z.record(z.string(), entry) });
 
-/** Facts of one kind from a file's bytes; throws DataError for damaged content. */
-export type FactsReader<F extends Entry["facts"]> = (bytes: Buffer, file: string) => Promise<F> | F;
+type FactsOf<K extends FileFacts["kind"]> = Extract<FileFacts, { readonly kind: K }>;
+
+/** How a file is read: here or in a thread. Rejects with DataError for damaged content. */
+export type FactsReader = (task: FactsTask) => Promise<FactsAnswer>;
 
 /** The place for a dataset's index when the caller names none: the user's cache folder, one file a dataset. */
 export function defaultIndexFile(folder: string): string {
@@ -83,24 +63,26 @@ export class FileIndex {
   }
 
   /** The facts about `file`, from the index where size and time or hash agree, else by `read`. */
-  async facts<F extends Entry["facts"]>(file: string, kind: F["kind"], read: FactsReader<F>): Promise<F> {
+  async facts<K extends FileFacts["kind"]>(file: string, kind: K, read: FactsReader): Promise<FactsOf<K>> {
     const { size, mtimeMs: time } = await statOf(file);
-    const name = path.relative(this.folder, file).split(path.sep).join("/");
-    const known = this.entries.get(name);
-    const alike = known !== undefined && known.size === size && known.facts.kind === kind;
-    if (alike && known.time === time) return known.facts as F;
-    const bytes = await readBytes(file);
-    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const name = this.nameOf(file);
+    const entry = this.entries.get(name);
+    const known = entry !== undefined && entry.size === size && isOf(entry.facts, kind) ? entry : undefined;
+    if (known !== undefined && known.time === time) return known.facts as FactsOf<K>;
     this.changed = true;
-    if (alike && known.sha256 === sha256) {
+    const { sha256, facts } = await read({ file, kind, known: known?.sha256 });
+    if (facts === undefined && known !== undefined) {
       this.entries.set(name, { ...known, time });
-      return known.facts as F;
+      return known.facts as FactsOf<K>;
     }
-    this.entries.delete(name);
+    if (facts === undefined || !isOf(facts, kind)) throw new Error(`${file}: read as something else than ${kind}`);
     this.decoded++;
-    const facts = await read(bytes, file);
     this.entries.set(name, { size, time, sha256, facts });
     return facts;
+  }
+
+  private nameOf(file: string): string {
+    return path.relative(this.folder, file).split(path.sep).join("/");
   }
 
   /** Writes the index where something changed; gives a sentence when that fails, since nothing depends on it. */
@@ -119,6 +101,10 @@ export class FileIndex {
       return `${this.file}: the index of checked files cannot be written (${String(error)}); the next start checks again`;
     }
   }
+}
+
+function isOf<K extends FileFacts["kind"]>(facts: FileFacts, kind: K): facts is FactsOf<K> {
+  return facts.kind === kind;
 }
 
 async function statOf(file: string) {

@@ -1,5 +1,6 @@
 /** Masks drawn as black and white: 255 where the class index 1 is meant. With 255 = ignore nothing would be learnt. */
 import { ignoreLabel } from "./image.ts";
+import type { Problem } from "./problems.ts";
 
 interface MaskValues {
   readonly mask: string;
@@ -10,15 +11,16 @@ const ignoredPixels = ({ labels }: MaskValues) => labels.find(([label]) => label
 const hasObjects = ({ labels }: MaskValues) => labels.some(([label]) => label !== 0 && label !== ignoreLabel);
 
 /** The problem of a split whose masks know no other values than 0 and 255; undefined where labels occur. */
-export function zeroAnd255Problem(folder: string, masks: readonly MaskValues[]): string | undefined {
+export function zeroAnd255Problem(folder: string, masks: readonly MaskValues[]): Problem | undefined {
   const white = masks.filter((mask) => ignoredPixels(mask) > 0);
   const [first] = white;
   if (first === undefined || masks.some(hasObjects)) return undefined;
-  return (
+  const cure = "Rewrite 255 as 1 in every mask";
+  const message =
     `${folder}: its ${masks.length} masks hold only the values 0 and 255 (first: ${first.mask}, ${ignoredPixels(first)} pixels ` +
     "of 255). A pixel's value is its class: 0 is background, 1 the first class (foreground), and 255 means 'ignore', so these " +
-    "masks name no object at all. Rewrite 255 as 1 in every mask"
-  );
+    `masks name no object at all. ${cure}`;
+  return { code: "mask-0-255", file: folder, message, cure };
 }
 
 /** A sentence about single masks of 0 and 255 in a set that otherwise never uses 255 beside labels; undefined if none. */

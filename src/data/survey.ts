@@ -1,0 +1,134 @@
+/** Every file of a dataset's splits decoded once, or known from its index; what cannot be used is listed, not thrown. */
+import { type Dataset, type Sample, type SplitName, splitNames } from "./dataset.ts";
+import { type FactsAnswer, type FactsTask, type ImageFacts, type MaskFacts, readFacts } from "./file-facts.ts";
+import { defaultIndexFile, type FactsReader, FileIndex } from "./file-index.ts";
+import { type Problem, problem, unreadable } from "./problems.ts";
+import { defaultWorkers, ThreadPool, threadProgram } from "./thread-pool.ts";
+
+/** A pair whose two files are readable and of one size. */
+export interface SurveyedSample extends Sample {
+  readonly imageFacts: ImageFacts;
+  readonly maskFacts: MaskFacts;
+}
+
+export interface SplitSurvey {
+  readonly split: SplitName;
+  /** In the order of the split. */
+  readonly samples: readonly SurveyedSample[];
+  /** Pairing, then reading, in the order of the split. */
+  readonly problems: readonly Problem[];
+}
+
+export interface Survey {
+  readonly splits: readonly SplitSurvey[];
+  /** Files decoded now; 0 = all were known from the index. */
+  readonly decoded: number;
+  /** Where what was learnt is kept. */
+  readonly indexFile: string;
+  /** A sentence when the index could not be written. */
+  readonly unsaved: string | undefined;
+}
+
+export interface SurveyOptions {
+  /** Where to keep what was learnt; default: the user's cache folder. */
+  readonly indexFile?: string;
+  /** Threads that decode, once there are files enough to be worth them; 0 = this one. */
+  readonly workers?: number;
+  /** After every pair; `file` is the image. */
+  readonly onProgress?: (done: number, total: number, file: string) => void;
+}
+
+/** Files read in this thread before others are started: starting them takes as long as reading about this many. */
+const filesBeforeThreads = 24;
+
+/** Reads in this thread first, in threads of its own when it goes on. */
+class Reader {
+  private count = 0;
+  private pool: ThreadPool<FactsTask, FactsAnswer> | undefined;
+  private readonly workers: number;
+
+  constructor(workers: number) {
+    this.workers = workers;
+  }
+
+  readonly read: FactsReader = (task) => {
+    if (this.workers === 0 || this.count++ < filesBeforeThreads) return readFacts(task);
+    const entry = threadProgram(import.meta.url, "facts-worker");
+    this.pool ??= new ThreadPool({ here: readFacts, entry, fileOf: ({ file }) => file }, this.workers);
+    return this.pool.run(task);
+  };
+
+  async close(): Promise<void> {
+    await this.pool?.close();
+  }
+}
+
+async function surveyPair(
+  sample: Sample,
+  index: FileIndex,
+  read: FactsReader,
+  problems: Problem[],
+): Promise<SurveyedSample | undefined> {
+  const [image, mask] = await Promise.allSettled([
+    index.facts(sample.image, "image", read),
+    index.facts(sample.mask, "mask", read),
+  ]);
+  if (image.status === "rejected") problems.push(unreadable(sample.image, image.reason));
+  if (mask.status === "rejected") problems.push(unreadable(sample.mask, mask.reason));
+  if (image.status === "rejected" || mask.status === "rejected") return undefined;
+  const { width, height } = image.value;
+  if (width !== mask.value.width || height !== mask.value.height) {
+    const sizes = `the mask is ${mask.value.width}x${mask.value.height}, its image ${sample.image} is ${width}x${height}`;
+    problems.push(
+      problem("size-mismatch", sample.mask, sizes, "both need one size, export the mask again at the image's"),
+    );
+    return undefined;
+  }
+  return { ...sample, imageFacts: image.value, maskFacts: mask.value };
+}
+
+/** Surveys the given splits (those the dataset has, by default). Nothing wrong in a file makes it throw. */
+export async function surveyDataset(
+  dataset: Dataset,
+  splits: readonly SplitName[] = splitNames.filter((split) => dataset.splits[split] !== undefined),
+  options: SurveyOptions = {},
+): Promise<Survey> {
+  const indexFile = options.indexFile ?? defaultIndexFile(dataset.folder);
+  const index = await FileIndex.open(indexFile, dataset.folder);
+  const workers = options.workers ?? defaultWorkers();
+  const reader = new Reader(workers);
+  const pairs = splits.flatMap((split) =>
+    (dataset.splits[split] ?? []).map((sample) => ({
+      split,
+      sample,
+      problems: [] as Problem[],
+      found: undefined as SurveyedSample | undefined,
+    })),
+  );
+  let next = 0;
+  let done = 0;
+  const walk = async () => {
+    for (let pair = pairs[next++]; pair !== undefined; pair = pairs[next++]) {
+      pair.found = await surveyPair(pair.sample, index, reader.read, pair.problems);
+      options.onProgress?.(++done, pairs.length, pair.sample.image);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: 4 + workers }, walk));
+  } finally {
+    await reader.close();
+  }
+  return {
+    splits: splits.map((split) => {
+      const own = pairs.filter((pair) => pair.split === split);
+      return {
+        split,
+        samples: own.flatMap(({ found }) => found ?? []),
+        problems: [...(dataset.problems[split] ?? []), ...own.flatMap(({ problems }) => problems)],
+      };
+    }),
+    unsaved: await index.save(),
+    decoded: index.decoded,
+    indexFile,
+  };
+}

@@ -1,0 +1,99 @@
+/** What is wrong or odd in a dataset folder, all of it at once, before any GPU time is spent. */
+import { allProblems, checkedSample, classesOf } from "./check-dataset.ts";
+import type { Dataset, SplitName } from "./dataset.ts";
+import { placed } from "./duplicates.ts";
+import {
+  absentClasses,
+  type Counts,
+  classesFound,
+  countBy,
+  emptyFindings,
+  emptySplits,
+  equalFindings,
+  modeFindings,
+  patientFindings,
+  restFindings,
+  sharedStems,
+  similarFindings,
+  storage,
+  type VerifiedClass,
+} from "./findings.ts";
+import { type Problem, problem } from "./problems.ts";
+import { type Survey, type SurveyOptions, surveyDataset } from "./survey.ts";
+
+/** A problem and how grave it is: with an error nobody should train. */
+export interface Finding extends Problem {
+  readonly severity: "error" | "warning";
+}
+
+export interface Verification {
+  readonly name: string;
+  readonly folder: string;
+  /** Readable pairs by split. */
+  readonly images: Readonly<Partial<Record<SplitName, number>>>;
+  readonly classes: readonly VerifiedClass[];
+  readonly classSource: "given" | "yaml" | "masks";
+  readonly sizes: Counts;
+  readonly imageModes: Counts;
+  readonly maskModes: Counts;
+  readonly findings: readonly Finding[];
+  readonly errors: number;
+  readonly warnings: number;
+  /** Files decoded now; the others were known from `indexFile`. */
+  readonly decoded: number;
+  readonly indexFile: string;
+  readonly survey: Survey;
+}
+
+function nothingToLearn({ folder }: Dataset): Problem {
+  const what = "every mask holds only 0 (background); there is nothing to learn or measure";
+  return problem("class-never-present", folder, what, "write the class of each pixel into the masks");
+}
+
+/**
+ * Decodes every file of every split once (or knows it from the index that training uses too) and lists everything wrong
+ * (errors) and odd (warnings). Throws DataError only where the folder is no dataset at all.
+ */
+export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {}): Promise<Verification> {
+  const survey = await surveyDataset(dataset, undefined, options);
+  const checked = survey.splits.map((one) => ({ ...one, samples: one.samples.map(checkedSample) }));
+  const { classes, classSource } = classesOf(
+    dataset,
+    checked.flatMap(({ samples }) => samples),
+    undefined,
+  );
+  const verified = classesFound(survey, classes);
+  const { splits } = survey;
+  const fatal = [...emptySplits(dataset), ...allProblems(checked, classes, dataset), ...sharedStems(splits)];
+  if (classes.length < 2 && fatal.length === 0) fatal.push(nothingToLearn(dataset));
+  const odd = [
+    ...equalFindings(splits),
+    ...similarFindings(splits),
+    ...patientFindings(splits),
+    ...emptyFindings(splits),
+  ];
+  const rest = [...absentClasses(dataset.folder, verified), ...modeFindings(splits), ...restFindings(dataset, survey)];
+  const grave = new Set<Problem>(fatal);
+  const isGrave = (one: Problem) => grave.has(one) || one.code === "duplicate-across-splits";
+  const findings = [...fatal, ...odd, ...rest].map(
+    (one): Finding => ({ ...one, severity: isGrave(one) ? "error" : "warning" }),
+  );
+  const errors = findings.filter(({ severity }) => severity === "error");
+  const samples = placed(splits).map(({ sample }) => sample);
+  return {
+    name: dataset.name,
+    folder: dataset.folder,
+    images: Object.fromEntries(splits.map(({ split, samples: own }) => [split, own.length])),
+    classes: verified,
+    classSource,
+    sizes: countBy(samples, ({ imageFacts }) => `${imageFacts.width}x${imageFacts.height}`),
+    imageModes: countBy(samples, ({ imageFacts }) => storage(imageFacts)),
+    maskModes: countBy(samples, ({ maskFacts }) => storage(maskFacts)),
+    findings: [...errors, ...findings.filter(({ severity }) => severity === "warning")],
+    errors: errors.length,
+    warnings: findings.length - errors.length,
+    decoded: survey.decoded,
+    indexFile: survey.indexFile,
+    survey,
+  };
+}
