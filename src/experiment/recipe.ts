@@ -15,6 +15,7 @@ export const SCRATCH_RATE = 2e-3;
 export function networkConfig(config: TrainConfig, classes: number): SvanetConfig {
   const preset = config.model === "svanet" ? config.preset : fromZoo(config.model).name;
   const changes = config.ablation === null ? {} : ablation(config.ablation).changes;
+  checkSize(config);
   const base: SvanetConfig = { ...SVANET_PRESETS[preset], ...changes };
   return checked({
     ...scaled(base, config.width),
@@ -36,6 +37,17 @@ export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "c
     );
   }
   return networkConfig(config, classes ?? found);
+}
+
+/** The encoder halves the image five times. */
+function checkSize({ size: { width, height } }: TrainConfig): void {
+  if (width % 32 === 0 && height % 32 === 0) return;
+  const below = (side: number) => Math.max(32, Math.floor(side / 32) * 32);
+  const above = (side: number) => Math.ceil(side / 32) * 32;
+  throw new UsageError(
+    `--size ${width}x${height}: the network needs sides that are multiples of 32, such as ` +
+      `${below(width)}x${below(height)} or ${above(width)}x${above(height)}`,
+  );
 }
 
 function ablation(name: string) {

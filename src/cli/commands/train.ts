@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { SplitName } from "../../data/dataset.ts";
 import { resolveConfig, TRAIN_FIELDS, type TrainConfig } from "../../experiment/config.ts";
 import { readConfigFile } from "../../experiment/config-file.ts";
-import { networkFor, scratchAdvice } from "../../experiment/recipe.ts";
+import { networkConfig, networkFor, scratchAdvice } from "../../experiment/recipe.ts";
 import { readRunConfig, runPaths } from "../../experiment/run-folder.ts";
 import { Timetable } from "../../experiment/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train-run.ts";
@@ -38,6 +38,7 @@ function configOf(options: Readonly<Record<string, unknown>>): TrainConfig {
 
 /** Trains; returns the exit code: 75 for a run that was stopped and can be resumed. */
 export async function train(config: TrainConfig): Promise<number> {
+  networkConfig(config, config.classes ?? 2); // what does not fit together is said before every file is read
   const dataset = await openChecked(config.data, trainingSplits(config.data));
   const network = networkFor(config, dataset);
   const { schedule } = new Timetable(config, trainSamples(dataset).length);
