@@ -38,7 +38,8 @@ export function flood(
  * pixels in `labels`, which is `[height, width]`.
  */
 export function components(labels: Labels, value: number, height: number, width: number): number[][] {
-  const cells = Uint8Array.from(labels, (label) => (label === value ? 1 : 0));
+  const cells = new Uint8Array(labels.length);
+  for (let at = 0; at < cells.length; at++) if (labels[at] === value) cells[at] = 1;
   const found: number[][] = [];
   for (let start = cells.indexOf(1); start >= 0; start = cells.indexOf(1, start + 1)) {
     found.push(flood({ cells, height, width }, start, 1, 0, true));

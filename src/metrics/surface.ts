@@ -72,61 +72,34 @@ function borderOf(labels: Labels, { label, height, width }: SurfaceOptions): Bor
   return border;
 }
 
-/** Smallest and largest of a list; lists may be too long for the arguments of Math.min. */
-function range(values: readonly number[], from: readonly [number, number]): [number, number] {
-  return values.reduce<[number, number]>(
-    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
-    [...from],
-  );
-}
-
-/** Distances of the pixels of `from` to the nearest pixel of `to`, neither empty. */
-function distances(from: Border, to: Border): Float64Array {
-  const nowhere = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as const;
-  const [top, bottom] = range(to.rows, range(from.rows, nowhere));
-  const [left, right] = range(to.columns, range(from.columns, nowhere));
-  const height = bottom - top + 1;
-  const width = right - left + 1;
-  const squares = new Float64Array(height * width).fill(Number.POSITIVE_INFINITY);
-  for (const [i, row] of to.rows.entries()) squares[(row - top) * width + (to.columns[i] ?? 0) - left] = 0;
-  for (let column = 0; column < width; column++) transformLine(squares, column, width, height);
-  for (let row = 0; row < height; row++) transformLine(squares, row * width, 1, width);
-  return Float64Array.from(from.rows, (row, i) =>
-    Math.sqrt(squares[(row - top) * width + (from.columns[i] ?? 0) - left] ?? 0),
-  );
-}
-
-/**
- * One line of the exact squared Euclidean distance transform: the lower envelope of parabolas (Felzenszwalb and
- * Huttenlocher 2012), in linear time.
- */
-function transformLine(squares: Float64Array, start: number, stride: number, length: number): void {
-  const values = Float64Array.from({ length }, (_, i) => squares[start + i * stride] ?? 0);
-  const { feet, starts } = envelope(values);
-  if (feet.length === 0) return;
-  for (let place = 0, k = 0; place < length; place++) {
-    while ((starts[k + 1] ?? Number.POSITIVE_INFINITY) < place) k++;
-    const foot = feet[k] ?? 0;
-    squares[start + place * stride] = (place - foot) ** 2 + (values[foot] ?? 0);
+/** For every pixel the rows to the nearest border pixel of its column, squared; Infinity in columns without one. */
+function columnSquares({ rows, columns }: Border, { height, width }: SurfaceOptions): Float64Array {
+  const gaps = new Float64Array(height * width).fill(Number.POSITIVE_INFINITY);
+  for (const [i, row] of rows.entries()) gaps[row * width + (columns[i] ?? 0)] = 0;
+  for (let at = width; at < gaps.length; at++) {
+    gaps[at] = Math.min(gaps[at] ?? 0, (gaps[at - width] ?? 0) + 1);
   }
+  for (let at = gaps.length - width - 1; at >= 0; at--) {
+    gaps[at] = Math.min(gaps[at] ?? 0, (gaps[at + width] ?? 0) + 1);
+  }
+  return gaps.map((gap) => gap * gap);
 }
 
-/** The parabolas that are lowest somewhere, and where each begins to be. */
-function envelope(values: Float64Array): { readonly feet: number[]; readonly starts: number[] } {
-  const feet: number[] = [];
-  const starts: number[] = [];
-  const meeting = (foot: number, place: number) =>
-    ((values[place] ?? 0) + place * place - (values[foot] ?? 0) - foot * foot) / (2 * (place - foot));
-  for (const [place, value] of values.entries()) {
-    if (value === Number.POSITIVE_INFINITY) continue;
-    while (feet.length > 0 && meeting(feet.at(-1) ?? 0, place) <= (starts.at(-1) ?? 0)) {
-      feet.pop();
-      starts.pop();
+/** Distances of the pixels of `from` to the nearest pixel of `to`, neither empty. Exact: outward until nothing is nearer. */
+function distances(from: Border, to: Border, options: SurfaceOptions): Float64Array {
+  const { width } = options;
+  const squares = columnSquares(to, options);
+  return Float64Array.from(from.rows, (row, i) => {
+    const column = from.columns[i] ?? 0;
+    const start = row * width;
+    let nearest = squares[start + column] ?? 0;
+    for (let step = 1; step * step < nearest && step < width; step++) {
+      const left = column < step ? nearest : (squares[start + column - step] ?? 0);
+      const right = column + step >= width ? nearest : (squares[start + column + step] ?? 0);
+      nearest = Math.min(nearest, Math.min(left, right) + step * step);
     }
-    starts.push(feet.length === 0 ? Number.NEGATIVE_INFINITY : meeting(feet.at(-1) ?? 0, place));
-    feet.push(place);
-  }
-  return { feet, starts };
+    return Math.sqrt(nearest);
+  });
 }
 
 /** The `q`-quantile (0..1) of values in any order, linear between neighbours as NumPy's default; NaN without values. */
@@ -147,8 +120,8 @@ export function surfaceScore(prediction: Labels, target: Labels, options: Surfac
   if (predicted.rows.length === 0 && labelled.rows.length === 0) return { empty: "both", dice: 1, hausdorff95: 0 };
   if (predicted.rows.length === 0) return { empty: "prediction", dice: 0, hausdorff95: Number.NaN };
   if (labelled.rows.length === 0) return { empty: "target", dice: 0, hausdorff95: Number.NaN };
-  const there = distances(predicted, labelled);
-  const back = distances(labelled, predicted);
+  const there = distances(predicted, labelled, options);
+  const back = distances(labelled, predicted, options);
   const near = (values: Float64Array) => values.filter((distance) => distance <= tolerance).length;
   return {
     empty: "none",
