@@ -1,6 +1,8 @@
 /** Whose picture it is, where the file's name tells: patients must not stand in two splits. */
 
-const marked = /(?:^|[^a-z])(patient|subject|subj|sub|case|pat|pid|person|child|volume|vol|video|vid|p)[-_ ]?(\d+)/i;
+/** A word for the one shown and its number, standing apart from the rest: random names hold such letters by chance. */
+const marked =
+  /(?:^|[-_. ])(patient|subject|subj|sub|case|pat|pid|person|child|volume|vol|video|vid|p)[-_ ]?(\d+)(?=$|[-_. ])/i;
 const sided = /^(.*\d)[-_ ]?(?:l|r|left|right|od|os)$/i;
 /** A number of a slice or frame behind a name that holds a number already; dates and times have more digits. */
 const numbered = /^(.*\d.*?)[-_ ](?:slice|frame|image|img|z|f|s)?[-_ ]?\d{1,4}$/i;

@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import { numberArgument } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress } from "../progress.ts";
+import { addStats } from "./data-stats.ts";
+import { addVerify } from "./data-verify.ts";
 
 interface CellsFlags {
   readonly out: string;
@@ -12,8 +14,10 @@ interface CellsFlags {
   readonly json?: true;
 }
 
-/** `svanet data`: makes dataset folders. */
+/** `svanet data`: makes, checks and describes dataset folders. */
 export function register(command: Command): void {
+  addVerify(command);
+  addStats(command);
   const synth = command.command("synth").description("write procedural data whose truth is known exactly");
   synth
     .command("cells")

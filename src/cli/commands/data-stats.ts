@@ -1,0 +1,89 @@
+import { type Command, Option } from "commander";
+import { UsageError } from "../../errors.ts";
+import type { DatasetStats } from "../../experiment/data-stats.ts";
+import type { AreaRule } from "../../metrics/objects.ts";
+import type { CountRule } from "../../metrics/strata.ts";
+import { type Column, note, printJson, printTable } from "../print.ts";
+import { createProgress } from "../progress.ts";
+
+interface StatsFlags {
+  readonly count: CountRule;
+  readonly area: AreaRule;
+  readonly histogram?: string;
+  readonly json?: true;
+}
+
+/** `svanet data stats`: the paper's Table I for dataset folders. */
+export function addStats(command: Command): void {
+  command
+    .command("stats <folders...>")
+    .description("count the objects of dataset folders by size: the paper's Table I")
+    .addOption(
+      new Option("--count <rule>", "one object an image and class (its largest component), or every component")
+        .choices(["class", "component"])
+        .default("class"),
+    )
+    .addOption(
+      new Option("--area <rule>", "the authors' area (closing, outline) or the number of pixels")
+        .choices(["release", "pixels"])
+        .default("release"),
+    )
+    .option("--histogram <file>", "draw the sizes as SVG")
+    .option("--json", "print the rows as JSON")
+    .action(stats);
+}
+
+const right = (title: string, cell: (row: DatasetStats) => string): Column<DatasetStats> => ({
+  title,
+  align: "right",
+  cell,
+});
+
+/** Percentages of the size of a pixel's share up to 100, with three digits that count. */
+const share = (value: number) => value.toFixed(value >= 10 ? 2 : value >= 0.1 ? 3 : 4);
+
+const COLUMNS: readonly Column<DatasetStats>[] = [
+  { title: "dataset", cell: ({ name }) => name },
+  right("train", ({ splits }) => String(splits.train ?? "-")),
+  right("val", ({ splits }) => String(splits.val ?? "-")),
+  right("test", ({ splits }) => String(splits.test ?? "-")),
+  right("area %", ({ areaPercent }) => (areaPercent === null ? "-" : areaPercent.map(share).join(" - "))),
+  right("ultra-small (< 1 %)", ({ objects }) => String(objects.ultraSmall)),
+  right("small (< 10 %)", ({ objects }) => String(objects.small)),
+  right("all", ({ objects }) => String(objects.all)),
+];
+
+async function stats(folders: readonly string[], { count, area, histogram, json }: StatsFlags): Promise<void> {
+  const { openDataset } = await import("../../data/dataset.ts");
+  const { datasetStats } = await import("../../experiment/data-stats.ts");
+  const rows: DatasetStats[] = [];
+  for (const folder of folders) {
+    const dataset = await openDataset(folder);
+    const total = Object.values(dataset.splits).reduce((sum, samples) => sum + samples.length, 0);
+    const progress = createProgress({ label: `measuring ${dataset.name}`, total });
+    try {
+      rows.push(await datasetStats(dataset, { count, area, onProgress: (done) => progress.update(done) }));
+    } finally {
+      progress.stop();
+    }
+  }
+  if (histogram !== undefined) {
+    const { sizeHistogram } = await import("../../experiment/size-histogram.ts");
+    const { writeFileAtomic } = await import("../../experiment/atomic.ts");
+    try {
+      writeFileAtomic(histogram, sizeHistogram(rows));
+    } catch (error) {
+      throw new UsageError(
+        `--histogram ${histogram}: cannot be written (${String(error)}); name a file in a folder that exists`,
+      );
+    }
+    note(`sizes drawn in ${histogram}`);
+  }
+  if (json) {
+    printJson(rows.map(({ shares: _shares, ...row }) => row));
+    return;
+  }
+  printTable(COLUMNS, rows);
+  const what = count === "class" ? "one object an image and class, its largest component" : "every component an object";
+  note(`${what}; area: ${area === "release" ? "the authors' rule" : "pixels"}, in percent of the image`);
+}
