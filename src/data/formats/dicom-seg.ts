@@ -1,0 +1,166 @@
+/** DICOM segmentation objects: frames of one segment each, binary (one bit a pixel) or fractional (one byte). */
+import type dicomParser from "dicom-parser";
+import {
+  type DicomFile,
+  dicomError,
+  guarded,
+  orientationOf,
+  pixelBytes,
+  positionOf,
+  segmentationClass,
+  type Vector,
+} from "./dicom.ts";
+
+type DataSet = dicomParser.DataSet;
+
+export interface SegmentationFrame {
+  readonly segment: number;
+  /** Images this frame was drawn on, by their SOP instance; empty where it does not say. */
+  readonly sources: readonly string[];
+  readonly position: Vector | undefined;
+  readonly orientation: readonly number[] | undefined;
+  /** One byte a pixel: 1 inside, 0 outside (fractional: at least half of the maximum counts as inside). */
+  readonly inside: Uint8Array;
+}
+
+export interface Segmentation {
+  readonly file: string;
+  readonly rows: number;
+  readonly columns: number;
+  /** Names by segment number. */
+  readonly segments: ReadonlyMap<number, string>;
+  /** The series it was drawn on; empty where it does not say. */
+  readonly series: string;
+  readonly fractional: boolean;
+  readonly frames: readonly SegmentationFrame[];
+}
+
+/** The data sets of a sequence's items, empty where it is missing. */
+function items(data: DataSet | undefined, tag: string): readonly DataSet[] {
+  const found = data?.elements[tag]?.items ?? [];
+  return found.flatMap(({ dataSet }) => (dataSet === undefined ? [] : [dataSet]));
+}
+
+const first = (data: DataSet | undefined, tag: string) => items(data, tag)[0];
+
+const tags = {
+  segments: "x00620002",
+  segmentNumber: "x00620004",
+  segmentLabel: "x00620005",
+  type: "x00620001",
+  maximum: "x0062000e",
+  shared: "x52009229",
+  perFrame: "x52009230",
+  identification: "x0062000a",
+  referencedSegment: "x0062000b",
+  derivation: "x00089124",
+  source: "x00082112",
+  instance: "x00081155",
+  planePosition: "x00209113",
+  planeOrientation: "x00209116",
+  referencedSeries: "x00081115",
+  series: "x0020000e",
+  bitsAllocated: "x00280100",
+} as const;
+
+/** Bit number `index` of packed pixels: the lowest bit of a byte comes first, frames follow without a gap. */
+const bitAt = (bytes: Uint8Array, index: number) => ((bytes[index >> 3] ?? 0) >> (index & 7)) & 1;
+
+function insideOf(bytes: Uint8Array, frame: number, pixels: number, fractional: boolean, maximum: number): Uint8Array {
+  const inside = new Uint8Array(pixels);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const at = frame * pixels + pixel;
+    inside[pixel] = fractional ? Number(2 * (bytes[at] ?? 0) >= maximum) : bitAt(bytes, at);
+  }
+  return inside;
+}
+
+function segmentNames(dicom: DicomFile): ReadonlyMap<number, string> {
+  const names = new Map<number, string>();
+  for (const item of items(dicom.data, tags.segments)) {
+    const number = item.uint16(tags.segmentNumber) ?? 0;
+    if (names.has(number) || number === 0)
+      throw dicomError(dicom.file, `segment number ${number} is 0 or occurs twice`);
+    names.set(number, item.string(tags.segmentLabel) ?? `segment ${number}`);
+  }
+  if (names.size === 0) throw dicomError(dicom.file, "a segmentation without segments");
+  return names;
+}
+
+function typeOf({ data, file }: DicomFile): { fractional: boolean; maximum: number; bits: number } {
+  const type = data.string(tags.type) ?? "";
+  const bits = data.uint16(tags.bitsAllocated) ?? 0;
+  const fractional = type === "FRACTIONAL";
+  if ((type !== "BINARY" && !fractional) || bits !== (fractional ? 8 : 1)) {
+    throw dicomError(file, `a segmentation of type ${type || "missing"} with ${bits} bits a pixel`);
+  }
+  return { fractional, maximum: data.uint16(tags.maximum) ?? 255, bits };
+}
+
+/** Reads a segmentation object. Throws DataError where it is none, or damaged. */
+export function readSegmentation(dicom: DicomFile): Segmentation {
+  const { data, file, rows, columns, frames } = dicom;
+  if (dicom.sopClass !== segmentationClass) throw dicomError(file, "it is no segmentation object");
+  return guarded(file, () => {
+    const { fractional, maximum, bits } = typeOf(dicom);
+    const segments = segmentNames(dicom);
+    const groups = items(data, tags.perFrame);
+    const pixels = rows * columns;
+    if (groups.length !== frames || pixels === 0) {
+      throw dicomError(file, `${frames} frames of ${columns}x${rows} with the places of ${groups.length}`);
+    }
+    const bytes = pixelBytes(dicom, pixels, bits);
+    const shared = first(data, tags.shared);
+    const either = (group: DataSet, tag: string) => first(group, tag) ?? first(shared, tag);
+    const frameOf = (group: DataSet, frame: number): SegmentationFrame => {
+      const segment = either(group, tags.identification)?.uint16(tags.referencedSegment) ?? 0;
+      if (!segments.has(segment))
+        throw dicomError(file, `frame ${frame + 1} belongs to segment ${segment}, which is not listed`);
+      const derivations = [...items(group, tags.derivation), ...items(shared, tags.derivation)];
+      const sources = derivations.flatMap((item) =>
+        items(item, tags.source).map((source) => source.string(tags.instance)),
+      );
+      const [position, orientation] = [either(group, tags.planePosition), either(group, tags.planeOrientation)];
+      return {
+        segment,
+        sources: sources.filter((uid) => uid !== undefined),
+        position: position === undefined ? undefined : positionOf(position),
+        orientation: orientation === undefined ? undefined : orientationOf(orientation),
+        inside: insideOf(bytes, frame, pixels, fractional, maximum),
+      };
+    };
+    const series = first(data, tags.referencedSeries)?.string(tags.series) ?? "";
+    return { file, rows, columns, segments, series, fractional, frames: groups.map(frameOf) };
+  });
+}
+
+/** Whether two directions agree to a thousandth; unknown ones do. */
+function agrees(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
+  return a === undefined || b === undefined || a.every((value, at) => Math.abs(value - (b[at] ?? 0)) < 1e-3);
+}
+
+/** Largest distance in millimetres between a frame and the image it is laid on. */
+const nearest = 0.05;
+
+/**
+ * Whether `frame` belongs to `image`: by the referenced SOP instance where the frame names images, else by position.
+ * Throws DataError where it does but is turned against the image.
+ */
+export function belongsTo(frame: SegmentationFrame, image: DicomFile, file: string): boolean {
+  const { position } = image;
+  const near =
+    position !== undefined &&
+    frame.position !== undefined &&
+    Math.hypot(...position.map((value, at) => value - (frame.position?.[at] ?? 0))) < nearest;
+  const named = frame.sources.includes(image.sopInstance);
+  // A frame may be derived from several images, even all of a series: then its position decides among them.
+  const decided = frame.sources.length === 1 || frame.position === undefined;
+  const belongs = frame.sources.length === 0 ? near : named && (decided || near);
+  if (belongs && !agrees(frame.orientation, image.orientation)) {
+    throw dicomError(
+      file,
+      `its frames are turned against ${image.file}; resample the segmentation to the image's grid`,
+    );
+  }
+  return belongs;
+}

@@ -1,0 +1,137 @@
+/** NIfTI volumes: voxels by axial slices, oriented as a reader of scans expects them whatever the file's own order. */
+import { gunzipSync, constants as zlib } from "node:zlib";
+import { DataError } from "../../errors.ts";
+import { readBytes } from "../decode.ts";
+import { longestHeader, type NiftiHeader, niftiError, readNiftiHeader } from "./nifti-header.ts";
+import { type PatientAxis, patientAxes } from "./orientation.ts";
+import { largestArray, valueReader } from "./values.ts";
+
+/** One slice: `height` rows of `width` values, row by row. */
+export interface ValueSlice {
+  readonly width: number;
+  readonly height: number;
+  readonly values: Float64Array;
+  /** Values that were NaN or infinite and are 0 here. */
+  readonly nonFinite: number;
+}
+
+/** Compressed bytes that surely hold a header, with room for a file name inside the gzip wrapper. */
+const firstCompressed = 8192;
+/** DEFLATE cannot shrink data further than this. */
+const largestRatio = 1032;
+/** Bytes after the last voxel that are tolerated. */
+const slack = 2 ** 20;
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+function tooLarge(file: string, header: NiftiHeader, stored: number): DataError {
+  const { shape, type, dataBytes } = header;
+  return niftiError(file, `${shape.join("x")} voxels of ${type} need ${dataBytes} bytes, the file can hold ${stored}`);
+}
+
+function gunzip(bytes: Uint8Array, file: string): { header: NiftiHeader; data: Uint8Array } {
+  const unzip = (part: Uint8Array, options: object) => {
+    try {
+      return gunzipSync(part, options);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw niftiError(file, `gzip: ${why}; restore it from its source`);
+    }
+  };
+  const start = unzip(bytes.subarray(0, firstCompressed), { finishFlush: zlib.Z_SYNC_FLUSH });
+  const header = readNiftiHeader(start.subarray(0, longestHeader), file);
+  const total = header.dataOffset + header.dataBytes;
+  const possible = bytes.length * largestRatio;
+  if (!(total <= possible && total <= largestArray)) throw tooLarge(file, header, Math.min(possible, largestArray));
+  // One output buffer of the right size: no doubling while it grows.
+  const data = unzip(bytes, { maxOutputLength: total + slack, chunkSize: Math.max(64, total + 64) });
+  return { header, data };
+}
+
+export class NiftiVolume {
+  readonly file: string;
+  readonly header: NiftiHeader;
+  /** Voxels to the patient's left-right, back-front and foot-head. */
+  readonly size: readonly [x: number, y: number, z: number];
+  /** 1 for a 3-D file. */
+  readonly volumes: number;
+  /** The file's header as stored (decompressed), up to the voxels. */
+  readonly headerBytes: Uint8Array;
+  private readonly read: (index: number) => number;
+  private readonly axes: readonly [PatientAxis, PatientAxis, PatientAxis];
+
+  private constructor(file: string, header: NiftiHeader, bytes: Uint8Array) {
+    this.file = file;
+    this.header = header;
+    this.headerBytes = bytes.subarray(0, header.dataOffset);
+    const voxels = bytes.subarray(header.dataOffset, header.dataOffset + header.dataBytes);
+    this.read = valueReader(voxels, header.type, header.littleEndian);
+    this.axes = patientAxes(header.affine);
+    const extent = ({ axis }: PatientAxis) => header.shape[axis];
+    this.size = [extent(this.axes[0]), extent(this.axes[1]), extent(this.axes[2])];
+    this.volumes = header.shape[3];
+  }
+
+  /**
+   * A volume from a file's bytes, .nii or .nii.gz (told by content, not name). Throws DataError naming `file`. Memory:
+   * the voxels as stored, checked against what the file can hold before anything is allocated.
+   */
+  static decode(bytes: Uint8Array, file: string): NiftiVolume {
+    if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
+    if (isGzip(bytes)) {
+      const { header, data } = gunzip(bytes, file);
+      return NiftiVolume.of(file, header, data);
+    }
+    const header = readNiftiHeader(bytes.subarray(0, longestHeader), file);
+    return NiftiVolume.of(file, header, bytes);
+  }
+
+  /** `decode` of a file on disk. */
+  static async open(file: string): Promise<NiftiVolume> {
+    return NiftiVolume.decode(await readBytes(file), file);
+  }
+
+  private static of(file: string, header: NiftiHeader, bytes: Uint8Array): NiftiVolume {
+    const stored = bytes.length - header.dataOffset;
+    if (!(header.dataBytes <= stored)) throw tooLarge(file, header, Math.max(0, stored));
+    return new NiftiVolume(file, header, bytes);
+  }
+
+  /**
+   * Axial slice `z` (0 = nearest to the feet) of volume `volume`, scaled values, as radiologists look at it: rows from
+   * front to back, columns from the patient's right to left. NaN and infinite values become 0 and are counted.
+   */
+  slice(z: number, volume = 0): ValueSlice {
+    const [width, height] = this.size;
+    const values = new Float64Array(width * height);
+    const { slope, intercept } = this.header;
+    let nonFinite = 0;
+    this.eachVoxel(z, volume, (pixel, index) => {
+      const value = this.read(index) * slope + intercept;
+      if (Number.isFinite(value)) values[pixel] = value;
+      else nonFinite++;
+    });
+    return { width, height, values, nonFinite };
+  }
+
+  /** Calls `visit` with every pixel of a slice and the place of its voxel in the stored array. */
+  eachVoxel(z: number, volume: number, visit: (pixel: number, index: number) => void): void {
+    const [width, height, depth] = this.size;
+    if (!(z >= 0 && z < depth && volume >= 0 && volume < this.volumes)) {
+      throw new RangeError(`slice ${z} of volume ${volume} lies outside ${this.size.join("x")}x${this.volumes}`);
+    }
+    const { shape } = this.header;
+    const strides = [1, shape[0], shape[0] * shape[1]];
+    const step = ({ axis, flipped }: PatientAxis) => (flipped ? -1 : 1) * (strides[axis] ?? 0);
+    const start = ({ axis, flipped }: PatientAxis) => (flipped ? (shape[axis] - 1) * (strides[axis] ?? 0) : 0);
+    const [ax, ay, az] = this.axes;
+    const base = start(ax) + start(ay) + start(az) + z * step(az) + volume * shape[0] * shape[1] * shape[2];
+    let pixel = 0;
+    for (let row = 0; row < height; row++) {
+      const line = base + (height - 1 - row) * step(ay);
+      for (let column = 0; column < width; column++) visit(pixel++, line + (width - 1 - column) * step(ax));
+    }
+  }
+}
