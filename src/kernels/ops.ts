@@ -1,9 +1,15 @@
 import type { AnyOp } from "./op.ts";
 import { add, multiply, scale } from "./ops/arithmetic.ts";
 import { attention } from "./ops/attention.ts";
+import { averagePool2d } from "./ops/average-pool.ts";
+import { binaryCrossEntropy } from "./ops/binary-loss.ts";
 import { addBias, conv2d, convTranspose2d, linear } from "./ops/conv.ts";
+import { dropout } from "./ops/dropout.ts";
 import { foldNorm } from "./ops/fold-norm.ts";
+import { pad2d, shrinkLabels, swapAxes } from "./ops/frame.ts";
+import { instanceNorm } from "./ops/instance-norm.ts";
 import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "./ops/layout.ts";
+import { leakyRelu } from "./ops/leaky-relu.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss.ts";
 import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
@@ -24,6 +30,7 @@ export const OPS = [
   geluTanh,
   sigmoid,
   hardswish,
+  leakyRelu,
   conv2d,
   convTranspose2d,
   linear,
@@ -33,6 +40,7 @@ export const OPS = [
   batchNormEval,
   updateRunning,
   layerNorm,
+  instanceNorm,
   attention,
   softmax,
   reduceSum,
@@ -40,6 +48,7 @@ export const OPS = [
   reduceMax,
   weightedSum,
   maxPool2d,
+  averagePool2d,
   adaptiveAveragePool2d,
   adaptiveMaxPool2d,
   resizeBilinear,
@@ -50,8 +59,13 @@ export const OPS = [
   concat(2),
   concat(3),
   sliceLast,
+  pad2d,
+  swapAxes,
+  shrinkLabels,
+  dropout,
   crossEntropy,
   softDice,
+  binaryCrossEntropy,
   argmaxLast,
   segmentationCounts,
   squaredNorm,

@@ -6,6 +6,7 @@ import { OPS } from "../../src/kernels/ops.ts";
 import { evaluate } from "../../src/parity/evaluate.ts";
 import { opCheckers } from "../../src/parity/ops.ts";
 import { runParity } from "../../src/parity/run.ts";
+import * as comparison from "../reference/comparison-ops.ts";
 import * as reference from "../reference/ops.ts";
 import type { Tensor } from "../reference/tensor.ts";
 
@@ -140,7 +141,52 @@ function movingCases(c: number): Case[] {
   ];
 }
 
-const casesFor = (c: number): Case[] => [...arithmeticCases(c), ...movingCases(c)];
+/** Ops that only the comparison networks use. */
+function comparisonCases(c: number): Case[] {
+  const x = [3, 10, 7, c];
+  const pools = [
+    { kernel: 3, stride: 1, padding: 1, ceil: false, countPadding: true },
+    { kernel: 3, stride: 2, padding: 1, ceil: true, countPadding: true },
+    { kernel: 2, stride: 2, padding: 0, ceil: true, countPadding: false },
+  ];
+  const convolutions = (
+    [
+      [0, 2],
+      [2, 0],
+    ] as const
+  ).map((padding) => ({
+    op: "conv2d",
+    inputs: { x: [2, 6, 7, c], weight: [4, 2 * padding[0] + 1, 2 * padding[1] + 1, c] },
+    attrs: { stride: 1, padding, dilation: 1, groups: 1 },
+    expected: pair((a, b) => comparison.convolve(a, b, padding)),
+  }));
+  return [
+    ...pools.map((attrs) => ({
+      op: "averagePool2d",
+      inputs: { x },
+      attrs,
+      expected: first((t) => comparison.averagePool(t, attrs)),
+    })),
+    ...convolutions,
+    {
+      op: "instanceNorm",
+      inputs: { x: [3, 13, 11, c], weight: [c], bias: [c] },
+      attrs: { eps: 1e-3 },
+      expected: (a = none, b = none, bias = none) => comparison.instanceNorm(a, b, bias, 1e-3),
+    },
+    { op: "leakyRelu", inputs: { x }, attrs: { slope: 0.1 }, expected: first((t) => comparison.leakyRelu(t, 0.1)) },
+    {
+      op: "pad2d",
+      inputs: { x },
+      attrs: { top: 2, bottom: -3, left: -1, right: 4 },
+      expected: first((t) => comparison.pad(t, 2, -3, -1, 4)),
+    },
+    { op: "swapAxes", inputs: { x }, attrs: {}, expected: first(comparison.swapAxes) },
+    { op: "swapAxes", inputs: { x: [3, 10, c, 1] }, attrs: {}, expected: first(comparison.swapAxes) },
+  ];
+}
+
+const casesFor = (c: number): Case[] => [...arithmeticCases(c), ...movingCases(c), ...comparisonCases(c)];
 
 function opNamed(name: string): AnyOp {
   const op = OPS.find((known) => known.name === name);

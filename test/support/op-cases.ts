@@ -45,6 +45,25 @@ function updateRows(c: number): Row[] {
   ];
 }
 
+/** What the comparison networks need beyond SvANet. */
+function comparisonRows(c: number): Row[] {
+  const x = [2, 6, 4, c];
+  return [
+    ["conv2d", { x, weight: [4, 1, 5, c] }, { stride: 1, padding: [0, 2], dilation: 1, groups: 1 }],
+    ["averagePool2d", { x }, { kernel: 3, stride: 2, padding: 1, ceil: false, countPadding: true }],
+    ["averagePool2d", { x }, { kernel: 2, stride: 2, padding: 0, ceil: true, countPadding: false }],
+    ["leakyRelu", { x }, { slope: 0.1 }],
+    ["dropout", { x, seed: [1] }, { drop: 0.1 }],
+    ["pad2d", { x }, { top: 1, bottom: 2, left: -1, right: 3 }],
+    ["swapAxes", { x }],
+    ["swapAxes", { x: [2, 6, c, 1] }],
+    ["shrinkLabels", { label: [2, 6, 5] }, { factor: 2, height: 4, width: 4, outside: 255 }, { label: "i32" }],
+    ["binaryCrossEntropy", { logits: x, truth: x }],
+    ["instanceNorm", { x, ...channel(c) }, { eps: 1e-5 }],
+    ["instanceNorm", { x: [3, 29, 23, c], ...channel(c) }, { eps: 1e-5 }],
+  ];
+}
+
 /** Cases for `c` channels: once a multiple of four, where kernels use vectors, and once odd. */
 function rowsFor(c: number): Row[] {
   const x = [2, 6, 4, c];
@@ -110,6 +129,7 @@ function rowsFor(c: number): Row[] {
       { classes: c, ignoreIndex: 255 },
       { prediction: "i32", label: "i32" },
     ],
+    ...comparisonRows(c),
     ...updateRows(c),
   ];
 }

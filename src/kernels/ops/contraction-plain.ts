@@ -2,7 +2,7 @@ import type { Dispatch, Value } from "../op.ts";
 import { elementwise, read, type TensorUse } from "../shader.ts";
 import { sizeOf } from "../shape.ts";
 import { ACTIVATIONS } from "./activation.ts";
-import { type Contraction, extents, type Lowering } from "./contraction.ts";
+import { type Contraction, extents, type Lowering, paddingSizes } from "./contraction.ts";
 import { sumSplits } from "./contraction-pair.ts";
 
 /**
@@ -44,7 +44,7 @@ export function isDepthwise(contraction: Contraction): boolean {
 
 function plainSizes(contraction: Contraction, unit: number): { [name: string]: number } {
   const e = extents(contraction);
-  const { stride, padding, dilation, groups, taps, kind } = contraction;
+  const { stride, dilation, groups, taps, kind } = contraction;
   const gather = kind === "gather";
   return {
     H: gather ? e.oh : e.h,
@@ -59,7 +59,7 @@ function plainSizes(contraction: Contraction, unit: number): { [name: string]: n
     perGroupOut: e.k / groups,
     perGroupIn: e.inC / groups,
     stride,
-    padding,
+    ...paddingSizes(contraction),
     dilation,
   };
 }
@@ -69,14 +69,16 @@ const POSITION = `  let c = i % size.C; let x_ = (i / size.C) % size.W;
 
 /** Opens the loops over the live taps; `sy`, `sx` are the source pixel, already known to be inside. */
 function tapLoops(gather: boolean): string {
-  const axis = (a: "y" | "x", tap: "r" | "s", extent: string) =>
-    gather
-      ? `let s${a} = i32(${a}_ * size.stride + ${tap} * size.dilation) - i32(size.padding);
+  const axis = (a: "y" | "x", tap: "r" | "s", extent: string) => {
+    const padding = `size.padding${a.toUpperCase()}`;
+    return gather
+      ? `let s${a} = i32(${a}_ * size.stride + ${tap} * size.dilation) - i32(${padding});
     if (s${a} < 0 || s${a} >= i32(size.${extent})) { continue; }`
-      : `let d${a} = i32(${a}_ + size.padding) - i32(${tap} * size.dilation);
+      : `let d${a} = i32(${a}_ + ${padding}) - i32(${tap} * size.dilation);
     if (d${a} < 0 || d${a} % i32(size.stride) != 0) { continue; }
     let s${a} = d${a} / i32(size.stride);
     if (s${a} >= i32(size.${extent})) { continue; }`;
+  };
   return `  for (var r = size.r0; r < size.r1; r++) {
     ${axis("y", "r", "srcH")}
     for (var s = size.s0; s < size.s1; s++) {
@@ -140,7 +142,7 @@ function plainPair(contraction: Contraction): Dispatch[] {
   const lines = e.n * e.oh;
   const splits = Math.max(1, Math.min(64, Math.floor(lines / 8), Math.ceil(8192 / sizeOf(weight.shape))));
   const out: Value = splits > 1 ? contraction.scratch([splits, ...weight.shape]) : weight;
-  const { stride, padding, dilation, groups } = contraction;
+  const { stride, dilation, groups } = contraction;
   const product = elementwise({
     label: "pair plain",
     target,
@@ -161,7 +163,7 @@ function plainPair(contraction: Contraction): Dispatch[] {
       lines,
       linesPerSplit: Math.ceil(lines / splits),
       stride,
-      padding,
+      ...paddingSizes(contraction),
       dilation,
     },
     body: `  let c = i % size.perIn; let s = (i / size.perIn) % size.tapsS; let r = (i / (size.perIn * size.tapsS)) % size.tapsR;
@@ -170,11 +172,11 @@ function plainPair(contraction: Contraction): Dispatch[] {
   var total = 0.0;
   for (var line = split * size.linesPerSplit; line < min((split + 1u) * size.linesPerSplit, size.lines); line++) {
     let n = line / size.oh;
-    let y = i32((line - n * size.oh) * size.stride + r * size.dilation) - i32(size.padding);
+    let y = i32((line - n * size.oh) * size.stride + r * size.dilation) - i32(size.paddingY);
     if (y < 0 || y >= i32(size.h)) { continue; }
     var sum = 0.0;
     for (var ox = 0u; ox < size.ow; ox++) {
-      let x = i32(ox * size.stride + s * size.dilation) - i32(size.padding);
+      let x = i32(ox * size.stride + s * size.dilation) - i32(size.paddingX);
       if (x < 0 || x >= i32(size.w)) { continue; }
       sum += y_at((line * size.ow + ox) * size.K + k) * x_at(((n * size.h + u32(y)) * size.w + u32(x)) * size.channels + channel);
     }

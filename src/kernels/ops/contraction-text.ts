@@ -1,7 +1,7 @@
 import type { Epilogue, Value } from "../op.ts";
 import { read, type TensorUse } from "../shader.ts";
 import { ACTIVATIONS } from "./activation.ts";
-import { type Contraction, extents } from "./contraction.ts";
+import { type Contraction, extents, paddingSizes } from "./contraction.ts";
 
 /**
  * WGSL shared by the tiled kernels of gather and scatter. Both are a product of rows (pixels) with columns
@@ -27,7 +27,7 @@ export interface RowProduct {
 const NONE = "const NONE = 0xffffffffu;";
 
 export function rowProduct(contraction: Contraction): RowProduct {
-  const { kind, x, y, weight, stride, padding, dilation, taps } = contraction;
+  const { kind, x, y, weight, stride, dilation, taps } = contraction;
   const e = extents(contraction);
   const gather = kind === "gather";
   const rows = gather ? e.n * e.oh * e.ow : e.n * e.h * e.w;
@@ -58,7 +58,7 @@ export function rowProduct(contraction: Contraction): RowProduct {
       taps: e.r * e.s,
       ...taps,
       stride,
-      padding,
+      ...paddingSizes(contraction),
       dilation,
     },
     functions: [NONE, rowText(gather), sourceText(sourceWide), weightText(gather, sourceWide, outWide)].join("\n"),
@@ -67,8 +67,8 @@ export function rowProduct(contraction: Contraction): RowProduct {
 
 function rowText(gather: boolean): string {
   const origin = gather
-    ? "i32(y * size.stride) - i32(size.padding), i32(x * size.stride) - i32(size.padding)"
-    : "i32(y + size.padding), i32(x + size.padding)";
+    ? "i32(y * size.stride) - i32(size.paddingY), i32(x * size.stride) - i32(size.paddingX)"
+    : "i32(y + size.paddingY), i32(x + size.paddingX)";
   const pixel = gather
     ? `  let y = o.y + i32(r * size.dilation); let x = o.z + i32(s * size.dilation);
   let inside = y >= 0 && x >= 0 && y < i32(size.srcH) && x < i32(size.srcW);

@@ -2,6 +2,12 @@ import type { Dispatch, Epilogue, Value } from "../op.ts";
 import { krsc, nhwc, sizeOf } from "../shape.ts";
 import type { Target } from "../target.ts";
 
+/** On every side, or above and below, left and right. */
+export type Padding = number | readonly [y: number, x: number];
+
+export const bothAxes = (padding: Padding): readonly [y: number, x: number] =>
+  typeof padding === "number" ? [padding, padding] : padding;
+
 /**
  * The three sums that convolution, transposed convolution, linear layers and all their gradients come down to, over
  * an input `x [n, h, w, c]`, a weight `[k, r, s, c]` and an output-side tensor `y [n, oh, ow, k]`:
@@ -16,7 +22,7 @@ export interface Contraction {
   readonly weight: Value;
   readonly y: Value;
   readonly stride: number;
-  readonly padding: number;
+  readonly padding: Padding;
   readonly dilation: number;
   readonly groups: number;
   /** Taps that read at least one pixel; the others only ever meet padding and are not computed. */
@@ -76,7 +82,7 @@ export function allTaps(r: number, s: number): TapRange {
 export function flattened(contraction: Contraction): Contraction {
   const { x, weight, y, stride, padding, kind } = contraction;
   const { r, s, n, h, w, inC, k } = extents(contraction);
-  if (r !== 1 || s !== 1 || stride !== 1 || padding !== 0) return contraction;
+  if (r !== 1 || s !== 1 || stride !== 1 || bothAxes(padding).some((side) => side !== 0)) return contraction;
   const row = (value: Value, channels: number): Value => ({ ...value, shape: [1, 1, n * h * w, channels] });
   const { epilogue } = contraction;
   const residual = epilogue.residual ? row(epilogue.residual, kind === "scatter" ? inC : k) : undefined;
@@ -87,6 +93,12 @@ export function flattened(contraction: Contraction): Contraction {
     weight,
     epilogue: residual ? { ...epilogue, residual } : epilogue,
   };
+}
+
+/** The padding as kernels see it. */
+export function paddingSizes({ padding }: Pick<Contraction, "padding">) {
+  const [paddingY, paddingX] = bothAxes(padding);
+  return { paddingY, paddingX };
 }
 
 /** Multiply-accumulates of a dense or grouped contraction, taps in padding included as the field counts them. */

@@ -3,7 +3,15 @@ import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Op,
 import { allWide, elementwise, read } from "../shader.ts";
 import { krsc, lastOf, nhwc, type Shape } from "../shape.ts";
 import { fitsWorkgroupTiles, prefersShuffleTiles } from "../target.ts";
-import { allTaps, type Contraction, contractionMacs, extents, liveTaps } from "./contraction.ts";
+import {
+  allTaps,
+  bothAxes,
+  type Contraction,
+  contractionMacs,
+  extents,
+  liveTaps,
+  type Padding,
+} from "./contraction.ts";
 import { shufflePair, tiledPair } from "./contraction-pair.ts";
 import { plainContraction } from "./contraction-plain.ts";
 import { shuffleProduct } from "./contraction-shuffle.ts";
@@ -12,7 +20,7 @@ import { reduceSum } from "./reduce.ts";
 
 export interface Conv2dAttrs {
   readonly stride: number;
-  readonly padding: number;
+  readonly padding: Padding;
   readonly dilation: number;
   readonly groups: number;
   /** "all" computes taps that only ever meet padding too, as the definition does; used to test that it changes nothing. */
@@ -35,7 +43,7 @@ export function lowerContraction(contraction: Contraction): readonly Dispatch[] 
 }
 
 type Roles = Pick<Contraction, "kind" | "x" | "weight" | "y">;
-type Geometry = Pick<Contraction, "stride" | "padding" | "dilation" | "groups">;
+type Geometry = Pick<Conv2dAttrs, "stride" | "padding" | "dilation" | "groups">;
 
 function contract<I extends string, A>(
   call: LowerCall<I, A>,
@@ -43,10 +51,21 @@ function contract<I extends string, A>(
   geometry: Geometry,
   every = false,
 ): readonly Dispatch[] {
-  const base = { ...roles, ...geometry, target: call.target, scratch: call.scratch, epilogue: call.epilogue };
+  const { stride, dilation, groups } = geometry;
+  const padding = bothAxes(geometry.padding);
+  const base = {
+    ...roles,
+    stride,
+    padding,
+    dilation,
+    groups,
+    target: call.target,
+    scratch: call.scratch,
+    epilogue: call.epilogue,
+  };
   const e = extents({ ...base, taps: allTaps(1, 1) });
-  const [r0, r1] = liveTaps(e.h, e.oh, e.r, geometry);
-  const [s0, s1] = liveTaps(e.w, e.ow, e.s, geometry);
+  const [r0, r1] = liveTaps(e.h, e.oh, e.r, { stride, padding: padding[0], dilation });
+  const [s0, s1] = liveTaps(e.w, e.ow, e.s, { stride, padding: padding[1], dilation });
   return lowerContraction({ ...base, taps: every ? allTaps(e.r, e.s) : { r0, r1, s0, s1 } });
 }
 
@@ -66,9 +85,10 @@ export const conv2d = defineOp<Conv2dAttrs>()({
         `conv2d: x has ${i.c} channels but the weight takes ${k.c} in each of ${groups} groups ${both}`,
       );
     }
-    const extent = (size: number, taps: number) =>
-      Math.floor((size + 2 * padding - dilation * (taps - 1) - 1) / stride) + 1;
-    const [oh, ow] = [extent(i.h, k.r), extent(i.w, k.s)];
+    const [top, left] = bothAxes(padding);
+    const extent = (size: number, taps: number, pad: number) =>
+      Math.floor((size + 2 * pad - dilation * (taps - 1) - 1) / stride) + 1;
+    const [oh, ow] = [extent(i.h, k.r, top), extent(i.w, k.s, left)];
     if (oh < 1 || ow < 1) throw new ShapeError(`conv2d: the image is smaller than the kernel ${both}`);
     return [i.n, oh, ow, k.k];
   },

@@ -1,0 +1,135 @@
+import { ShapeError } from "../../errors.ts";
+import { defineOp, NO_MACS, type Op } from "../op.ts";
+import { allWide, elementwise, read } from "../shader.ts";
+import { nhwc } from "../shape.ts";
+
+/** Rows and columns added at each side; below zero they are cut off. */
+export interface FrameAttrs {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+const negated = ({ top, bottom, left, right }: FrameAttrs): FrameAttrs => ({
+  top: -top,
+  bottom: -bottom,
+  left: -left,
+  right: -right,
+});
+
+/** Pads `x [n, h, w, c]` with zeros, or crops it. */
+export const pad2d: Op<"x", FrameAttrs> = defineOp<FrameAttrs>()({
+  name: "pad2d",
+  inputs: ["x"],
+  shape({ x }, { top, bottom, left, right }) {
+    const { n, h, w, c } = nhwc("pad2d", "x", x);
+    const [height, width] = [h + top + bottom, w + left + right];
+    if (height < 1 || width < 1) {
+      throw new ShapeError(`pad2d: nothing of x [${x}] is left with ${top}, ${bottom}, ${left}, ${right}`);
+    }
+    return [n, height, width, c];
+  },
+  lower({ inputs: { x }, out, attrs: { top, left }, target }) {
+    const from = nhwc("pad2d", "x", x.shape);
+    const to = nhwc("pad2d", "out", out.shape);
+    const wide = allWide(x, out);
+    return [
+      elementwise({
+        label: "pad2d",
+        target,
+        out,
+        wide,
+        tensors: { x: read(x, wide) },
+        // Offsets below zero wrap round, and so do the differences they make.
+        sizes: { h: from.h, w: from.w, c: to.c / (wide ? 4 : 1), height: to.h, width: to.w, top, left },
+        body: `  let x = (i / size.c) % size.width - size.left;
+  let y = (i / size.c / size.width) % size.height - size.top;
+  let n = i / size.c / size.width / size.height;
+  if (y >= size.h || x >= size.w) { return T(0.0); }
+  return x_at(((n * size.h + y) * size.w + x) * size.c + i % size.c);`,
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: {
+    saves: [],
+    backward: (grad, _saved, { attrs, exec }) => ({ x: () => exec.apply(pad2d, { x: grad }, negated(attrs)) }),
+  },
+});
+
+/** Exchanges the two middle axes of `x [outer, a, b, inner]`. */
+export const swapAxes: Op<"x", unknown> = defineOp<unknown>()({
+  name: "swapAxes",
+  inputs: ["x"],
+  shape({ x }) {
+    const { n, h, w, c } = nhwc("swapAxes", "x", x);
+    return [n, w, h, c];
+  },
+  lower({ inputs: { x }, out, target }) {
+    const { h: a, w: b, c } = nhwc("swapAxes", "x", x.shape);
+    const wide = allWide(x, out);
+    return [
+      elementwise({
+        label: "swapAxes",
+        target,
+        out,
+        wide,
+        tensors: { x: read(x, wide) },
+        sizes: { a, b, c: c / (wide ? 4 : 1) },
+        body: `  let inner = i % size.c;
+  let first = (i / size.c) % size.a;
+  let second = (i / size.c / size.a) % size.b;
+  let outer = i / size.c / size.a / size.b;
+  return x_at(((outer * size.a + first) * size.b + second) * size.c + inner);`,
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: {
+    saves: [],
+    backward: (grad, _saved, { exec }) => ({ x: () => exec.apply(swapAxes, { x: grad }, {}) }),
+  },
+});
+
+export interface ShrinkAttrs {
+  readonly factor: number;
+  readonly height: number;
+  readonly width: number;
+  /** Label of places whose source lies outside. */
+  readonly outside: number;
+}
+
+/** Labels `[n, h, w]` at every `factor`-th pixel from `factor / 2` on: PyTorch's "nearest-exact". */
+export const shrinkLabels = defineOp<ShrinkAttrs>()({
+  name: "shrinkLabels",
+  inputs: ["label"],
+  shape({ label }, { factor, height, width }) {
+    const [n, h, w] = label;
+    if (label.length !== 3 || n === undefined || h === undefined || w === undefined || factor < 1) {
+      throw new ShapeError(`shrinkLabels: label [${label}] must be [n, h, w] and the factor ${factor} at least 1`);
+    }
+    return [n, height, width];
+  },
+  dtype: "i32",
+  lower({ inputs: { label }, out, attrs, target }) {
+    const [, h = 1, w = 1] = label.shape;
+    const { factor, height, width, outside } = attrs;
+    return [
+      elementwise({
+        label: "shrinkLabels",
+        target,
+        out,
+        wide: false,
+        tensors: { label: read(label) },
+        sizes: { h, w, height, width, factor, outside },
+        body: `  let x = (i % size.width) * size.factor + size.factor / 2u;
+  let y = ((i / size.width) % size.height) * size.factor + size.factor / 2u;
+  if (y >= size.h || x >= size.w) { return i32(size.outside); }
+  return label_at((i / size.width / size.height * size.h + y) * size.w + x);`,
+      }),
+    ];
+  },
+  macs: NO_MACS,
+  derivative: "labels do not change smoothly",
+});
