@@ -33,6 +33,8 @@ const schema = z.strictObject({
   mean: z.tuple([channel, channel, channel]).optional(),
   std: z.tuple([spread, spread, spread]).optional(),
   licence: z.string().optional(),
+  /** How the folder was made: source, command, seed, settings; written by `svanet data prepare`, read by people. */
+  provenance: z.record(z.string(), z.unknown()).optional(),
 });
 
 export interface DatasetYaml {
@@ -43,6 +45,7 @@ export interface DatasetYaml {
   readonly mean?: readonly [number, number, number] | undefined;
   readonly std?: readonly [number, number, number] | undefined;
   readonly licence?: string | undefined;
+  readonly provenance?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const known = Object.keys(schema.shape);

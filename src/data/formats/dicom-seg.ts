@@ -106,7 +106,7 @@ export function readSegmentation(dicom: DicomFile): Segmentation {
     const segments = segmentNames(dicom);
     const groups = items(data, tags.perFrame);
     const pixels = rows * columns;
-    if (groups.length !== frames || pixels === 0) {
+    if (groups.length < frames || pixels === 0) {
       throw dicomError(file, `${frames} frames of ${columns}x${rows} with the places of ${groups.length}`);
     }
     const bytes = pixelBytes(dicom, pixels, bits);
@@ -130,7 +130,7 @@ export function readSegmentation(dicom: DicomFile): Segmentation {
       };
     };
     const series = first(data, tags.referencedSeries)?.string(tags.series) ?? "";
-    return { file, rows, columns, segments, series, fractional, frames: groups.map(frameOf) };
+    return { file, rows, columns, segments, series, fractional, frames: groups.slice(0, frames).map(frameOf) };
   });
 }
 
