@@ -66,9 +66,16 @@ export const TRAIN_OPTIONS = {
   weights: {
     group: "Network",
     argument: "<file>",
-    help: "pretrained encoder weights (.pth or .safetensors)",
+    help: "pretrained weights: .pth, .pt, .safetensors or a checkpoint, of the encoder or the whole network",
     parse: text,
     omitted: "start from random weights",
+  },
+  partial: {
+    group: "Network",
+    argument: "",
+    help: "allow --weights to lack tensors or to have ones that do not fit; all are listed",
+    parse: text,
+    omitted: "they are an error",
   },
   freezeEpochs: {
     group: "Network",
@@ -83,6 +90,12 @@ export const TRAIN_OPTIONS = {
     argument: "<list>",
     help: `random changes, comma-separated: ${AUGMENTATIONS.join(",")}; or none`,
     parse: list,
+  },
+  foregroundCrops: {
+    group: "Data",
+    argument: "<share>",
+    help: "share of the crops, 0 to 1, placed on an object: small ones are rarely seen otherwise",
+    parse: number,
   },
   batchSize: { group: "Training", argument: "<n>", help: "images a step and micro-batch", parse: number },
   accumulate: {

@@ -18,6 +18,11 @@ export interface AugmentOptions {
   /** Brightness, contrast, saturation, hue, channel order. */
   readonly colour: boolean;
   readonly rotate: boolean;
+  /**
+   * Share of the crops, 0 (default) to 1, that are placed on an object: a class of the image, then one of its pixels, comes
+   * to lie about the middle. Not in the paper; small objects are rarely seen otherwise.
+   */
+  readonly foregroundCrops?: number;
 }
 
 /** All on: what the paper's recipe does. */
@@ -46,6 +51,22 @@ export interface AugmentDraws {
   /** Degrees counter-clockwise, [-10, 10). */
   readonly degrees: number;
 }
+
+/** Where a crop of `foregroundCrops` lies: all uniform in [0, 1). */
+export interface ForegroundDraws {
+  /** Which class among those present, and which of its pixels in row order. */
+  readonly label: number;
+  readonly pixel: number;
+  /** Place of that pixel within the middle part of the crop. */
+  readonly across: number;
+  readonly down: number;
+}
+
+/**
+ * The pixel aimed at lies within the middle 60 % of the crop, anywhere: centred exactly, a network would learn that objects
+ * stand in the middle, the more so the smaller they are. Still inside after a turn by 10 degrees.
+ */
+const middle = { from: 0.2, to: 0.8 } as const;
 
 const largestTurn = 10;
 
@@ -84,6 +105,15 @@ export function drawAugmentation(random: Random): AugmentDraws {
 }
 
 /**
+ * Draws whether and where a crop aims at an object, from a stream of its own: all other draws of the image stay as they are.
+ */
+export function drawForeground(random: Random, share: number): ForegroundDraws | undefined {
+  const [coin, label, pixel, across, down] = Array.from({ length: 5 }, () => random.uniform());
+  if ((coin ?? 1) >= share) return undefined;
+  return { label: label ?? 0, pixel: pixel ?? 0, across: across ?? 0, down: down ?? 0 };
+}
+
+/**
  * Short sides to draw from and the long side's cap for a crop: [256, 768] and 1024 for the paper's 512, in proportion for
  * other sizes (the low end a multiple of 4).
  */
@@ -104,17 +134,40 @@ export function scaledSize(source: Size, target: Size, place: number | undefined
 
 const place = (fraction: number, room: number) => Math.floor(fraction * (room + 1));
 
-/** Missing columns and rows are padded on both sides (255: white, ignored), then a crop is taken at the drawn place. */
-function padAndCrop({ image, mask }: Pair, size: Size, draws: AugmentDraws): Pair {
+/** The pixel a crop aims at; undefined where the mask holds no object. Counts, then walks: no list of pixels is made. */
+function pixelOf(mask: ByteImage, draws: ForegroundDraws): { x: number; y: number } | undefined {
+  const counts = new Uint32Array(256);
+  for (const label of mask.data) counts[label] = (counts[label] ?? 0) + 1;
+  const present = [...counts.keys()].filter((label) => label > 0 && label !== ignoreLabel && counts[label] !== 0);
+  const label = present[Math.floor(draws.label * present.length)];
+  if (label === undefined) return undefined;
+  let left = Math.floor(draws.pixel * (counts[label] ?? 0));
+  const at = mask.data.findIndex((value) => value === label && left-- === 0);
+  return { x: at % mask.width, y: Math.floor(at / mask.width) };
+}
+
+/** First column (or row) of a crop of `length` that shows `target` at `fraction` of its middle, kept within `room`. */
+function aim(target: number, fraction: number, length: number, room: number): number {
+  const inside = Math.floor((middle.from + fraction * (middle.to - middle.from)) * length);
+  return Math.min(room, Math.max(0, target - inside));
+}
+
+/**
+ * Missing columns and rows are padded on both sides (255: white, ignored), then a crop is taken at the drawn place, or
+ * where it shows an object.
+ */
+function padAndCrop({ image, mask }: Pair, size: Size, draws: AugmentDraws, foreground?: ForegroundDraws): Pair {
   const columns = Math.max(0, size.width - image.width);
   const rows = Math.max(0, size.height - image.height);
   const border = { left: columns, right: columns, top: rows, bottom: rows };
   const padded = columns + rows > 0;
-  const box = {
-    ...size,
-    left: place(draws.cropLeft, image.width + 2 * columns - size.width),
-    top: place(draws.cropTop, image.height + 2 * rows - size.height),
-  };
+  const [roomX, roomY] = [image.width + 2 * columns - size.width, image.height + 2 * rows - size.height];
+  const box = { ...size, left: place(draws.cropLeft, roomX), top: place(draws.cropTop, roomY) };
+  const pixel = foreground === undefined ? undefined : pixelOf(mask, foreground);
+  if (foreground !== undefined && pixel !== undefined) {
+    box.left = aim(pixel.x + columns, foreground.across, size.width, roomX);
+    box.top = aim(pixel.y + rows, foreground.down, size.height, roomY);
+  }
   return {
     image: crop(padded ? pad(image, border, 255) : image, box),
     mask: crop(padded ? pad(mask, border, ignoreLabel) : mask, box),
@@ -133,12 +186,18 @@ function recolour(image: ByteImage, draws: AugmentDraws): ByteImage {
 }
 
 /** Applies given draws; see `augment`. */
-export function applyAugmentation(pair: Pair, size: Size, draws: AugmentDraws, options: AugmentOptions): Pair {
+export function applyAugmentation(
+  pair: Pair,
+  size: Size,
+  draws: AugmentDraws,
+  options: AugmentOptions,
+  foreground?: ForegroundDraws,
+): Pair {
   const { image, mask } = pair;
   const scaled = scaledSize(image, size, options.scale ? draws.shortSide : undefined);
   let out: Pair = { image: resize(image, scaled, "bicubic"), mask: resizeNearest(mask, scaled) };
   if (options.flip && draws.flip) out = { image: horizontalFlip(out.image), mask: horizontalFlip(out.mask) };
-  out = padAndCrop(out, size, draws);
+  out = padAndCrop(out, size, draws, foreground);
   if (options.blur && draws.sigma !== undefined) out = { ...out, image: gaussianBlur(out.image, draws.sigma) };
   if (options.colour) out = { ...out, image: recolour(out.image, draws) };
   if (!options.rotate) return out;
@@ -150,10 +209,17 @@ export function applyAugmentation(pair: Pair, size: Size, draws: AugmentDraws, o
 
 /**
  * A training pair of exactly `size` from an image and its mask of equal sizes: a pure function of its arguments and of
- * where `random` stands. Pixels that no source covers are ignored in the mask (255).
+ * where `random` and `foreground` stand. Pixels that no source covers are ignored in the mask (255).
  */
-export function augment(pair: Pair, size: Size, random: Random, options: AugmentOptions = paperAugmentation): Pair {
-  return applyAugmentation(pair, size, drawAugmentation(random), options);
+export function augment(
+  pair: Pair,
+  size: Size,
+  random: Random,
+  options: AugmentOptions = paperAugmentation,
+  foreground?: Random,
+): Pair {
+  const aimed = foreground === undefined ? undefined : drawForeground(foreground, options.foregroundCrops ?? 0);
+  return applyAugmentation(pair, size, drawAugmentation(random), options, aimed);
 }
 
 /** What evaluation sees: stretched to `size`, aspect ratio not kept; image bicubic with antialiasing, mask nearest. */

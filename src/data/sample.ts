@@ -49,7 +49,8 @@ export function normalise(image: ByteImage, { mean, std }: PixelStatistics): Flo
 function transform(pair: Pair, { size, training }: SampleTask): Pair {
   if (training === undefined) return stretch(pair, size);
   const { seed, epoch, index } = training;
-  return augment(pair, size, random(seed, "augment", epoch, index), training.augment);
+  const foreground = random(seed, "foreground crop", epoch, index);
+  return augment(pair, size, random(seed, "augment", epoch, index), training.augment, foreground);
 }
 
 /** Reads, transforms and normalises one sample. Throws DataError naming the file that is missing, damaged or unequal. */

@@ -108,6 +108,7 @@ export function augmentOptions(config: TrainConfig): AugmentOptions {
     blur: on.has("blur"),
     colour: on.has("distortion"),
     rotate: on.has("rotation"),
+    foregroundCrops: config.foregroundCrops,
   };
 }
 
