@@ -14,7 +14,7 @@ import { readConfigFile } from "../experiment/config-file.ts";
 /** How one field of the training configuration appears on the command line. Its flag is the field's name. */
 interface OptionRow {
   readonly group: "Files" | "Network" | "Data" | "Training" | "Loss" | "Run";
-  /** The argument as the help shows it: `<n>`, or `[auto]` for one that may be left out. */
+  /** The argument as the help shows it: `<n>`, `[auto]` for one that may be left out, nothing for a switch. */
   readonly argument: string;
   readonly help: string;
   /** The flag's text as a configuration value; its range is checked by the schema, for flags and files alike. */
@@ -189,7 +189,7 @@ export function addTrainOptions(command: Command, fields: readonly TrainField[] 
   );
   for (const field of fields) {
     const row: OptionRow = TRAIN_OPTIONS[field];
-    const option = new Option(`${flagOf(field)} ${row.argument}`, `${row.help}${defaultText(field)}`);
+    const option = new Option(`${flagOf(field)} ${row.argument}`.trim(), `${row.help}${defaultText(field)}`);
     command.addOption(option.argParser(row.parse).helpGroup(`${row.group}:`));
   }
   return command;

@@ -1,62 +1,51 @@
-import { extname } from "node:path";
-import { CheckpointError, UsageError } from "../errors.ts";
-import type { Parameter } from "../model/parameters.ts";
-import { nearestName } from "../nearest.ts";
-import { float32, int32, readSafetensors, type StoredTensor } from "../weights/safetensors.ts";
-import { torchvisionName } from "../weights/torchvision.ts";
+import { CheckpointError } from "../errors.ts";
+import { matchNames } from "../weights/match.ts";
+import { readWeights } from "../weights/read-weights.ts";
+import { float32, int32 } from "../weights/safetensors.ts";
 import type { Network } from "./network.ts";
 
+export interface Pretrained {
+  /** Tensors that were loaded, and tensors of the network that keep their random start. */
+  readonly loaded: number;
+  readonly random: number;
+  /** Sentences on how names were understood, and with `partial` on everything that was left out. */
+  readonly notes: readonly string[];
+}
+
 /**
- * Starts a network from a safetensors file: torchvision's names fill the encoder, ours (a checkpoint's) fill whatever
- * they name, the encoder at least. Every tensor of the file must have a place and fit it; all that do not are listed
- * at once. Returns how many tensors were loaded and how many start random.
+ * Starts a network from a PyTorch file, a safetensors file or a checkpoint of ours, by our names or public ones
+ * (torchvision's ResNets, Res2Net-50, HRNet-W48, the authors' SvANet). Every tensor of the file must have a place and
+ * fit it, and the encoder, or the whole network when the file has more, must be complete; what is not so is listed at
+ * once. `partial` allows it.
  */
-export async function loadPretrained(network: Network, path: string): Promise<{ loaded: number; random: number }> {
-  if (extname(path) !== ".safetensors") {
-    throw new UsageError(`--weights ${path}: only .safetensors files are read; convert the file to safetensors first`);
-  }
-  const { tensors } = await readSafetensors(path);
-  const found = new Map<string, StoredTensor>();
-  const problems: string[] = [];
-  for (const [name, tensor] of tensors) {
-    const ours = ourName(network, name);
-    if (ours === null) continue;
-    const problem = misfit(network, name, ours, tensor);
-    if (problem) problems.push(problem);
-    else found.set(ours, tensor);
-  }
-  const entries = network.table.list();
-  for (const { name } of entries) {
-    if (name.startsWith("encoder.") && !found.has(name)) problems.push(`${name} is missing`);
-  }
-  if (problems.length > 0)
-    throw new CheckpointError(`--weights ${path} does not fit the network: ${problems.join("; ")}`);
-  for (const entry of entries) put(network, entry, found.get(entry.name));
-  return { loaded: found.size, random: entries.filter(({ name }) => !found.has(name)).length };
-}
-
-/** Our name of a tensor; null for one that is left out on purpose. */
-function ourName(network: Network, name: string): string | null {
-  if (network.table.has(name)) return name;
-  if (name.startsWith("optimizer.")) return null;
-  const mapped = torchvisionName(name);
-  return mapped ? `encoder.${mapped}` : mapped === null ? null : name;
-}
-
-function misfit(network: Network, name: string, ours: string, { shape }: StoredTensor): string | null {
-  if (!network.table.has(ours)) {
-    const near = nearestName(
-      ours,
-      network.table.list().map((entry) => entry.name),
+export async function loadPretrained(
+  network: Network,
+  path: string,
+  { partial = false }: { readonly partial?: boolean } = {},
+): Promise<Pretrained> {
+  const { tensors, notes } = await readWeights(path);
+  const slots = network.table.list();
+  const { label, found, problems } = matchNames(slots, tensors);
+  const list = problems.map((problem) => `\n  ${problem}`).join("");
+  if (problems.length > 0 && (!partial || found.size === 0)) {
+    const cure = partial ? "nothing in it fits" : "--partial loads what fits and leaves the rest random";
+    throw new CheckpointError(
+      `--weights ${path} does not fit the network, in ${problems.length} tensors (names as in ${label}); ${cure}:${list}`,
     );
-    return `${name} has no place in the network${near ? ` (nearest: ${near})` : ""}`;
   }
-  const wanted = network.table.get(ours).shape;
-  return shape.join() === wanted.join() ? null : `${name} is [${shape}], ${ours} is [${wanted}]`;
-}
-
-function put(network: Network, { name, kind }: Parameter, tensor: StoredTensor | undefined): void {
-  if (!tensor) return;
-  if (kind === "region") network.regions.set(name, int32(tensor));
-  else network.write(name, float32(tensor));
+  for (const { name, kind } of slots) {
+    const tensor = found.get(name);
+    if (!tensor) continue;
+    if (kind === "region") network.regions.set(name, int32(tensor));
+    else network.write(name, float32(tensor));
+  }
+  return {
+    loaded: found.size,
+    random: slots.length - found.size,
+    notes: [
+      `names as in ${label}`,
+      ...notes,
+      ...(problems.length > 0 ? [`--partial left out ${problems.length} tensors:${list}`] : []),
+    ],
+  };
 }

@@ -128,7 +128,8 @@ class TrainingRun {
       trainer.restore(checkpoint);
       observer.note(`resuming at step ${checkpoint.facts.progress.step}`);
     } else if (config.weights !== null) {
-      const { loaded, random } = await loadPretrained(network, config.weights);
+      const { loaded, random, notes } = await loadPretrained(network, config.weights, config);
+      for (const line of notes) observer.note(`${config.weights}: ${line}`);
       observer.note(`${config.weights}: ${loaded} tensors loaded, ${random} start random`);
     }
     // Every program is made before the first step: a run that does not fit into memory fails now, not after an epoch.

@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -8,7 +8,8 @@ import { Device } from "../../src/kernels/device.ts";
 import { random } from "../../src/kernels/random.ts";
 import { sizeOf } from "../../src/kernels/shape.ts";
 import { SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
-import { type StoredTensor, storeFloat32, writeSafetensors } from "../../src/weights/safetensors.ts";
+import { float32, type StoredTensor, storeFloat32, writeSafetensors } from "../../src/weights/safetensors.ts";
+import { floats, zipFile } from "../support/pth-writer.ts";
 
 const CONFIG = { ...scaled(SVANET_PRESETS.svanet, 8), encoder: "resnet18" as const, classes: 3, height: 64, width: 64 };
 let device: Device;
@@ -85,16 +86,43 @@ test("a torchvision file fills every tensor of the encoder and nothing else", as
   network.destroy();
 });
 
-test("every tensor that has no place, does not fit or is missing is named at once", async () => {
+test("a PyTorch file gives the same as the safetensors file of its tensors", async () => {
+  const network = await Network.create(device, CONFIG, 1);
+  const tensors = numbers(network);
+  const state = [...tensors].map(
+    ([name, tensor]) => [`module.${name}`, floats(float32(tensor), tensor.shape)] as const,
+  );
+  const path = join(mkdtempSync(join(tmpdir(), "svanet-weights-")), "resnet18.pth");
+  writeFileSync(path, zipFile({ epoch: 90, state_dict: Object.fromEntries(state) }));
+  const { loaded, notes } = await loadPretrained(network, path);
+  expect(loaded).toBe(torchvisionNames(network).size);
+  expect(notes[0]).toBe("names as in torchvision's ResNet");
+  expect(notes).toHaveLength(3);
+  const weights = await network.readArena(
+    weightsArena("encoder"),
+    (e) => e.name === "encoder.stages.1.0.skip.conv.weight",
+  );
+  const [got] = weights.values();
+  expect(got).toEqual(float32(tensors.get("layer2.0.downsample.0.weight") ?? storeFloat32(new Float32Array(0), [0])));
+  network.destroy();
+});
+
+test("every tensor that has no place, does not fit or is missing is named at once; --partial allows it", async () => {
   const network = await Network.create(device, CONFIG, 1);
   const tensors = numbers(network);
   tensors.delete("layer1.0.conv1.weight");
   tensors.set("conv1.weight", storeFloat32(new Float32Array(4), [1, 4, 1, 1]));
   tensors.set("layer1.0.conv9.weight", storeFloat32(new Float32Array(1), [1]));
-  const failure = loadPretrained(network, await write(tensors));
+  const path = await write(tensors);
+  const failure = loadPretrained(network, path);
+  await expect(failure).rejects.toThrow("in 3 tensors (names as in torchvision's ResNet)");
   await expect(failure).rejects.toThrow(/encoder\.stages\.0\.0\.first\.conv\.weight is missing/);
   await expect(failure).rejects.toThrow(/conv1\.weight is \[1,4,1,1\], encoder\.stem\.conv\.weight is \[8,3,7,7\]/);
   await expect(failure).rejects.toThrow(/layer1\.0\.conv9\.weight has no place/);
-  await expect(loadPretrained(network, "resnet50.pth")).rejects.toThrow(/only \.safetensors files are read/);
+  const { loaded, notes } = await loadPretrained(network, path, { partial: true });
+  expect(loaded).toBe(torchvisionNames(network).size - 2);
+  expect(notes.at(-1)).toContain("--partial left out 3 tensors:\n  conv1.weight is [1,4,1,1]");
+  const foreign = await write(new Map([["a", storeFloat32(new Float32Array(1), [1])]]));
+  await expect(loadPretrained(network, foreign, { partial: true })).rejects.toThrow("nothing in it fits");
   network.destroy();
 });
