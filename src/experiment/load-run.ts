@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { UsageError } from "../errors.ts";
 import type { Device } from "../kernels/device.ts";
 import { type Checkpoint, loadCheckpoint, restoreNetwork } from "./checkpoint.ts";
@@ -14,6 +15,12 @@ export function checkpointPath(run: string, which?: "best" | "last"): string {
   const found = wanted.find((path) => existsSync(path));
   if (!found) throw new UsageError(`${run} has no checkpoint (${wanted.join(" or ")}): train it first`);
   return found;
+}
+
+/** The run folder of a checkpoint: the one above `checkpoints/`, for a file elsewhere the folder it lies in. */
+export function runOf(checkpoint: string): string {
+  const folder = dirname(checkpoint);
+  return existsSync(runPaths(dirname(folder)).config) ? dirname(folder) : folder;
 }
 
 /** Puts a checkpoint's network on a device. */

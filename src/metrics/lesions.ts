@@ -208,3 +208,20 @@ export interface LesionSummaryOptions {
   /** Upper limits of the size bins, ascending. */
   readonly limits?: readonly number[];
 }
+
+/** Detection by size as CSV with a header line: all sizes together, then each bin; rates missing where undefined. */
+export function lesionTable(results: readonly LesionResult[]): string {
+  const counts = ["truth", "found", "predicted", "correct"] as const;
+  const rates = ["recall", "precision", "f1"] as const;
+  const rows = results.flatMap(({ overlap, total, bins }) =>
+    [{ from: 0, to: 100, ...total }, ...bins].map((row, i) => [
+      overlap,
+      i === 0 ? "all" : "bin",
+      row.from,
+      row.to,
+      ...counts.map((key) => row[key]),
+      ...rates.map((key) => (Number.isNaN(row[key]) ? "" : row[key])),
+    ]),
+  );
+  return `${[["overlap", "rows", "fromPercent", "toPercent", ...counts, ...rates], ...rows].map((row) => row.join(",")).join("\n")}\n`;
+}

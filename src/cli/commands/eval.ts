@@ -1,21 +1,39 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { type Command, Option } from "commander";
+import { basename, dirname, join } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { CheckedSample } from "../../data/check-dataset.ts";
 import type { SplitName } from "../../data/dataset.ts";
 import { readImage, writePng } from "../../data/decode.ts";
 import type { Rgb } from "../../data/png.ts";
 import { resize } from "../../data/resample.ts";
 import { SamplePool } from "../../data/sample-pool.ts";
 import { UsageError } from "../../errors.ts";
+import type { Checkpoint } from "../../experiment/checkpoint.ts";
 import { type EvaluatedMap, type EvaluationResult, evaluateSplit } from "../../experiment/evaluate.ts";
-import { checkpointPath, loadNetwork } from "../../experiment/load-run.ts";
+import { checkpointPath, loadNetwork, runOf } from "../../experiment/load-run.ts";
+import type { Network } from "../../experiment/network.ts";
 import { enlarged, enlargedLabels, overlay, sideBySide } from "../../experiment/overlay.ts";
+import {
+  type Postprocess,
+  PostprocessChoice,
+  readPostprocess,
+  ruleText,
+  writePostprocess,
+} from "../../experiment/postprocess.ts";
 import { runPaths } from "../../experiment/run-folder.ts";
+import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
+import { EMPTY_POLICIES } from "../../metrics/extended.ts";
+import { lesionTable } from "../../metrics/lesions.ts";
+import type { AreaRule } from "../../metrics/objects.ts";
+import { rocTable } from "../../metrics/roc.ts";
+import { STRATUM_LIMITS } from "../../metrics/strata.ts";
+import { SURFACE_TOLERANCE } from "../../metrics/surface.ts";
 import { numberArgument } from "../options.ts";
-import { note, printJson, printTable } from "../print.ts";
+import { note, printJson } from "../print.ts";
 import { createProgress } from "../progress.ts";
 import { openChecked, percent, withDevice } from "../session.ts";
+import { printEvaluation } from "./eval-tables.ts";
 
 interface EvalFlags {
   readonly data: string;
@@ -25,6 +43,13 @@ interface EvalFlags {
   readonly out?: string;
   readonly overlays: number;
   readonly roc: boolean;
+  readonly strata?: readonly number[];
+  readonly area?: AreaRule;
+  readonly extended?: boolean;
+  readonly tolerance?: number;
+  readonly resamples?: number;
+  readonly postprocess?: true;
+  readonly choosePostprocess?: true;
   readonly adapter?: string;
   readonly json?: true;
 }
@@ -42,12 +67,20 @@ export function register(command: Command): void {
       ]),
     )
     .option("--batch-size <n>", "images at a time", numberArgument, 4)
-    .option(
-      "--out <folder>",
-      "where to write eval.json, images.csv, classes.csv and overlays (default: the run's eval folder)",
+    .option("--out <folder>", "where to write eval.json, CSV tables and overlays (default: the run's eval folder)")
+    .option("--strata <list>", "upper limits of the size strata, percent: 0.5,1,2,3,5,10,100", strataArgument, [
+      ...STRATUM_LIMITS,
+    ])
+    .addOption(
+      new Option("--area <rule>", "how the objects of the strata are measured").choices(AREA_RULES).default("release"),
     )
+    .option("--no-extended", "leave out matched objects, borders and intervals")
+    .option("--tolerance <pixels>", "borders this near agree (surface Dice)", numberArgument, SURFACE_TOLERANCE)
+    .option("--resamples <n>", "draws of the bootstrap intervals", numberArgument, BOOTSTRAP.resamples)
+    .option("--postprocess", "apply the run's postprocess.json to the predictions first")
+    .option("--choose-postprocess", "choose which objects to remove by these images (val only); for predict, eval")
     .option("--overlays <n>", "overlay pictures to write", numberArgument, 8)
-    .option("--no-roc", "leave out the ROC curve")
+    .option("--no-roc", "leave out the ROC curves")
     .option("--adapter <name>", "part of the GPU adapter's name")
     .option("--json", "print the result as JSON")
     .action(evaluate);
@@ -57,65 +90,161 @@ async function evaluate(run: string, flags: EvalFlags): Promise<void> {
   await evaluateRun(run, flags);
 }
 
+const AREA_RULES: readonly AreaRule[] = ["release", "pixels"];
+
+/** `1,10,100` as ascending limits in percent. */
+function strataArgument(text: string): number[] {
+  const limits = text.split(",").map(Number);
+  const ascending = limits.every((limit, i) => limit > (limits[i - 1] ?? 0) && limit <= 100);
+  if (ascending) return limits;
+  throw new InvalidArgumentError("Expected ascending percentages up to 100, such as 0.5,1,2,3,5,10,100.");
+}
+
+/** Refuses what cannot be meant, before anything is opened. */
+function checkFlags({ batchSize, resamples = 1, tolerance = 0, ...flags }: EvalFlags): void {
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new UsageError(`--batch-size ${batchSize}: expected a whole number from 1`);
+  }
+  if (!Number.isInteger(resamples) || resamples < 1) {
+    throw new UsageError(`--resamples ${resamples}: expected a whole number from 1`);
+  }
+  if (!(tolerance >= 0)) throw new UsageError(`--tolerance ${tolerance}: expected pixels from 0`);
+  if (!flags.choosePostprocess) return;
+  if (flags.split !== "val") {
+    throw new UsageError(
+      `--choose-postprocess with --split ${flags.split}: rules are chosen on val; ` +
+        (flags.split === "test"
+          ? "chosen on test they would make its figures too good"
+          : "training images are too easy"),
+    );
+  }
+  if (flags.postprocess) throw new UsageError("--choose-postprocess and --postprocess: choose first, then apply");
+}
+
 /** Evaluates a run or checkpoint, prints and writes everything. */
 export async function evaluateRun(run: string, flags: EvalFlags): Promise<EvaluationResult> {
-  if (!Number.isInteger(flags.batchSize) || flags.batchSize < 1) {
-    throw new UsageError(`--batch-size ${flags.batchSize}: expected a whole number from 1`);
-  }
+  checkFlags(flags);
   const path = checkpointPath(run, flags.checkpoint);
   return withDevice(flags.adapter ?? null, async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
-    const { classes, colours, mean, std, config } = checkpoint.facts;
-    const dataset = await openChecked(flags.data, [flags.split], classes);
+    const dataset = await openChecked(flags.data, [flags.split], checkpoint.facts.classes);
     const samples = dataset.splits[flags.split] ?? [];
     if (samples.length === 0)
       throw new UsageError(`--split ${flags.split}: ${flags.data} has no such split, or it is empty`);
-    const folder = flags.out ?? (run === path ? join(dirname(path), "eval") : runPaths(run).eval);
-    const inference = await network.inference({
-      batch: Math.min(flags.batchSize, samples.length),
-      probabilities: flags.roc,
-    });
-    const pool = new SamplePool();
-    const progress = createProgress({ label: "evaluating", total: samples.length });
     try {
-      const result = await evaluateSplit(network, {
-        samples,
-        classes: config.classes,
-        statistics: { mean, std },
-        inference,
-        pool,
-        roc: flags.roc,
-        onImage: async (done, _total, map) => {
-          progress.update(done);
-          if (done <= flags.overlays) await writeOverlay(join(folder, "overlays"), map, colours);
-        },
-      });
-      progress.stop();
-      const report = { checkpoint: path, data: flags.data, split: flags.split, classes, ...documentOf(result) };
-      writeFiles(folder, report, result);
-      if (flags.json) printJson(report);
-      else print(result, report.classes);
-      note(`written: ${folder} (eval.json, images.csv, classes.csv, overlays)`);
-      return result;
+      return await evaluateSamples({ run, path, flags, network, checkpoint, samples });
     } finally {
-      progress.stop();
-      await pool.close();
       network.destroy();
     }
   });
 }
 
+interface Work {
+  readonly run: string;
+  readonly path: string;
+  readonly flags: EvalFlags;
+  readonly network: Network;
+  readonly checkpoint: Checkpoint;
+  readonly samples: readonly CheckedSample[];
+}
+
+async function evaluateSamples({ run, path, flags, network, checkpoint, samples }: Work): Promise<EvaluationResult> {
+  const { classes, colours, mean, std, config } = checkpoint.facts;
+  const folder = flags.out ?? (run === path ? join(dirname(path), "eval") : runPaths(run).eval);
+  const rules = flags.postprocess ? readPostprocess(runOf(path), config.classes).rules : [];
+  const choice = flags.choosePostprocess ? new PostprocessChoice(classes) : null;
+  const inference = await network.inference({
+    batch: Math.min(flags.batchSize, samples.length),
+    probabilities: flags.roc,
+  });
+  const pool = new SamplePool();
+  const progress = createProgress({ label: "evaluating", total: samples.length });
+  try {
+    const result = await evaluateSplit(network, {
+      samples,
+      classes: config.classes,
+      statistics: { mean, std },
+      inference,
+      pool,
+      roc: flags.roc,
+      ...(flags.area ? { area: flags.area } : {}),
+      ...(flags.strata ? { limits: flags.strata } : {}),
+      ...(flags.extended === false ? {} : { extended: extendedOptions(flags) }),
+      postprocess: rules,
+      onImage: async (done, _total, map) => {
+        progress.update(done);
+        choice?.add(map.prediction, map.target, map);
+        if (done <= flags.overlays) await writeOverlay(join(folder, "overlays"), map, colours);
+      },
+    });
+    progress.stop();
+    const { data, split, area = "release" } = flags;
+    const applied = flags.postprocess ? { postprocess: rules } : {};
+    const report = { checkpoint: path, data, split, classes, area, ...documentOf(result), ...applied };
+    writeFiles(folder, report, result);
+    if (flags.json) printJson(report);
+    else printEvaluation(result, classes, area);
+    note(`written: ${folder} (${Object.keys(tablesOf(result)).join(", ")}, eval.json, overlays)`);
+    if (choice) storeChoice(runOf(path), { data, split, checkpoint: basename(path) }, choice);
+    return result;
+  } finally {
+    progress.stop();
+    await pool.close();
+    inference.program.destroy();
+  }
+}
+
+function extendedOptions({ tolerance, resamples }: EvalFlags) {
+  return { ...(tolerance === undefined ? {} : { tolerance }), ...(resamples === undefined ? {} : { resamples }) };
+}
+
+function storeChoice(
+  run: string,
+  source: Pick<Postprocess["chosenOn"], "data" | "split" | "checkpoint">,
+  choice: PostprocessChoice,
+): void {
+  const rules = choice.rules();
+  const path = writePostprocess(run, { chosenOn: { ...source, images: choice.images }, rules });
+  for (const rule of rules) {
+    const { before, after } = rule.dice;
+    note(
+      `${rule.name}: ${ruleText(rule)} (mean Dice over ${choice.images} images ${percent(before)} -> ${percent(after)})`,
+    );
+  }
+  note(`written: ${path}; svanet predict --postprocess and svanet eval --postprocess apply it`);
+}
+
 /** The JSON document of an evaluation: strata by name, percentages as in the paper. */
-export function documentOf(result: EvaluationResult) {
-  const { roc, strata } = result;
-  return { strata, ...(roc ? { auc: roc.area } : {}) };
+export function documentOf({ roc, rocClasses, strata, extended }: EvaluationResult) {
+  const { intervals = {}, lesions, surface, bootstrap } = extended ?? {};
+  const complete = Object.entries(strata).map(([name, stratum]) => {
+    const own = intervals[name];
+    return [name, own ? { ...stratum, intervals: own } : stratum];
+  });
+  return {
+    strata: Object.fromEntries(complete) as Record<string, StratumResult>,
+    ...(roc ? { auc: roc.area } : {}),
+    ...(rocClasses ? { aucClasses: rocClasses.area } : {}),
+    ...(extended ? { bootstrap, lesions, surface } : {}),
+    emptyMasks: EMPTY_POLICIES,
+  };
+}
+
+/** The CSV tables of an evaluation by file name. */
+function tablesOf({ images, strata, roc, rocClasses, extended }: EvaluationResult): Record<string, string> {
+  const curves = { ...(roc ? { foreground: roc } : {}), ...(rocClasses ? { classes: rocClasses } : {}) };
+  return {
+    "images.csv": imageTable(images),
+    "classes.csv": classTable(strata),
+    ...(roc ? { "roc.csv": rocTable(curves) } : {}),
+    ...(extended ? { "lesions.csv": lesionTable(extended.lesions) } : {}),
+  };
 }
 
 function writeFiles(folder: string, report: object, result: EvaluationResult): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "eval.json"), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(folder, "images.csv"), imageTable(result.images));
-  writeFileSync(join(folder, "classes.csv"), classTable(result.strata));
+  for (const [name, text] of Object.entries(tablesOf(result))) writeFileSync(join(folder, name), text);
 }
 
 /** Pictures smaller than this are enlarged, so that small objects and their outlines can be seen. */
@@ -133,49 +262,4 @@ export async function writeOverlay(folder: string, map: EvaluatedMap, colours: r
   mkdirSync(folder, { recursive: true });
   const picture = sideBySide([base, overlay(base, prediction, colours, target)]);
   await writePng(join(folder, `${sample.stem}-overlay.png`), picture);
-}
-
-/** Column headings say how a number is averaged; the same code computes them for every network. */
-export function print(result: EvaluationResult, classes: readonly string[]): void {
-  const rows = Object.entries(result.strata).map(([name, stratum]) => ({ name, ...stratum }));
-  const column = (title: string, value: (row: StratumResult) => number) => ({
-    title,
-    cell: (row: StratumResult & { name: string }) => percent(value(row)),
-    align: "right" as const,
-  });
-  printTable(
-    [
-      { title: "objects", cell: ({ name }) => (name === "all" ? "all" : `< ${name} %`) },
-      { title: "images", cell: ({ images }) => String(images), align: "right" },
-      column("mDice", (r) => r.mDice),
-      column("mIoU", (r) => r.mIoU),
-      column("sensitivity", (r) => r.sensitivity),
-      column("F2", (r) => r.f2),
-      column("MAE (%)", (r) => 100 * r.mae),
-      column("foreground Dice", (r) => r.foregroundDice),
-      column("image Dice", (r) => r.imageDice),
-    ],
-    rows,
-  );
-  note(
-    "mDice, mIoU, sensitivity, F2: pooled pixels per class, classes weighted by the images they occur in, background",
-  );
-  note(
-    "included (the paper's averaging). foreground Dice: mean over foreground classes, pooled. image Dice: mean over",
-  );
-  note("images. Strata by the largest object of an image, at the mask's own size.");
-  const all = result.strata["all"];
-  if (all && classes.length > 2) {
-    printTable(
-      [
-        { title: "class", cell: (row) => classes[row.class] ?? String(row.class) },
-        { title: "images", cell: (row) => String(row.images), align: "right" },
-        { title: "Dice", cell: (row) => percent(100 * row.dice), align: "right" },
-        { title: "IoU", cell: (row) => percent(100 * row.iou), align: "right" },
-        { title: "recall", cell: (row) => percent(100 * row.recall), align: "right" },
-      ],
-      all.classes,
-    );
-  }
-  if (result.roc) note(`area under the foreground ROC curve: ${result.roc.area.toFixed(4)}`);
 }

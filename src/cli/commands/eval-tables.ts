@@ -1,0 +1,160 @@
+import type { EvaluationResult } from "../../experiment/evaluate.ts";
+import type { StratumResult } from "../../metrics/evaluation.ts";
+import type { ExtendedResult, IntervalMetric } from "../../metrics/extended.ts";
+import type { AreaRule } from "../../metrics/objects.ts";
+import { note, printLine, printTable } from "../print.ts";
+import { percent } from "../session.ts";
+
+type Row = StratumResult & { readonly name: string };
+
+const right = "right" as const;
+
+const limitOf = (name: string): number => (name === "all" ? 100 : Number(name));
+
+/** Strata from the smallest on; keys that look like whole numbers come first in an object. */
+function byLimit<T>(strata: Readonly<Record<string, T>>): [name: string, stratum: T][] {
+  return Object.entries(strata).sort(([one], [two]) => limitOf(one) - limitOf(two));
+}
+
+const stratumTitle = (name: string): string => (name === "all" ? "all" : `< ${name} %`);
+
+/** The tables of an evaluation. Headings say how a number is averaged; the same code computes them for every network. */
+export function printEvaluation(result: EvaluationResult, classes: readonly string[], area: AreaRule): void {
+  const rows = byLimit(result.strata).map(([name, stratum]) => ({ name, ...stratum }));
+  printOverlap(rows, result.extended);
+  note(
+    "mDice, mIoU, sensitivity, F2: pixels pooled per class, classes weighted by the images they occur in, background",
+  );
+  note(
+    "included (the paper's averaging). foreground Dice: mean over foreground classes, pooled. image Dice: mean over",
+  );
+  note(`images. Strata by the largest object of an image, at the mask's own size, area by the rule "${area}"; images`);
+  note("without objects belong to every stratum.");
+  printErrors(rows);
+  const all = byLimit(result.strata).at(-1)?.[1];
+  if (all && classes.length > 2) printClasses(all, classes);
+  if (result.extended) printExtended(result.extended, classes);
+  if (result.roc) note(`area under the foreground ROC curve: ${result.roc.area.toFixed(4)}`);
+  if (result.rocClasses) {
+    note(
+      `area under the ROC curve of every foreground class against the rest, pooled: ${result.rocClasses.area.toFixed(4)}`,
+    );
+  }
+}
+
+function printOverlap(rows: readonly Row[], extended: ExtendedResult | undefined): void {
+  const interval = (row: Row, metric: IntervalMetric) => {
+    const [low, high] = extended?.intervals[row.name]?.[metric] ?? [Number.NaN, Number.NaN];
+    return Number.isNaN(low) ? "-" : `${percent(low)} .. ${percent(high)}`;
+  };
+  const column = (title: string, value: (row: Row) => number) => ({
+    title,
+    cell: (row: Row) => percent(value(row)),
+    align: right,
+  });
+  printTable<Row>(
+    [
+      { title: "objects", cell: ({ name }) => stratumTitle(name) },
+      { title: "images", cell: ({ images }) => String(images), align: right },
+      { title: "of them empty", cell: ({ emptyImages }) => String(emptyImages), align: right },
+      column("mDice", (r) => r.mDice),
+      ...(extended ? [{ title: "95 % interval", cell: (row: Row) => interval(row, "mDice"), align: right }] : []),
+      column("mIoU", (r) => r.mIoU),
+      column("sensitivity", (r) => r.sensitivity),
+      column("F2", (r) => r.f2),
+      column("foreground Dice", (r) => r.foregroundDice),
+      ...(extended
+        ? [{ title: "95 % interval", cell: (row: Row) => interval(row, "foregroundDice"), align: right }]
+        : []),
+      column("image Dice", (r) => r.imageDice),
+    ],
+    rows,
+  );
+}
+
+function printErrors(rows: readonly Row[]): void {
+  const column = (title: string, value: (row: Row) => number, digits = 3) => ({
+    title,
+    cell: (row: Row) => (Number.isNaN(value(row)) ? "-" : value(row).toFixed(digits)),
+    align: right,
+  });
+  printLine("");
+  printTable<Row>(
+    [
+      { title: "objects", cell: ({ name }) => stratumTitle(name) },
+      { title: "images", cell: ({ images }) => String(images), align: right },
+      column("MAE foreground (%)", (r) => 100 * r.mae),
+      column("MAE index (%)", (r) => 100 * r.maeIndex),
+      column("MAE binarised (%)", (r) => 100 * r.maeBinarised),
+      column("MAE release (1e-4)", (r) => 1e4 * r.maeRelease),
+      column("E-measure", (r) => r.eMeasure, 2),
+      column("E-measure release", (r) => r.eMeasureRelease, 2),
+    ],
+    rows,
+  );
+  note("MAE foreground: share of pixels whose foreground membership is wrong. index: |predicted - labelled class|.");
+  note("binarised: |predicted class - 1[labelled]|. release: that over the number of images, as the paper's tables.");
+  note("E-measure: mean over images (empty label map: share of background predicted); release: pooled.");
+}
+
+function printClasses(all: StratumResult, classes: readonly string[]): void {
+  printLine("");
+  printTable(
+    [
+      { title: "class", cell: (row) => classes[row.class] ?? String(row.class) },
+      { title: "images", cell: (row) => String(row.images), align: right },
+      { title: "Dice", cell: (row) => percent(100 * row.dice), align: right },
+      { title: "IoU", cell: (row) => percent(100 * row.iou), align: right },
+      { title: "recall", cell: (row) => percent(100 * row.recall), align: right },
+    ],
+    all.classes,
+  );
+}
+
+function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes: readonly string[]): void {
+  printLine("");
+  printTable(
+    [
+      { title: "found objects, IoU", cell: (row) => `>= ${row.overlap}` },
+      { title: "size (%)", cell: (row) => row.size },
+      { title: "in masks", cell: (row) => String(row.truth), align: right },
+      { title: "recall", cell: (row) => percent(row.recall), align: right },
+      { title: "predicted", cell: (row) => String(row.predicted), align: right },
+      { title: "precision", cell: (row) => percent(row.precision), align: right },
+      { title: "F1", cell: (row) => percent(row.f1), align: right },
+      { title: "95 % interval", cell: (row) => row.interval, align: right },
+    ],
+    lesions.flatMap(({ overlap, total, bins, intervals }) => {
+      const [low, high] = intervals.f1;
+      const interval = Number.isNaN(low) ? "-" : `${percent(low)} .. ${percent(high)}`;
+      const used = bins.filter(({ truth, predicted }) => truth + predicted > 0);
+      return [
+        { overlap, size: "all", interval, ...total },
+        ...used.map((bin) => ({ overlap, size: `${bin.from} to ${bin.to}`, interval: "", ...bin })),
+      ];
+    }),
+  );
+  note(
+    "Objects: 8-connected, of all foreground classes, matched one to one. Recall by size in the label map, precision by",
+  );
+  note("predicted size; images without objects add only wrong ones.");
+  printLine("");
+  printTable(
+    [
+      { title: "borders of", cell: (row) => classes[row.class] ?? String(row.class) },
+      { title: "objects", cell: (row) => stratumTitle(row.name) },
+      { title: "images", cell: (row) => String(row.images), align: right },
+      { title: `surface Dice (${surface.tolerance} px)`, cell: (row) => percent(row.surfaceDice), align: right },
+      { title: "HD95 (px)", cell: (row) => percent(row.hausdorff95), align: right },
+      { title: "images with distance", cell: (row) => String(row.distances), align: right },
+      { title: "absent in both", cell: (row) => String(row.bothEmpty), align: right },
+      { title: "not predicted", cell: (row) => String(row.predictionEmpty), align: right },
+      { title: "wrongly predicted", cell: (row) => String(row.targetEmpty), align: right },
+    ],
+    byLimit(surface.strata).flatMap(([name, stratum]) =>
+      stratum.classes.map((row) => ({ name, images: stratum.images, ...row })),
+    ),
+  );
+  note(`Borders, mean over images, pixels at the evaluated size; ${surface.policy}.`);
+  note(`Intervals: percentile bootstrap over images, ${bootstrap.resamples} draws, seed ${bootstrap.seed}.`);
+}
