@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { CheckedDataset, PixelStatistics } from "../data/check-dataset.ts";
 import { UsageError } from "../errors.ts";
 import { type Checkpoint, type CheckpointFacts, loadCheckpoint } from "./checkpoint.ts";
-import type { TrainConfig } from "./config.ts";
+import { TRAIN_DEFAULTS, type TrainConfig } from "./config.ts";
 import { recipeText } from "./recipe.ts";
 import { runPaths } from "./run-folder.ts";
 
@@ -54,7 +54,8 @@ export function checkSameData(
 
 /** The fields of two recipes that are not equal, in words. */
 function recipeDifferences(was: string, is: string): string[] {
-  const before = JSON.parse(was) as Record<string, unknown>;
+  // A setting that did not exist yet when the run began had what is now its default.
+  const before: Record<string, unknown> = { ...TRAIN_DEFAULTS, ...(JSON.parse(was) as Record<string, unknown>) };
   const now = JSON.parse(is) as Record<string, unknown>;
   return Object.keys(now)
     .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
