@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { paperAugmentation } from "../../src/data/augment.ts";
 import {
   type Batch,
   type BatchStream,
@@ -75,6 +76,14 @@ describe("training batches", () => {
     ]);
     expect(await train({ workers: 1, prefetch: 0 }, 5)).toEqual(reference);
     expect(await train({ workers: 3, prefetch: 4 }, 5)).toEqual(reference);
+  });
+
+  it("with crops aimed at objects are equal too, and differ from those without", async () => {
+    const augment = { ...paperAugmentation, foregroundCrops: 0.7 };
+    const aimed = await train({ augment }, 3);
+    expect(await train({ augment, workers: 2, prefetch: 3 }, 3)).toEqual(aimed);
+    expect(await train({ augment, start: { epoch: 0, stepInEpoch: 1 } }, 2)).toEqual(aimed.slice(1));
+    expect(await train({}, 3)).not.toEqual(aimed);
   });
 
   it("start anywhere as if never interrupted", async () => {
