@@ -1,3 +1,4 @@
+import { DeviceError } from "../errors.ts";
 import type { Target } from "./target.ts";
 
 /** What an adapter says of itself. */
@@ -29,14 +30,26 @@ export function defaultBackend(): string | undefined {
   return process.platform === "linux" ? "vulkan" : undefined;
 }
 
-/** Device creation fails now and then while another process holds the driver, so it is tried three times. */
+/**
+ * The adapter with the most power, null where there is none. Opening one fails now and then while another process
+ * holds the driver, so it is tried three times. A wanted adapter that is not there is a DeviceError that lists them.
+ */
 export async function requestAdapter(root: GPU): Promise<GPUAdapter | null> {
   for (let attempt = 0; attempt < 3; attempt++) {
-    const adapter = await root.requestAdapter({ powerPreference: "high-performance" });
+    const adapter = await firstAdapter(root);
     if (adapter) return adapter;
     await new Promise((resolve) => setTimeout(resolve, 50 * attempt));
   }
   return null;
+}
+
+/** Dawn throws, with the list of adapters, where the one it was told to use is missing. */
+async function firstAdapter(root: GPU): Promise<GPUAdapter | null> {
+  try {
+    return await root.requestAdapter({ powerPreference: "high-performance" });
+  } catch (error) {
+    throw new DeviceError(`--adapter: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 export function noAdapter(wanted: string | undefined): string {

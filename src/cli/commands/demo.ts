@@ -23,7 +23,7 @@ const PICTURES = { train: 96, val: 24, size: 128, seed: 7 } as const;
 export function register(command: Command): void {
   command
     .option("--out <folder>", "folder for the data and the run", "demo")
-    .option("--steps <n>", "training steps", "240")
+    .option("--steps <n>", "training steps", "180")
     .option("--adapter <name>", "part of the GPU adapter's name")
     .action(demo);
 }

@@ -28,7 +28,10 @@ function planPair(given: Contraction, tileRows: number, tileColumns: number, wan
   const tilesN = Math.ceil(columns / tileColumns);
   const quadsPerRow = Math.ceil(e.ow / 4);
   const quads = e.n * e.oh * quadsPerRow;
-  const splits = Math.max(1, Math.min(Math.ceil(wanted / (tilesM * tilesN)), Math.floor(quads / 64)));
+  const splits = Math.max(
+    1,
+    Math.min(Math.ceil(wanted / (tilesM * tilesN)), Math.floor(quads / (contraction.target.software ? 256 : 64))),
+  );
   const { stride, dilation } = contraction;
   return {
     contraction,

@@ -16,7 +16,7 @@ import { rowProduct, uniformStoreText } from "./contraction-text.ts";
 export const shuffleProduct: Lowering = (given) => {
   const contraction = flattened(given);
   const product = rowProduct(contraction);
-  const tile = chooseTile(product.rows, product.columns);
+  const tile = chooseTile(product.rows * product.phases, product.columns);
   const gather = contraction.kind === "gather";
   const tilesN = Math.ceil(product.columns / tile.columns);
   const tilesM = Math.ceil(product.rows / tile.rows);
@@ -32,9 +32,16 @@ export const shuffleProduct: Lowering = (given) => {
         ...store.tensors,
         out: write(product.out, product.outWide),
       },
-      sizes: { ...product.sizes, ...store.sizes, tilesM, tilesN, stores: tile.rows === 16 ? 16 : tile.columns },
+      sizes: {
+        ...product.sizes,
+        ...store.sizes,
+        tilesM,
+        tilesN,
+        phases: product.phases,
+        stores: tile.rows === 16 ? 16 : tile.columns,
+      },
       workgroupSize: [8],
-      workgroups: spread(tilesM * tilesN, contraction.target),
+      workgroups: spread(tilesM * tilesN * product.phases, contraction.target),
       functions: `${product.functions}\n${store.text}`,
       main: tile.rows === 16 ? wideMain(gather) : tallMain(gather, tile.columns),
     }),
@@ -66,9 +73,10 @@ export function chooseTile(rows: number, columns: number): Tile {
   return TILES.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best));
 }
 
-const TILE = `  let t = group.x + group.y * groups.x;
-  if (t >= size.tilesM * size.tilesN) { return; }
-  let tm = t / size.tilesN; let tn = t - tm * size.tilesN;`;
+/** Which tile of which phase; shared with contraction-tile.ts. */
+export const TILE = `  let t = group.x + group.y * groups.x;
+  if (t >= size.tilesM * size.tilesN * size.phases) { return; }
+  let tn = t % size.tilesN; let tm = (t / size.tilesN) % size.tilesM; let phase = t / (size.tilesN * size.tilesM);`;
 
 const AXES = ["x", "y", "z", "w"] as const;
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -85,9 +93,10 @@ ${AXES.map((a, j) => `      let b${j} = vec4f(q0.${a}, q1.${a}, q2.${a}, q3.${a}
         .join("\n");
   return `${TILE}
   let m = tm * 16u; let n4 = tn * 8u + lane;
-  let o0 = row_origin(m + lane); let o1 = row_origin(m + 8u + lane);
+  let o0 = row_origin(m + lane, phase); let o1 = row_origin(m + 8u + lane, phase);
 ${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
   for (var r = size.r0; r < size.r1; r++) { for (var s = size.s0; s < size.s1; s++) {
+    if (!live(phase, r, s)) { continue; }
     let tap = r * size.tapsS + s;
     let p0 = row_pixel(o0, r, s); let p1 = row_pixel(o1, r, s);
     for (var k = 0u; k < size.inner4; k++) {
@@ -101,7 +110,7 @@ ${rows
     }
   } }
   var tile = array<vec4f, 16>(${rows.map((i) => `s${i}`).join(", ")});
-  for (var i = 0u; i < size.stores; i++) { store4(m + i, n4, tile[i]); }`;
+  for (var i = 0u; i < size.stores; i++) { store4(row_out(m + i, phase), n4, tile[i]); }`;
 }
 
 /** A lane owns rows m, m + 8, m + 16, m + 24 and all columns; the weights are loaded across the lanes. */
@@ -135,9 +144,10 @@ function tallMain(gather: boolean, columns: number): string {
   const sums = own.flatMap((p) => quads.map((quad) => `s${p}_${quad}`));
   return `${TILE}
   let m = tm * 32u + lane; let n = tn * ${columns}u;
-${own.map((p) => `  let o${p} = row_origin(m + ${8 * p}u);`).join("\n")}
+${own.map((p) => `  let o${p} = row_origin(m + ${8 * p}u, phase);`).join("\n")}
 ${sums.map((sum) => `  var ${sum} = vec4f(0.0);`).join("\n")}
   for (var r = size.r0; r < size.r1; r++) { for (var s = size.s0; s < size.s1; s++) {
+    if (!live(phase, r, s)) { continue; }
     let tap = r * size.tapsS + s;
 ${own.map((p) => `    let p${p} = row_pixel(o${p}, r, s);`).join("\n")}
     for (var k = 0u; k < size.inner4; k++) {
@@ -148,6 +158,6 @@ ${step.join("\n")}
   } }
   var tile = array<vec4f, ${sums.length}>(${sums.join(", ")});
   for (var i = 0u; i < size.stores; i++) {
-    store4(m + 8u * (i / ${quads.length}u), n / 4u + i % ${quads.length}u, tile[i]);
+    store4(row_out(m + 8u * (i / ${quads.length}u), phase), n / 4u + i % ${quads.length}u, tile[i]);
   }`;
 }

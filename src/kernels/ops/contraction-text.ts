@@ -20,7 +20,12 @@ export interface RowProduct {
   readonly weightWide: boolean;
   readonly outWide: boolean;
   readonly sizes: { readonly [name: string]: number };
-  /** `row_origin(m)`, `row_pixel(origin, r, s)`, `source4(pixel, k)`. */
+  /**
+   * Classes of rows that meet the same taps. A scatter of stride s writes pixels of s x s such phases: a tap reaches
+   * only one of them, so each phase walks its own taps instead of asking every pixel about all of them.
+   */
+  readonly phases: number;
+  /** `row_origin(m, phase)`, `row_pixel(origin, r, s)`, `row_out(m, phase)`, `live(phase, r, s)`, `source4(pixel, k)`. */
   readonly functions: string;
 }
 
@@ -30,7 +35,9 @@ export function rowProduct(contraction: Contraction): RowProduct {
   const { kind, x, y, weight, stride, dilation, taps } = contraction;
   const e = extents(contraction);
   const gather = kind === "gather";
-  const rows = gather ? e.n * e.oh * e.ow : e.n * e.h * e.w;
+  const rowH = gather ? e.oh : Math.ceil(e.h / stride);
+  const rowW = gather ? e.ow : Math.ceil(e.w / stride);
+  const rows = e.n * rowH * rowW;
   const columns = gather ? e.k : e.inC;
   const inner = gather ? e.inC : e.k;
   const sourceWide = inner % 4 === 0;
@@ -39,6 +46,7 @@ export function rowProduct(contraction: Contraction): RowProduct {
     rows,
     columns,
     inner,
+    phases: gather ? 1 : stride * stride,
     source: gather ? x : y,
     weight,
     out: gather ? y : x,
@@ -50,8 +58,10 @@ export function rowProduct(contraction: Contraction): RowProduct {
       columns,
       inner,
       inner4: Math.ceil(inner / 4),
-      rowH: gather ? e.oh : e.h,
-      rowW: gather ? e.ow : e.w,
+      rowH,
+      rowW,
+      outH: gather ? e.oh : e.h,
+      outW: gather ? e.ow : e.w,
       srcH: gather ? e.h : e.oh,
       srcW: gather ? e.w : e.ow,
       tapsS: e.s,
@@ -66,26 +76,48 @@ export function rowProduct(contraction: Contraction): RowProduct {
 }
 
 function rowText(gather: boolean): string {
-  const origin = gather
-    ? "i32(y * size.stride) - i32(size.paddingY), i32(x * size.stride) - i32(size.paddingX)"
-    : "i32(y + size.paddingY), i32(x + size.paddingX)";
-  const pixel = gather
-    ? `  let y = o.y + i32(r * size.dilation); let x = o.z + i32(s * size.dilation);
-  let inside = y >= 0 && x >= 0 && y < i32(size.srcH) && x < i32(size.srcW);
-  return select(NONE, (u32(o.x) * size.srcH + u32(y)) * size.srcW + u32(x), inside);`
-    : `  let y = o.y - i32(r * size.dilation); let x = o.z - i32(s * size.dilation);
-  let qy = u32(max(y, 0)) / size.stride; let qx = u32(max(x, 0)) / size.stride;
-  let inside = y >= 0 && x >= 0 && qy * size.stride == u32(y) && qx * size.stride == u32(x) && qy < size.srcH && qx < size.srcW;
-  return select(NONE, (u32(o.x) * size.srcH + qy) * size.srcW + qx, inside);`;
-  return `fn row_origin(m: u32) -> vec3i {
-  let plane = size.rowH * size.rowW;
-  let n = m / plane; let rest = m - n * plane; let y = rest / size.rowW; let x = rest - y * size.rowW;
-  return select(vec3i(0, -0x10000000, -0x10000000), vec3i(i32(n), ${origin}), m < size.rows);
+  return gather ? GATHER_ROWS : SCATTER_ROWS;
+}
+
+const DECODE = `  let plane = size.rowH * size.rowW;
+  let n = m / plane; let rest = m - n * plane; let y = rest / size.rowW; let x = rest - y * size.rowW;`;
+const NOWHERE = "vec3i(0, -0x10000000, -0x10000000)";
+
+const GATHER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
+${DECODE}
+  let origin = vec3i(i32(n), i32(y * size.stride) - i32(size.paddingY), i32(x * size.stride) - i32(size.paddingX));
+  return select(${NOWHERE}, origin, m < size.rows);
 }
 fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
-${pixel}
-}`;
+  let y = o.y + i32(r * size.dilation); let x = o.z + i32(s * size.dilation);
+  let inside = y >= 0 && x >= 0 && y < i32(size.srcH) && x < i32(size.srcW);
+  return select(NONE, (u32(o.x) * size.srcH + u32(y)) * size.srcW + u32(x), inside);
 }
+fn row_out(m: u32, phase: u32) -> u32 { return select(NONE, m, m < size.rows); }
+fn live(phase: u32, r: u32, s: u32) -> bool { return true; }`;
+
+const SCATTER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
+${DECODE}
+  let py = y * size.stride + phase / size.stride; let px = x * size.stride + phase % size.stride;
+  let origin = vec3i(i32(n), i32(py + size.paddingY), i32(px + size.paddingX));
+  return select(${NOWHERE}, origin, m < size.rows && py < size.outH && px < size.outW);
+}
+fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
+  let y = o.y - i32(r * size.dilation); let x = o.z - i32(s * size.dilation);
+  let qy = u32(max(y, 0)) / size.stride; let qx = u32(max(x, 0)) / size.stride;
+  let inside = y >= 0 && x >= 0 && qy < size.srcH && qx < size.srcW;
+  return select(NONE, (u32(o.x) * size.srcH + qy) * size.srcW + qx, inside);
+}
+fn row_out(m: u32, phase: u32) -> u32 {
+${DECODE}
+  let py = y * size.stride + phase / size.stride; let px = x * size.stride + phase % size.stride;
+  return select(NONE, (n * size.outH + py) * size.outW + px, m < size.rows && py < size.outH && px < size.outW);
+}
+fn live(phase: u32, r: u32, s: u32) -> bool {
+  let y = i32(phase / size.stride + size.paddingY) - i32(r * size.dilation);
+  let x = i32(phase % size.stride + size.paddingX) - i32(s * size.dilation);
+  return y % i32(size.stride) == 0 && x % i32(size.stride) == 0;
+}`;
 
 function sourceText(wide: boolean): string {
   return wide
@@ -128,7 +160,7 @@ fn line4(kc: u32, tap: u32, n4: u32) -> vec4f {
 }`;
 }
 
-/** Tensors and text of a fused tail: `store4(m, n4, v)` writes four columns of a row where they exist. */
+/** Tensors and text of a fused tail: `store4(m, n4, v)` writes four columns of output row `m` where they exist. */
 export function storeText(product: RowProduct, epilogue: Epilogue) {
   const { outWide, out } = product;
   const tensors: Record<string, TensorUse> = {};
@@ -147,12 +179,12 @@ export function storeText(product: RowProduct, epilogue: Epilogue) {
   const store = outWide
     ? `fn store4(m: u32, n4: u32, v: vec4f) {
   let width = size.columns / 4u;
-  if (m >= size.rows || n4 >= width) { return; }
+  if (m == NONE || n4 >= width) { return; }
   let at = m * width + n4;
   out_set(at, ${finish("n4", "at")});
 }`
     : `fn store1(m: u32, n: u32, v: f32) {
-  if (m >= size.rows || n >= size.columns) { return; }
+  if (m == NONE || n >= size.columns) { return; }
   let at = m * size.columns + n;
   out_set(at, ${finish("n", "at")});
 }
@@ -203,12 +235,12 @@ fn finished(v: T, channel: u32, at: u32) -> T {
   const store = outWide
     ? `fn store4(m: u32, n4: u32, v: vec4f) {
   let width = size.columns / 4u;
-  if (m >= size.rows || n4 >= width) { return; }
+  if (m == NONE || n4 >= width) { return; }
   let at = m * width + n4;
   out_set(at, finished(v, n4, at));
 }`
     : `fn store4(m: u32, n4: u32, v: vec4f) {
-  if (m >= size.rows) { return; }
+  if (m == NONE) { return; }
   for (var j = 0u; j < min(4u, size.columns - min(4u * n4, size.columns)); j++) {
     let n = 4u * n4 + j;
     let at = m * size.columns + n;

@@ -1,5 +1,6 @@
 import { read, shader, spread, write } from "../shader.ts";
 import { flattened, type Lowering } from "./contraction.ts";
+import { TILE } from "./contraction-shuffle.ts";
 import { rowProduct, storeText } from "./contraction-text.ts";
 
 /**
@@ -12,7 +13,8 @@ export const tiledProduct: Lowering = (given) => {
   const contraction = flattened(given);
   const { target, kind } = contraction;
   const product = rowProduct(contraction);
-  const big = Math.ceil(product.rows / 128) * Math.ceil(product.columns / 128) >= 64 && product.columns > 64;
+  const big =
+    product.phases * Math.ceil(product.rows / 128) * Math.ceil(product.columns / 128) >= 64 && product.columns > 64;
   const share = big ? 8 : 4;
   const side = 16 * share;
   const tilesM = Math.ceil(product.rows / side);
@@ -28,9 +30,9 @@ export const tiledProduct: Lowering = (given) => {
         ...store.tensors,
         out: write(product.out, product.outWide),
       },
-      sizes: { ...product.sizes, tilesM, tilesN },
+      sizes: { ...product.sizes, tilesM, tilesN, phases: product.phases },
       workgroupSize: [256],
-      workgroups: spread(tilesM * tilesN, target),
+      workgroups: spread(tilesM * tilesN * product.phases, target),
       functions: `${product.functions}\n${store.text}\n${tileMemory(share)}`,
       main: tileMain(share, kind === "gather"),
     }),
@@ -94,14 +96,13 @@ function tileMain(share: number, gather: boolean): string {
 ${scatterToPanel("panelB", "wv", "rowA", "quadA", side)}`
     : `      let wv = line4(4u * k + lane / ${lineQuads}u, tap, tn * ${lineQuads}u + lane % ${lineQuads}u);
 ${lineToPanel("panelB", "wv", `(lane / ${lineQuads}u)`, `(lane % ${lineQuads}u)`, side)}`;
-  return `  let t = group.x + group.y * groups.x;
-  if (t >= size.tilesM * size.tilesN) { return; }
-  let tm = t / size.tilesN; let tn = t - tm * size.tilesN;
+  return `${TILE}
   let tx = lane % 16u; let ty = lane / 16u;
   let rowA = lane / ${depthQuads}u; let quadA = lane % ${depthQuads}u;
-  let origin = row_origin(tm * ${side}u + rowA);
+  let origin = row_origin(tm * ${side}u + rowA, phase);
 ${tileRegisters(share)}
   for (var r = size.r0; r < size.r1; r++) { for (var s = size.s0; s < size.s1; s++) {
+    if (!live(phase, r, s)) { continue; }
     let tap = r * size.tapsS + s;
     let pixel = row_pixel(origin, r, s);
     for (var k = 0u; k < size.inner4; k += ${depthQuads}u) {
@@ -118,7 +119,7 @@ ${range(share)
   .flatMap((i) =>
     range(share / 4).map(
       (q) =>
-        `  store4(tm * ${side}u + ty * ${share}u + ${i}u, tn * ${lineQuads}u + tx * ${share / 4}u + ${q}u, c${i}_${q});`,
+        `  store4(row_out(tm * ${side}u + ty * ${share}u + ${i}u, phase), tn * ${lineQuads}u + tx * ${share / 4}u + ${q}u, c${i}_${q});`,
     ),
   )
   .join("\n")}`;
