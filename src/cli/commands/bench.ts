@@ -7,6 +7,7 @@ import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.
 import { numberArgument } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
 import { milliseconds } from "../units.ts";
+import { addLoading } from "./bench-loading.ts";
 import { FPS_COLUMNS, KERNEL_COLUMNS, OP_COLUMNS, TRAIN_COLUMNS } from "./bench-tables.ts";
 
 interface CommonFlags {
@@ -65,6 +66,7 @@ export function register(command: Command): void {
   named("start-up", "seconds to the end of a first training step with no shader cache, in a fresh process")
     .option("--here", "measure this process")
     .action(startUp);
+  addLoading(command);
 }
 
 /** Opens the adapter, says what it is, and closes it whatever happens. */

@@ -1,0 +1,41 @@
+import type { Command } from "commander";
+import { numberArgument } from "../options.ts";
+import { note, printJson, printTable } from "../print.ts";
+import { percent } from "../units.ts";
+
+interface LoadingFlags {
+  readonly images: number;
+  readonly rounds: number;
+  readonly json?: true;
+}
+
+/** `svanet bench loading`: images a second on their way to the GPU. */
+export function addLoading(command: Command): void {
+  command
+    .command("loading")
+    .description("images a second: 512x512 crops from 2048x1536 JPEG with 1 and 2 threads, beside bare decoding")
+    .option("--images <n>", "photographs to make", numberArgument, 16)
+    .option("--rounds <n>", "times each is read", numberArgument, 3)
+    .option("--json", "print the figures as JSON")
+    .action(loading);
+}
+
+async function loading({ images, rounds, json }: LoadingFlags): Promise<void> {
+  const { benchLoading } = await import("../../bench/loading.ts");
+  const result = await benchLoading({ images, rounds, workers: [1, 2], batchSize: 4 });
+  if (json) {
+    printJson(result);
+    return;
+  }
+  note(`${result.machine.processor}, ${result.machine.cores} cores`);
+  printTable(
+    [
+      { title: "what", cell: ({ what }) => what },
+      { title: "threads", align: "right", cell: ({ workers }) => (workers === 0 ? "own" : String(workers)) },
+      { title: "images", align: "right", cell: ({ images: count }) => String(count) },
+      { title: "images/s", align: "right", cell: ({ imagesPerSecond }) => imagesPerSecond.toFixed(1) },
+      { title: "of decoding", align: "right", cell: ({ ofDecoding }) => percent(ofDecoding) },
+    ],
+    result.rows,
+  );
+}
