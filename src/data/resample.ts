@@ -67,29 +67,72 @@ function tapsFor(count: number, size: number, mode: SmoothMode): Taps {
   return { first, counts, weights, stride };
 }
 
-/** One axis of an antialiased resize. Sums stay below 2^31: at most 255 * 2^22 times the kernel's overshoot. */
-function resizeLines(data: Uint8Array, { outer, length, inner }: Lines, size: number, mode: SmoothMode): Uint8Array {
-  const { first, counts, weights, stride } = tapsFor(length, size, mode);
-  const out = new Uint8ClampedArray(outer * size * inner);
-  const half = 1 << (weightBits - 1);
+const half = 1 << (weightBits - 1);
+
+/**
+ * One axis of an antialiased resize. Sums stay below 2^31 (at most 255 * 2^22 times the kernel's overshoot), so their order
+ * does not matter: lines side by side are summed together, weight by weight, in the order they lie in memory.
+ */
+function resizeLines(data: Uint8Array, lines: Lines, size: number, mode: SmoothMode): Uint8Array {
+  const taps = tapsFor(lines.length, size, mode);
+  const out = new Uint8ClampedArray(lines.outer * size * lines.inner);
+  if (lines.inner === 3) resizePixels(data, lines, size, taps, out);
+  else resizeRows(data, lines, size, taps, out);
+  return new Uint8Array(out.buffer);
+}
+
+/** Along a row of three channels: one weight serves three sums. */
+function resizePixels(data: Uint8Array, { outer, length }: Lines, size: number, taps: Taps, out: Uint8ClampedArray) {
+  const { first, counts, weights, stride } = taps;
   let to = 0;
   for (let line = 0; line < outer; line++) {
     for (let index = 0; index < size; index++) {
-      const from = (line * length + (first[index] ?? 0)) * inner;
+      let at = (line * length + (first[index] ?? 0)) * 3;
       const firstWeight = index * stride;
       const lastWeight = firstWeight + (counts[index] ?? 0);
-      for (let j = 0; j < inner; j++) {
-        let sum = half;
-        let at = from + j;
-        for (let k = firstWeight; k < lastWeight; k++) {
-          sum = (sum + Math.imul(data[at] ?? 0, weights[k] ?? 0)) | 0;
-          at += inner;
-        }
-        out[to++] = sum >> weightBits;
+      let [red, green, blue] = [half, half, half];
+      for (let k = firstWeight; k < lastWeight; k++) {
+        const weight = weights[k] ?? 0;
+        red = (red + Math.imul(data[at] ?? 0, weight)) | 0;
+        green = (green + Math.imul(data[at + 1] ?? 0, weight)) | 0;
+        blue = (blue + Math.imul(data[at + 2] ?? 0, weight)) | 0;
+        at += 3;
       }
+      out[to] = red >> weightBits;
+      out[to + 1] = green >> weightBits;
+      out[to + 2] = blue >> weightBits;
+      to += 3;
     }
   }
-  return new Uint8Array(out.buffer);
+}
+
+/** sums += weight * data[from ...], modulo 2^32. */
+function addWeighted(sums: Int32Array, data: Uint8Array, from: number, weight: number): void {
+  for (let j = 0; j < sums.length; j++) sums[j] = (sums[j] ?? 0) + Math.imul(data[from + j] ?? 0, weight);
+}
+
+/** Down the columns: whole rows are added up. */
+function resizeRows(
+  data: Uint8Array,
+  { outer, length, inner }: Lines,
+  size: number,
+  taps: Taps,
+  out: Uint8ClampedArray,
+) {
+  const { first, counts, weights, stride } = taps;
+  const sums = new Int32Array(inner);
+  for (let line = 0; line < outer; line++) {
+    for (let index = 0; index < size; index++) {
+      sums.fill(half);
+      for (let k = 0; k < (counts[index] ?? 0); k++) {
+        const weight = weights[index * stride + k] ?? 0;
+        const from = (line * length + (first[index] ?? 0) + k) * inner;
+        addWeighted(sums, data, from, weight);
+      }
+      const to = (line * size + index) * inner;
+      for (let j = 0; j < inner; j++) out[to + j] = (sums[j] ?? 0) >> weightBits;
+    }
+  }
 }
 
 /** Stretched to `size` with antialiasing: columns first, then rows, each only when its length changes. */
