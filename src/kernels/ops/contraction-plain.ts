@@ -121,7 +121,8 @@ ${inner}
   return ${finish};`;
 }
 
-function plainEpilogue({ epilogue }: Contraction, wide: boolean) {
+/** Tensors and text of a fused tail that sees `sum`, `c` and `i`. */
+export function plainEpilogue({ epilogue }: Contraction, wide: boolean) {
   const tensors: Record<string, TensorUse> = {};
   if (epilogue.scale) tensors["scale"] = read(epilogue.scale, wide);
   if (epilogue.bias) tensors["bias"] = read(epilogue.bias, wide);

@@ -12,6 +12,7 @@ import {
   liveTaps,
   type Padding,
 } from "./contraction.ts";
+import { slidesDepthwise, slidingDepthwise } from "./contraction-depthwise.ts";
 import { shufflePair, tiledPair } from "./contraction-pair.ts";
 import { plainContraction } from "./contraction-plain.ts";
 import { shuffleProduct } from "./contraction-shuffle.ts";
@@ -36,6 +37,7 @@ export interface ConvTranspose2dAttrs {
 /** The kernel of a contraction: the fastest that fits the adapter and the shapes, the plain one otherwise. */
 export function lowerContraction(contraction: Contraction): readonly Dispatch[] {
   const { target, groups, kind } = contraction;
+  if (slidesDepthwise(contraction)) return slidingDepthwise(contraction);
   if (groups > 1) return plainContraction(contraction);
   if (prefersShuffleTiles(target)) return kind === "pair" ? shufflePair(contraction) : shuffleProduct(contraction);
   if (fitsWorkgroupTiles(target)) return kind === "pair" ? tiledPair(contraction) : tiledProduct(contraction);
