@@ -152,6 +152,13 @@ export const TRAIN_OPTIONS = {
   diceWeight: { group: "Loss", argument: "<x>", help: "weight of soft Dice added to the cross-entropy", parse: number },
   seed: { group: "Run", argument: "<n>", help: "decides every random draw", parse: number },
   evalEvery: { group: "Run", argument: "<epochs>", help: "epochs between validations", parse: number },
+  patience: {
+    group: "Run",
+    argument: "<epochs>",
+    help: "stop when validation mIoU has not risen for so many epochs",
+    parse: number,
+    omitted: "train to the end",
+  },
   checkpointEvery: {
     group: "Run",
     argument: "<steps>",

@@ -53,6 +53,7 @@ export const trainConfigSchema = z.strictObject({
   diceWeight: z.number().min(0).default(0),
   seed: z.number().int().min(0).max(0xffffffff).default(0),
   evalEvery: count.default(1),
+  patience: count.nullable().default(null),
   checkpointEvery: count.nullable().default(null),
   workers: z.number().int().min(0).nullable().default(null),
   adapter: z.string().min(1).nullable().default(null),

@@ -112,8 +112,8 @@ export function augmentOptions(config: TrainConfig): AugmentOptions {
   };
 }
 
-/** Fields that say where and how fast a run is computed, not what it computes. */
-const INCIDENTAL = ["data", "out", "workers", "adapter", "resume", "checkpointEvery"] as const;
+/** Fields that say where, how fast and how far a run is computed, not what its steps compute. */
+const INCIDENTAL = ["data", "out", "workers", "adapter", "resume", "checkpointEvery", "patience"] as const;
 
 /** The recipe as text: equal text, data and adapter give equal bits. */
 export function recipeText(config: TrainConfig): string {

@@ -1,5 +1,6 @@
 import { rateAt, type Schedule } from "../autograd/schedule.ts";
 import { type Batch, requireBatches, stepsPerEpoch } from "../data/batches.ts";
+import type { Progress } from "./checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
 import { type Duration, duration, frozenEpochs, scheduleOf } from "./recipe.ts";
 
@@ -47,6 +48,21 @@ export class Timetable {
   /** Whether the update that ends with this batch is the run's last. */
   isLast(batch: BatchPlace): boolean {
     return this.stepOf(batch) >= this.duration.steps;
+  }
+
+  /** Whether the validation split is evaluated after the update that ends with this batch. */
+  isValidation(batch: BatchPlace): boolean {
+    return this.isLast(batch) || (this.isEpochEnd(batch) && (batch.epoch + 1) % this.#config.evalEvery === 0);
+  }
+
+  /**
+   * Whether a run that stands here has waited `patience` epochs for a better validation in vain. Decided at the
+   * validations between epochs alone, so that a resumed run ends where an uninterrupted one does.
+   */
+  isStale({ epoch, stepInEpoch, bestEpoch }: Pick<Progress, "epoch" | "stepInEpoch" | "bestEpoch">): boolean {
+    const { patience, evalEvery } = this.#config;
+    if (patience === null || stepInEpoch > 0 || epoch === 0 || epoch % evalEvery > 0) return false;
+    return epoch - 1 - (bestEpoch ?? -1) >= patience;
   }
 
   isCheckpoint(batch: BatchPlace): boolean {

@@ -6,6 +6,7 @@ import {
   type PixelStatistics,
 } from "../data/check-dataset.ts";
 import { SamplePool } from "../data/sample-pool.ts";
+import { UsageError } from "../errors.ts";
 import type { Device } from "../kernels/device.ts";
 import type { SvanetConfig } from "../model/svanet/config.ts";
 import {
@@ -56,6 +57,9 @@ interface Waiting {
 export async function runTraining(input: TrainInput): Promise<TrainResult> {
   const { config, device } = input;
   const timetable = new Timetable(config, trainSamples(input.dataset).length);
+  if (config.patience !== null && (input.dataset.splits.val ?? []).length === 0) {
+    throw new UsageError(`--patience ${config.patience}: ${config.data} has no val split to judge by; leave it out`);
+  }
   const checkpoint = await checkpointToResume(config);
   if (checkpoint) checkSameData(config, checkpoint.facts, input.dataset, input.statistics);
   const progress = checkpoint?.facts.progress;
@@ -152,7 +156,7 @@ class TrainingRun {
 
   async train(): Promise<TrainResult> {
     const { steps } = this.#timetable.duration;
-    if (this.#progress.step >= steps) {
+    if (this.#isOver()) {
       this.#input.observer.note(`the run is complete: ${this.#progress.step} of ${steps} steps are done`);
       return this.#result();
     }
@@ -176,7 +180,7 @@ class TrainingRun {
       await this.#finish(waiting, stream);
       waiting = null;
       await this.#pause(batch);
-      if (this.#progress.step >= this.#timetable.duration.steps || this.#input.stopped?.()) return this.#result();
+      if (this.#isOver() || this.#input.stopped?.()) return this.#result();
     }
     throw new Error(`the batches ended at step ${this.#progress.step} of ${this.#input.config.out}`);
   }
@@ -193,16 +197,21 @@ class TrainingRun {
   async #pause(batch: Batch): Promise<void> {
     const { epoch } = batch;
     const ended = this.#timetable.isEpochEnd(batch);
-    const last = this.#timetable.isLast(batch);
     if (ended) this.#progress = { ...this.#progress, epoch: epoch + 1, stepInEpoch: 0 };
-    const due = last || (ended && (epoch + 1) % this.#input.config.evalEvery === 0);
-    if (due && this.#validation.isPossible) await this.#validate(epoch);
+    if (this.#timetable.isValidation(batch) && this.#validation.isPossible) await this.#validate(epoch);
     await this.#save();
+    if (!this.#timetable.isStale(this.#progress)) return;
+    const { patience } = this.#input.config;
+    this.#input.observer.note(`stopping early: no better validation in ${patience} epochs (--patience)`);
+  }
+
+  #isOver(): boolean {
+    return this.#progress.step >= this.#timetable.duration.steps || this.#timetable.isStale(this.#progress);
   }
 
   #result(): TrainResult {
     const { step, best } = this.#progress;
-    return { steps: step, finished: step >= this.#timetable.duration.steps, best };
+    return { steps: step, finished: this.#isOver(), best };
   }
 
   #batches(): BatchStream {
