@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { numberArgument } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress } from "../progress.ts";
+import { addPrepare } from "./data-prepare.ts";
 import { addStats } from "./data-stats.ts";
 import { addVerify } from "./data-verify.ts";
 
@@ -16,6 +17,7 @@ interface CellsFlags {
 
 /** `svanet data`: makes, checks and describes dataset folders. */
 export function register(command: Command): void {
+  addPrepare(command);
   addVerify(command);
   addStats(command);
   const synth = command.command("synth").description("write procedural data whose truth is known exactly");

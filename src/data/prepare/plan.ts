@@ -1,0 +1,134 @@
+/** What a preparation will do, decided before anything is written: tasks that threads can carry out in any order. */
+import type { SplitName } from "../dataset.ts";
+import type { Window } from "../formats/window.ts";
+import type { Rgb } from "../png.ts";
+
+/** What the command line decides. */
+export interface Settings {
+  readonly seed: number;
+  /** Grey window for scans; undefined: the set's own. */
+  readonly window?: Window | undefined;
+  /** Shares of the patients, volumes or frames that become test and val where the source does not fix the split. */
+  readonly test: number;
+  readonly val: number;
+  /** Names of the classes without the background, for the generic kinds. */
+  readonly classes?: readonly string[] | undefined;
+  /** Every how many slices, for the generic kinds. */
+  readonly every: number;
+}
+
+/** A file painted into a mask: white (above half) becomes `value`, or its values are classes already. */
+export interface Layer {
+  readonly file: string;
+  readonly value: number | "labels";
+}
+
+interface Common {
+  readonly split: SplitName;
+  /** Name of the files to write, or the start of their names where a task writes several. */
+  readonly stem: string;
+}
+
+/** A picture copied as it is, with a mask painted from one or more files, later ones on top. */
+export interface PictureTask extends Common {
+  readonly kind: "picture";
+  readonly image: string;
+  readonly layers: readonly Layer[];
+}
+
+export type SliceChoice =
+  /** Every `step`-th slice from the first, and the last one too where `last`. */
+  | { readonly kind: "every"; readonly step: number; readonly last: boolean }
+  /** ceil(share x slices) of the slices from `from` to `to` (shares of the volume), drawn by seed and number. */
+  | {
+      readonly kind: "share";
+      readonly share: number;
+      readonly from: number;
+      readonly to: number;
+      readonly seed: number;
+      readonly number: number;
+    };
+
+/** Axial slices of a NIfTI volume with its label volume. Without a window: the volume's own percentiles. */
+export interface VolumeTask extends Common {
+  readonly kind: "volume";
+  readonly image: string;
+  readonly label: string;
+  readonly slices: SliceChoice;
+  readonly window?: Window | undefined;
+  /** Largest label allowed. */
+  readonly largest: number;
+}
+
+/** Items of two arrays of an npz file. */
+export interface ArrayTask extends Common {
+  readonly kind: "array";
+  readonly file: string;
+  readonly image: string;
+  readonly label: string;
+  /** `tissue`: two channels and two label maps as TissueNet has them; `plain`: grey or RGB with class indices. */
+  readonly layout: "tissue" | "plain";
+  readonly largest: number;
+}
+
+/** A DICOM series with segmentation objects. */
+export interface SeriesTask extends Common {
+  readonly kind: "series";
+  readonly images: readonly string[];
+  readonly segmentations: readonly string[];
+  /** Class names without the background; a segment's name is looked up here. */
+  readonly segments: readonly string[];
+  readonly every: number;
+  readonly window?: Window | undefined;
+}
+
+export type Task = PictureTask | VolumeTask | ArrayTask | SeriesTask;
+
+/** Where a task writes, and with which colours. */
+export interface Target {
+  readonly folder: string;
+  /** Colours by class; undefined: masks are written as grey. */
+  readonly palette: readonly Rgb[] | undefined;
+}
+
+export interface TaskResult {
+  /** Files written or found finished, relative to the folder. */
+  readonly files: readonly string[];
+  /** What a person should know: values replaced, windows chosen. */
+  readonly notes: readonly string[];
+}
+
+export interface Plan {
+  readonly name: string;
+  /** Background first; undefined where only the masks tell. */
+  readonly classes: readonly string[] | undefined;
+  readonly colours?: readonly Rgb[];
+  readonly modality: string;
+  readonly licence: string;
+  readonly source: string;
+  readonly tasks: readonly Task[];
+  /** How images, labels and splits were made, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/** A data set that can be prepared. */
+export interface SetKind {
+  readonly name: string;
+  readonly summary: string;
+  /** Reads names and headers in `raw`, writes nothing. Throws DataError naming what was expected and found. */
+  plan(raw: string, settings: Settings): Promise<Plan>;
+}
+
+/** The raw files a task reads. */
+export function filesOf(task: Task): readonly string[] {
+  switch (task.kind) {
+    case "picture":
+      return [task.image, ...task.layers.map(({ file }) => file)];
+    case "volume":
+      return [task.image, task.label];
+    case "array":
+      return [task.file];
+    case "series":
+      return [...task.images, ...task.segmentations];
+  }
+}

@@ -1,0 +1,284 @@
+/** From a raw download to a dataset folder: planned first, carried out in threads, resumable, the raw files only read. */
+import { createHash } from "node:crypto";
+import { appendFile, mkdir, readFile, rename, rmdir, stat, writeFile } from "node:fs/promises";
+import { totalmem } from "node:os";
+import path from "node:path";
+import { stringify } from "yaml";
+import { DataError } from "../../errors.ts";
+import { packageInfo } from "../../package-info.ts";
+import type { SplitName } from "../dataset.ts";
+import { requireFree } from "../new-folder.ts";
+import type { Rgb } from "../png.ts";
+import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
+import { filesOf, type Plan, type SetKind, type Settings, type Target, type Task, type TaskResult } from "./plan.ts";
+import { runTask } from "./run-task.ts";
+
+export interface PrepareOptions {
+  readonly set: SetKind;
+  readonly from: string;
+  readonly out: string;
+  readonly settings: Settings;
+  /** Threads; 0 = everything in this one. */
+  readonly workers?: number | undefined;
+  /** The command as it was given, for dataset.yaml. */
+  readonly command: string;
+  readonly onStart?: (total: number, done: number) => void;
+  readonly onProgress?: (done: number) => void;
+}
+
+export interface PrepareSummary {
+  readonly out: string;
+  readonly name: string;
+  /** Images by split. */
+  readonly images: Readonly<Partial<Record<SplitName, number>>>;
+  /** Raw items carried out now, and found finished. */
+  readonly done: number;
+  readonly finishedBefore: number;
+  readonly notes: readonly string[];
+}
+
+/** One line of the journal: a finished task. The first line holds the fingerprint. */
+interface Entry extends TaskResult {
+  readonly key: string;
+}
+
+const journalName = ".prepare.jsonl";
+const keyOf = ({ split, stem }: Task) => `${split}/${stem}`;
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    throw new DataError(`${file}: cannot be read (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
+/** Changes whenever tasks, settings or sizes of raw files do; where the raw folder lies does not matter. */
+async function fingerprintOf(plan: Plan, from: string, sizes: ReadonlyMap<string, number>): Promise<string> {
+  const relative = (_: string, value: unknown) =>
+    typeof value === "string" && value.startsWith(from) ? path.relative(from, value).split(path.sep).join("/") : value;
+  const text = JSON.stringify([plan.tasks, plan.classes, [...sizes.values()]], relative);
+  return createHash("sha256").update(text).digest("hex");
+}
+
+interface Journal {
+  readonly fingerprint: string;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+async function readJournal(folder: string): Promise<Journal | undefined> {
+  const text = await readFile(path.join(folder, journalName), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const lines = text.split("\n").flatMap((line): Record<string, unknown>[] => {
+    try {
+      return [JSON.parse(line)];
+    } catch {
+      return []; // the last line of a process that died while writing it
+    }
+  });
+  const entries = lines.slice(1) as unknown as Entry[];
+  return {
+    fingerprint: String(lines[0]?.["fingerprint"]),
+    entries: new Map(entries.map((entry) => [entry.key, entry])),
+  };
+}
+
+/** Where to write, and what is finished there. */
+async function openTarget(out: string, fingerprint: string): Promise<{ folder: string; journal: Journal }> {
+  const partial = `${path.resolve(out)}.partial`;
+  for (const folder of [path.resolve(out), partial]) {
+    const journal = await readJournal(folder);
+    if (journal === undefined) continue;
+    if (journal.fingerprint === fingerprint) return { folder, journal };
+    throw new DataError(
+      `${folder}: was prepared from other raw files or with other settings; name a new folder with --out, or remove this one`,
+    );
+  }
+  await requireFree(out);
+  await requireFree(partial);
+  await mkdir(partial, { recursive: true });
+  await writeFile(path.join(partial, journalName), `${JSON.stringify({ fingerprint })}\n`);
+  return { folder: partial, journal: { fingerprint, entries: new Map() } };
+}
+
+async function isComplete(folder: string, { files }: Entry): Promise<boolean> {
+  const found = await Promise.all(
+    files.map((file) =>
+      stat(path.join(folder, file)).then(
+        ({ size }) => size > 0,
+        () => false,
+      ),
+    ),
+  );
+  return found.every(Boolean);
+}
+
+/** Two raw files that would be written under one name would silently become one. */
+function requireDistinct(tasks: readonly Task[]): void {
+  const seen = new Map<string, Task>();
+  for (const task of tasks) {
+    const other = seen.get(task.stem);
+    if (other !== undefined) {
+      throw new DataError(
+        `${filesOf(other)[0]} and ${filesOf(task)[0]} would both be written as ${task.stem}; rename one`,
+      );
+    }
+    seen.set(task.stem, task);
+  }
+}
+
+function requireApart(from: string, out: string): void {
+  const inside = (folder: string, other: string) => `${other}${path.sep}`.startsWith(`${folder}${path.sep}`);
+  if (inside(path.resolve(from), path.resolve(out)) || inside(path.resolve(out), path.resolve(from))) {
+    throw new DataError(`${out}: lies inside ${from} or around it; raw files stay untouched, name a folder elsewhere`);
+  }
+}
+
+/** Gzip and npz unpack to about this many times their size. */
+const unpacked = 4;
+
+/** As many threads as asked for, fewer where the largest volumes together would fill more than half of the memory. */
+function affordable(workers: number, tasks: readonly Task[], sizes: ReadonlyMap<string, number>): number {
+  const volumes = tasks.filter(({ kind }) => kind === "volume" || kind === "series");
+  const largest = Math.max(
+    1,
+    ...volumes.map((task) => filesOf(task).reduce((sum, file) => sum + (sizes.get(file) ?? 0), 0)),
+  );
+  return Math.max(Math.min(1, workers), Math.min(workers, Math.floor(totalmem() / 2 / (largest * unpacked))));
+}
+
+interface Run {
+  readonly tasks: readonly Task[];
+  readonly target: Target;
+  readonly workers: number;
+  readonly onDone: (entry: Entry) => Promise<void>;
+}
+
+/** Carries out tasks, a failing one does not stop the others; gives the failures. */
+async function runAll({ tasks, target, workers, onDone }: Run): Promise<readonly Error[]> {
+  const failures: Error[] = [];
+  const work = {
+    here: runTask,
+    entry: threadProgram(import.meta.url, "task-worker"),
+    fileOf: ({ task }: { task: Task }) => filesOf(task)[0] ?? task.stem,
+  };
+  const pool = new ThreadPool(work, Math.min(workers, tasks.length));
+  const queue = [...tasks];
+  const next = async (): Promise<void> => {
+    for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+      try {
+        await onDone({ key: keyOf(task), ...(await pool.run({ task, target })) });
+      } catch (error) {
+        failures.push(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.max(1, workers) }, next));
+  } finally {
+    await pool.close();
+  }
+  return failures;
+}
+
+/** Failures a person can mend, in one message; a fault of ours keeps its stack. */
+function failureOf(failures: readonly Error[], total: number, folder: string): Error {
+  const bug = failures.find((failure) => !(failure instanceof DataError));
+  if (bug !== undefined) return bug;
+  const shown = failures.slice(0, 10).map(({ message }) => `\n  ${message}`);
+  const more = failures.length > shown.length ? `\n  and ${failures.length - shown.length} more` : "";
+  return new DataError(
+    `${failures.length} of ${total} raw items failed; what is finished is kept in ${folder}, the same command goes on from there:` +
+      shown.join("") +
+      more,
+  );
+}
+
+function yamlOf(
+  plan: Plan,
+  { set, settings, command }: PrepareOptions,
+  notes: readonly string[],
+  fingerprint: string,
+): string {
+  const { name, classes, colours, modality, licence, source } = plan;
+  const { window, ...rest } = settings;
+  const provenance = {
+    ...{ set: set.name, source, command, program: `svanet ${packageInfo().version}`, fingerprint },
+    settings: { ...rest, window: window === undefined ? "the set's own" : [window.low, window.high] },
+    how: plan.notes,
+    ...(notes.length > 0 ? { notes } : {}),
+  };
+  return stringify({
+    name,
+    ...(classes ? { classes } : {}),
+    ...(colours ? { colours } : {}),
+    modality,
+    licence,
+    provenance,
+  });
+}
+
+function countImages(entries: Iterable<Entry>): PrepareSummary["images"] {
+  const images: Partial<Record<SplitName, number>> = {};
+  for (const { files } of entries) {
+    for (const file of files) {
+      const [part] = file.split("/");
+      if (part === "train" || part === "val" || part === "test") images[part] = (images[part] ?? 0) + 1;
+    }
+  }
+  return images;
+}
+
+/**
+ * Prepares a dataset folder. Until everything is written it is called `<out>.partial`; the same command then goes on where
+ * an interrupted one stopped, and does nothing where all is there. Throws DataError for a raw folder of another kind,
+ * for damaged files (all others are finished first) and for a folder prepared differently.
+ */
+export async function prepare(options: PrepareOptions): Promise<PrepareSummary> {
+  const { set, settings, out } = options;
+  const from = path.resolve(options.from);
+  requireApart(from, out);
+  const plan = await set.plan(from, settings);
+  requireDistinct(plan.tasks);
+  const files = [...new Set(plan.tasks.flatMap(filesOf))];
+  const sizes = new Map<string, number>();
+  for (const file of files) sizes.set(file, await sizeOf(file));
+  const fingerprint = await fingerprintOf(plan, from, sizes);
+  const { folder, journal } = await openTarget(out, fingerprint);
+
+  const finished = new Map<string, Entry>();
+  for (const task of plan.tasks) {
+    const entry = journal.entries.get(keyOf(task));
+    if (entry !== undefined && (await isComplete(folder, entry))) finished.set(entry.key, entry);
+  }
+  const before = finished.size;
+  const pending = plan.tasks.filter((task) => !finished.has(keyOf(task)));
+  options.onStart?.(plan.tasks.length, before);
+  const failures = await runAll({
+    tasks: pending,
+    target: { folder, palette: plan.colours as readonly Rgb[] | undefined },
+    workers: affordable(options.workers ?? defaultWorkers(), pending, sizes),
+    onDone: async (entry) => {
+      await appendFile(path.join(folder, journalName), `${JSON.stringify(entry)}\n`);
+      finished.set(entry.key, entry);
+      options.onProgress?.(finished.size);
+    },
+  });
+  if (failures.length > 0) throw failureOf(failures, plan.tasks.length, folder);
+  const entries = plan.tasks.flatMap((task) => finished.get(keyOf(task)) ?? []);
+  // Names inside the raw folder: where it lies on this machine is nobody's business.
+  const notes = entries.flatMap((entry) => entry.notes.map((note) => note.replaceAll(`${from}${path.sep}`, "")));
+  if (folder !== path.resolve(out)) {
+    await writeFile(path.join(folder, "dataset.yaml"), yamlOf(plan, options, notes, fingerprint));
+    await rmdir(out).catch(() => undefined); // an empty folder of that name
+    await rename(folder, out);
+  }
+  return {
+    out,
+    name: plan.name,
+    images: countImages(entries),
+    done: pending.length,
+    finishedBefore: before,
+    notes: [...plan.notes, ...notes],
+  };
+}

@@ -1,0 +1,161 @@
+/** Items of npz arrays as images and masks. */
+import { DataError } from "../../errors.ts";
+import { type ArrayPart, NpzFile } from "../formats/npz.ts";
+import { percentiles, percentileWindow, type Window } from "../formats/window.ts";
+import type { ByteImage } from "../image.ts";
+import { labelMask } from "./labels.ts";
+import type { ArrayTask } from "./plan.ts";
+import type { Sink } from "./sink.ts";
+
+/** Rows, columns and channels of an item: [h, w] or [h, w, c]. */
+interface Item {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  value(pixel: number, channel: number): number;
+}
+
+function itemOf({ shape, at }: ArrayPart, where: string): Item {
+  const [height = 0, width = 0, channels = 1] = shape;
+  if (shape.length < 2 || shape.length > 3 || height * width === 0) {
+    throw new DataError(`${where}: items of shape (${shape.join(", ")}); expected are (rows, columns[, channels])`);
+  }
+  return { width, height, channels, value: (pixel, channel) => at(pixel * channels + channel) };
+}
+
+/** The channel's values, NaN and infinite ones as 0. */
+function valuesOf(item: Item, channel: number): Float64Array {
+  return Float64Array.from({ length: item.width * item.height }, (_, pixel) => {
+    const value = item.value(pixel, channel);
+    return Number.isFinite(value) ? value : 0;
+  });
+}
+
+function bytesThrough(values: Float64Array, { low, high }: Window): Uint8Array {
+  const scale = high > low ? 255 / (high - low) : 0;
+  return Uint8Array.from(values, (value) => Math.min(255, Math.max(0, Math.round((value - low) * scale))));
+}
+
+/** Channels side by side in each pixel; fewer than three leave the first colours black. */
+function interleaved(item: Item, planes: readonly (Uint8Array | undefined)[]): ByteImage {
+  const { width, height } = item;
+  const data = new Uint8Array(width * height * 3);
+  planes.forEach((plane, channel) => {
+    plane?.forEach((value, pixel) => {
+      data[pixel * 3 + channel] = value;
+    });
+  });
+  return { width, height, channels: 3, data };
+}
+
+/** Nuclear channel as green, membrane channel as blue, each scaled between percentiles of its own non-zero values. */
+function tissueImage(item: Item, where: string): ByteImage {
+  if (item.channels !== 2)
+    throw new DataError(`${where}: ${item.channels} channels; TissueNet has nuclei and membranes`);
+  const plane = (channel: number) => {
+    const values = valuesOf(item, channel);
+    const lit = values.filter((value) => value !== 0);
+    return lit.length === 0
+      ? undefined
+      : bytesThrough(
+          values,
+          percentileWindow(() => [{ values: lit }]),
+        );
+  };
+  return interleaved(item, [undefined, plane(0), plane(1)]);
+}
+
+/** Whole cells are the first label map, nuclei the second; nuclei are painted over their cells. */
+function tissueMask(item: Item, where: string): ByteImage {
+  if (item.channels !== 2) throw new DataError(`${where}: ${item.channels} label maps; TissueNet has cells and nuclei`);
+  const { width, height } = item;
+  const data = Uint8Array.from({ length: width * height }, (_, pixel) =>
+    item.value(pixel, 1) > 0 ? 2 : item.value(pixel, 0) > 0 ? 1 : 0,
+  );
+  return { width, height, channels: 1, data };
+}
+
+/** Whole numbers of one byte stay, everything else is scaled from its 0.5th to its 99.5th percentile. */
+function plainImage(item: Item, where: string): ByteImage {
+  if (item.channels !== 1 && item.channels !== 3) {
+    throw new DataError(`${where}: ${item.channels} channels; grey (1) and RGB (3) are known`);
+  }
+  const planes = Array.from({ length: item.channels }, (_, channel) => valuesOf(item, channel));
+  const isBytes = planes.every((plane) =>
+    plane.every((value) => Number.isInteger(value) && value >= 0 && value <= 255),
+  );
+  const window = isBytes ? { low: 0, high: 255 } : percentileWindow(() => planes.map((values) => ({ values })));
+  const bytes = planes.map((plane) => bytesThrough(plane, window));
+  const { width, height } = item;
+  const [grey] = bytes;
+  return bytes.length === 1 && grey !== undefined
+    ? { width, height, channels: 1, data: grey }
+    : interleaved(item, bytes);
+}
+
+function plainMask(item: Item, largest: number, where: string): ByteImage {
+  if (item.channels !== 1) throw new DataError(`${where}: ${item.channels} label maps an image; one is expected`);
+  const { width, height } = item;
+  const values = Float64Array.from({ length: width * height }, (_, pixel) => item.value(pixel, 0));
+  return labelMask({ width, height, values, nonFinite: 0 }, largest, where);
+}
+
+/** Shapes of a pair of arrays; a stack where the labels have more than rows and columns. */
+async function isStack(npz: NpzFile, task: ArrayTask): Promise<boolean> {
+  const [image, label] = [(await npz.header(task.image)).shape, (await npz.header(task.label)).shape];
+  const stack = label.length === 4 || (label.length === 3 && label[2] !== 1);
+  const count = stack ? 3 : 2;
+  const ranks = (stack ? 1 : 0) + 2;
+  const same = Array.from({ length: count }, (_, axis) => image[axis] === label[axis]).every(Boolean);
+  if (!same || image.length < ranks) {
+    throw new DataError(
+      `${task.file}: "${task.image}" has shape (${image.join(", ")}), "${task.label}" (${label.join(", ")}); ` +
+        "they must agree in images, rows and columns",
+    );
+  }
+  return stack;
+}
+
+async function writeItem(task: ArrayTask, sink: Sink, name: string, image: ArrayPart, label: ArrayPart): Promise<void> {
+  if (await sink.isDone(task.split, name)) return;
+  const [imageAt, labelAt] = [`${task.file}: "${task.image}"`, `${task.file}: "${task.label}"`];
+  const [picture, labels] = [itemOf(image, imageAt), itemOf(label, labelAt)];
+  const tissue = task.layout === "tissue";
+  await sink.put(
+    task.split,
+    name,
+    tissue ? tissueImage(picture, imageAt) : plainImage(picture, imageAt),
+    tissue ? tissueMask(labels, labelAt) : plainMask(labels, task.largest, labelAt),
+  );
+}
+
+/** Writes every item of an npz file, one in memory at a time. */
+export async function runArrays(task: ArrayTask, sink: Sink): Promise<void> {
+  const npz = await NpzFile.open(task.file);
+  try {
+    if (!(await isStack(npz, task))) {
+      await writeItem(task, sink, `${task.stem}.png`, await npz.array(task.image), await npz.array(task.label));
+      return;
+    }
+    const labels = npz.items(task.label);
+    let index = 0;
+    try {
+      for await (const image of npz.items(task.image)) {
+        const { value, done } = await labels.next();
+        if (done === true) throw new DataError(`${task.file}: "${task.label}" ends after ${index} items`);
+        await writeItem(task, sink, `${task.stem}_${String(index).padStart(5, "0")}.png`, image, value);
+        index++;
+      }
+    } finally {
+      await labels.return(undefined);
+    }
+  } finally {
+    await npz.close();
+  }
+}
+
+/** The sentence about TissueNet's colours and labels. */
+export const tissueNote =
+  "Green is the nuclear channel (X[..., 0]), blue the membrane channel (X[..., 1]), red is empty; each is scaled per image " +
+  `from the ${percentiles.low * 100}th to the ${percentiles.high * 100}th percentile of its non-zero values. ` +
+  "Class 1 is the cell outside its nucleus (y[..., 0]), class 2 the nucleus (y[..., 1])";

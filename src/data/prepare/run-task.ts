@@ -1,0 +1,125 @@
+/** Carrying out one task: reading raw files, writing images and masks. Done by threads; depends on the task alone. */
+import path from "node:path";
+import { DataError } from "../../errors.ts";
+import { random } from "../../kernels/random.ts";
+import { readBytes, readImage } from "../decode.ts";
+import { dicomValues, readDicom } from "../formats/dicom.ts";
+import { readSegmentation } from "../formats/dicom-seg.ts";
+import { maskOf, sortSeries } from "../formats/dicom-series.ts";
+import { NiftiVolume } from "../formats/nifti.ts";
+import { axisCode } from "../formats/orientation.ts";
+import { percentileWindow, type Window, windowed } from "../formats/window.ts";
+import { labelMask, paintLayers } from "./labels.ts";
+import type { PictureTask, SeriesTask, SliceChoice, Target, Task, TaskResult, VolumeTask } from "./plan.ts";
+import { runArrays } from "./run-arrays.ts";
+import { Sink } from "./sink.ts";
+
+async function runPicture(task: PictureTask, sink: Sink): Promise<void> {
+  const name = `${task.stem}${path.extname(task.image).toLowerCase()}`;
+  if (await sink.isDone(task.split, name)) return;
+  // Decoded although it is copied: a damaged file is found now, not while training.
+  const image = await readImage(task.image);
+  await sink.put(task.split, name, task.image, await paintLayers(task.layers, image, task.image));
+}
+
+/** The slices a choice takes from a volume of `count`, ascending. */
+export function chosenSlices(choice: SliceChoice, count: number): readonly number[] {
+  const all = Array.from({ length: count }, (_, index) => index);
+  if (choice.kind === "every") {
+    return all.filter((index) => index % choice.step === 0 || (choice.last && index === count - 1));
+  }
+  const [from, to] = [Math.round(count * choice.from), Math.round(count * choice.to)];
+  const pool = all.slice(from, Math.max(to, from + 1));
+  const order = random(choice.seed, "prepare slices", choice.number).permutation(pool.length);
+  const taken = pool.filter((_, at) => (order[at] ?? 0) < Math.ceil(count * choice.share));
+  return taken.length > 0 ? taken : all.slice(0, 1);
+}
+
+const digits = 4;
+const numbered = (stem: string, index: number) => `${stem}_${String(index).padStart(digits, "0")}.png`;
+const show = ({ low, high }: Window) => `${Number(low.toPrecision(6))} to ${Number(high.toPrecision(6))}`;
+
+/** Largest difference of two volumes' places at their corners, in voxels of the first. */
+function misplacement(a: NiftiVolume, b: NiftiVolume): number {
+  const difference = a.header.affine.map((value, at) => value - (b.header.affine[at] ?? 0));
+  const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((bits) =>
+    [0, 1, 2].map((axis) => ((bits >> axis) & 1) * (a.header.shape[axis] ?? 1)),
+  );
+  const offset = (corner: readonly number[], row: number) =>
+    [...corner, 1].reduce((sum, index, column) => sum + index * (difference[row * 4 + column] ?? 0), 0);
+  const size = Math.min(
+    ...[0, 1, 2].map((column) => Math.hypot(...[0, 1, 2].map((row) => a.header.affine[row * 4 + column] ?? 0))),
+  );
+  return (
+    Math.max(...corners.map((corner) => Math.hypot(offset(corner, 0), offset(corner, 1), offset(corner, 2)))) / size
+  );
+}
+
+function checkPair(image: NiftiVolume, label: NiftiVolume, sink: Sink): void {
+  if (label.size.some((extent, axis) => extent !== image.size[axis])) {
+    throw new DataError(
+      `${label.file}: the labels have ${label.size.join("x")} voxels (right x front x head), the scan ${image.file} ` +
+        `${image.size.join("x")}; resample one to the other`,
+    );
+  }
+  const sameOrder = axisCode(image.header.affine) === axisCode(label.header.affine);
+  if (sameOrder && misplacement(image, label) > 0.5) {
+    sink.notes.push(
+      `${label.file}: its place in the header differs from the scan's by more than half a voxel; voxels were paired by number`,
+    );
+  }
+  for (const { file, header, volumes } of [image, label]) {
+    if (header.orientationFrom === "none") sink.notes.push(`${file}: no orientation in its header; taken as RAS`);
+    if (volumes > 1) sink.notes.push(`${file}: ${volumes} volumes in one file; the first was taken`);
+  }
+}
+
+async function runVolume(task: VolumeTask, sink: Sink): Promise<void> {
+  const image = await NiftiVolume.open(task.image);
+  const label = await NiftiVolume.open(task.label);
+  checkPair(image, label, sink);
+  function* all() {
+    for (let z = 0; z < image.size[2]; z++) yield image.slice(z);
+  }
+  const window = task.window ?? percentileWindow(all);
+  if (task.window === undefined) sink.notes.push(`${task.image}: shown from ${show(window)}`);
+  let nonFinite = 0;
+  for (const z of chosenSlices(task.slices, image.size[2])) {
+    const name = numbered(task.stem, z);
+    if (await sink.isDone(task.split, name)) continue;
+    const slice = image.slice(z);
+    nonFinite += slice.nonFinite;
+    await sink.put(task.split, name, windowed(slice, window), labelMask(label.slice(z), task.largest, task.label));
+  }
+  if (nonFinite > 0) sink.notes.push(`${task.image}: ${nonFinite} voxels that were NaN or infinite became 0`);
+}
+
+async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
+  const read = async (file: string) => readDicom(await readBytes(file), file);
+  const images: ReturnType<typeof readDicom>[] = [];
+  for (const file of task.images) images.push(await read(file));
+  const segmentations: ReturnType<typeof readSegmentation>[] = [];
+  for (const file of task.segmentations) segmentations.push(readSegmentation(await read(file)));
+  const sorted = sortSeries(images);
+  function* all() {
+    for (const image of sorted) yield dicomValues(image);
+  }
+  const window = task.window ?? sorted[0]?.window ?? percentileWindow(all);
+  sink.notes.push(`${task.stem}: shown from ${show(window)}`);
+  const classOf = (label: string) => task.segments.indexOf(label) + 1;
+  for (const [index, image] of sorted.entries()) {
+    const name = numbered(task.stem, index);
+    if (index % task.every !== 0 || (await sink.isDone(task.split, name))) continue;
+    await sink.put(task.split, name, windowed(dicomValues(image), window), maskOf(image, segmentations, classOf));
+  }
+}
+
+/** Carries out a task; files that are there already are not made again. Throws DataError naming the raw file. */
+export async function runTask({ task, target }: { task: Task; target: Target }): Promise<TaskResult> {
+  const sink = new Sink(target);
+  if (task.kind === "picture") await runPicture(task, sink);
+  else if (task.kind === "volume") await runVolume(task, sink);
+  else if (task.kind === "series") await runSeries(task, sink);
+  else await runArrays(task, sink);
+  return { files: sink.files, notes: sink.notes };
+}
