@@ -36,6 +36,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/predict.ts"),
   },
   {
+    name: "convert",
+    summary: "weights to safetensors, a trained network to ONNX",
+    gpu: false,
+    load: () => import("./commands/convert.ts"),
+  },
+  {
     name: "ablate",
     summary: "train and compare the variants of an ablation table",
     gpu: true,

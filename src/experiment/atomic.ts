@@ -6,11 +6,15 @@ import { basename, dirname, join } from "node:path";
  * a part: a temporary file in the same folder, flushed, renamed over the target, the folder flushed too.
  */
 export function writeFileAtomic(path: string, content: string | Uint8Array): void {
+  writeFileChunks(path, [typeof content === "string" ? new TextEncoder().encode(content) : content]);
+}
+
+/** As {@link writeFileAtomic}, for content in pieces that need not lie in memory twice. */
+export function writeFileChunks(path: string, chunks: readonly Uint8Array[]): void {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   const file = openSync(temporary, "w");
   try {
-    writeAll(file, bytes);
+    for (const chunk of chunks) writeAll(file, chunk);
     fsyncSync(file);
   } catch (error) {
     closeSync(file);

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { checkpointToOnnx } from "../../src/experiment/export.ts";
+import { Network } from "../../src/experiment/network.ts";
+import { Device } from "../../src/kernels/device.ts";
+import { Graph } from "../../src/kernels/graph.ts";
+import type { Value } from "../../src/kernels/op.ts";
+import { add, multiply, scale } from "../../src/kernels/ops/arithmetic.ts";
+import { averagePool2d } from "../../src/kernels/ops/average-pool.ts";
+import { pad2d, swapAxes } from "../../src/kernels/ops/frame.ts";
+import { concat, sliceLast } from "../../src/kernels/ops/layout.ts";
+import { leakyRelu } from "../../src/kernels/ops/leaky-relu.ts";
+import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "../../src/kernels/ops/pointwise.ts";
+import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "../../src/kernels/ops/pool.ts";
+import { reduceMax, reduceSum } from "../../src/kernels/ops/reduce.ts";
+import { resizeBilinear, resizeNearest } from "../../src/kernels/ops/resize.ts";
+import { softmax } from "../../src/kernels/ops/softmax.ts";
+import { Program } from "../../src/kernels/program.ts";
+import { sizeOf } from "../../src/kernels/shape.ts";
+import { StateStore } from "../../src/kernels/state.ts";
+import { SVANET_PRESETS, type SvanetPreset, scaled } from "../../src/model/svanet/config.ts";
+import { exportOnnx } from "../../src/weights/onnx/export-onnx.ts";
+import { largestDifference, noise, runOnnx, unsettleNorms } from "../support/onnx.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+test.each(Object.keys(SVANET_PRESETS) as SvanetPreset[])("%s: ONNX Runtime agrees with our engine", async (preset) => {
+  const config = { ...scaled(SVANET_PRESETS[preset], 8), encoder: "mini" as const, classes: 3, height: 64, width: 96 };
+  const network = await Network.create(device, config, 1);
+  const tensors = await unsettleNorms(network);
+  const facts = { preset, config, classes: ["a", "b", "c"], colours: [], mean: [0, 0, 0], std: [1, 1, 1] };
+  const progress = { step: 0, epoch: 0, stepInEpoch: 0, best: null, bestEpoch: null, recipe: "" };
+  const model = checkpointToOnnx({ path: "net", facts: { ...facts, progress } as never, tensors }).encode();
+  for (const batch of [1, 3]) {
+    const shape = [batch, 64, 96, 3] as const;
+    const image = noise(sizeOf(shape), "image");
+    const { program, logits } = await network.inference({ batch });
+    program.write("image", image);
+    program.run();
+    const ours = await program.read(logits);
+    const theirs = (await runOnnx(model, image, shape)).get("logits") ?? new Float32Array(0);
+    expect(ours.some((v) => Math.abs(v) > 0.1)).toBe(true);
+    expect(largestDifference(ours, theirs)).toBeLessThan(1e-4);
+    program.destroy();
+  }
+  network.destroy();
+});
+
+/** Every op on its own, in sizes that do not divide, each a result of one model. */
+function cases(graph: Graph, x: Value): Map<string, Value> {
+  const windows = { kernel: 3, stride: 2, padding: 1 };
+  const mean = graph.apply(reduceSum, { x }, { axes: [1, 2], factor: 1 / 70 });
+  const large = graph.apply(scale, { x }, { factor: 3 });
+  return new Map<string, Value>([
+    ["adaptive means", graph.apply(adaptiveAveragePool2d, { x }, { height: 3, width: 4 })],
+    ["adaptive means that divide", graph.apply(adaptiveAveragePool2d, { x }, { height: 7, width: 5 })],
+    ["adaptive maxima", graph.apply(adaptiveMaxPool2d, { x }, { height: 3, width: 4 })],
+    ["adaptive maxima that divide", graph.apply(adaptiveMaxPool2d, { x }, { height: 1, width: 5 })],
+    ["maxima", graph.apply(maxPool2d, { x }, windows)],
+    ["means", graph.apply(averagePool2d, { x }, { ...windows, ceil: false, countPadding: true })],
+    ["means without padding", graph.apply(averagePool2d, { x }, { ...windows, ceil: false, countPadding: false })],
+    [
+      "means past the end",
+      graph.apply(averagePool2d, { x }, { ...windows, kernel: 2, padding: 0, ceil: true, countPadding: false }),
+    ],
+    ["means past the padding", graph.apply(averagePool2d, { x }, { ...windows, ceil: true, countPadding: true })],
+    ["larger", graph.apply(resizeBilinear, { x }, { height: 16, width: 23, alignCorners: false })],
+    ["smaller", graph.apply(resizeBilinear, { x }, { height: 3, width: 4, alignCorners: false })],
+    ["larger by corners", graph.apply(resizeBilinear, { x }, { height: 16, width: 1, alignCorners: true })],
+    ["nearest, doubled", graph.apply(resizeNearest, { x }, { height: 14, width: 20 })],
+    ["nearest, between", graph.apply(resizeNearest, { x }, { height: 12, width: 14 })],
+    ["gelu", graph.apply(gelu, { x: large }, {})],
+    ["geluTanh", graph.apply(geluTanh, { x: large }, {})],
+    ["hardswish", graph.apply(hardswish, { x: large }, {})],
+    ["silu", graph.apply(silu, { x: large }, {})],
+    ["sigmoid", graph.apply(sigmoid, { x: large }, {})],
+    ["relu", graph.apply(relu, { x }, {})],
+    ["leakyRelu", graph.apply(leakyRelu, { x }, { slope: 0.2 })],
+    ["gate", graph.apply(multiply, { x, y: graph.apply(sigmoid, { x: mean }, {}) }, {})],
+    ["sum", graph.apply(add, { x, y: large }, {})],
+    ["maximum of channels", graph.apply(reduceMax, { x }, { axes: [3] })],
+    ["sum of rows", graph.apply(reduceSum, { x }, { axes: [1], factor: 0.5 })],
+    ["softmax", graph.apply(softmax, { x }, {})],
+    ["softmax of a view", graph.apply(softmax, { x: graph.view(x, [(x.shape[0] ?? 1) * 7, 60]) }, {})],
+    ["slice", graph.apply(sliceLast, { x }, { start: 1, count: 4 })],
+    ["concat", graph.apply(concat(3), { x0: x, x1: large, x2: x }, {})],
+    ["swapped", graph.apply(swapAxes, { x }, {})],
+    ["framed", graph.apply(pad2d, { x }, { top: 2, bottom: -1, left: -3, right: 1 })],
+  ]);
+}
+
+test("every op, alone and in odd sizes", async () => {
+  const trace = (batch: number) => {
+    const graph = new Graph();
+    const image = graph.input("image", [batch, 7, 10, 6]);
+    const outputs = cases(graph, image);
+    return { graph, image, outputs };
+  };
+  const shape = [2, 7, 10, 6] as const;
+  const image = noise(sizeOf(shape), "image");
+  const { graph, outputs } = trace(2);
+  const keep = [...outputs.values()];
+  const program = await Program.compile(device, graph, { store: new StateStore(device), keep });
+  program.write("image", image);
+  program.run();
+  const ours = await program.readAll(keep);
+  const model = exportOnnx({ trace, state: () => new Float32Array(0), version: "0", metadata: new Map() }).encode();
+  const theirs = await runOnnx(model, image, shape);
+  for (const [i, [name, value]] of [...outputs].entries()) {
+    const numbers = new Float32Array(ours[i] ?? new ArrayBuffer(0)).subarray(0, sizeOf(value.shape));
+    expect(largestDifference(numbers, theirs.get(name) ?? new Float32Array(0)), name).toBeLessThan(1e-5);
+  }
+  program.destroy();
+});
+
+test("an op without a counterpart is named", () => {
+  const trace = (batch: number) => {
+    const graph = new Graph();
+    const image = graph.input("image", [batch, 4, 4, 2]);
+    return {
+      graph,
+      image,
+      outputs: new Map([["y", graph.scope("head", () => graph.apply(unknown, { x: image }, {}))]]),
+    };
+  };
+  const unknown = { ...relu, name: "sparkle" };
+  const options = { trace, state: () => new Float32Array(0), version: "0", metadata: new Map<string, string>() };
+  expect(() => exportOnnx(options)).toThrow("the op sparkle (in head) cannot be written as ONNX");
+});
