@@ -1,85 +1,202 @@
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { basename, extname, join } from "node:path";
-import type { Command } from "commander";
-import { imageExtensions } from "../../data/decode.ts";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { readImage, writePng } from "../../data/decode.ts";
+import type { Window } from "../../data/formats/window.ts";
 import { UsageError } from "../../errors.ts";
-import { checkpointPath, loadNetwork } from "../../experiment/load-run.ts";
-import { Predictor, writePrediction } from "../../experiment/predict.ts";
+import type { CheckpointFacts } from "../../experiment/checkpoint.ts";
+import { checkpointPath, loadNetwork, runOf } from "../../experiment/load-run.ts";
+import { NpyFile } from "../../experiment/npy-file.ts";
+import { overlay } from "../../experiment/overlay.ts";
+import { readPostprocess } from "../../experiment/postprocess.ts";
+import { Predictor, type PredictorOptions } from "../../experiment/predict.ts";
+import { checkTargets, listInputs, type PredictInput } from "../../experiment/predict-inputs.ts";
+import { openNifti, openSeries, predictScan, readSeries, type ScanResult } from "../../experiment/predict-scan.ts";
+import { numberArgument } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress } from "../progress.ts";
 import { withDevice } from "../session.ts";
 
 interface PredictFlags {
   readonly out: string;
+  readonly tile?: number | true;
+  readonly overlap: number;
+  readonly tta?: true;
+  readonly probabilities?: true;
+  readonly postprocess?: true;
+  readonly window?: Window;
+  readonly volume?: number;
   readonly adapter?: string;
   readonly json?: true;
 }
 
-/** `svanet predict`: masks at native size and overlays for image files or folders of them. */
+/** What was written for one input. */
+interface Written {
+  readonly image: string;
+  readonly mask: string;
+  readonly overlay: string;
+  /** float32 npy: `[height, width, classes]`, of scans `[slices, height, width, classes]`. */
+  readonly probabilities?: string;
+}
+
+/** `svanet predict`: masks at native size and overlays for images, NIfTI volumes, DICOM series, or folders of them. */
 export function register(command: Command): void {
   command
     .argument("<checkpoint>", "run folder, or a checkpoint file")
-    .argument("<files...>", "images, or folders of images")
-    .requiredOption("--out <folder>", "where to write <stem>.png and <stem>-overlay.png")
+    .argument("<files...>", "images, NIfTI volumes, DICOM files, or folders of them")
+    .requiredOption("--out <folder>", "where to write <stem>.png or <stem>.nii.gz, and <stem>-overlay.png")
+    .option(
+      "--tile [pixels]",
+      "cut large images into square tiles (default size: as trained), blended smoothly",
+      numberArgument,
+    )
+    .option("--overlap <share>", "share of a tile that neighbours have in common, at least", numberArgument, 0.5)
+    .option("--tta", "average the probabilities of flips and quarter turns (eight views)")
+    .option("--probabilities", "also write <stem>-probabilities.npy: float32, height x width x classes")
+    .option("--postprocess", "remove objects by the run's postprocess.json (svanet eval --choose-postprocess)")
+    .option(
+      "--window <low,high>",
+      "values of scans shown black and white (default: the file's, else percentiles)",
+      windowArgument,
+    )
+    .option("--volume <n>", "volume of a 4-D NIfTI file, from 0", numberArgument)
     .option("--adapter <name>", "part of the GPU adapter's name")
     .option("--json", "print the written files as JSON")
     .action(predict);
 }
 
-async function predict(run: string, inputs: readonly string[], flags: PredictFlags): Promise<void> {
+function windowArgument(text: string): Window {
+  const [low = Number.NaN, high = Number.NaN, ...more] = text.split(",").map(Number);
+  if (more.length === 0 && high > low) return { low, high };
+  throw new InvalidArgumentError("Expected two values, the lower first: --window=-160,240.");
+}
+
+function checkFlags({ tile, overlap }: PredictFlags): void {
+  if (typeof tile === "number" && !(Number.isInteger(tile) && tile >= 1)) {
+    throw new UsageError(`--tile ${tile}: expected a whole number of pixels`);
+  }
+  if (!(overlap >= 0 && overlap <= 0.9)) throw new UsageError(`--overlap ${overlap}: expected a share from 0 to 0.9`);
+}
+
+async function predict(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
+  checkFlags(flags);
   const path = checkpointPath(run);
-  const files = listImages(inputs);
-  refuseEqualStems(files);
+  const inputs = listInputs(paths);
+  checkTargets(inputs, flags.out);
   await withDevice(flags.adapter ?? null, async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
-    const predictor = new Predictor(network, checkpoint);
+    const { facts } = checkpoint;
+    const predictor = new Predictor(network, checkpoint, predictorOptions(path, facts, flags));
     mkdirSync(flags.out, { recursive: true });
-    const progress = createProgress({ label: "predicting", total: files.length });
-    const written = [];
+    let found: Found;
     try {
-      for (const [i, file] of files.entries()) {
-        const prediction = await predictor.predict(file);
-        written.push({
-          image: file,
-          ...(await writePrediction(flags.out, file, prediction, checkpoint.facts.colours)),
-        });
-        progress.update(i + 1);
-      }
+      found = await predictAll(predictor, inputs, flags, facts);
     } finally {
-      progress.stop();
+      predictor.destroy();
       network.destroy();
     }
+    const { written, notes } = found;
     if (flags.json) printJson(written);
     else for (const { mask } of written) printLine(mask);
-    note(
-      `${files.length} masks (pixel = class index: ${checkpoint.facts.classes.join(", ")}) and overlays in ${flags.out}`,
-    );
+    for (const text of notes) note(text);
+    note(`${written.length} masks (value = class index: ${facts.classes.join(", ")}) and overlays in ${flags.out}`);
   });
 }
 
-/** Images of files and folders, folders in name order. A folder without images and a file that is none are refused. */
-function listImages(inputs: readonly string[]): string[] {
-  return inputs.flatMap((input) => {
-    if (!existsSync(input)) throw new UsageError(`${input} does not exist: give image files or folders of images`);
-    if (!statSync(input).isDirectory()) return [input];
-    const found = readdirSync(input)
-      .filter((name) => imageExtensions.has(extname(name).toLowerCase()))
-      .sort();
-    if (found.length === 0) throw new UsageError(`${input} holds no image (${[...imageExtensions].join(", ")})`);
-    return found.map((name) => join(input, name));
-  });
+interface Found {
+  readonly written: readonly Written[];
+  readonly notes: readonly string[];
 }
 
-function refuseEqualStems(files: readonly string[]): void {
-  const seen = new Map<string, string>();
-  for (const file of files) {
-    const stem = basename(file, extname(file));
-    const other = seen.get(stem);
-    if (other !== undefined) {
-      throw new UsageError(
-        `${other} and ${file} would both be written as ${stem}.png: predict them into two --out folders`,
-      );
+async function predictAll(
+  predictor: Predictor,
+  inputs: readonly PredictInput[],
+  flags: PredictFlags,
+  facts: CheckpointFacts,
+): Promise<Found> {
+  const progress = createProgress({ label: "predicting", total: inputs.length });
+  const written: Written[] = [];
+  const notes: string[] = [];
+  try {
+    for (const [i, input] of inputs.entries()) {
+      const onSlice = (slice: number, slices: number) =>
+        progress.update(i, { slice: `${slice}/${slices}`, of: input.stem });
+      const results =
+        input.kind === "image"
+          ? [await predictImage(predictor, input, flags, facts)]
+          : await predictScans(predictor, input, { flags, facts, onSlice });
+      for (const { notes: own = [], ...files } of results) {
+        written.push({ image: input.file, ...files });
+        notes.push(...own);
+      }
+      progress.update(i + 1);
     }
-    seen.set(stem, file);
+  } finally {
+    progress.stop();
   }
+  return { written, notes };
+}
+
+function predictorOptions(path: string, { config }: CheckpointFacts, flags: PredictFlags): PredictorOptions {
+  const { tile, overlap, tta, postprocess } = flags;
+  const size = typeof tile === "number" ? { width: tile, height: tile } : config;
+  return {
+    ...(tile === undefined ? {} : { tiles: { size: { width: size.width, height: size.height }, overlap } }),
+    ...(tta ? { views: true } : {}),
+    ...(postprocess ? { rules: readPostprocess(runOf(path), config.classes).rules } : {}),
+  };
+}
+
+const probabilitiesPath = (flags: PredictFlags, stem: string) => join(flags.out, `${stem}-probabilities.npy`);
+
+async function predictImage(
+  predictor: Predictor,
+  { file, stem }: PredictInput,
+  flags: PredictFlags,
+  { colours, config }: CheckpointFacts,
+): Promise<Omit<Written, "image"> & { readonly notes?: readonly string[] }> {
+  const image = await readImage(file);
+  const shape = [image.height, image.width, config.classes];
+  const npy = flags.probabilities ? new NpyFile(probabilitiesPath(flags, stem), shape) : null;
+  const paths = { mask: join(flags.out, `${stem}.png`), overlay: join(flags.out, `${stem}-overlay.png`) };
+  try {
+    const mask = await predictor.mask(image, npy ? (rows) => npy.append(rows) : undefined);
+    npy?.finish();
+    await writePng(paths.mask, mask, colours);
+    await writePng(paths.overlay, overlay(image, mask, colours));
+  } catch (error) {
+    npy?.discard();
+    throw error;
+  }
+  return { ...paths, ...(npy ? { probabilities: npy.path } : {}) };
+}
+
+interface ScanWork {
+  readonly flags: PredictFlags;
+  readonly facts: CheckpointFacts;
+  readonly onSlice: (done: number, total: number) => void;
+}
+
+/** A volume gives one result, a folder of DICOM files one for each series. */
+async function predictScans(
+  predictor: Predictor,
+  input: PredictInput,
+  { flags, facts, onSlice }: ScanWork,
+): Promise<ScanResult[]> {
+  const one = async (scan: Parameters<typeof predictScan>[1], stem: string) => {
+    const { window } = flags;
+    const { classes } = facts.config;
+    const probabilities = flags.probabilities ? { path: probabilitiesPath(flags, stem), classes } : undefined;
+    const target = { folder: flags.out, stem, colours: facts.colours };
+    return predictScan(predictor, scan, target, { window, probabilities, onSlice });
+  };
+  if (input.kind !== "dicom") return [await one(await openNifti(input.file, flags.volume), input.stem)];
+  const series = [...(await readSeries(input.files)).values()];
+  if (series.length === 0) throw new UsageError(`${input.file}: none of its DICOM files holds an image`);
+  const results: ScanResult[] = [];
+  for (const [i, images] of series.entries()) {
+    const stem = series.length === 1 ? input.stem : `${input.stem}-series${i + 1}`;
+    results.push(await one(openSeries(stem, images), stem));
+  }
+  return results;
 }

@@ -1,0 +1,67 @@
+/** A NIfTI-1 label map that has no scan in NIfTI to copy its header from. */
+import { gzipSync } from "node:zlib";
+import { type DicomFile, decimals, type Vector } from "./dicom.ts";
+import type { Affine } from "./orientation.ts";
+
+const headerBytes = 352;
+const pixelSpacing = "x00280030";
+const sliceThickness = "x00180050";
+
+/**
+ * Labels as a compressed NIfTI-1 file: extents x, y, z with the first index running fastest, the affine as sform in
+ * patient millimetres (RAS).
+ */
+export function encodeNiftiLabels(
+  labels: Uint8Array,
+  shape: readonly [number, number, number],
+  affine: Affine,
+): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  header.writeInt32LE(348, 0);
+  [3, ...shape, 1, 1, 1, 1].forEach((extent, at) => {
+    header.writeInt16LE(extent, 40 + 2 * at);
+  });
+  header.writeInt16LE(2, 70); // uint8
+  header.writeInt16LE(8, 72);
+  const size = (column: number) => Math.hypot(...[0, 1, 2].map((row) => affine[row * 4 + column] ?? 0));
+  [1, size(0), size(1), size(2)].forEach((value, at) => {
+    header.writeFloatLE(value, 76 + 4 * at);
+  });
+  header.writeFloatLE(headerBytes, 108);
+  header.writeFloatLE(1, 112); // no scaling
+  header.writeUInt8(2, 123); // millimetres
+  header.writeInt16LE(1, 254); // sform: the scanner's own coordinates
+  affine.forEach((value, at) => {
+    header.writeFloatLE(value, 280 + 4 * at);
+  });
+  header.write("n+1\0", 344, "latin1");
+  return gzipSync(Buffer.concat([header, labels]));
+}
+
+/** Difference of two positions over a number of steps. */
+function stepBetween(first: Vector, last: Vector, steps: number): readonly number[] {
+  return first.map((value, axis) => ((last[axis] ?? 0) - value) / steps);
+}
+
+/**
+ * Where the pixels of a sorted series lie: column, row and slice number to patient millimetres (RAS; DICOM's own axes run
+ * to the left and back). Undefined where the files give no position, direction or spacing.
+ */
+export function seriesAffine(series: readonly DicomFile[]): Affine | undefined {
+  const [first, last] = [series[0], series.at(-1)];
+  const spacing = first && decimals(first.data, pixelSpacing, 2);
+  if (!first?.position || !last?.position || !first.orientation || !spacing) return undefined;
+  const [rx = 0, ry = 0, rz = 0, cx = 0, cy = 0, cz = 0] = first.orientation;
+  const [down = 1, across = 1] = spacing;
+  const thickness = decimals(first.data, sliceThickness, 1)?.[0] ?? 1;
+  const [nx, ny, nz] = [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx];
+  const step =
+    series.length > 1
+      ? stepBetween(first.position, last.position, series.length - 1)
+      : [nx * thickness, ny * thickness, nz * thickness];
+  const row = (axis: 0 | 1 | 2, sign: number) =>
+    [[rx, ry, rz][axis], [cx, cy, cz][axis], step[axis], first.position?.[axis]].map(
+      (value, column) => sign * (value ?? 0) * ([across, down][column] ?? 1),
+    );
+  return [...row(0, -1), ...row(1, -1), ...row(2, 1)];
+}
