@@ -48,7 +48,7 @@ export async function benchFps(
   { batch, runs }: FpsOptions,
   gauge: Gauge,
 ): Promise<FpsRow> {
-  const { parameters, macs, profiledMacs } = describe(name, config);
+  const { name: title, parameters, macs, profiledMacs } = describe(name, config);
   const network = await Network.create(device, config, 1);
   try {
     liven(network);
@@ -63,7 +63,7 @@ export async function benchFps(
     const dispatches = inference.program.dispatches.length;
     inference.program.destroy();
     return {
-      ...{ name: "SvANet", preset: name, size: config.height, batch, classes: config.classes, precision: "f32" },
+      ...{ name: title, preset: name, size: config.height, batch, classes: config.classes, precision: "f32" },
       ...{ runs: samples.length, fps: (1000 * batch) / median, medianMs: median, p95Ms: p95 },
       ...{ parameters, macs, profiledMacs, executedMacs },
       ...{ gflops, ceilingGflops, share: gflops / ceilingGflops, bytes, dispatches },

@@ -2,7 +2,7 @@ import { Network } from "../experiment/network.ts";
 import type { Device } from "../kernels/device.ts";
 import type { Program } from "../kernels/program.ts";
 import type { Timing } from "../kernels/timestamps.ts";
-import type { SvanetConfig } from "../model/svanet/config.ts";
+import type { NetworkConfig } from "../model/zoo.ts";
 import { spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
 import { prepareTraining } from "./training.ts";
@@ -29,7 +29,7 @@ export interface ProfileOptions {
 /** Time of every kernel of an inference or training step: per dispatch the median of several runs. */
 export async function benchProfile(
   device: Device,
-  config: SvanetConfig,
+  config: NetworkConfig,
   options: ProfileOptions,
 ): Promise<KernelRow[]> {
   const { batch, train, rounds } = options;

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { DeviceError } from "../errors.ts";
 import { Device } from "../kernels/device.ts";
-import type { SvanetConfig } from "../model/svanet/config.ts";
+import type { NetworkConfig } from "../model/zoo.ts";
 import { prepareTraining } from "./training.ts";
 
 export interface StartUp {
@@ -17,7 +17,7 @@ export interface StartUp {
 }
 
 /** In a fresh process: the time to the end of a first training step, shader compilation included. */
-export async function startUpHere(adapter: string | undefined, config: SvanetConfig, batch: number): Promise<StartUp> {
+export async function startUpHere(adapter: string | undefined, config: NetworkConfig, batch: number): Promise<StartUp> {
   const seconds = () => performance.now() / 1000;
   const device = await Device.open(adapter === undefined ? {} : { adapter });
   const opened = seconds();

@@ -6,13 +6,13 @@ import {
   type TrainingSettings,
   trainingArenas,
   trainingTrace,
+  writeLabels,
 } from "../experiment/training-program.ts";
 import type { Device } from "../kernels/device.ts";
 import { Program } from "../kernels/program.ts";
 import { random } from "../kernels/random.ts";
 import { DEFAULT_LOSS } from "../model/losses.ts";
-import type { SvanetConfig } from "../model/svanet/config.ts";
-import type { ZooEntry } from "../model/zoo.ts";
+import { fromZoo, type NetworkConfig, type ZooEntry } from "../model/zoo.ts";
 import type { Gauge } from "./ceiling.ts";
 import { repeated, spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
@@ -35,18 +35,19 @@ function settingsOf(batch: number): TrainingSettings {
 const RATE = 1e-4;
 const SEED = 1;
 
-export async function prepareTraining(device: Device, config: SvanetConfig, batch: number): Promise<TrainingBench> {
+export async function prepareTraining(device: Device, config: NetworkConfig, batch: number): Promise<TrainingBench> {
   const settings = settingsOf(batch);
   const network = await Network.create(device, config, SEED);
   const { store, table, regions } = network;
   for (const { name, entries } of trainingArenas(table, settings)) await store.allocate(name, entries);
   const groups = GROUPS.map((group) => parameterGroup(table, group, device.target, false));
   for (const [arena, entries] of optimizerArenas(groups)) await store.allocate(arena, entries);
-  const { graph, build, loss, placed } = trainingTrace(config, table, device.target, settings);
+  const trace = trainingTrace(config, table, device.target, settings);
+  const { graph, build, loss, placed } = trace;
   const program = await Program.compile(device, graph, { store, keep: [loss], placed });
   const { height, width, classes } = config;
   program.write("image", randomFloats(SEED, batch * height * width * 3));
-  program.write("label", labels(batch * height * width, classes));
+  writeLabels(program, trace, labels(batch * height * width, classes), config);
   program.write("class weight", new Float32Array(classes).fill(1));
   program.write("one", Float32Array.of(1));
   program.write("rate", Float32Array.of(RATE, 1));
@@ -126,7 +127,14 @@ export async function benchTrain(
     const gflops = (2 * executedMacs) / median / 1e6;
     const ceilingGflops = gauge.gflops();
     return {
-      ...{ name: "SvANet", preset: name, size: config.height, batch, classes: config.classes, precision: "f32" },
+      ...{
+        name: fromZoo(name).paper,
+        preset: name,
+        size: config.height,
+        batch,
+        classes: config.classes,
+        precision: "f32",
+      },
       ...{ steps: samples.length, stepsPerSecond: 1000 / median, imagesPerSecond: (1000 * batch) / median },
       ...{ medianMs: median, p95Ms: p95, executedMacs, gflops, ceilingGflops, share: gflops / ceilingGflops },
       ...{ peakBytes: bench.network.store.bytes + bytes, dispatches: dispatches.length },

@@ -31,6 +31,23 @@ const number = (value: string): number | string => {
 };
 const list = (value: string): string[] => (value === "none" ? [] : value.split(",").map((item) => item.trim()));
 
+/** A choice of SvANet that a preset makes otherwise. */
+const part = (argument: string, help: string, parse: (text: string) => unknown = text) =>
+  ({ group: "Network", argument, help: `SvANet's ${help}`, parse, omitted: "the preset's" }) as const;
+
+const onOff = (value: string): boolean | string => (value === "on" ? true : value === "off" ? false : value);
+
+const SVANET_PARTS = {
+  neckAttention: part("<kind>", "attention in the MCBottleneck: none | se | mc | cbam | coord"),
+  mcSizes: part("<list>", "pooled sizes of Monte Carlo attention, such as 1,2,3", (value) => list(value).map(number)),
+  svMode: part("<mode>", "scale-variant attention: none | scale | source | mean | max"),
+  link: part("<kind>", "joint of decoder and branch: none | add | concat"),
+  formerBefore: part("<on|off>", "AssemFormer in front of the guidance", onOff),
+  formerAfter: part("<on|off>", "AssemFormer behind each joint", onOff),
+  formerGateBefore: part("<kind>", "attention in the AssemFormer in front: none | se | mc"),
+  formerGateAfter: part("<kind>", "attention in the AssemFormer behind: none | se | mc"),
+} as const;
+
 /** Every field of `TrainConfig` on the command line. A field without a row here does not compile. */
 export const TRAIN_OPTIONS = {
   data: { group: "Files", argument: "<folder>", help: "dataset folder (train/, val/, mask/)", parse: text },
@@ -40,14 +57,17 @@ export const TRAIN_OPTIONS = {
   encoder: {
     group: "Network",
     argument: "<name>",
-    help: "resnet18 | resnet34 | resnet50 | mini | mini-bottleneck",
+    help: "SvANet's: resnet18 | resnet34 | resnet50 | mini | mini-bottleneck",
     parse: text,
+    omitted: "the preset's, resnet50",
   },
+  ...SVANET_PARTS,
   width: {
     group: "Network",
     argument: "<n>",
-    help: "base width that scales every layer; the paper's is 64",
+    help: "channels where the network is narrowest, which scale every layer; SvANet's are 64",
     parse: number,
+    omitted: "the network's own",
   },
   ablation: {
     group: "Network",

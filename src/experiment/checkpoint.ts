@@ -1,7 +1,6 @@
 import { crc32 } from "node:zlib";
 import { CheckpointError } from "../errors.ts";
-import type { SvanetConfig } from "../model/svanet/config.ts";
-import { checked } from "../model/svanet/config.ts";
+import { checked, type NetworkConfig } from "../model/zoo.ts";
 import { nearestName } from "../nearest.ts";
 import {
   float32,
@@ -20,7 +19,7 @@ const FORMAT = "svanet checkpoint 1";
 /** What travels with the weights: enough to evaluate and predict without the training data or command line. */
 export interface CheckpointFacts {
   readonly preset: string;
-  readonly config: SvanetConfig;
+  readonly config: NetworkConfig;
   /** Class names by label, background first. */
   readonly classes: readonly string[];
   readonly colours: readonly (readonly [number, number, number])[];
@@ -121,7 +120,8 @@ function requireFormat(path: string, metadata: ReadonlyMap<string, string>): voi
 function parseFacts(path: string, text: string | undefined): CheckpointFacts {
   try {
     const facts = JSON.parse(text ?? "") as CheckpointFacts;
-    return { ...facts, config: checked(facts.config) };
+    // Checkpoints from before there were other networks do not say of which kind theirs is.
+    return { ...facts, config: checked({ ...facts.config, kind: facts.config.kind ?? "svanet" } as NetworkConfig) };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new CheckpointError(`${path} does not say which network it holds: ${why}`);

@@ -17,6 +17,24 @@ const size = z
     return { width, height };
   });
 
+const gate = z.enum(["none", "se", "mc"]);
+
+/** Parts of SvANet that can be exchanged; null keeps the preset's. */
+const svanetParts = {
+  encoder: z.enum(["resnet18", "resnet34", "resnet50", "mini", "mini-bottleneck"]).nullable().default(null),
+  neckAttention: z.enum(["none", "se", "mc", "cbam", "coord"]).nullable().default(null),
+  mcSizes: z.array(count).min(1).nullable().default(null),
+  svMode: z.enum(["none", "scale", "source", "mean", "max"]).nullable().default(null),
+  link: z.enum(["none", "add", "concat"]).nullable().default(null),
+  formerBefore: z.boolean().nullable().default(null),
+  formerAfter: z.boolean().nullable().default(null),
+  formerGateBefore: gate.nullable().default(null),
+  formerGateAfter: gate.nullable().default(null),
+};
+
+/** The fields of {@link svanetParts}. */
+export const SVANET_FIELDS = Object.keys(svanetParts) as (keyof typeof svanetParts)[];
+
 /**
  * Everything a training run is decided by. The defaults are the paper's recipe. A field's flag is its name in kebab
  * case, in the same order as here.
@@ -26,8 +44,8 @@ export const trainConfigSchema = z.strictObject({
   out: z.string().min(1),
   model: z.string().min(1).default("svanet"),
   preset: z.enum(["svanet", "svanet-text", "svanet-release"]).default("svanet"),
-  encoder: z.enum(["resnet18", "resnet34", "resnet50", "mini", "mini-bottleneck"]).default("resnet50"),
-  width: count.default(64),
+  ...svanetParts,
+  width: count.nullable().default(null),
   ablation: z.string().min(1).nullable().default(null),
   classes: z.number().int().min(2).max(255).nullable().default(null),
   weights: z.string().min(1).nullable().default(null),

@@ -5,14 +5,13 @@ import { lower } from "../kernels/lower.ts";
 import type { Value } from "../kernels/op.ts";
 import { argmaxLast } from "../kernels/ops/loss.ts";
 import { plan } from "../kernels/plan.ts";
-import { splitPointwiseOverConcat } from "../kernels/rewrite.ts";
+import { dropUnread, splitPointwiseOverConcat } from "../kernels/rewrite.ts";
 import { byteSize } from "../kernels/shader.ts";
 import { ArenaLayout, type StateEntry } from "../kernels/state.ts";
 import { DEFAULT_TARGET, type Target } from "../kernels/target.ts";
 import { DEFAULT_LOSS } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
-import type { SvanetConfig } from "../model/svanet/config.ts";
-import { traceNetwork } from "../model/zoo.ts";
+import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { GROUPS, groupEntries } from "./network.ts";
 import { parameterGroup, type TrainingSettings, trainingArenas, trainingTrace } from "./training-program.ts";
 
@@ -28,17 +27,18 @@ const TRAINING: Omit<TrainingSettings, "batch"> = {
 };
 
 /** Bytes of everything that lies on the GPU while a network runs on a batch; planned from the trace, without a GPU. */
-export function inferenceBytes(config: SvanetConfig, batch: number): number {
+export function inferenceBytes(config: NetworkConfig, batch: number): number {
   const { build, logits } = traceNetwork(config, { mode: "eval", batch });
   const { graph, parameters } = build;
   splitPointwiseOverConcat(graph);
   const classes = graph.apply(argmaxLast, { x: logits }, {});
+  dropUnread(graph, [logits, classes]);
   fuse(graph, [logits, classes]);
   return stateBytes(parameters) + runBytes(graph, [logits, classes], []);
 }
 
 /** As `inferenceBytes` for a training step: gradients, AdamW's moments and what backward keeps included. */
-export function trainingBytes(config: SvanetConfig, batch: number): number {
+export function trainingBytes(config: NetworkConfig, batch: number): number {
   const settings = { ...TRAINING, batch };
   // The literal trace fills the table of parameters that the training trace looks its arenas up in.
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;

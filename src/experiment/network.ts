@@ -5,12 +5,11 @@ import { argmaxLast } from "../kernels/ops/loss.ts";
 import { resizeBilinear } from "../kernels/ops/resize.ts";
 import { softmax } from "../kernels/ops/softmax.ts";
 import { Program } from "../kernels/program.ts";
-import { splitPointwiseOverConcat } from "../kernels/rewrite.ts";
+import { dropUnread, splitPointwiseOverConcat } from "../kernels/rewrite.ts";
 import { lastOf } from "../kernels/shape.ts";
 import { type StateEntry, StateStore } from "../kernels/state.ts";
 import { initialRegions, initialValues, type Parameter, type ParameterTable } from "../model/parameters.ts";
-import type { SvanetConfig } from "../model/svanet/config.ts";
-import { traceNetwork } from "../model/zoo.ts";
+import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 
 /** Parameters are stored in two arenas, so that a frozen encoder is one set of segments that is not updated. */
 export const GROUPS = ["encoder", "rest"] as const;
@@ -56,12 +55,12 @@ export interface InferenceOptions {
 /** A network on a device: its parameters, running statistics and region maps, bound by every program made from it. */
 export class Network {
   readonly device: Device;
-  readonly config: SvanetConfig;
+  readonly config: NetworkConfig;
   readonly table: ParameterTable;
   readonly store: StateStore;
   readonly regions = new Map<string, Int32Array>();
 
-  private constructor(device: Device, config: SvanetConfig, table: ParameterTable) {
+  private constructor(device: Device, config: NetworkConfig, table: ParameterTable) {
     this.device = device;
     this.config = config;
     this.table = table;
@@ -69,7 +68,7 @@ export class Network {
   }
 
   /** Allocates a network whose numbers are a function of `seed`. */
-  static async create(device: Device, config: SvanetConfig, seed: number): Promise<Network> {
+  static async create(device: Device, config: NetworkConfig, seed: number): Promise<Network> {
     const network = await Network.empty(device, config);
     for (const entry of [...network.table.list("weight"), ...network.table.list("statistic")]) {
       network.write(entry.name, initialValues(entry, seed));
@@ -79,7 +78,7 @@ export class Network {
   }
 
   /** Allocates a network of zeros, for a checkpoint to fill. */
-  static async empty(device: Device, config: SvanetConfig): Promise<Network> {
+  static async empty(device: Device, config: NetworkConfig): Promise<Network> {
     const { build } = traceNetwork(config, { mode: "eval", batch: 2 });
     const network = new Network(device, config, build.parameters);
     for (const group of GROUPS) await network.store.allocate(weightsArena(group), groupEntries(network.table, group));
@@ -116,6 +115,7 @@ export class Network {
     const rows = graph.view(logits, [logits.shape.slice(0, -1).reduce((a, b) => a * b, 1), lastOf(shape)]);
     const scores = probabilities ? graph.view(graph.apply(softmax, { x: rows }, {}), shape) : logits;
     const keep = [logits, classes, scores];
+    dropUnread(graph, keep);
     fuse(graph, keep);
     const program = await Program.compile(this.device, graph, { store: this.store, keep });
     return { program, batch, classes, probabilities: scores, logits };

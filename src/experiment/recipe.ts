@@ -3,31 +3,44 @@ import { type AugmentOptions, paperAugmentation } from "../data/augment.ts";
 import type { CheckedDataset } from "../data/check-dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { ABLATIONS, type AblationName } from "../model/svanet/ablations.ts";
-import { checked, SVANET_PRESETS, type SvanetConfig, scaled } from "../model/svanet/config.ts";
-import { fromZoo } from "../model/zoo.ts";
+import type { SvanetConfig } from "../model/svanet/config.ts";
+import { fitted, fromZoo, type NetworkConfig } from "../model/zoo.ts";
 import { suggestion } from "../nearest.ts";
-import type { TrainConfig } from "./config.ts";
+import { flagOf, SVANET_FIELDS, type TrainConfig } from "./config.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
 export const SCRATCH_RATE = 2e-3;
 
+/** The network's name in the zoo: SvANet's is that of its preset. */
+export function networkName({ model, preset }: Pick<TrainConfig, "model" | "preset">): string {
+  return model === "svanet" ? preset : model;
+}
+
 /** The network a configuration asks for, checked. */
-export function networkConfig(config: TrainConfig, classes: number): SvanetConfig {
-  const preset = config.model === "svanet" ? config.preset : fromZoo(config.model).name;
-  const changes = config.ablation === null ? {} : ablation(config.ablation).changes;
-  checkSize(config);
-  const base: SvanetConfig = { ...SVANET_PRESETS[preset], ...changes };
-  return checked({
-    ...scaled(base, config.width),
-    encoder: config.encoder,
-    classes,
-    height: config.size.height,
-    width: config.size.width,
-  });
+export function networkConfig(config: TrainConfig, classes: number): NetworkConfig {
+  const own = fromZoo(networkName(config)).config;
+  const changed = own.kind === "svanet" ? { ...own, ...svanetChanges(config) } : unchanged(own, config);
+  if (own.kind === "svanet") checkSize(config);
+  const { height, width } = config.size;
+  return fitted(changed, { classes, height, width, base: config.width ?? undefined });
+}
+
+/** What the flags of SvANet's parts change in its preset. */
+function svanetChanges(config: TrainConfig): Partial<SvanetConfig> {
+  const given = SVANET_FIELDS.filter((field) => config[field] !== null).map((field) => [field, config[field]]);
+  return { ...(config.ablation === null ? {} : ablation(config.ablation).changes), ...Object.fromEntries(given) };
+}
+
+/** A network without such parts; UsageError when a flag asks for one. */
+function unchanged<T>(own: T, config: TrainConfig): T {
+  const wrong = (["ablation", ...SVANET_FIELDS] as const).find((field) => config[field] !== null);
+  if (wrong === undefined) return own;
+  const named = wrong === "encoder" ? "; variants with another encoder have names of their own: svanet models" : "";
+  throw new UsageError(`${flagOf(wrong)} is a choice of SvANet, and ${config.model} has none${named}`);
 }
 
 /** The network for a data set: its classes, or more where the configuration says so. */
-export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "classes" | "folder">): SvanetConfig {
+export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "classes" | "folder">): NetworkConfig {
   const { classes } = config;
   const found = dataset.classes.length;
   if (classes !== null && classes < found) {

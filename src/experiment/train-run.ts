@@ -8,7 +8,7 @@ import {
 import { SamplePool } from "../data/sample-pool.ts";
 import { UsageError } from "../errors.ts";
 import type { Device } from "../kernels/device.ts";
-import type { SvanetConfig } from "../model/svanet/config.ts";
+import type { NetworkConfig } from "../model/zoo.ts";
 import {
   type Checkpoint,
   type CheckpointFacts,
@@ -21,7 +21,7 @@ import type { TrainConfig } from "./config.ts";
 import { describeEnvironment } from "./environment.ts";
 import { Network } from "./network.ts";
 import { loadPretrained } from "./pretrained.ts";
-import { augmentOptions, recipeText } from "./recipe.ts";
+import { augmentOptions, networkName, recipeText } from "./recipe.ts";
 import { checkpointToResume, checkSameData } from "./resume.ts";
 import { RunFolder } from "./run-folder.ts";
 import { StepLog } from "./step-log.ts";
@@ -32,7 +32,7 @@ import { Validation } from "./validation.ts";
 
 export interface TrainInput {
   readonly config: TrainConfig;
-  readonly network: SvanetConfig;
+  readonly network: NetworkConfig;
   readonly dataset: CheckedDataset;
   readonly statistics: PixelStatistics;
   readonly device: Device;
@@ -274,7 +274,14 @@ class TrainingRun {
   #facts(): CheckpointFacts {
     const { config, network, statistics } = this.#input;
     const { mean, std } = statistics;
-    return { preset: config.preset, config: network, ...classesOf(this.#input), mean, std, progress: this.#progress };
+    return {
+      preset: networkName(config),
+      config: network,
+      ...classesOf(this.#input),
+      mean,
+      std,
+      progress: this.#progress,
+    };
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,7 @@ import {
   trainingArenas,
   trainingTrace,
   updateTrace,
+  writeLabels,
 } from "./training-program.ts";
 
 /** What one update did. */
@@ -90,7 +91,7 @@ export class Trainer {
     const { trace, program } = await this.#stepFor(batch.names.length, step.frozen);
     const { classes } = this.network.config;
     program.write("image", batch.images);
-    program.write("label", batch.labels);
+    writeLabels(program, trace, batch.labels, batch);
     program.write("class weight", classWeights(this.#config.classWeights, batch.labels, classes));
     program.write("one", Float32Array.of(1));
     for (const [name, data] of trace.build.draws.sample(step.seed, batch.step, this.network.regions)) {

@@ -13,14 +13,15 @@ import type { Value } from "../kernels/op.ts";
 import { argmaxLast, segmentationCounts } from "../kernels/ops/loss.ts";
 import { updateRunning } from "../kernels/ops/norm.ts";
 import { accumulate } from "../kernels/ops/update.ts";
-import { splitPointwiseOverConcat } from "../kernels/rewrite.ts";
+import type { Program } from "../kernels/program.ts";
+import { dropUnread, splitPointwiseOverConcat } from "../kernels/rewrite.ts";
 import { ArenaLayout, segmentKey } from "../kernels/state.ts";
 import type { Target } from "../kernels/target.ts";
 import type { Build } from "../model/build.ts";
-import { type LossSettings, trainingLoss } from "../model/losses.ts";
+import type { BinaryTarget } from "../model/definition.ts";
+import { type LossSettings, networkLoss, targetInput, targetMap, targetsOf } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
-import type { SvanetConfig } from "../model/svanet/config.ts";
-import { traceNetwork } from "../model/zoo.ts";
+import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { GROUPS, type GroupName, groupEntries, weightsArena } from "./network.ts";
 
 /** Prefixes of what goes with every parameter, before its key. */
@@ -42,6 +43,8 @@ export interface TrainingSettings {
 export interface TrainingTrace {
   readonly graph: Graph;
   readonly build: Build;
+  /** Maps beside the labels that the loss compares with. */
+  readonly targets: readonly BinaryTarget[];
   readonly loss: Value;
   /** u32 `[3, classes]`: intersection, predicted and labelled pixels of the batch. */
   readonly counts: Value;
@@ -72,20 +75,21 @@ export function parameterGroup(
 
 /**
  * The trace of one training batch: forward, loss, gradients and, without accumulation, the update. Inputs: `image`,
- * `label` (i32, 255 = ignored), `class weight`, `one` (the number 1), `rate`, and the draws. Running statistics move
- * with every batch, unless the step is judged not finite.
+ * `label` (i32, 255 = ignored; see {@link writeLabels}), `class weight`, `one` (the number 1), `rate`, and the draws.
+ * Running statistics move with every batch, unless the step is judged not finite.
  */
 export function trainingTrace(
-  config: SvanetConfig,
+  config: NetworkConfig,
   table: ParameterTable,
   target: Target,
   settings: TrainingSettings,
 ): TrainingTrace {
   const { batch } = settings;
-  const { build, logits } = traceNetwork(config, { mode: "train", batch, parameters: table });
+  const { build, logits, heads } = traceNetwork(config, { mode: "train", batch, parameters: table });
   const { graph } = build;
   const label = graph.input("label", [batch, config.height, config.width], "i32");
-  const loss = trainingLoss(graph, logits, label, graph.input("class weight", [config.classes]), settings.loss);
+  const loss = networkLoss(graph, heads, label, graph.input("class weight", [config.classes]), settings.loss);
+  dropUnread(graph, [loss, logits, ...build.statistics.map((of) => of.batch)]);
   splitPointwiseOverConcat(graph);
   const placed = placeGradients(graph, table, loss);
   const accumulated = settings.accumulate > 1;
@@ -99,7 +103,18 @@ export function trainingTrace(
   const prediction = graph.apply(argmaxLast, { x: logits }, {});
   const counts = graph.apply(segmentationCounts, { prediction, label }, { classes: config.classes, ignoreIndex: 255 });
   fuse(graph, [loss, counts]);
-  return { graph, build, loss, counts, control, placed };
+  return { graph, build, targets: targetsOf(heads), loss, counts, control, placed };
+}
+
+/** Writes a batch's labels, and whatever maps the network's loss needs that are made from them. */
+export function writeLabels(
+  program: Program,
+  { targets }: Pick<TrainingTrace, "targets">,
+  labels: Int32Array,
+  size: { readonly height: number; readonly width: number },
+): void {
+  program.write("label", labels);
+  for (const kind of targets) program.write(targetInput(kind), targetMap(kind, labels, { ...size, ignoreIndex: 255 }));
 }
 
 /** Differentiates by every parameter and has each gradient written to its place in the arena. */

@@ -87,3 +87,21 @@ function split(step: Step, { parts }: Match): Step[] {
   const last = steps.pop();
   return last ? [...steps, { ...last, outputs: [result] }] : [step];
 }
+
+/**
+ * Removes steps whose results nobody reads: heads that only training looks at, stages a network was published with
+ * but does not use. `keep` and tensors changed in place count as read.
+ */
+export function dropUnread(graph: Graph, keep: readonly Value[]): void {
+  const read = new Set(keep.map(({ id }) => id));
+  const kept: Step[] = [];
+  for (const step of graph.steps.toReversed()) {
+    const { op, inputs, outputs, epilogue } = step;
+    if (!op.updates && !outputs.some(({ id }) => read.has(id))) continue;
+    for (const value of [...Object.values(inputs), epilogue.scale, epilogue.bias, epilogue.residual]) {
+      if (value) read.add(value.id);
+    }
+    kept.push(step);
+  }
+  graph.replaceSteps(kept.reverse());
+}

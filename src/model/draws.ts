@@ -30,7 +30,13 @@ export interface KeepDraw {
   readonly drop: number;
 }
 
-export type Draw = SubsetDraw | OwnersDraw | KeepDraw;
+/** A whole number below 2^24 that a dropout on the GPU starts from. Input `[1]`. */
+export interface SeedDraw {
+  readonly kind: "seed";
+  readonly name: string;
+}
+
+export type Draw = SubsetDraw | OwnersDraw | KeepDraw | SeedDraw;
 
 /** Region maps by parameter name. */
 export type Regions = ReadonlyMap<string, Int32Array>;
@@ -45,6 +51,7 @@ export function drawInputs(draw: Draw): readonly (readonly [name: string, shape:
   const name = `draw:${draw.name}`;
   if (draw.kind === "subset") return [[name, [1, draw.height * draw.width]]];
   if (draw.kind === "keep") return [[name, draw.shape]];
+  if (draw.kind === "seed") return [[name, [1]]];
   return Array.from({ length: draw.maps }, (_, i) => [`${name}.map.${i}`, [1, draw.cells]] as const);
 }
 
@@ -97,6 +104,7 @@ function sampleOne(draw: Draw, walk: Random, regions: Regions): Inputs {
     const values = Float32Array.from({ length: sizeOf(draw.shape) }, () => (walk.uniform() < draw.drop ? 0 : kept));
     return new Map([[`draw:${draw.name}`, values]]);
   }
+  if (draw.kind === "seed") return new Map([[`draw:${draw.name}`, Float32Array.of(walk.integer(2 ** 24))]]);
   if (draw.kind === "subset") {
     const size = draw.sizes[walk.integer(draw.sizes.length)] ?? 1;
     const cell = walk.integer(size * size);
@@ -107,7 +115,9 @@ function sampleOne(draw: Draw, walk: Random, regions: Regions): Inputs {
 }
 
 function replayOne(draw: Draw, take: (name: string) => Float32Array | Int32Array, regions: Regions): Inputs {
-  if (draw.kind === "keep") return new Map([[`draw:${draw.name}`, Float32Array.from(take(draw.name))]]);
+  if (draw.kind === "keep" || draw.kind === "seed") {
+    return new Map([[`draw:${draw.name}`, Float32Array.from(take(draw.name))]]);
+  }
   if (draw.kind === "owners") {
     return ownerWeights(draw, take(`${draw.name}.perm`), take(`${draw.name}.order`), regions);
   }

@@ -4,22 +4,166 @@ import type { Value } from "../kernels/op.ts";
 import { suggestion } from "../nearest.ts";
 import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";
-import { SVANET_PRESETS, type SvanetConfig, type SvanetPreset } from "./svanet/config.ts";
-import { svanet } from "./svanet/network.ts";
+import type { CommonConfig, NetworkDefinition, NetworkOutput } from "./definition.ts";
+import type { LossSettings } from "./losses.ts";
+import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
+import { HRNET, type HrnetConfig, hrnet } from "./nets/hrnet.ts";
+import { NNUNET, type NnunetConfig, nnunet } from "./nets/nnunet.ts";
+import { PRANET, type PranetConfig, pranet } from "./nets/pranet.ts";
+import { TRANSNETR, type TransnetrConfig, transnetr } from "./nets/transnetr.ts";
+import { UNET, type UnetConfig, unet } from "./nets/unet.ts";
+import { UNETPP, type UnetppConfig, unetpp } from "./nets/unetpp.ts";
+import { SVANET_PRESETS, type SvanetConfig } from "./svanet/config.ts";
+import { svanetDefinition } from "./svanet/network.ts";
+
+/** A configuration of any network; `kind` says of which. */
+export type NetworkConfig =
+  | SvanetConfig
+  | UnetConfig
+  | UnetppConfig
+  | PranetConfig
+  | HrnetConfig
+  | NnunetConfig
+  | CfanetConfig
+  | TransnetrConfig;
+
+type Kind = NetworkConfig["kind"];
+
+const DEFINITIONS: { readonly [K in Kind]: NetworkDefinition<Extract<NetworkConfig, { readonly kind: K }>> } = {
+  svanet: svanetDefinition,
+  unet,
+  unetpp,
+  pranet,
+  hrnet,
+  nnunet,
+  cfanet,
+  transnetr,
+};
+
+function definitionOf({ kind }: CommonConfig): NetworkDefinition<NetworkConfig> {
+  const kinds = Object.keys(DEFINITIONS);
+  if (!kinds.includes(kind)) throw new UsageError(`there is no kind of network ${kind}. ${suggestion(kind, kinds)}`);
+  return DEFINITIONS[kind as Kind] as unknown as NetworkDefinition<NetworkConfig>;
+}
 
 /** A network that can be trained and measured by name. */
 export interface ZooEntry {
-  readonly name: SvanetPreset;
+  readonly name: string;
   /** One line for lists. */
   readonly summary: string;
-  readonly config: SvanetConfig;
+  readonly config: NetworkConfig;
+  /** Its row in the paper's table of costs, and why the figures there differ from ours. */
+  readonly paper: string;
+  readonly difference?: string;
 }
+
+const AT_448 = "the paper's MACs are those of a 448x448 image";
+const NOT_FITTED = "no standard plan gives the paper's figures";
 
 /** Every network, in the order of lists. */
 export const ZOO: readonly ZooEntry[] = [
-  { name: "svanet", summary: "SvANet as the paper measured it", config: SVANET_PRESETS.svanet },
-  { name: "svanet-text", summary: "SvANet as the paper's text describes it", config: SVANET_PRESETS["svanet-text"] },
-  { name: "svanet-release", summary: "SvANet as its authors published it", config: SVANET_PRESETS["svanet-release"] },
+  {
+    name: "svanet",
+    summary: "SvANet as the paper measured it",
+    config: SVANET_PRESETS.svanet,
+    paper: "SvANet",
+  },
+  {
+    name: "svanet-text",
+    summary: "SvANet as the paper's text describes it",
+    config: SVANET_PRESETS["svanet-text"],
+    paper: "SvANet",
+    difference: "the paper counted another variant: svanet",
+  },
+  {
+    name: "svanet-release",
+    summary: "SvANet as its authors published it",
+    config: SVANET_PRESETS["svanet-release"],
+    paper: "SvANet",
+    difference: "the paper counted another variant: svanet",
+  },
+  {
+    name: "unet",
+    summary: "U-Net with batch norm and up-convolutions",
+    config: UNET,
+    paper: "UNet",
+    difference: AT_448,
+  },
+  {
+    name: "unetpp",
+    summary: "UNet++ with four supervised heads",
+    config: UNETPP,
+    paper: "UNet++",
+    difference: AT_448,
+  },
+  {
+    name: "unetpp-single",
+    summary: "UNet++ with one head",
+    config: { ...UNETPP, deep: false },
+    paper: "UNet++",
+    difference: "the paper counted four heads, on a 448x448 image",
+  },
+  {
+    name: "pranet",
+    summary: "PraNet on Res2Net-50, as published, a map for every class",
+    config: PRANET,
+    paper: "PraNet",
+    difference: "the paper counted a ResNet-50 encoder: pranet-resnet50",
+  },
+  {
+    name: "pranet-resnet50",
+    summary: "PraNet on ResNet-50 with a classifier on its features",
+    config: { ...PRANET, encoder: "resnet", head: "feature" },
+    paper: "PraNet",
+  },
+  {
+    name: "hrnet",
+    summary: "HRNetV2-W48 for segmentation",
+    config: HRNET,
+    paper: "HRNet",
+    difference: "the paper's parameters are those of hrnet-single; its MACs fit neither at 448 nor at 512",
+  },
+  {
+    name: "hrnet-single",
+    summary: "HRNet-W48 with one output, as for poses",
+    config: { ...HRNET, single: true },
+    paper: "HRNet",
+    difference: "the paper's MACs fit neither at 448 nor at 512",
+  },
+  {
+    name: "nnunet",
+    summary: "nnU-Net's plain 2-D U-Net by its planning rule",
+    config: NNUNET,
+    paper: "nnUNet",
+    difference: NOT_FITTED,
+  },
+  {
+    name: "cfanet",
+    summary: "CFANet on Res2Net-50, as published, without its unused layers",
+    config: CFANET,
+    paper: "CFANet",
+    difference: "the paper counted a ResNet-50 encoder, unused layers and a strided stem",
+  },
+  {
+    name: "cfanet-resnet50",
+    summary: "CFANet on ResNet-50",
+    config: { ...CFANET, encoder: "resnet" },
+    paper: "CFANet",
+    difference: "the paper counted eight unused layers and a strided stem as well",
+  },
+  {
+    name: "transnetr",
+    summary: "TransNetR, what its output depends on",
+    config: TRANSNETR,
+    paper: "TransNetR",
+    difference: "the paper counted an encoder stage that nobody reads: transnetr-full",
+  },
+  {
+    name: "transnetr-full",
+    summary: "TransNetR with the encoder stage that nobody reads",
+    config: { ...TRANSNETR, unread: true },
+    paper: "TransNetR",
+  },
 ];
 
 /** The entry of that name; UsageError with the nearest one when there is none. */
@@ -30,16 +174,40 @@ export function fromZoo(name: string): ZooEntry {
   return found;
 }
 
-export interface Traced {
+export interface Sizing {
+  readonly classes: number;
+  readonly height: number;
+  readonly width: number;
+  /** Channels where the network is narrowest; its own when left out. */
+  readonly base?: number | undefined;
+}
+
+/** A network for a task: its classes, its size and, if asked for, its width. UsageError where that cannot be. */
+export function fitted(config: NetworkConfig, { base, ...sizes }: Sizing): NetworkConfig {
+  const sized = { ...config, ...sizes };
+  const definition = definitionOf(sized);
+  const own = base ?? definition.planned?.(sized);
+  return checked(own === undefined ? sized : definition.scaled(sized, own));
+}
+
+/** The configuration itself; UsageError with a sentence when no network can be built from it. */
+export function checked(config: NetworkConfig): NetworkConfig {
+  return definitionOf(config).checked(config);
+}
+
+/** What the published training of a network changes in the loss. */
+export function publishedLoss(config: NetworkConfig): Partial<LossSettings> {
+  return definitionOf(config).loss ?? {};
+}
+
+export interface Traced extends NetworkOutput {
   readonly build: Build;
   readonly image: Value;
-  readonly logits: Value;
-  readonly taps: ReadonlyMap<string, Value>;
 }
 
 /** Traces a network on `batch` images of its configured size (or another). The image is the input `image`. */
 export function traceNetwork(
-  config: SvanetConfig,
+  config: NetworkConfig,
   options: {
     readonly mode: Mode;
     readonly batch: number;
@@ -52,16 +220,17 @@ export function traceNetwork(
   const { mode, batch, parameters, height = config.height, width = config.width } = options;
   const build = new Build({ graph, mode, ...(parameters ? { parameters } : {}) });
   const image = graph.input("image", [batch, height, width, 3]);
-  return { build, image, ...svanet(build, config, image) };
+  return { build, image, ...definitionOf(config).trace(build, config, image) };
 }
 
 export interface Description extends Counts {
+  /** As in the paper's tables. */
   readonly name: string;
   readonly preset: string;
 }
 
 /** What a list of networks shows: the costs of one image at the configured size. */
-export function describe(preset: SvanetPreset, config: SvanetConfig = SVANET_PRESETS[preset]): Description {
+export function describe(preset: string, config: NetworkConfig = fromZoo(preset).config): Description {
   const { build } = traceNetwork(config, { mode: "eval", batch: 1 });
-  return { name: "SvANet", preset, ...count(build.graph, build.parameters) };
+  return { name: fromZoo(preset).paper, preset, ...count(build.graph, build.parameters) };
 }

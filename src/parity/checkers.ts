@@ -2,6 +2,7 @@ import type { Device } from "../kernels/device.ts";
 import { checkImages } from "./images.ts";
 import { checkMetrics } from "./metrics.ts";
 import { modelChecker } from "./model.ts";
+import { netsChecker } from "./nets.ts";
 import { opCheckers } from "./ops.ts";
 import { among, type Checkers, type FindChecker } from "./run.ts";
 import { checkSchedule } from "./schedule.ts";
@@ -13,8 +14,10 @@ export function everyChecker(open: () => Promise<Device>): FindChecker {
   let onDevice: Promise<FindChecker> | undefined;
   return async (name) => {
     const here = await among(WITHOUT_DEVICE)(name);
-    if (here || !(name.startsWith("ops/") || name === "model")) return here;
-    onDevice ??= open().then((device) => among({ ...opCheckers(device), model: modelChecker(device) }));
+    if (here || !(name.startsWith("ops/") || name === "model" || name === "nets")) return here;
+    onDevice ??= open().then((device) =>
+      among({ ...opCheckers(device), model: modelChecker(device), nets: netsChecker(device) }),
+    );
     return (await onDevice)(name);
   };
 }

@@ -1,31 +1,32 @@
-import { differentiate } from "../autograd/differentiate.ts";
 import type { Device } from "../kernels/device.ts";
 import type { Value } from "../kernels/op.ts";
-import { updateRunning } from "../kernels/ops/norm.ts";
 import { Program } from "../kernels/program.ts";
-import { fromChannelsLast, type Shape, toChannelsLast } from "../kernels/shape.ts";
+import { toChannelsLast } from "../kernels/shape.ts";
 import { StateStore } from "../kernels/state.ts";
 import type { Regions } from "../model/draws.ts";
 import { DEFAULT_LOSS, trainingLoss } from "../model/losses.ts";
-import type { Parameter, ParameterKind, ParameterTable } from "../model/parameters.ts";
 import { ABLATIONS } from "../model/svanet/ablations.ts";
 import { camel, configFromOracle, SVANET_PRESETS, type SvanetConfig } from "../model/svanet/config.ts";
-import { type Traced, traceNetwork } from "../model/zoo.ts";
-import type { FixtureFile, FixtureTensor } from "./fixture.ts";
+import type { Traced } from "../model/zoo.ts";
+import type { FixtureFile } from "./fixture.ts";
 import { adamWAfter } from "./model-update.ts";
+import {
+  compareGradients,
+  compareMap,
+  compareParameter,
+  compareStatistics,
+  gradientsByKey,
+  loadNetwork,
+  moveStatistics,
+  type NetworkSession,
+  traced,
+} from "./network.ts";
 import type { FileReport } from "./report.ts";
 import type { Checker } from "./run.ts";
-import { gradientTolerance, TOLERANCE, type Tolerance } from "./tolerance.ts";
+import { TOLERANCE } from "./tolerance.ts";
 
-/** What the passes over one golden file share. */
-interface Session {
-  readonly device: Device;
-  readonly file: FixtureFile;
-  readonly report: FileReport;
-  readonly config: SvanetConfig;
-  readonly parameters: ParameterTable;
-  readonly store: StateStore;
-  readonly image: FixtureTensor;
+/** A session with the region maps that only SvANet has. */
+interface Session extends NetworkSession {
   readonly regions: Regions;
 }
 
@@ -38,7 +39,12 @@ export function modelChecker(device: Device): Checker {
     const image = file.takeFloat("image");
     const store = new StateStore(device);
     try {
-      const session = await open({ device, file, report, config, store, image });
+      const statistics = { before: "stat.", after: "stat_after." };
+      const loaded = await loadNetwork({ device, file, report, config, store, image, statistics });
+      const maps = loaded.parameters
+        .list("region")
+        .map(({ name }) => [name, file.takeInt(`region.${name}`).data] as const);
+      const session = { ...loaded, regions: new Map(maps) };
       await report.inCase("eval", () => evaluation(session));
       await report.inCase("train", () => training(session));
       await afterUpdate(session);
@@ -63,29 +69,6 @@ function checkPreset(file: FixtureFile, report: FileReport, config: SvanetConfig
   }
 }
 
-/** Traces once for the names, then loads what the file holds under each. */
-async function open(given: Omit<Session, "parameters" | "regions">): Promise<Session> {
-  const { file, config, image, store } = given;
-  const [batch = 1] = image.shape;
-  const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
-  for (const kind of ["weight", "statistic"] as const) {
-    await store.allocate(kind, parameters.storage(kind));
-    for (const { name } of parameters.list(kind)) {
-      const { data } = file.takeFloat(`${PREFIX[kind]}${name}`);
-      for (const [key, values] of parameters.toStorage(name, data)) store.write(key, values);
-    }
-  }
-  const regions = new Map(parameters.list("region").map(({ name }) => [name, file.takeInt(`region.${name}`).data]));
-  return { ...given, parameters, regions };
-}
-
-const PREFIX: Readonly<Record<Exclude<ParameterKind, "region">, string>> = { weight: "param.", statistic: "stat." };
-
-function traced({ config, image, parameters }: Session, mode: "train" | "eval"): Traced {
-  const [batch = 1, , height = 0, width = 0] = image.shape;
-  return traceNetwork(config, { mode, batch, height, width, parameters });
-}
-
 async function evaluation(session: Session): Promise<void> {
   const { device, store, image, file } = session;
   const { build, logits, taps } = traced(session, "eval");
@@ -104,15 +87,6 @@ async function evaluation(session: Session): Promise<void> {
   }
 }
 
-/** A golden tensor `[n, c, h, w]` against a kept one `[n, h, w, c]`. */
-async function compareMap(session: Session, program: Program, value: Value, name: string, tolerance: Tolerance) {
-  const { file, report } = session;
-  const [n = 1, h = 1, w = 1, c = 1] = value.shape;
-  const shape: Shape = [n, c, h, w];
-  const data = fromChannelsLast(await program.read(value), shape);
-  report.compare(name.split(".", 1)[0] ?? name, file.takeFloat(name), { shape, data }, tolerance);
-}
-
 async function training(session: Session): Promise<void> {
   const { device, store, image, file, report, config, parameters } = session;
   const { build, logits } = traced(session, "train");
@@ -122,10 +96,7 @@ async function training(session: Session): Promise<void> {
   const ignoreIndex = Number(file.text("ignore_index"));
   const loss = trainingLoss(graph, logits, label, weight, { ...DEFAULT_LOSS, ignoreIndex });
   const grads = gradientsByKey(build, loss, parameters);
-  const control = graph.input("control", [4], "u32");
-  for (const { mean, variance, batch: statistics, momentum, count } of build.statistics) {
-    graph.update(updateRunning, { mean, variance, statistics, control }, { momentum, count });
-  }
+  moveStatistics(build);
   const keep = [logits, loss, ...grads.values()];
   const program = await Program.compile(device, graph, { store, keep });
   try {
@@ -147,20 +118,6 @@ async function training(session: Session): Promise<void> {
   await compareStatistics(session);
 }
 
-function gradientsByKey(build: Traced["build"], loss: Value, parameters: ParameterTable): Map<string, Value> {
-  const { graph } = build;
-  const weights = parameters.storage("weight").map(({ key, shape }) => [key, graph.state(key, shape)] as const);
-  const wanted = weights.map(([, value]) => value);
-  const grads = differentiate(graph, loss, graph.input("seed", [1]), wanted);
-  return new Map(
-    weights.map(([key, value]) => {
-      const grad = grads.get(value.id);
-      if (!grad) throw new Error(`${key} has no gradient`);
-      return [key, grad];
-    }),
-  );
-}
-
 /** The recorded draws as inputs; a recorded draw that the network does not make is a failure. */
 function replayed({ file, report, regions }: Session, build: Traced["build"]): ReadonlyMap<string, Float32Array> {
   const recorded = file.takeAll("draw.");
@@ -169,42 +126,6 @@ function replayed({ file, report, regions }: Session, build: Traced["build"]): R
     if (!consumed.includes(name)) report.fail("draw", `draw.${name}`, "the network makes no such draw");
   }
   return inputs;
-}
-
-async function compareGradients(session: Session, program: Program, grads: ReadonlyMap<string, Value>): Promise<void> {
-  const { file, report, parameters } = session;
-  const golden = file.takeAll("grad.");
-  let largest = 0;
-  for (const { data } of golden.values()) for (const value of data) largest = Math.max(largest, Math.abs(value));
-  const read = await program.readAll([...grads.values()]);
-  const parts = new Map([...grads.keys()].map((key, i) => [key, new Float32Array(read[i] ?? new ArrayBuffer(0))]));
-  const tolerance = gradientTolerance(largest);
-  for (const entry of parameters.list("weight")) compareParameter(session, entry, "grad.", parts, tolerance);
-  for (const name of golden.keys()) {
-    if (!parameters.has(name)) report.fail("grad", `grad.${name}`, "the network has no such parameter");
-  }
-}
-
-function compareParameter(
-  { file, report, parameters }: Session,
-  { name, shape }: Parameter,
-  prefix: string,
-  parts: ReadonlyMap<string, Float32Array>,
-  tolerance: Tolerance,
-): void {
-  const data = parameters.fromStorage(name, (key) => parts.get(key));
-  report.compare(prefix.slice(0, -1), file.takeFloat(`${prefix}${name}`), { shape, data }, tolerance);
-}
-
-async function compareStatistics(session: Session): Promise<void> {
-  const { file, report, store, parameters } = session;
-  if (file.names("stat_after.").length === 0) return;
-  await report.inCase("stat_after", async () => {
-    const after = await store.readArena("statistic");
-    for (const entry of parameters.list("statistic")) {
-      compareParameter(session, entry, "stat_after.", after, TOLERANCE.statistics);
-    }
-  });
 }
 
 /** One AdamW step from the recorded gradients: the ones just computed may differ where the exact gradient is zero. */

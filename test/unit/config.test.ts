@@ -11,8 +11,8 @@ const paths = { data: "d", out: "o" };
 test("the defaults are the paper's recipe", () => {
   expect(TRAIN_DEFAULTS).toMatchObject({
     preset: "svanet",
-    encoder: "resnet50",
-    width: 64,
+    encoder: null,
+    width: null,
     size: { width: 512, height: 512 },
     epochs: 100,
     batchSize: 4,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checked, configFromOracle, SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
-import { fromZoo, traceNetwork, ZOO } from "../../src/model/zoo.ts";
+import { checked as checkedNetwork, fromZoo, traceNetwork, ZOO } from "../../src/model/zoo.ts";
 
 const text = SVANET_PRESETS["svanet-text"];
 
@@ -26,7 +26,7 @@ describe("a configuration", () => {
   });
 
   it("of every preset is valid", () => {
-    for (const { config } of ZOO) expect(checked(config)).toBe(config);
+    for (const { config } of ZOO) expect(checkedNetwork(config)).toBe(config);
   });
 });
 

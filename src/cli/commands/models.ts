@@ -19,6 +19,8 @@ interface ModelRow {
   readonly peakBytes: { readonly infer: number; readonly train: number };
   readonly batch: { readonly infer: number; readonly train: number };
   readonly paper: { readonly parametersM: number; readonly macsG: number } | null;
+  /** Why the paper's figures differ from ours; null where they do not. */
+  readonly difference: string | null;
 }
 
 /** `svanet models`: what each network costs. Needs no GPU. */
@@ -38,12 +40,13 @@ async function models(flags: ModelsFlags): Promise<void> {
   const { inferenceBytes, trainingBytes } = await import("../../experiment/costs.ts");
   const { paperCost } = await import("../../experiment/paper.ts");
   const batch = { infer: flags.batch ?? 1, train: flags.batch ?? 4 };
-  const rows = networksFrom(flags).map(({ name: preset, config }): ModelRow => {
+  const rows = networksFrom(flags).map(({ name: preset, config, difference = null }): ModelRow => {
     const { name, parameters, macs, profiledMacs, attentionMacs } = describe(preset, config);
     const infer = inferenceBytes(config, batch.infer);
     const train = trainingBytes(config, batch.train);
     const paper = paperCost(name) ?? null;
-    return { name, preset, parameters, macs, profiledMacs, attentionMacs, peakBytes: { infer, train }, batch, paper };
+    const costs = { parameters, macs, profiledMacs, attentionMacs, peakBytes: { infer, train } };
+    return { name, preset, ...costs, batch, paper, difference };
   });
   if (flags.json) {
     printJson(rows);
@@ -53,6 +56,7 @@ async function models(flags: ModelsFlags): Promise<void> {
   const { size, classes } = flags;
   note(`at ${size}x${size} with ${classes} classes. MACs: multiply-accumulates of convolutions and linear layers;`);
   note("attention: those between activations; profiled: by the counter behind the paper's figures.");
+  for (const { preset, difference } of rows) if (difference !== null) note(`${preset}: ${difference}`);
 }
 
 function columns(batch: ModelRow["batch"]): Column<ModelRow>[] {

@@ -8,6 +8,7 @@ export type SvMode = "none" | "scale" | "source" | "mean" | "max";
 
 /** Everything that decides which SvANet is built. `height` and `width` are the sides it is trained at. */
 export interface SvanetConfig extends AssemFormerSettings {
+  readonly kind: "svanet";
   readonly classes: number;
   readonly height: number;
   readonly width: number;
@@ -42,6 +43,7 @@ export interface SvanetConfig extends AssemFormerSettings {
 
 /** The network of the authors' public code. */
 const RELEASE: SvanetConfig = {
+  kind: "svanet",
   classes: 8,
   height: 512,
   width: 512,
@@ -133,18 +135,19 @@ const snake = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${let
 export function configFromOracle(json: unknown): SvanetConfig {
   if (typeof json !== "object" || json === null) throw new UsageError("the configuration is no object");
   const given = new Map(Object.entries(json));
-  const names = Object.keys(RELEASE).map(snake);
+  const { kind, ...fields } = RELEASE;
+  const names = Object.keys(fields).map(snake);
   for (const name of given.keys()) {
     if (!names.includes(name)) throw new UsageError(`there is no setting ${name}. ${suggestion(name, names)}`);
   }
-  const fields = Object.entries(RELEASE).map(([key, example]) => {
+  const read = Object.entries(fields).map(([key, example]) => {
     const value = given.get(snake(key));
     if (typeof value !== typeof example || Array.isArray(value) !== Array.isArray(example)) {
       throw new UsageError(`${snake(key)} is ${JSON.stringify(value)}; it should look like ${JSON.stringify(example)}`);
     }
     return [key, key === "encoder" && value === "mini-basic" ? "mini" : value];
   });
-  return checked(Object.fromEntries(fields) as SvanetConfig);
+  return checked({ kind, ...Object.fromEntries(read) } as SvanetConfig);
 }
 
 /** The configuration itself; UsageError with a sentence when no network can be built from it. */

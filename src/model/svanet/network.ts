@@ -5,9 +5,10 @@ import { concat } from "../../kernels/ops/layout.ts";
 import { resizeBilinear } from "../../kernels/ops/resize.ts";
 import { lastOf, nhwc } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
+import { classHead, type NetworkDefinition, type NetworkOutput } from "../definition.ts";
 import { convBare } from "../layers/conv.ts";
 import { aspp } from "./aspp.ts";
-import type { SvanetConfig } from "./config.ts";
+import { checked, type SvanetConfig, scaled } from "./config.ts";
 import { encoder } from "./encoder.ts";
 import { guide } from "./guide.ts";
 import { link } from "./link.ts";
@@ -15,15 +16,10 @@ import { neck } from "./neck.ts";
 
 const BRANCHES = 4;
 
-export interface SvanetOutput {
-  /** `[n, h, w, classes]`, at the size of the image. */
-  readonly logits: Value;
-  /** Intermediates by name: encoder.0-4, aspp, neck.b, guide.s-t, link.b. */
-  readonly taps: ReadonlyMap<string, Value>;
-}
-
-/** SvANet on an image `[n, h, w, 3]`, in its literal form. */
-export function svanet(build: Build, config: SvanetConfig, image: Value): SvanetOutput {
+/**
+ * SvANet on an image `[n, h, w, 3]`, in its literal form. Its taps are encoder.0-4, aspp, neck.b, guide.s-t and link.b.
+ */
+function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput {
   const { h: height, w: width, n } = nhwc("svanet", "image", image.shape);
   if (height % 32 !== 0 || width % 32 !== 0) {
     throw new ShapeError(`svanet: the image is ${height}x${width}; both sides must be multiples of 32`);
@@ -44,8 +40,11 @@ export function svanet(build: Build, config: SvanetConfig, image: Value): Svanet
   let branches = features.slice(0, BRANCHES).map((x, b) => tap(`neck.${b}`, neck(build, config, b, x)));
   if (config.guidance) branches = guided(build, config, branches, { height, width }, tap);
   if (config.link !== "none") branches = linked(build, config, branches, deepest, tap);
-  return { logits: classify(build, config, [...branches, context], { height, width }), taps };
+  const logits = classify(build, config, [...branches, context], { height, width });
+  return { logits, heads: [classHead(logits)], taps };
 }
+
+export const svanetDefinition: NetworkDefinition<SvanetConfig> = { trace: svanet, checked, scaled };
 
 interface Size {
   readonly height: number;

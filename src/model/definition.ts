@@ -1,0 +1,60 @@
+import { UsageError } from "../errors.ts";
+import type { Value } from "../kernels/op.ts";
+import type { Build } from "./build.ts";
+import type { LossSettings } from "./losses.ts";
+
+/** What every network's configuration has. `height` and `width` are the sides it is trained at. */
+export interface CommonConfig {
+  readonly kind: string;
+  readonly classes: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * An output that the training loss looks at. `classes` logits `[n, h, w, k]` are compared with the labels, shrunk by
+ * `shrink` first; `edges` and `foreground` logits `[n, h, w, 1]` with maps that the host makes from the labels.
+ */
+export type Head =
+  | { readonly kind: "classes"; readonly logits: Value; readonly weight: number; readonly shrink: number }
+  | { readonly kind: BinaryTarget; readonly logits: Value; readonly weight: number };
+
+export type BinaryTarget = "edges" | "foreground";
+
+export interface NetworkOutput {
+  /** `[n, h, w, classes]`, at the size of the image. */
+  readonly logits: Value;
+  /** All outputs of training, the main one first. */
+  readonly heads: readonly Head[];
+  /** Intermediates by name, for checks. */
+  readonly taps: ReadonlyMap<string, Value>;
+}
+
+/** A family of networks: how it is built, what it can be asked for, and what it is published to be trained with. */
+export interface NetworkDefinition<Config extends CommonConfig> {
+  trace(build: Build, config: Config, image: Value): NetworkOutput;
+  /** The configuration itself; UsageError with a sentence when no network can be built from it. */
+  checked(config: Config): Config;
+  /** The same network with `width` channels where it is narrowest. */
+  scaled(config: Config, width: number): Config;
+  /** The width to plan the network anew with for its size, where its depth depends on that. */
+  planned?(config: Config): number;
+  /** Where the published loss differs from cross-entropy on every head. */
+  readonly loss?: Partial<LossSettings>;
+}
+
+/** An output of cross-entropy at the image's size. */
+export const classHead = (logits: Value, weight = 1): Head => ({ kind: "classes", logits, weight, shrink: 1 });
+
+/** UsageError unless the named numbers are whole and at least 1. */
+export function requireWhole(numbers: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    throw new UsageError(`${name} is ${value}; it must be a whole number of at least 1`);
+  }
+}
+
+/** UsageError unless the three fields every network has make sense. Sides are padded, so any size will do. */
+export function requireCommon({ classes, height, width }: CommonConfig): void {
+  requireWhole({ classes, height, width });
+}
