@@ -14,11 +14,11 @@ export const percentiles = { low: 0.005, high: 0.995 } as const;
 const bins = 65536;
 
 /** Values as a grey picture through a window. */
-export function windowed({ width, height, values }: ValueSlice, { low, high }: Window): ByteImage {
-  const scale = high > low ? 255 / (high - low) : 0;
+export function windowed({ width, height, values }: Omit<ValueSlice, "nonFinite">, { low, high }: Window): ByteImage {
+  const range = high > low ? high - low : Number.POSITIVE_INFINITY;
   const data = new Uint8Array(values.length);
   values.forEach((value, at) => {
-    data[at] = Math.min(255, Math.max(0, Math.round((value - low) * scale)));
+    data[at] = Math.min(255, Math.max(0, Math.round(((value - low) * 255) / range)));
   });
   return { width, height, channels: 1, data };
 }

@@ -1,7 +1,7 @@
 /** Items of npz arrays as images and masks. */
 import { DataError } from "../../errors.ts";
 import { type ArrayPart, NpzFile } from "../formats/npz.ts";
-import { percentiles, percentileWindow, type Window } from "../formats/window.ts";
+import { percentiles, percentileWindow, type Window, windowed } from "../formats/window.ts";
 import type { ByteImage } from "../image.ts";
 import { labelMask } from "./labels.ts";
 import type { ArrayTask } from "./plan.ts";
@@ -31,9 +31,8 @@ function valuesOf(item: Item, channel: number): Float64Array {
   });
 }
 
-function bytesThrough(values: Float64Array, { low, high }: Window): Uint8Array {
-  const scale = high > low ? 255 / (high - low) : 0;
-  return Uint8Array.from(values, (value) => Math.min(255, Math.max(0, Math.round((value - low) * scale))));
+function bytesThrough(item: Item, values: Float64Array, window: Window): Uint8Array {
+  return windowed({ width: item.width, height: item.height, values }, window).data;
 }
 
 /** Channels side by side in each pixel; fewer than three leave the first colours black. */
@@ -58,6 +57,7 @@ function tissueImage(item: Item, where: string): ByteImage {
     return lit.length === 0
       ? undefined
       : bytesThrough(
+          item,
           values,
           percentileWindow(() => [{ values: lit }]),
         );
@@ -85,7 +85,7 @@ function plainImage(item: Item, where: string): ByteImage {
     plane.every((value) => Number.isInteger(value) && value >= 0 && value <= 255),
   );
   const window = isBytes ? { low: 0, high: 255 } : percentileWindow(() => planes.map((values) => ({ values })));
-  const bytes = planes.map((plane) => bytesThrough(plane, window));
+  const bytes = planes.map((plane) => bytesThrough(item, plane, window));
   const { width, height } = item;
   const [grey] = bytes;
   return bytes.length === 1 && grey !== undefined
