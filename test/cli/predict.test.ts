@@ -1,0 +1,155 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readImage, readMask, writePng } from "../../src/data/decode.ts";
+import { NiftiVolume } from "../../src/data/formats/nifti.ts";
+import { readNpyHeader } from "../../src/data/formats/npy.ts";
+import { windowed } from "../../src/data/formats/window.ts";
+import { openNifti } from "../../src/experiment/predict-scan.ts";
+import { Device } from "../../src/kernels/device.ts";
+import { ctElements, dicomBytes } from "../support/raw/dicom.ts";
+import { niftiBytes } from "../support/raw/nifti.ts";
+import { svanet, svanetJson } from "../support/svanet.ts";
+import { cells, scratchFolder, tinyConfig, trainHere } from "../support/training.ts";
+
+const scratch = scratchFolder();
+const path = (...names: string[]) => join(scratch.path, ...names);
+const [run, data, scans] = [path("run"), path("cells"), path("scans")];
+
+// Array axes run to the back, to the head and to the left: [40 rows back, 3 slices, 32 columns].
+const affine = [0, 0, -0.5, 8, -0.25, 0, 0, 9, 0, 2, 0, -3];
+const shape = [40, 3, 32] as const;
+
+beforeAll(async () => {
+  const device = await Device.open();
+  try {
+    const set = await cells(data, 8, 4);
+    await trainHere(device, set, tinyConfig({ data, out: run, ablation: "t4-svattn", steps: 12, lr: 4e-3 }));
+  } finally {
+    device.close();
+  }
+  mkdirSync(join(scans, "series"), { recursive: true });
+  const picture = await readImage(path("cells", "val", "val-0000.png"));
+  const grey = (row: number, column: number) => picture.data[3 * (row * 64 + column)] ?? 0;
+  const value = (index: number) => grey(index % 40, Math.floor(index / 120)) + 10 * (Math.floor(index / 40) % 3);
+  writeFileSync(join(scans, "volume.nii.gz"), niftiBytes({ shape, value, affine, gzip: true }));
+  for (const z of [4, 2, 0]) {
+    const values = Array.from({ length: 40 * 32 }, (_, i) => 900 + 2 * grey(Math.floor(i / 32), i % 32) + z);
+    const spec = { series: "1.2.3", instance: `1.2.3.${z}`, z, rows: 40, columns: 32, values };
+    const extra = [[0x0028, 0x0030, "DS", "0.25\\0.5"]] as const;
+    writeFileSync(join(scans, "series", `image-${9 - z}.dcm`), dicomBytes(ctElements({ ...spec, extra })));
+  }
+});
+afterAll(() => scratch.remove());
+
+/** Values of a float32 npy file with its shape. */
+function npy(file: string) {
+  const bytes = readFileSync(file);
+  const header = readNpyHeader(bytes, file);
+  const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset + header.dataOffset));
+  return { shape: header.shape, values };
+}
+
+const argmax = (scores: Float32Array, k: number) =>
+  Array.from({ length: scores.length / k }, (_, i) => {
+    const own = [...scores.subarray(i * k, (i + 1) * k)];
+    return own.indexOf(Math.max(...own));
+  });
+
+test("a volume, a series and the same slices as pictures give one result, each in its own geometry", async () => {
+  const volume = await NiftiVolume.open(join(scans, "volume.nii.gz"));
+  mkdirSync(path("slices"));
+  const window = { low: 20, high: 220 };
+  for (const z of [0, 1, 2]) await writePng(path("slices", `z${z}.png`), windowed(volume.slice(z), window));
+  const inputs = [join(scans, "volume.nii.gz"), join(scans, "series"), path("slices")];
+  const found = svanetJson("predict", run, ...inputs, "--out", path("out"), "--probabilities", "--window=20,220");
+  expect(found).toHaveLength(5);
+  expect(found).toContainEqual({
+    image: path("slices", "z1.png"),
+    mask: path("out", "z1.png"),
+    overlay: path("out", "z1-overlay.png"),
+    probabilities: path("out", "z1-probabilities.npy"),
+  });
+
+  const labels = await NiftiVolume.open(path("out", "volume.nii.gz"));
+  expect(labels.header).toMatchObject({ shape: [...shape, 1], type: "uint8", affine });
+  const scores = npy(path("out", "volume-probabilities.npy"));
+  expect(scores.shape).toEqual([3, 40, 32, 2]);
+  let inside = 0;
+  for (const z of [0, 1, 2]) {
+    const alone = npy(path("out", `z${z}-probabilities.npy`));
+    expect(alone.shape).toEqual([40, 32, 2]);
+    expect(scores.values.subarray(z * 2560, (z + 1) * 2560)).toEqual(alone.values);
+    const mask = [...(await readMask(path("out", `z${z}.png`))).data];
+    expect(mask).toEqual(argmax(alone.values, 2));
+    expect([...labels.slice(z).values]).toEqual(mask);
+    inside += mask.filter((label) => label === 1).length;
+  }
+  expect(inside).toBeGreaterThan(0);
+  expect(inside).toBeLessThan(3 * 40 * 32);
+
+  const series = await NiftiVolume.open(path("out", "series.nii.gz"));
+  expect(series.header).toMatchObject({ shape: [32, 40, 3, 1], orientationFrom: "sform" });
+  // DICOM counts to the left and back, NIfTI to the right and front; 0.25 mm between rows, 0.5 between columns.
+  expect([...series.header.affine].map((value) => value + 0)).toEqual([-0.5, 0, 0, 10, 0, -0.25, 0, 20, 0, 0, 2, 0]);
+});
+
+test("eval by other strata chooses rules; tiles, views and rules are applied", async () => {
+  const report = svanetJson(
+    ...["eval", run, "--data", data, "--strata", "0.5,2,100", "--area", "pixels", "--resamples", "20"],
+    ...["--choose-postprocess", "--overlays", "0"],
+  );
+  expect(report).toMatchObject({
+    area: "pixels",
+    strata: { "0.5": {}, "2": {}, all: { images: 4, emptyImages: 0, intervals: { mDice: expect.any(Array) } } },
+    bootstrap: { resamples: 20, level: 0.95 },
+    lesions: [{ overlap: 0.1 }, { overlap: 0.5 }],
+    surface: { tolerance: 2, strata: { all: { images: 4 } } },
+    auc: expect.any(Number),
+    emptyMasks: expect.any(Object),
+  });
+  const files = ["classes.csv", "eval.json", "images.csv", "lesions.csv", "roc.csv"];
+  expect(
+    readdirSync(join(run, "eval"))
+      .filter((name) => name !== "overlays")
+      .sort(),
+  ).toEqual(files);
+  expect(readFileSync(join(run, "eval", "roc.csv"), "utf8")).toMatch(/^curve,threshold,.*\nforeground,Infinity,0,0\n/);
+  expect(JSON.parse(readFileSync(join(run, "eval", "eval.json"), "utf8"))).toEqual(report);
+
+  // A rule of our own that certainly acts: everything but what fills the picture goes.
+  const file = join(run, "postprocess.json");
+  const chosen = JSON.parse(readFileSync(file, "utf8"));
+  expect(chosen).toMatchObject({ chosenOn: { data, split: "val", images: 4 }, rules: [{ class: 1 }] });
+  writeFileSync(file, JSON.stringify({ ...chosen, rules: [{ ...chosen.rules[0], minPercent: 99 }] }));
+  const image = path("cells", "val", "val-0001.png");
+  const flags = ["--tile", "48", "--overlap", "0.25", "--tta", "--probabilities", "--postprocess"];
+  svanetJson("predict", run, image, "--out", path("averaged"), ...flags);
+  const mask = await readMask(path("averaged", "val-0001.png"));
+  expect(new Set(mask.data)).toEqual(new Set([0]));
+  const { values } = npy(path("averaged", "val-0001-probabilities.npy"));
+  for (let i = 0; i < values.length; i += 2) expect((values[i] ?? 0) + (values[i + 1] ?? 0)).toBeCloseTo(1, 5);
+  expect(new Set(values.map((value) => Math.round(1000 * value))).size).toBeGreaterThan(10);
+});
+
+test("what cannot be meant is refused in a sentence, before anything is written", async () => {
+  const refused = (...args: string[]) => {
+    const { status, stderr } = svanet(...args);
+    expect(status).toBe(2);
+    return stderr;
+  };
+  const val = join(data, "val");
+  expect(refused("predict", run, val, "--out", val)).toContain("is an input and would be replaced");
+  expect(refused("predict", run, val, "--out", path("x"), "--overlap", "1")).toContain(
+    "expected a share from 0 to 0.9",
+  );
+  expect(refused("predict", run, val, "--out", path("x"), "--window", "5")).toContain("the lower first");
+  expect(refused("eval", run, "--data", data, "--strata", "10,1")).toContain("Expected ascending percentages");
+  const leak = refused("eval", run, "--data", data, "--split", "test", "--choose-postprocess");
+  expect(leak).toContain("rules are chosen on val");
+  const four = join(scratch.path, "four.nii");
+  writeFileSync(four, niftiBytes({ shape: [2, 2, 2, 3], value: (i) => i, affine }));
+  await expect(openNifti(four, undefined)).rejects.toThrow("holds 3 volumes; choose one with --volume 0 to 2");
+  await expect(openNifti(four, 3)).rejects.toThrow("has the volumes 0 to 2");
+  expect((await openNifti(four, 2)).slice(0).values).toHaveLength(4);
+});
