@@ -139,7 +139,11 @@ test("options and names that do not exist", () => {
   refused(train(good, "--epoch", "3"), 2, "svanet: unknown option '--epoch'", "(Did you mean --epochs?)");
   refused(train(good, "--preset", "svanett"), 2, '--preset: "svanett" does not fit: Did you mean svanet?');
   refused(train(good, "--encoder", "resnet51"), 2, '--encoder: "resnet51" does not fit: Did you mean resnet50?');
-  refused(train(good, "--ablation", "t4-basline"), 2, "--ablation: there is no variant t4-basline. Did you mean t4-baseline?");
+  refused(
+    train(good, "--ablation", "t4-basline"),
+    2,
+    "--ablation: there is no variant t4-basline. Did you mean t4-baseline?",
+  );
   refused(
     ["ablate", "tabel6", "--data", good, "--out", at("a")],
     2,
