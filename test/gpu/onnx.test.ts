@@ -19,6 +19,7 @@ import { sizeOf } from "../../src/kernels/shape.ts";
 import { StateStore } from "../../src/kernels/state.ts";
 import { SVANET_PRESETS, type SvanetPreset, scaled } from "../../src/model/svanet/config.ts";
 import { exportOnnx } from "../../src/weights/onnx/export-onnx.ts";
+import { untrained } from "../support/checkpoint.ts";
 import { largestDifference, noise, runOnnx, unsettleNorms } from "../support/onnx.ts";
 
 let device: Device;
@@ -31,9 +32,7 @@ test.each(Object.keys(SVANET_PRESETS) as SvanetPreset[])("%s: ONNX Runtime agree
   const config = { ...scaled(SVANET_PRESETS[preset], 8), encoder: "mini" as const, classes: 3, height: 64, width: 96 };
   const network = await Network.create(device, config, 1);
   const tensors = await unsettleNorms(network);
-  const facts = { preset, config, classes: ["a", "b", "c"], colours: [], mean: [0, 0, 0], std: [1, 1, 1] };
-  const progress = { step: 0, epoch: 0, stepInEpoch: 0, best: null, bestEpoch: null, recipe: "" };
-  const model = checkpointToOnnx({ path: "net", facts: { ...facts, progress } as never, tensors }).encode();
+  const model = checkpointToOnnx({ path: "net", facts: untrained(preset, config), tensors }).encode();
   for (const batch of [1, 3]) {
     const shape = [batch, 64, 96, 3] as const;
     const image = noise(sizeOf(shape), "image");

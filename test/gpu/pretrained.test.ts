@@ -1,15 +1,25 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Network, STATISTICS_ARENA, weightsArena } from "../../src/experiment/network.ts";
 import { loadPretrained } from "../../src/experiment/pretrained.ts";
 import { Device } from "../../src/kernels/device.ts";
+import { Program } from "../../src/kernels/program.ts";
 import { random } from "../../src/kernels/random.ts";
-import { sizeOf } from "../../src/kernels/shape.ts";
-import { SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
-import { float32, type StoredTensor, storeFloat32, writeSafetensors } from "../../src/weights/safetensors.ts";
-import { floats, zipFile } from "../support/pth-writer.ts";
+import { sizeOf, toChannelsLast } from "../../src/kernels/shape.ts";
+import { configFromOracle, SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
+import { traceNetwork } from "../../src/model/zoo.ts";
+import {
+  float32,
+  readSafetensors,
+  type StoredTensor,
+  storeFloat32,
+  writeSafetensors,
+} from "../../src/weights/safetensors.ts";
+import { largestDifference } from "../support/onnx.ts";
+import { floats, legacyFile, zipFile } from "../support/pth-writer.ts";
 
 const CONFIG = { ...scaled(SVANET_PRESETS.svanet, 8), encoder: "resnet18" as const, classes: 3, height: 64, width: 64 };
 let device: Device;
@@ -124,5 +134,50 @@ test("every tensor that has no place, does not fit or is missing is named at onc
   expect(notes.at(-1)).toContain("--partial left out 3 tensors:\n  conv1.weight is [1,4,1,1]");
   const foreign = await write(new Map([["a", storeFloat32(new Float32Array(1), [1])]]));
   await expect(loadPretrained(network, foreign, { partial: true })).rejects.toThrow("nothing in it fits");
+  network.destroy();
+});
+
+test("torchvision-named weights give PyTorch's own feature maps", async () => {
+  const golden = await readSafetensors(
+    fileURLToPath(new URL("../fixtures/model/svanet-release-tiny.safetensors", import.meta.url)),
+  );
+  const config = configFromOracle(JSON.parse(golden.metadata.get("config") ?? ""));
+  const network = await Network.create(device, config, 7);
+  const units = { first: "1", second: "2", third: "3" } as Record<string, string>;
+  const state = [...golden.tensors].flatMap(([name, tensor]) => {
+    const found = /^(?:param|stat)\.encoder\.(.+)$/.exec(name)?.[1];
+    if (found === undefined) return [];
+    const theirs = found
+      .replace(/^stem\.conv/, "conv1")
+      .replace(/^stem\.norm/, "bn1")
+      .replace(/^stages\.(\d)/, (_, stage) => `layer${Number(stage) + 1}`)
+      .replace("skip.conv", "downsample.0")
+      .replace("skip.norm", "downsample.1")
+      .replace(
+        /(first|second|third)\.(conv|norm)/,
+        (_, unit, kind) => `${kind === "conv" ? "conv" : "bn"}${units[unit]}`,
+      );
+    return [[theirs, floats(float32(tensor), tensor.shape)] as const];
+  });
+  const path = join(mkdtempSync(join(tmpdir(), "svanet-weights-")), "resnet.pth");
+  writeFileSync(path, legacyFile(Object.fromEntries(state)));
+  await loadPretrained(network, path);
+  const image = golden.tensors.get("image");
+  const { build, taps } = traceNetwork(config, {
+    mode: "eval",
+    batch: image?.shape[0] ?? 0,
+    parameters: network.table,
+  });
+  const maps = [0, 1, 2, 3, 4].map((i) => taps.get(`encoder.${i}`)).filter((value) => value !== undefined);
+  const program = await Program.compile(device, build.graph, { store: network.store, keep: maps });
+  program.write("image", toChannelsLast(float32(image ?? storeFloat32(new Float32Array(0), [0])), image?.shape ?? []));
+  program.run();
+  for (const [i, map] of maps.entries()) {
+    const wanted = golden.tensors.get(`eval.encoder.${i}`) ?? storeFloat32(new Float32Array(0), [0]);
+    const largest = Math.max(...float32(wanted).map(Math.abs));
+    const got = await program.read(map);
+    expect(largestDifference(got, toChannelsLast(float32(wanted), wanted.shape)) / largest).toBeLessThan(1e-5);
+  }
+  program.destroy();
   network.destroy();
 });

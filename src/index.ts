@@ -1,0 +1,41 @@
+/**
+ * The library: what a program needs to open a GPU, build or load a network, start it from public weights, predict, and
+ * write the result for other tools. Commands of `svanet` use the same functions.
+ */
+export { applyDriverRecord } from "./cli/driver-environment.ts";
+export { readImage, writePng } from "./data/decode.ts";
+export type { ByteImage } from "./data/image.ts";
+export {
+  CheckpointError,
+  DataError,
+  DeviceError,
+  DeviceLostError,
+  OutOfMemoryError,
+  ShapeError,
+  SvanetError,
+  UsageError,
+} from "./errors.ts";
+export {
+  type Checkpoint,
+  type CheckpointFacts,
+  loadCheckpoint,
+  networkTensors,
+  restoreNetwork,
+  saveCheckpoint,
+} from "./experiment/checkpoint.ts";
+export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/export.ts";
+export { loadNetwork } from "./experiment/load-run.ts";
+export { type Inference, type InferenceOptions, Network } from "./experiment/network.ts";
+export { Predictor, type PredictorOptions } from "./experiment/predict.ts";
+export { loadPretrained, type Pretrained } from "./experiment/pretrained.ts";
+export { Device, type DeviceOptions } from "./kernels/device.ts";
+export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";
+export { describe, fromZoo, ZOO, type ZooEntry } from "./model/zoo.ts";
+export { readWeights, type WeightsFile } from "./weights/read-weights.ts";
+export {
+  float32,
+  readSafetensors,
+  type StoredTensor,
+  storeFloat32,
+  writeSafetensors,
+} from "./weights/safetensors.ts";
