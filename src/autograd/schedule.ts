@@ -4,12 +4,14 @@ import { UsageError } from "../errors.ts";
  * A learning rate per epoch, in the optimizer's units.
  * - `constant`: always `high`.
  * - `paper`: one cosine from `high` in the first epoch to `low` in the last.
+ * - `poly`: from `high` down to nothing as (1 - epoch / epochs) ^ 0.9, nnU-Net's.
  * - `release`: the authors' code: warm-up from `start` to `high` and a cosine down, for the first tenth of the epochs and
  *   again for the rest; without pretrained weights one long warm-up and one cosine.
  */
 export type Schedule =
   | { readonly kind: "constant"; readonly high: number }
   | { readonly kind: "paper"; readonly epochs: number; readonly high: number; readonly low: number }
+  | { readonly kind: "poly"; readonly epochs: number; readonly high: number }
   | {
       readonly kind: "release";
       readonly epochs: number;
@@ -66,6 +68,7 @@ export function rateAt(schedule: Schedule, epoch: number): number {
   if (!Number.isInteger(epoch) || epoch < 0) throw new UsageError(`An epoch is a whole number from 0, not ${epoch}.`);
   if (schedule.kind === "constant") return schedule.high;
   const now = Math.min(epoch, schedule.epochs - 1);
+  if (schedule.kind === "poly") return schedule.high * (1 - now / schedule.epochs) ** 0.9;
   if (schedule.kind === "paper") {
     const { epochs, high, low } = schedule;
     return epochs === 1 ? high : cosine(high, low, now / (epochs - 1));

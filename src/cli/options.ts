@@ -132,7 +132,12 @@ export const TRAIN_OPTIONS = {
     parse: number,
     omitted: "--epochs",
   },
-  schedule: { group: "Training", argument: "<name>", help: "learning rate: paper | release | constant", parse: text },
+  schedule: {
+    group: "Training",
+    argument: "<name>",
+    help: "learning rate: paper | release | poly | constant",
+    parse: text,
+  },
   lr: {
     group: "Training",
     argument: "<rate>",

@@ -58,7 +58,7 @@ export const trainConfigSchema = z.strictObject({
   accumulate: count.default(1),
   epochs: count.default(100),
   steps: count.nullable().default(null),
-  schedule: z.enum(["paper", "release", "constant"]).default("paper"),
+  schedule: z.enum(["paper", "release", "poly", "constant"]).default("paper"),
   lr: z.number().positive().nullable().default(null),
   optimizer: z.enum(["adamw", "sgd"]).default("adamw"),
   weightDecay: z.number().min(0).default(0.03),
@@ -102,13 +102,30 @@ export function flagOf(field: string): string {
 }
 
 /**
- * The configuration of a run: defaults, then the file, then the flags. A value that does not fit is a `UsageError` that
+ * What a network is published to be trained with, where that is part of the network: nnU-Net's official settings. All
+ * others are compared under the paper's recipe.
+ */
+const PUBLISHED_RECIPES: Readonly<Record<string, TrainFlags>> = {
+  nnunet: {
+    optimizer: "sgd",
+    schedule: "poly",
+    lr: 1e-2,
+    momentum: 0.99,
+    weightDecay: 3e-5,
+    clipNorm: 12,
+    diceWeight: 1,
+  },
+};
+
+/**
+ * The configuration of a run: defaults (the network's own, where it has a recipe), then the file, then the flags. A value that does not fit is a `UsageError` that
  * names the flag, or the file and its line.
  */
 export function resolveConfig(flags: TrainFlags, file?: ConfigFile): TrainConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   if (file !== undefined) rejectUnknownKeys(file);
-  const values: Record<string, unknown> = { ...file?.values, ...given };
+  const chosen: Record<string, unknown> = { ...file?.values, ...given };
+  const values: Record<string, unknown> = { ...PUBLISHED_RECIPES[String(chosen["model"])], ...chosen };
   const parsed = trainConfigSchema.safeParse(values);
   if (parsed.success) return parsed.data;
   const sentences = parsed.error.issues.map((issue) => {

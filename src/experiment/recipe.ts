@@ -90,6 +90,8 @@ export function scheduleOf(config: TrainConfig, epochs: number): Schedule {
   switch (config.schedule) {
     case "paper":
       return peak === null ? paperSchedule(epochs) : paperSchedule(epochs, peak, Math.min(1e-6, peak));
+    case "poly":
+      return { kind: "poly", epochs, high: peak ?? 1e-2 };
     case "release":
       return releaseSchedule(epochs, config.weights !== null, peak === null ? {} : { high: peak });
     default:

@@ -4,6 +4,7 @@ import { CheckpointError } from "../errors.ts";
 import type { Value } from "../kernels/op.ts";
 import { Program } from "../kernels/program.ts";
 import { DEFAULT_LOSS, type LossSettings } from "../model/losses.ts";
+import { publishedLoss } from "../model/zoo.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../weights/safetensors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
@@ -44,13 +45,23 @@ interface CompiledUpdate {
 }
 
 /** The settings of a run's training step for a batch of so many images. */
-export function trainingSettings(config: TrainConfig, batch: number, groups: readonly GroupName[]): TrainingSettings {
+export function trainingSettings(
+  config: TrainConfig,
+  batch: number,
+  groups: readonly GroupName[],
+  published: Partial<LossSettings> = {},
+): TrainingSettings {
   const { weightDecay, clipNorm, betas, eps, momentum } = config;
   const optimizer: OptimizerOptions =
     config.optimizer === "adamw"
       ? { kind: "adamw", betas, eps, weightDecay, clipNorm }
       : { kind: "sgd", momentum, nesterov: true, weightDecay, clipNorm };
-  const loss: LossSettings = { ...DEFAULT_LOSS, smoothing: config.labelSmoothing, dice: config.diceWeight };
+  const loss: LossSettings = {
+    ...DEFAULT_LOSS,
+    ...published,
+    smoothing: config.labelSmoothing,
+    dice: config.diceWeight,
+  };
   return { batch, loss, optimizer, accumulate: config.accumulate, groups };
 }
 
@@ -116,7 +127,14 @@ export class Trainer {
     const update = await this.#updateFor(step.frozen);
     update.program.write("rate", Float32Array.of(step.rate, 1 / step.batches));
     update.program.run();
-    return { report: this.#report(program, trace, update.control, update.program) };
+    const report = this.#report(program, trace, update.control, update.program);
+    return { report: this.#withMeanLoss(report, this.network.store.read(LOSS_TOTAL_KEY), step.batches) };
+  }
+
+  /** The loss of an update is the mean over its batches; the counts are the last batch's. */
+  async #withMeanLoss(report: Promise<StepReport>, total: Promise<Float32Array>, batches: number): Promise<StepReport> {
+    const [last, [sum = Number.NaN]] = await Promise.all([report, total]);
+    return { ...last, loss: sum / batches };
   }
 
   async #report(program: Program, trace: TrainingTrace, control: Value, judge: Program): Promise<StepReport> {
@@ -139,7 +157,8 @@ export class Trainer {
     const known = this.#steps.get(key);
     if (known) return known;
     const { device, config, table, store } = this.network;
-    const trace = trainingTrace(config, table, device.target, trainingSettings(this.#config, batch, groupsOf(frozen)));
+    const settings = trainingSettings(this.#config, batch, groupsOf(frozen), publishedLoss(config));
+    const trace = trainingTrace(config, table, device.target, settings);
     const keep = [trace.loss, trace.counts];
     const program = await Program.compile(device, trace.graph, { store, keep, placed: trace.placed });
     const made = { trace, program };

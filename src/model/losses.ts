@@ -16,20 +16,40 @@ export interface LossSettings {
   readonly dice: number;
   /** Added to both sides of the soft Dice fraction. */
   readonly diceSmooth: number;
+  /** Score the batch as one image, as nnU-Net does in two dimensions, or each image by itself. */
+  readonly diceOver: "image" | "batch";
+  /** Whether the background is scored as a class. */
+  readonly diceBackground: boolean;
 }
 
-export const DEFAULT_LOSS: LossSettings = { ignoreIndex: 255, smoothing: 0, dice: 0, diceSmooth: 1 };
+export const DEFAULT_LOSS: LossSettings = {
+  ignoreIndex: 255,
+  smoothing: 0,
+  dice: 0,
+  diceSmooth: 1,
+  diceOver: "image",
+  diceBackground: true,
+};
 
 /**
  * The training loss `[1]` of logits `[n, h, w, k]` against labels `[n, h, w]`. `weight` `[k]` holds the class weights: ones
  * where classes count alike.
  */
 export function trainingLoss(graph: Graph, logits: Value, label: Value, weight: Value, settings: LossSettings): Value {
-  const { ignoreIndex, smoothing, dice, diceSmooth: smooth } = settings;
+  const { ignoreIndex, smoothing, dice } = settings;
   const entropy = graph.apply(crossEntropy, { logits, label, weight }, { ignoreIndex, smoothing });
   if (dice === 0) return entropy;
-  const overlap = graph.apply(softDice, { logits, label }, { smooth, ignoreIndex });
+  const overlap = diceLoss(graph, logits, label, settings);
   return graph.apply(add, { x: entropy, y: graph.apply(scale, { x: overlap }, { factor: dice }) }, {});
+}
+
+function diceLoss(graph: Graph, logits: Value, label: Value, settings: LossSettings): Value {
+  const { ignoreIndex, diceSmooth: smooth, diceOver, diceBackground } = settings;
+  const attrs = diceBackground ? { smooth, ignoreIndex } : { smooth, ignoreIndex, first: 1 };
+  if (diceOver === "image") return graph.apply(softDice, { logits, label }, attrs);
+  const { n, h, w, c } = nhwc("loss", "logits", logits.shape);
+  const whole = { logits: graph.view(logits, [1, n * h, w, c]), label: graph.view(label, [1, n * h, w]) };
+  return graph.apply(softDice, whole, attrs);
 }
 
 /** Name of the input `[n, h, w, 1]` that a binary head is compared with; {@link targetMap} makes it. */

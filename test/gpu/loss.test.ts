@@ -54,14 +54,18 @@ describe("cross-entropy", () => {
 });
 
 describe("soft Dice", () => {
-  test.each([0, 0.3])("with a share of %f ignored", async (ignored) => {
+  test.each([
+    [0, 0],
+    [0.3, 0],
+    [0.3, 1],
+  ])("with a share of %f ignored, scored from class %i on", async (ignored, first) => {
     const { logits, label } = given([2, 41, 17, 3], ignored);
     const { outputs, grads } = await evaluate(
       device,
       { logits, label },
       (graph, t) =>
         t["logits"] && t["label"]
-          ? graph.apply(softDice, { logits: t["logits"], label: t["label"] }, { smooth: 1, ignoreIndex: IGNORE })
+          ? graph.apply(softDice, { logits: t["logits"], label: t["label"] }, { smooth: 1, ignoreIndex: IGNORE, first })
           : [],
       { upstream: Float32Array.of(1.3), wanted: ["logits"] },
     );
@@ -70,6 +74,7 @@ describe("soft Dice", () => {
       classes: 3,
       smooth: 1,
       ignoreIndex: IGNORE,
+      first,
     });
     expect(deviation(outputs[0]?.data, [expected.value])).toBeLessThan(TOLERANCE);
     const enlarge = (all: ArrayLike<number>) => Array.from(all, (v) => v * label.data.length);

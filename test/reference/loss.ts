@@ -34,8 +34,10 @@ export function crossEntropyReference(
 export function softDiceReference(
   logits: Float32Array,
   label: Int32Array,
-  { samples, classes, smooth, ignoreIndex }: { samples: number; classes: number; smooth: number; ignoreIndex: number },
+  given: { samples: number; classes: number; smooth: number; ignoreIndex: number; first: number },
 ) {
+  const { samples, classes, smooth, ignoreIndex, first } = given;
+  const scores = samples * (classes - first);
   const pixels = label.length / samples;
   const grad = new Float64Array(logits.length);
   let value = 0;
@@ -45,8 +47,9 @@ export function softDiceReference(
     const slope = Array.from({ length: classes }, (_, c) => {
       const hits = all.reduce((sum, i) => sum + (label[i] === c ? at(p.get(i) ?? [], c) : 0), 0);
       const size = all.reduce((sum, i) => sum + at(p.get(i) ?? [], c) + (label[i] === c ? 1 : 0), 0) + smooth;
-      value -= (2 * hits + smooth) / size / (samples * classes);
-      return (hit: boolean) => -((hit ? 2 : 0) - (2 * hits + smooth) / size) / size / (samples * classes);
+      if (c < first) return () => 0;
+      value -= (2 * hits + smooth) / size / scores;
+      return (hit: boolean) => -((hit ? 2 : 0) - (2 * hits + smooth) / size) / size / scores;
     });
     for (const i of all) {
       const row = p.get(i) ?? [];

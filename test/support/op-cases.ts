@@ -121,7 +121,7 @@ function rowsFor(c: number): Row[] {
       { ignoreIndex: 255, smoothing: 0.1 },
       { label: "i32" },
     ],
-    ["softDice", { logits: x, label: [2, 6, 4] }, { smooth: 1, ignoreIndex: 255 }, { label: "i32" }],
+    ["softDice", { logits: x, label: [2, 6, 4] }, { smooth: 1, ignoreIndex: 255, first: 1 }, { label: "i32" }],
     ["argmaxLast", { x }],
     [
       "segmentationCounts",

@@ -25,6 +25,20 @@ test("the defaults are the paper's recipe", () => {
   });
 });
 
+test("nnU-Net has a recipe of its own, which flags and file override", () => {
+  expect(resolveConfig({ ...paths, model: "nnunet", momentum: 0.9 })).toMatchObject({
+    optimizer: "sgd",
+    schedule: "poly",
+    lr: 1e-2,
+    momentum: 0.9,
+    weightDecay: 3e-5,
+    diceWeight: 1,
+  });
+  const file = parseConfig("model: nnunet\nschedule: paper\n", "run.yaml");
+  expect(resolveConfig(paths, file)).toMatchObject({ schedule: "paper", optimizer: "sgd" });
+  expect(resolveConfig({ ...paths, model: "unet" })).toMatchObject({ optimizer: "adamw", schedule: "paper" });
+});
+
 test("flags override the file, the file overrides the defaults", () => {
   const file = parseConfig("batchSize: 8\nlr: 1e-3\nsize: 256x128\n", "run.yaml");
   const config = resolveConfig({ ...paths, batchSize: 2, seed: undefined }, file);

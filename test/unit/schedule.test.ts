@@ -13,6 +13,13 @@ test("constant", () => {
   expect(rates({ kind: "constant", high: 2e-3 }, 0, 2)).toEqual([2e-3, 2e-3, 2e-3]);
 });
 
+test("poly: a power of what is left", () => {
+  expectClose(
+    rates({ kind: "poly", epochs: 4, high: 1e-2 }, 0, 5),
+    [1e-2, 7.719e-3, 5.359e-3, 2.872e-3, 2.872e-3, 2.872e-3],
+  );
+});
+
 test("paper: one cosine that reaches both ends", () => {
   expectClose(rates(paperSchedule(3), 0, 2), [5e-5, 2.55e-5, 1e-6]);
   expect(rateAt(paperSchedule(1), 0)).toBe(5e-5);

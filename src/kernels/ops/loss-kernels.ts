@@ -31,6 +31,13 @@ export interface SoftDiceAttrs {
   /** Added to both sides of the ratio, so that an absent class that is not predicted scores 1. */
   readonly smooth: number;
   readonly ignoreIndex: number;
+  /** The first class that is scored: 1 leaves the background out. 0 when left out. */
+  readonly first?: number;
+}
+
+/** The first class that is scored, and what each score of a sample and class counts. */
+function scored({ first = 0 }: SoftDiceAttrs, samples: number, classes: number) {
+  return { first, share: 1 / (samples * Math.max(1, classes - first)) };
 }
 
 export function crossEntropySlope(
@@ -176,10 +183,16 @@ export function softDiceSlope(
         lse: read(lse),
         out: write(out),
       },
-      sizes: { classes, pixels: sizeOf(label.shape) / samples, ignore: unsigned(attrs.ignoreIndex) },
-      floats: { smooth_by: attrs.smooth, share: 1 / (samples * classes) },
+      sizes: {
+        classes,
+        pixels: sizeOf(label.shape) / samples,
+        ignore: unsigned(attrs.ignoreIndex),
+        first: scored(attrs, samples, classes).first,
+      },
+      floats: { smooth_by: attrs.smooth, share: scored(attrs, samples, classes).share },
       functions: `${COUNTED}
 fn slope(sample: u32, c: u32, truth: u32) -> f32 {
+  if (c < size.first) { return 0.0; }
   let at = 2u * sample * size.classes + c;
   let total = sums_at(at + size.classes) + size.smooth_by;
   let ratio = (2.0 * sums_at(at) + size.smooth_by) / total;
@@ -269,16 +282,16 @@ export function softDiceValue(call: LowerCall<"logits" | "label", SoftDiceAttrs>
       count: 1,
       type: "f32",
       tensors: { sums: read(sums), out: write(out) },
-      sizes: { classes, samples },
-      floats: { smooth_by: attrs.smooth },
+      sizes: { classes, samples, first: scored(attrs, samples, classes).first },
+      floats: { smooth_by: attrs.smooth, share: scored(attrs, samples, classes).share },
       body: `  var score = 0.0;
   for (var sample = 0u; sample < size.samples; sample++) {
-    for (var c = 0u; c < size.classes; c++) {
+    for (var c = size.first; c < size.classes; c++) {
       let at = 2u * sample * size.classes + c;
       score += (2.0 * sums_at(at) + size.smooth_by) / (sums_at(at + size.classes) + size.smooth_by);
     }
   }
-  out_set(0u, -score / f32(size.samples * size.classes));`,
+  out_set(0u, -score * size.share);`,
     }),
   ];
 }

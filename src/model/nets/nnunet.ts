@@ -101,6 +101,7 @@ export const nnunet: NetworkDefinition<NnunetConfig> = {
     if (config.features.length < 2) throw new UsageError("features: an nnU-Net has at least two stages");
     return config;
   },
+  loss: { diceSmooth: 1e-5, diceOver: "batch", diceBackground: false },
   planned: ({ features: [base = 32] }) => base,
   /** Planned anew for the size, from `base` channels on. */
   scaled: (config, base) => ({ ...config, features: plannedFeatures(config.height, config.width, base) }),

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { differentiate } from "../../src/autograd/differentiate.ts";
+import { DEFAULT_LOSS, networkLoss, targetMap, targetsOf } from "../../src/model/losses.ts";
+import { checked, fitted, fromZoo, type NetworkConfig, traceNetwork } from "../../src/model/zoo.ts";
+import { COMPARISON, tinyNetwork } from "../support/nets.ts";
+
+/** What training does not reach, by the network's publication: an output of weight 0, a stage nobody reads. */
+const UNREACHED: Readonly<Record<string, RegExp>> = {
+  nnunet: /^param:head\.0\./,
+  "transnetr-full": /^param:encoder\.stage\.3\./,
+};
+
+/** A training pass with all gradients: the keys of trained tensors, and of those without a gradient. */
+function training(config: NetworkConfig, batch: number) {
+  const { build, heads, logits } = traceNetwork(config, { mode: "train", batch });
+  const { graph, parameters } = build;
+  const label = graph.input("label", logits.shape.slice(0, 3), "i32");
+  const weight = graph.input("class weights", [config.classes]);
+  const loss = networkLoss(graph, heads, label, weight, DEFAULT_LOSS);
+  const keys = parameters.storage("weight").map(({ key }) => key);
+  const wanted = keys.flatMap((key) => graph.resident.get(key) ?? []);
+  const grads = differentiate(graph, loss, graph.input("seed", [1]), wanted);
+  const without = keys.filter((key) => {
+    const value = graph.resident.get(key);
+    return !value || grads.get(value.id)?.shape.join() !== value.shape.join();
+  });
+  return { keys, without, heads, logits };
+}
+
+describe.each(COMPARISON)("%s", (name) => {
+  it.each([
+    { classes: 2, batch: 3 },
+    { classes: 9, batch: 2 },
+    { classes: 1, batch: 2 },
+  ])("gives every parameter a gradient, $classes classes, batch $batch", ({ classes, batch }) => {
+    const { keys, without, heads } = training(tinyNetwork(name, { classes }), batch);
+    const unreached = UNREACHED[name];
+    expect(without).toEqual(unreached ? keys.filter((key) => unreached.test(key)) : []);
+    for (const { kind, logits } of heads) expect(logits.shape[3]).toBe(kind === "classes" ? classes : 1);
+  });
+
+  it("evaluates any size at that size, and names the same parameters as in training", () => {
+    const config = tinyNetwork(name, { classes: 3 });
+    for (const [batch, height, width] of [
+      [1, 64, 96],
+      [3, 96, 64],
+      [1, 67, 45],
+    ] as const) {
+      const { logits, build } = traceNetwork(config, { mode: "eval", batch, height, width });
+      expect(logits.shape).toEqual([batch, height, width, 3]);
+      const names = build.parameters.list().map((entry) => entry.name);
+      const trained = traceNetwork(config, { mode: "train", batch: 2, parameters: build.parameters }).build;
+      expect(trained.parameters.list().map((entry) => entry.name)).toEqual(names);
+    }
+  });
+
+  it("trains at a size that is no multiple of anything", () => {
+    const { logits, heads } = training(tinyNetwork(name, { height: 75, width: 61 }), 2);
+    expect(logits.shape).toEqual([2, 75, 61, 2]);
+    expect(heads[0]?.logits).toBe(logits);
+  });
+
+  it("is small where it is narrow", () => {
+    const small = traceNetwork(tinyNetwork(name), { mode: "eval", batch: 1 }).build.parameters;
+    const whole = traceNetwork(fromZoo(name).config, { mode: "eval", batch: 1, height: 64, width: 64 }).build
+      .parameters;
+    expect(small.count()).toBeLessThan(whole.count() / 20);
+  });
+});
+
+describe("a configuration of a comparison network", () => {
+  const refused = (name: string, changes: object) => () =>
+    checked({ ...fromZoo(name).config, ...changes } as NetworkConfig);
+
+  it("is refused with a sentence", () => {
+    expect(refused("unet", { base: 0 })).toThrow("base is 0; it must be a whole number of at least 1");
+    expect(refused("pranet", { base: 7 })).toThrow("base is 7; the encoder needs an even width of at least 4");
+    expect(refused("cfanet", { encoder: "vgg" })).toThrow('encoder is "vgg"; it must be res2net or resnet');
+    expect(refused("transnetr", { tokens: [10, 64] })).toThrow("tokens is 10, 64; 4 heads must divide both");
+    expect(refused("nnunet", { features: [8] })).toThrow("an nnU-Net has at least two stages");
+    expect(refused("hrnet", { kind: "hrnett" })).toThrow("there is no kind of network hrnett. Did you mean hrnet?");
+  });
+
+  it("that pools to single values cannot train on one image", () => {
+    expect(() => traceNetwork(tinyNetwork("cfanet"), { mode: "train", batch: 1 })).toThrow("use two or more");
+  });
+
+  it("whose rows do not fit the map says so", () => {
+    const config = fitted(fromZoo("transnetr").config, { classes: 2, height: 16, width: 16, base: 8 });
+    expect(() => traceNetwork({ ...config, tokens: [8, 96] } as NetworkConfig, { mode: "eval", batch: 1 })).toThrow(
+      "cannot be cut into rows of 96",
+    );
+  });
+});
+
+describe("targets from labels", () => {
+  const labels = Int32Array.from([0, 0, 1, 0, 255, 1]);
+  const size = { height: 2, width: 3, ignoreIndex: 255 };
+
+  it("edges are where the pixel to the right or below differs", () => {
+    expect([...targetMap("edges", labels, size)]).toEqual([0, 1, 0, 1, 1, 0]);
+  });
+
+  it("foreground is every class but the background; ignored pixels do not count", () => {
+    expect([...targetMap("foreground", labels, size)]).toEqual([0, 0, 1, 0, -1, 1]);
+  });
+
+  it("are asked for by CFANet and the feature form of PraNet", () => {
+    const asked = (name: string) => targetsOf(training(tinyNetwork(name), 2).heads);
+    expect([asked("cfanet"), asked("pranet-resnet50"), asked("pranet")]).toEqual([["edges"], ["foreground"], []]);
+  });
+});
