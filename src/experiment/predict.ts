@@ -1,6 +1,7 @@
 import type { ByteImage, Size } from "../data/image.ts";
 import { resize } from "../data/resample.ts";
 import { normalise } from "../data/sample.ts";
+import { OutOfMemoryError } from "../errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Inference, Network } from "./network.ts";
 import { type ClassRule, postprocessed } from "./postprocess.ts";
@@ -108,9 +109,22 @@ export class Predictor {
       this.#programs.delete(oldest[0]);
       oldest[1].program.destroy();
     }
-    const made = await this.#network.inference({ batch: 1, native: { width, height }, probabilities });
+    const made = await this.#compile({ width, height }, probabilities);
     this.#programs.set(key, made);
     return made;
+  }
+
+  async #compile(native: Size, probabilities: boolean): Promise<Inference> {
+    try {
+      return await this.#network.inference({ batch: 1, native, probabilities });
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      const { width, height } = native;
+      const advice = this.#options.tiles ? "choose a smaller --tile" : "--tile predicts it in pieces";
+      throw new OutOfMemoryError(`an image of ${width}x${height} is too large at once (${advice}): ${error.message}`, {
+        cause: error,
+      });
+    }
   }
 }
 

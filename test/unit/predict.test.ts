@@ -5,6 +5,9 @@ import { NiftiVolume } from "../../src/data/formats/nifti.ts";
 import { encodeNiftiLabels } from "../../src/data/formats/nifti-new.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
 import type { ByteImage } from "../../src/data/image.ts";
+import { OutOfMemoryError } from "../../src/errors.ts";
+import type { Checkpoint } from "../../src/experiment/checkpoint.ts";
+import type { InferenceOptions, Network } from "../../src/experiment/network.ts";
 import { NpyFile } from "../../src/experiment/npy-file.ts";
 import {
   type ClassRule,
@@ -14,6 +17,7 @@ import {
   ruleText,
   writePostprocess,
 } from "../../src/experiment/postprocess.ts";
+import { Predictor, type PredictorOptions } from "../../src/experiment/predict.ts";
 import { blendTiles, tilePositions, tileWeights } from "../../src/experiment/tiles.ts";
 import { averageViews } from "../../src/experiment/views.ts";
 import { random } from "../../src/kernels/random.ts";
@@ -119,6 +123,77 @@ describe("views", () => {
       return new Float32Array(data.length);
     });
     expect(seen.size).toBe(8);
+  });
+});
+
+/** A network that finds class 1 where red is above half, without a GPU; says which programs are alive. */
+function fakeNetwork() {
+  const alive = new Set<string>();
+  const inference = async ({ native = { width: 0, height: 0 }, probabilities = false }: InferenceOptions) => {
+    const key = `${native.width}x${native.height}${probabilities ? "p" : ""}`;
+    if (native.width > 100) throw new OutOfMemoryError("the plan needs more");
+    alive.add(key);
+    let classes = new Int32Array();
+    const scores = () =>
+      Float32Array.from({ length: 2 * classes.length }, (_, i) => Number(classes[i >> 1] === (i & 1)));
+    const program = {
+      write: (_: string, image: Float32Array) => {
+        classes = Int32Array.from({ length: image.length / 3 }, (_, i) => ((image[3 * i] ?? 0) > 0.5 ? 1 : 0));
+      },
+      run() {},
+      read: async () => scores(),
+      readAll: async (values: readonly unknown[]) => [classes.buffer, scores().buffer].slice(0, values.length),
+      destroy: () => alive.delete(key),
+    };
+    return { program, classes: {}, probabilities: {} };
+  };
+  const network = { config: { width: 8, height: 8, classes: 2 }, inference } as unknown as Network;
+  const checkpoint = { facts: { mean: [0, 0, 0], std: [1, 1, 1] } } as unknown as Checkpoint;
+  return { alive, of: (options?: PredictorOptions) => new Predictor(network, checkpoint, options) };
+}
+
+describe("predictor", () => {
+  const rgb = (width: number, height: number): ByteImage => {
+    const { data } = noise(width, height);
+    return {
+      width,
+      height,
+      channels: 3,
+      data: Uint8Array.from({ length: 3 * data.length }, (_, i) => data[i / 3] ?? 0),
+    };
+  };
+
+  test("at most four sizes stay compiled, the least recently used goes first", async () => {
+    const { alive, of } = fakeNetwork();
+    const predictor = of();
+    for (const width of [4, 5, 6, 7, 4, 8]) await predictor.mask(rgb(width, 3));
+    expect([...alive].sort()).toEqual(["4x3", "6x3", "7x3", "8x3"]);
+    predictor.destroy();
+    expect(alive.size).toBe(0);
+  });
+
+  test("tiles of the trained size and all views agree with the plain result where each pixel decides alone", async () => {
+    const image = rgb(8, 8);
+    const plain = await fakeNetwork().of().mask(image);
+    expect(new Set(plain.data)).toEqual(new Set([0, 1]));
+    const rows: number[] = [];
+    const { alive, of } = fakeNetwork();
+    const views = await of({ views: true }).mask(image, (part) => rows.push(...part));
+    expect(views.data).toEqual(plain.data);
+    expect(rows).toHaveLength(128);
+    const large = rgb(20, 12);
+    const whole = large.data.filter((_, i) => i % 3 === 0).map((red) => (red > 127.5 ? 1 : 0));
+    const tiles = { size: { width: 8, height: 8 }, overlap: 0.5 };
+    expect((await of({ tiles, views: true }).mask(large)).data).toEqual(whole);
+    expect([...alive]).toEqual(["8x8p"]);
+  });
+
+  test("an image that does not fit names the flag that helps", async () => {
+    const tiles = { size: { width: 200, height: 200 }, overlap: 0 };
+    const large = rgb(200, 100);
+    await expect(fakeNetwork().of().mask(large)).rejects.toThrow("200x100 is too large at once (--tile predicts it");
+    await expect(fakeNetwork().of({ tiles }).mask(large)).rejects.toThrow("choose a smaller --tile");
+    await expect(fakeNetwork().of().mask(large)).rejects.toBeInstanceOf(OutOfMemoryError);
   });
 });
 
