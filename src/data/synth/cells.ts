@@ -3,17 +3,14 @@
  * off, glows and is out of focus by more than an object's contrast, so no threshold on brightness separates them, while each
  * stands out from its own surroundings. Every picture is a pure function of (seed, index, size).
  */
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
-import path from "node:path";
-import { stringify } from "yaml";
-import { DataError, UsageError } from "../../errors.ts";
 import { type Random, random } from "../../kernels/random.ts";
 import type { Pair } from "../augment.ts";
-import { writePng } from "../decode.ts";
 import { type ByteImage, filled } from "../image.ts";
 import type { Rgb } from "../png.ts";
 import { Field } from "./field.ts";
 import { cell, type Shape, swimmer } from "./shapes.ts";
+import { drawTarget, fitScale, type Stratum } from "./stratum.ts";
+import { type SynthKind, type SynthOptions, writeSynth } from "./write.ts";
 
 const between = (walk: Random, low: number, high: number) => low + (high - low) * walk.uniform();
 const times = (count: number, act: () => void) => {
@@ -50,8 +47,9 @@ function paintBackground(field: Field, walk: Random): void {
   );
 }
 
-function drawShapes(walk: Random, side: number): Shape[] {
-  const scale = scaleOf(side);
+/** `zoom` 1: the usual view; above, fewer and larger objects. */
+function drawShapes(walk: Random, side: number, zoom = 1): Shape[] {
+  const scale = scaleOf(side) * zoom;
   const shapes: Shape[] = [];
   const place = (make: (x: number, y: number) => Shape, room: number) => {
     // A few tries to keep objects apart; a crowded picture goes without the rest.
@@ -67,8 +65,9 @@ function drawShapes(walk: Random, side: number): Shape[] {
   const swimmers = 2 + walk.integer(2);
   // One picture in six shows a large cell: over 1 % of its area, where all others stay below.
   if (walk.integer(6) === 0) place((x, y) => cell(walk, x, y, between(walk, 8, 10) * scale), 9 * scale);
-  times(swimmers, () => place((x, y) => swimmer(walk, x, y, scale), 9 * scale));
-  times(cells, () => place((x, y) => cell(walk, x, y, between(walk, 3.2, 5.6) * scale), 4 * scale));
+  const seen = (count: number) => (zoom === 1 ? count : Math.max(1, Math.round(count / zoom)));
+  times(zoom > 3 ? 0 : seen(swimmers), () => place((x, y) => swimmer(walk, x, y, scale), 9 * scale));
+  times(seen(cells), () => place((x, y) => cell(walk, x, y, between(walk, 3.2, 5.6) * scale), 4 * scale));
   return shapes;
 }
 
@@ -94,13 +93,44 @@ function tone(walk: Random): (value: number) => Rgb {
   };
 }
 
-/** Picture `index` of `seed`: RGB of `size` x `size` pixels and its mask (0 background, 1 cell). */
-export function cellPicture(seed: number, index: number, size: number): Pair {
+interface Drawing {
+  readonly mask: ByteImage;
+  readonly shapes: readonly Shape[];
+}
+
+function maskOf(shapes: readonly Shape[], size: number): ByteImage {
+  const mask = filled({ width: size, height: size }, 1, 0);
+  const field = new Field(size);
+  for (const shape of shapes) {
+    field.add(shape.x, shape.y, shape.reach + 1, (x, y) => {
+      if (shape.distance(x, y) <= 0) mask.data[y * size + x] = 1;
+      return 0;
+    });
+  }
+  return mask;
+}
+
+/** Objects as near or far as the stratum asks for. */
+function shapesIn(stratum: Stratum, seed: number, index: number, size: number): readonly Shape[] {
+  const { share } = drawTarget(random(seed, "cells stratum", index), stratum, 25);
+  const draw = (zoom: number): Drawing => {
+    const shapes = drawShapes(random(seed, "cells shapes", index), size, zoom);
+    return { shapes, mask: maskOf(shapes, size) };
+  };
+  return fitScale(share, 0.4, 12, draw).shapes;
+}
+
+/**
+ * Picture `index` of `seed`: RGB of `size` x `size` pixels and its mask (0 background, 1 cell). Without a stratum it shows the
+ * usual view, most objects below 1 % of the picture.
+ */
+export function cellPicture(seed: number, index: number, size: number, stratum?: Stratum): Pair {
   const walk = random(seed, "cells", index);
   const field = new Field(size);
   const mask = filled({ width: size, height: size }, 1, 0);
   paintBackground(field, walk);
-  for (const shape of drawShapes(walk, size)) paintShape(field, mask, shape, between(walk, 0.36, 0.56));
+  const shapes = stratum === undefined ? drawShapes(walk, size) : shapesIn(stratum, seed, index, size);
+  for (const shape of shapes) paintShape(field, mask, shape, between(walk, 0.36, 0.56));
   const colour = tone(walk);
   const data = new Uint8Array(size * size * 3);
   field.values.forEach((value, pixel) => {
@@ -113,22 +143,10 @@ export function cellPicture(seed: number, index: number, size: number): Pair {
   return { image: { width: size, height: size, channels: 3, data }, mask };
 }
 
-export interface CellsOptions {
-  /** Folder to write; it may exist, but only empty. */
-  readonly out: string;
-  /** Pictures in train/ and val/. */
-  readonly train: number;
-  readonly val: number;
-  /** Side in pixels, 48 to 2048. */
-  readonly size: number;
-  readonly seed: number;
-  readonly onProgress?: (done: number, total: number) => void;
-}
-
-/** Validation pictures are numbered from here: they stay the same however many train. */
-const firstVal = 1_000_000;
-
-const description = {
+/** What `svanet data synth cells` writes. */
+export const cellsKind: SynthKind = {
+  kind: "cells",
+  summary: "small bright cells and thin-tailed swimmers on an uneven background, as under a microscope",
   name: "Synthetic cells",
   classes: ["background", "cell"],
   colours: [
@@ -136,56 +154,11 @@ const description = {
     [255, 176, 0],
   ],
   modality: "procedural microscopy",
-  licence: "CC0-1.0",
+  sizes: cellSizes,
+  picture: cellPicture,
 };
 
-/** An empty folder to write to, beside `out`: an interrupted run leaves no half a dataset under the name asked for. */
-async function startPartial(out: string): Promise<string> {
-  const present = await readdir(out).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw new DataError(`${out}: cannot be used as a folder (${String(error)}); name a new one`);
-  });
-  if (present !== undefined && present.length > 0) {
-    throw new DataError(`${out}: already holds ${present.length} entries (${present[0]}, ...); name a new folder`);
-  }
-  const partial = `${path.resolve(out)}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  for (const folder of ["train", "val", "mask"]) await mkdir(path.join(partial, folder), { recursive: true });
-  return partial;
-}
-
-/** Takes the place of `out`, which does not exist or is empty. */
-async function finishPartial(partial: string, out: string): Promise<void> {
-  await rmdir(out).catch((error: unknown) => {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-  });
-  await rename(partial, out);
-}
-
-/**
- * Writes a dataset folder of procedural microscopy: train/, val/, mask/, dataset.yaml. Throws UsageError for sizes and counts
- * that make no dataset, DataError where `out` is a folder with
- * content. Nothing appears under `out` before everything is written.
- */
-export async function writeCells({ out, train, val, size, seed, onProgress }: CellsOptions): Promise<void> {
-  const { least, most } = cellSizes;
-  if (!Number.isInteger(size) || size < least || size > most) {
-    throw new UsageError(`cells: size ${size} is no whole number from ${least} to ${most}`);
-  }
-  if (!Number.isInteger(train) || !Number.isInteger(val) || train < 1 || val < 1 || train > firstVal) {
-    throw new UsageError(`cells: ${train} training and ${val} validation pictures; each split needs 1 to ${firstVal}`);
-  }
-  const partial = await startPartial(out);
-  await writeFile(path.join(partial, "dataset.yaml"), stringify(description));
-  const palette = description.colours.map(([r = 0, g = 0, b = 0]): Rgb => [r, g, b]);
-  for (let done = 0; done < train + val; done++) {
-    const split = done < train ? "train" : "val";
-    const number = done < train ? done : done - train;
-    const { image, mask } = cellPicture(seed, done < train ? number : firstVal + number, size);
-    const name = `${split}-${String(number).padStart(4, "0")}.png`;
-    await writePng(path.join(partial, split, name), image);
-    await writePng(path.join(partial, "mask", name), mask, palette);
-    onProgress?.(done + 1, train + val);
-  }
-  await finishPartial(partial, out);
+/** `writeSynth` of cells. */
+export async function writeCells(options: SynthOptions): Promise<void> {
+  await writeSynth(cellsKind, options);
 }

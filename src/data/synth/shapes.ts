@@ -38,7 +38,8 @@ export function cell(walk: Random, x: number, y: number, radius: number): Shape 
     y,
     reach: long,
     distance,
-    strength: (px, py) => 0.82 + (lightX * (px - x) + lightY * (py - y)) / radius - 0.02 * distance(px, py),
+    strength: (px, py) =>
+      0.82 + (lightX * (px - x) + lightY * (py - y)) / radius - 0.02 * Math.max(-12, distance(px, py)),
   };
 }
 

@@ -1,0 +1,56 @@
+import { type Command, Option } from "commander";
+import { type Stratum, strata } from "../../data/synth/stratum.ts";
+import { numberArgument } from "../options.ts";
+import { note, printJson, printLine } from "../print.ts";
+import { createProgress } from "../progress.ts";
+
+interface SynthFlags {
+  readonly out: string;
+  readonly train: number;
+  readonly val: number;
+  readonly test: number;
+  readonly size?: number;
+  readonly seed: number;
+  readonly stratum?: Stratum;
+  readonly json?: true;
+}
+
+/** `svanet data synth`: dataset folders of procedural pictures. */
+export function addSynth(command: Command): void {
+  command
+    .command("synth <kind>")
+    .description("write procedural data whose truth is known exactly: cells | sperm | vessels | lesions | polyps | ct")
+    .requiredOption("--out <folder>", "dataset folder to write")
+    .option("--train <n>", "training pictures", numberArgument, 64)
+    .option("--val <n>", "validation pictures", numberArgument, 24)
+    .option("--test <n>", "test pictures", numberArgument, 0)
+    .option("--size <n>", "side of a picture in pixels (default: 128 for cells, 256 for others)", numberArgument)
+    .option("--seed <n>", "decides every picture", numberArgument, 0)
+    .addOption(
+      new Option(
+        "--stratum <name>",
+        "size of the largest object: below 1 % of the picture, 1 to 10 %, from 10 %, or each as often (default: mixed; " +
+          "cells: the usual view, most below 1 %)",
+      ).choices([...strata]),
+    )
+    .option("--json", "print what was written as JSON")
+    .action(synth);
+}
+
+async function synth(name: string, flags: SynthFlags): Promise<void> {
+  const { synthKind } = await import("../../data/synth/kinds.ts");
+  const { writeSynth } = await import("../../data/synth/write.ts");
+  const kind = synthKind(name);
+  const { out, train, val, test, seed, stratum, size = kind.sizes.usual } = flags;
+  const progress = createProgress({ label: "pictures", total: train + val + test });
+  try {
+    const onProgress = (done: number) => progress.update(done);
+    await writeSynth(kind, { out, train, val, test, size, seed, onProgress, ...(stratum ? { stratum } : {}) });
+  } finally {
+    progress.stop();
+  }
+  if (flags.json) printJson({ kind: name, out, train, val, test, size, seed, stratum: stratum ?? null });
+  else printLine(out);
+  const tested = test > 0 ? `, ${test} test` : "";
+  note(`${train} training, ${val} validation${tested} pictures of ${size}x${size} with masks and dataset.yaml`);
+}

@@ -1,0 +1,85 @@
+/** Every kind of procedural dataset. */
+import { UsageError } from "../../errors.ts";
+import { suggestion } from "../../nearest.ts";
+import type { Rgb } from "../png.ts";
+import { cellsKind } from "./cells.ts";
+import { ctPicture } from "./ct.ts";
+import { lesionPicture } from "./lesions.ts";
+import { polypPicture } from "./polyps.ts";
+import { spermPicture } from "./sperm.ts";
+import type { Stratum } from "./stratum.ts";
+import { vesselPicture } from "./vessels.ts";
+import type { SynthKind } from "./write.ts";
+
+const sizes = { least: 64, most: 2048, usual: 256 } as const;
+const black: Rgb = [0, 0, 0];
+
+type Picture = (seed: number, index: number, side: number, stratum: Stratum) => ReturnType<SynthKind["picture"]>;
+
+/** Without a stratum all three occur equally often. */
+const mixed =
+  (picture: Picture): SynthKind["picture"] =>
+  (seed, index, side, stratum = "mixed") =>
+    picture(seed, index, side, stratum);
+
+export const synthKinds: readonly SynthKind[] = [
+  cellsKind,
+  {
+    kind: "sperm",
+    summary: "stained sperm, normal and deformed, on a slide with debris",
+    name: "Synthetic sperm",
+    classes: ["background", "normal", "abnormal"],
+    colours: [black, [0, 158, 255], [220, 38, 127]],
+    modality: "procedural bright-field microscopy",
+    sizes,
+    picture: mixed(spermPicture),
+  },
+  {
+    kind: "vessels",
+    summary: "fundus photographs with branching vessel trees",
+    name: "Synthetic fundus vessels",
+    classes: ["background", "vessel"],
+    colours: [black, [0, 200, 120]],
+    modality: "procedural fundus photography",
+    sizes,
+    picture: mixed(vesselPicture),
+  },
+  {
+    kind: "lesions",
+    summary: "pigmented skin lesions under a dermatoscope, with hairs and gel bubbles",
+    name: "Synthetic skin lesions",
+    classes: ["background", "lesion"],
+    colours: [black, [255, 176, 0]],
+    modality: "procedural dermoscopy",
+    sizes,
+    picture: mixed(lesionPicture),
+  },
+  {
+    kind: "polyps",
+    summary: "polyps on a folded, glistening bowel wall",
+    name: "Synthetic polyps",
+    classes: ["background", "polyp"],
+    colours: [black, [0, 200, 120]],
+    modality: "procedural colonoscopy",
+    sizes,
+    picture: mixed(polypPicture),
+  },
+  {
+    kind: "ct",
+    summary: "CT-like slices of the abdomen: liver and the tumour in it",
+    name: "Synthetic CT",
+    classes: ["background", "liver", "tumour"],
+    colours: [black, [255, 176, 0], [220, 38, 127]],
+    modality: "procedural computed tomography",
+    sizes,
+    picture: mixed(ctPicture),
+  },
+];
+
+/** The kind of that name. Throws UsageError with the nearest one. */
+export function synthKind(kind: string): SynthKind {
+  const found = synthKinds.find((one) => one.kind === kind);
+  if (found !== undefined) return found;
+  const names = synthKinds.map((one) => one.kind);
+  throw new UsageError(`there is no kind of pictures "${kind}". ${suggestion(kind, names)}`);
+}
