@@ -142,12 +142,8 @@ const adam7: readonly Pass[] = [
 function readPass(header: Header, data: Uint8Array, pass: Pass, out: Uint16Array, file: string): number {
   const [left, top, stepX, stepY] = pass;
   const channels = samplesPerPixel[header.kind];
-  const columns = Math.ceil((header.width - left) / stepX);
-  const rows = Math.ceil((header.height - top) / stepY);
-  if (columns <= 0 || rows <= 0) return 0;
-  const rowBytes = Math.ceil((columns * channels * header.depth) / 8);
-  const length = rows * (rowBytes + 1);
-  if (data.length < length) throw damaged(file, "fewer pixels than the header announces");
+  const { columns, rows, rowBytes, length } = passSize(header, pass);
+  if (length === 0) return 0;
   unfilter(data, rows, rowBytes, Math.max(1, (channels * header.depth) >> 3), file);
   for (let row = 0; row < rows; row++) {
     const start = row * (rowBytes + 1) + 1;
@@ -165,9 +161,32 @@ function readPass(header: Header, data: Uint8Array, pass: Pass, out: Uint16Array
   return length;
 }
 
-function inflate(parts: readonly Buffer[], file: string): Uint8Array {
+/** Extents and bytes of one pass; 0 bytes where the picture is too small for it. */
+function passSize({ width, height, depth, kind }: Header, [left, top, stepX, stepY]: Pass) {
+  const columns = Math.max(0, Math.ceil((width - left) / stepX));
+  const rows = Math.max(0, Math.ceil((height - top) / stepY));
+  const rowBytes = Math.ceil((columns * samplesPerPixel[kind] * depth) / 8);
+  return { columns, rows, rowBytes, length: columns === 0 ? 0 : rows * (rowBytes + 1) };
+}
+
+/** DEFLATE cannot shrink data further than this; what a header announces beyond it is not there. */
+const largestRatio = 1032;
+/** Largest picture: 23170 x 23170 grey pixels, 1 GiB as samples. */
+const mostSamples = 2 ** 29;
+/** Bytes behind the last row that are tolerated. */
+const slack = 2 ** 16;
+
+/** The unpacked rows. Sizes are checked before memory is taken: a few bytes may announce a picture of terabytes. */
+function inflate(parts: readonly Buffer[], length: number, file: string): Uint8Array {
+  const packed = Buffer.concat(parts);
+  if (length > packed.length * largestRatio) {
+    throw damaged(
+      file,
+      `the header announces ${length} bytes of pixels, ${packed.length} packed ones cannot hold them`,
+    );
+  }
   try {
-    return inflateSync(Buffer.concat(parts));
+    return inflateSync(packed, { maxOutputLength: length + slack });
   } catch (error) {
     throw damaged(file, error instanceof Error ? error.message : String(error));
   }
@@ -188,12 +207,21 @@ export function decodePng(bytes: Buffer, file: string): PngSamples {
   if (header === undefined) throw damaged(file, "no header");
   const { width, height, kind, depth } = header;
   const channels = samplesPerPixel[kind];
-  let data = inflate(parts, file);
-  const samples = new Uint16Array(width * height * channels);
-  for (const pass of header.interlaced ? adam7 : wholePicture) {
-    data = data.subarray(readPass(header, data, pass, samples, file));
-  }
-  return { width, height, kind, depth, channels, samples };
+  return { width, height, kind, depth, channels, samples: samplesOf(header, parts, file) };
+}
+
+/** All samples, in their places. */
+function samplesOf(header: Header, parts: readonly Buffer[], file: string): Uint16Array {
+  const { width, height, kind, interlaced } = header;
+  const count = width * height * samplesPerPixel[kind];
+  if (count > mostSamples) throw damaged(file, `header: ${width}x${height}, more than can be read at once`);
+  const passes = interlaced ? adam7 : wholePicture;
+  const length = passes.reduce((sum, pass) => sum + passSize(header, pass).length, 0);
+  let data = inflate(parts, length, file);
+  if (data.length < length) throw damaged(file, "fewer pixels than the header announces");
+  const samples = new Uint16Array(count);
+  for (const pass of passes) data = data.subarray(readPass(header, data, pass, samples, file));
+  return samples;
 }
 
 function chunk(type: string, body: Uint8Array): Buffer {
