@@ -50,6 +50,8 @@ export interface SurfaceResult {
   readonly surfaceDice: number;
   /** Pixels, mean over the images that have a distance; NaN without any. */
   readonly hausdorff95: number;
+  /** Pixels, mean over the images where both maps hold the class (`distances - bothEmpty` of them); NaN without any. */
+  readonly hausdorff95Present: number;
   /** Images behind the distance: all but those where one map alone is empty. */
   readonly distances: number;
   /** Images where neither map holds the class; they count with distance 0 and surface Dice 1. */
@@ -110,6 +112,7 @@ function surfaceResult(label: number, scores: readonly SurfaceScore[]): SurfaceR
     class: label,
     surfaceDice: 100 * mean(scores.map(({ dice }) => dice)),
     hausdorff95: mean(known),
+    hausdorff95Present: mean(scores.filter(({ empty }) => empty === "none").map(({ hausdorff95 }) => hausdorff95)),
     distances: known.length,
     bothEmpty: empty("both"),
     predictionEmpty: empty("prediction"),

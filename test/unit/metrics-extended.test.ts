@@ -257,13 +257,15 @@ describe("a whole evaluation", () => {
     const extended = new ExtendedEvaluation({ classes: 2, resamples: 10 });
     const dot = Uint8Array.of(1, 0, 0, 0);
     const image = { height: 2, width: 2, strata: ["all"] };
-    extended.add(dot, dot, image);
+    extended.add(dot, Uint8Array.of(0, 0, 0, 1), image);
     extended.add(dot, new Uint8Array(4), image);
     extended.add(new Uint8Array(4), dot, image);
     extended.add(new Uint8Array(4), new Uint8Array(4), image);
     const { classes, surfaceDice } = extended.result(["all"], []).surface.strata["all"] ?? { classes: [] };
-    const counts = { distances: 2, bothEmpty: 1, predictionEmpty: 1, targetEmpty: 1, hausdorff95: 0 };
+    const counts = { distances: 2, bothEmpty: 1, predictionEmpty: 1, targetEmpty: 1 };
     expect(classes[0]).toMatchObject(counts);
+    expect(classes[0]?.hausdorff95Present).toBe(Math.SQRT2);
+    expect(classes[0]?.hausdorff95).toBe(Math.SQRT2 / 2);
     expect(surfaceDice).toBe(50);
   });
 

@@ -146,6 +146,7 @@ function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes:
       { title: "images", cell: (row) => String(row.images), align: right },
       { title: `surface Dice (${surface.tolerance} px)`, cell: (row) => percent(row.surfaceDice), align: right },
       { title: "HD95 (px)", cell: (row) => percent(row.hausdorff95), align: right },
+      { title: "HD95, in both (px)", cell: (row) => percent(row.hausdorff95Present), align: right },
       { title: "images with distance", cell: (row) => String(row.distances), align: right },
       { title: "absent in both", cell: (row) => String(row.bothEmpty), align: right },
       { title: "not predicted", cell: (row) => String(row.predictionEmpty), align: right },

@@ -53,7 +53,7 @@ export function register(command: Command): void {
     .option("--overlap <share>", "share of a tile that neighbours have in common, at least", numberArgument, 0.5)
     .option("--tta", "average the probabilities of flips and quarter turns (eight views)")
     .option("--probabilities", "also write <stem>-probabilities.npy: float32, height x width x classes")
-    .option("--postprocess", "remove objects by the run's postprocess.json (svanet eval --choose-postprocess)")
+    .option("--postprocess", "remove objects by the rules of svanet eval --choose-postprocess (scans: slice by slice)")
     .option(
       "--window <low,high>",
       "values of scans shown black and white (default: the file's, else percentiles)",
