@@ -44,13 +44,19 @@ export function matchNames<T extends Shaped>(slots: readonly Slot[], tensors: Re
     const slot = ours === undefined ? undefined : byName.get(ours);
     if (!tensor) continue;
     if (!slot) {
-      if (!map.dropped.test(theirs)) extra.push(theirs);
+      if (!map.dropped.test(theirs) && !isAbsentStage(ours, known)) extra.push(theirs);
     } else if (slot.shape.join() === tensor.shape.join()) found.set(slot.name, tensor);
     else wrong.push(shapeProblem(theirs, slot, tensor));
   }
   const misshapen = new Set([...places(map).values()]);
   const missing = required(slots, found, map).filter(({ name }) => !misshapen.has(name));
   return { label: map.label, found, problems: [...wrong, ...missingAndExtra(missing, extra)] };
+}
+
+/** Whether a network's encoder ends before this stage: what it would need is no mistake of the file. */
+function isAbsentStage(ours: string | undefined, known: ReadonlySet<string>): boolean {
+  const stage = /^encoder\.stages?\.\d\./.exec(ours ?? "")?.[0];
+  return stage !== undefined && ![...known].some((name) => name.startsWith(stage));
 }
 
 function shapeProblem(theirs: string, slot: Slot, { shape }: Shaped): string {

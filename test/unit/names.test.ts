@@ -117,6 +117,23 @@ test("the authors' SvANet fills every tensor of the preset svanet-release, by na
   expect([label, found.size, problems]).toEqual(["the authors' SvANet", slots.length, []]);
 });
 
+test("a whole ResNet-50 fills an encoder that ends before its last stage", () => {
+  const encoder = [
+    { name: "encoder.stem.conv.weight", shape: [1], kind: "weight" },
+    { name: "encoder.stage.0.0.a.conv.weight", shape: [1], kind: "weight" },
+  ];
+  const names = [
+    "conv1.weight",
+    "layer1.0.conv1.weight",
+    "layer4.2.conv3.weight",
+    "fc.weight",
+    "layer1.1.conv1.weight",
+  ];
+  const { found, problems } = matchNames(encoder, new Map(names.map((name) => [name, { shape: [1] }])));
+  expect(found.size).toBe(2);
+  expect(problems).toEqual(["layer1.1.conv1.weight has no place in the network"]);
+});
+
 test("an incomplete file names what is missing, with the nearest name", () => {
   const file = new Map(slots.map((slot) => [slot.name, { shape: slot.shape }]));
   file.delete("classifier.conv.bias");
