@@ -7,9 +7,11 @@ import { type Counts, count } from "./count.ts";
 import type { CommonConfig, NetworkDefinition, NetworkOutput } from "./definition.ts";
 import type { LossSettings } from "./losses.ts";
 import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
+import { DEEPLABV3, type Deeplabv3Config, deeplabv3 } from "./nets/deeplabv3.ts";
 import { HRNET, type HrnetConfig, hrnet } from "./nets/hrnet.ts";
 import { NNUNET, type NnunetConfig, nnunet } from "./nets/nnunet.ts";
 import { PRANET, type PranetConfig, pranet } from "./nets/pranet.ts";
+import { PSPNET, type PspnetConfig, pspnet } from "./nets/pspnet.ts";
 import { TRANSNETR, type TransnetrConfig, transnetr } from "./nets/transnetr.ts";
 import { UNET, type UnetConfig, unet } from "./nets/unet.ts";
 import { UNETPP, type UnetppConfig, unetpp } from "./nets/unetpp.ts";
@@ -25,7 +27,9 @@ export type NetworkConfig =
   | HrnetConfig
   | NnunetConfig
   | CfanetConfig
-  | TransnetrConfig;
+  | TransnetrConfig
+  | PspnetConfig
+  | Deeplabv3Config;
 
 type Kind = NetworkConfig["kind"];
 
@@ -38,6 +42,8 @@ const DEFINITIONS: { readonly [K in Kind]: NetworkDefinition<Extract<NetworkConf
   nnunet,
   cfanet,
   transnetr,
+  pspnet,
+  deeplabv3,
 };
 
 function definitionOf({ kind }: CommonConfig): NetworkDefinition<NetworkConfig> {
@@ -52,7 +58,7 @@ export interface ZooEntry {
   /** One line for lists. */
   readonly summary: string;
   readonly config: NetworkConfig;
-  /** Its row in the paper's table of costs, and why the figures there differ from ours. */
+  /** Its row in the paper's table of costs, if it has one, and why the figures there differ from ours. */
   readonly paper: string;
   readonly difference?: string;
 }
@@ -163,6 +169,18 @@ export const ZOO: readonly ZooEntry[] = [
     summary: "TransNetR with the encoder stage that nobody reads",
     config: { ...TRANSNETR, unread: true },
     paper: "TransNetR",
+  },
+  {
+    name: "pspnet",
+    summary: "PSPNet on ResNet-50 with an auxiliary classifier",
+    config: PSPNET,
+    paper: "PSPNet",
+  },
+  {
+    name: "deeplabv3",
+    summary: "DeepLabV3 on ResNet-50, torchvision's",
+    config: DEEPLABV3,
+    paper: "DeepLabV3",
   },
 ];
 

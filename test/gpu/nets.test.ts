@@ -50,6 +50,8 @@ const FAMILIES = {
   "pranet-resnet50": 8,
   cfanet: 8,
   transnetr: 8,
+  pspnet: 4,
+  deeplabv3: 4,
 } as const;
 
 const SIZE = 32;

@@ -25,6 +25,8 @@ const PUBLISHED: Readonly<Record<string, readonly [number, string, string]>> = {
   "cfanet-resnet50": [25_079_003, "113.713", "115.308"],
   transnetr: [12_305_160, "42.162", "40.465"],
   "transnetr-full": [27_269_896, "46.390", "44.706"],
+  pspnet: [48_947_792, "186.720", "187.259"],
+  deeplabv3: [41_997_392, "173.238", "173.794"],
 };
 
 describe("costs of the comparison networks", () => {
@@ -42,6 +44,10 @@ describe("costs of the comparison networks", () => {
     expect(rounded("pranet-resnet50", 512)).toEqual(["30.34", "25.65"]);
     expect(rounded("transnetr-full", 512)).toEqual(["27.27", "44.71"]);
     expect(rounded("hrnet-single", 512)[0]).toBe("63.60");
+  });
+
+  it("of DeepLabV3 are torchvision's, at 520 with 21 classes", () => {
+    expect(costs(sized("deeplabv3", 520, 21), "deeplabv3").slice(0, 2)).toEqual([42_004_074, "178.722"]);
   });
 
   it("of one class are those of the published binary networks", () => {

@@ -1,5 +1,7 @@
 import type { Value } from "../../kernels/op.ts";
+import { multiply } from "../../kernels/ops/arithmetic.ts";
 import { addBias, conv2d } from "../../kernels/ops/conv.ts";
+import { dropout } from "../../kernels/ops/dropout.ts";
 import { pad2d } from "../../kernels/ops/frame.ts";
 import { instanceNorm } from "../../kernels/ops/instance-norm.ts";
 import { concat } from "../../kernels/ops/layout.ts";
@@ -106,6 +108,21 @@ export function grow(build: Build, x: Value, factor: number, mode: "bilinear" | 
       ? build.graph.apply(resizeNearest, { x }, size)
       : build.graph.apply(resizeBilinear, { x }, { ...size, alignCorners: true }),
   );
+}
+
+/** Drops whole channels of each image in training. */
+export function channelDropout(build: Build, name: string, x: Value, drop: number): Value {
+  if (build.mode === "eval" || drop === 0) return x;
+  const { n, c } = nhwc("dropout", "x", x.shape);
+  const [y] = build.draw({ kind: "keep", name: build.name(name), shape: [n, 1, 1, c], drop });
+  return y ? build.graph.apply(multiply, { x, y }, {}) : x;
+}
+
+/** Drops single values in training. */
+export function valueDropout(build: Build, name: string, x: Value, drop: number): Value {
+  if (build.mode === "eval" || drop === 0) return x;
+  const [seed] = build.draw({ kind: "seed", name: build.name(name) });
+  return seed ? build.graph.apply(dropout, { x, seed }, { drop }) : x;
 }
 
 /** Bilinear resizing by pixel centres to the size of another map, or to `height` and `width`. */

@@ -2,7 +2,6 @@ import { ShapeError, UsageError } from "../../errors.ts";
 import type { Value } from "../../kernels/op.ts";
 import { add } from "../../kernels/ops/arithmetic.ts";
 import { attention } from "../../kernels/ops/attention.ts";
-import { dropout } from "../../kernels/ops/dropout.ts";
 import { swapAxes } from "../../kernels/ops/frame.ts";
 import { relu } from "../../kernels/ops/pointwise.ts";
 import { nhwc, sizeOf } from "../../kernels/shape.ts";
@@ -11,7 +10,7 @@ import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, re
 import { resnet } from "../encoders/resnet.ts";
 import { linear, linearSplit } from "../layers/conv.ts";
 import { layerNorm } from "../layers/norm.ts";
-import { activated, classifier, framed, grow, joined, unit } from "../layers/unit.ts";
+import { activated, classifier, framed, grow, joined, unit, valueDropout } from "../layers/unit.ts";
 
 /** ResNet encoder, decoder of residual blocks with transformer layers. */
 export interface TransnetrConfig extends CommonConfig {
@@ -61,11 +60,8 @@ const EPS = 1e-5;
 
 const sum = (build: Build, x: Value, y: Value): Value => build.graph.apply(add, { x, y }, {});
 
-function dropped(build: Build, { dropout: drop }: TransnetrConfig, name: string, x: Value): Value {
-  if (build.mode === "eval" || drop === 0) return x;
-  const [seed] = build.draw({ kind: "seed", name: build.name(name) });
-  return seed ? build.graph.apply(dropout, { x, seed }, { drop }) : x;
-}
+const dropped = (build: Build, { dropout: drop }: TransnetrConfig, name: string, x: Value): Value =>
+  valueDropout(build, name, x, drop);
 
 function residualUnit(build: Build, name: string, x: Value, outer: number): Value {
   return build.scope(name, () => {

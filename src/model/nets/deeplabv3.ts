@@ -1,0 +1,96 @@
+import { ShapeError } from "../../errors.ts";
+import type { Value } from "../../kernels/op.ts";
+import { reduceSum } from "../../kernels/ops/reduce.ts";
+import { resizeNearest } from "../../kernels/ops/resize.ts";
+import { lastOf, nhwc } from "../../kernels/shape.ts";
+import type { Build } from "../build.ts";
+import {
+  type CommonConfig,
+  classHead,
+  type Head,
+  type NetworkDefinition,
+  requireCommon,
+  requireWhole,
+} from "../definition.ts";
+import { resnet } from "../encoders/resnet.ts";
+import { framed, joined, resized, unit, valueDropout } from "../layers/unit.ts";
+import { segmentHead } from "./pspnet.ts";
+
+/** Atrous spatial pyramid pooling on a dilated ResNet: the head that SvANet's context branch extends. */
+export interface Deeplabv3Config extends CommonConfig {
+  readonly kind: "deeplabv3";
+  /** Planes of the first encoder stage. */
+  readonly base: number;
+  readonly blocks: readonly number[];
+  /** Channels of the pyramid. */
+  readonly channels: number;
+  readonly rates: readonly number[];
+  readonly dropout: number;
+  /** Weight of the loss on the classifier behind the third stage; 0 leaves the classifier out. */
+  readonly auxiliary: number;
+}
+
+/** torchvision's deeplabv3_resnet50. */
+export const DEEPLABV3: Deeplabv3Config = {
+  kind: "deeplabv3",
+  classes: 8,
+  height: 512,
+  width: 512,
+  base: 64,
+  blocks: [3, 4, 6, 3],
+  channels: 256,
+  rates: [12, 24, 36],
+  dropout: 0.5,
+  auxiliary: 0.5,
+};
+
+function pyramid(build: Build, { channels: outer, rates, dropout }: Deeplabv3Config, x: Value): Value {
+  return build.scope("aspp", () => {
+    const { h, w } = nhwc("deeplabv3", "x", x.shape);
+    const mean = build.graph.apply(reduceSum, { x }, { axes: [1, 2], factor: 1 / (h * w) });
+    const pooled = unit(build, "image", mean, { outer, act: "relu" });
+    const parts = [
+      unit(build, "point", x, { outer, act: "relu" }),
+      ...rates.map((dilation, i) => unit(build, `atrous.${i}`, x, { outer, kernel: 3, dilation, act: "relu" })),
+      // One value a channel, so resizing only repeats it.
+      build.graph.apply(resizeNearest, { x: pooled }, { height: h, width: w }),
+    ];
+    const merged = unit(build, "merge", joined(build, ...parts), { outer, act: "relu" });
+    return valueDropout(build, "drop", merged, dropout);
+  });
+}
+
+/** torchvision's auxiliary head drops a tenth, whatever the main one does. */
+const AUXILIARY_DROPOUT = 0.1;
+
+function run(build: Build, config: Deeplabv3Config, image: Value): Head[] {
+  const { classes, auxiliary, channels } = config;
+  const { n, h, w } = nhwc("deeplabv3", "image", image.shape);
+  if (n === 1 && build.mode === "train") {
+    throw new ShapeError(
+      "deeplabv3: a training batch of one image has no statistics for the pooled map; use two or more",
+    );
+  }
+  const features = resnet(build, image, config.base, config.blocks, "behind the first block");
+  const [, , , , third = image, last = image] = features;
+  const main = segmentHead(build, "head", pyramid(build, config, last), { outer: channels, classes, drop: 0 });
+  const heads = [classHead(resized(build, main, h, w))];
+  if (auxiliary === 0) return heads;
+  const outer = lastOf(third.shape) / 4;
+  const aside = segmentHead(build, "aux", third, { outer, classes, drop: AUXILIARY_DROPOUT });
+  return [...heads, classHead(resized(build, aside, h, w), auxiliary)];
+}
+
+export const deeplabv3: NetworkDefinition<Deeplabv3Config> = {
+  trace: (build, config, image) => framed(build, image, 8, (x) => run(build, config, x)),
+  checked(config) {
+    requireCommon(config);
+    requireWhole({ base: config.base, channels: config.channels });
+    return config;
+  },
+  scaled: (config, base) => ({
+    ...config,
+    base,
+    channels: Math.max(1, Math.round((config.channels * base) / config.base)),
+  }),
+};
