@@ -88,16 +88,16 @@ export function matchLesions(
   const predicted = components(prediction, label, height, width);
   const pairs = overlapsOf(truth, predicted, target.length);
   const matchings = overlaps.map((least) => matching(pairs.filter(({ iou }) => iou >= least)));
-  const lesion = (cells: readonly number[], has: (found: Map<number, number>) => boolean): Lesion => ({
-    share: (100 * cells.length) / target.length,
-    matched: matchings.map(has),
-  });
   const taken = matchings.map((found) => new Set(found.values()));
+  const share = (cells: readonly number[]) => (100 * cells.length) / target.length;
   return {
     label,
-    truth: truth.map((cells, number) => lesion(cells, (found) => found.has(number))),
+    truth: truth.map((cells, number) => ({
+      share: share(cells),
+      matched: matchings.map((found) => found.has(number)),
+    })),
     predicted: predicted.map((cells, number) => ({
-      ...lesion(cells, () => false),
+      share: share(cells),
       matched: taken.map((numbers) => numbers.has(number)),
     })),
   };
@@ -126,7 +126,10 @@ export interface LesionScore {
   readonly correct: number;
   readonly recall: number;
   readonly precision: number;
-  /** Harmonic mean of recall and precision. */
+  /**
+   * Matched share of all objects, labelled and predicted: the harmonic mean of recall and precision, and in size bins,
+   * where the two count different pairs, what takes its place.
+   */
   readonly f1: number;
 }
 
@@ -159,20 +162,13 @@ function score(truth: readonly Lesion[], predicted: readonly Lesion[], at: numbe
 
 /** The rates of four counts. */
 export function lesionScore(counts: Pick<LesionScore, "truth" | "found" | "predicted" | "correct">): LesionScore {
-  const recall = (100 * counts.found) / counts.truth;
-  const precision = (100 * counts.correct) / counts.predicted;
-  return { ...counts, recall, precision, f1: harmonic(recall, precision, counts) };
-}
-
-/** Without any object of one kind the other rate is 0, not unknown: everything there is was missed or is wrong. */
-function harmonic(
-  recall: number,
-  precision: number,
-  { truth, predicted }: { truth: number; predicted: number },
-): number {
-  if (truth === 0 && predicted === 0) return Number.NaN;
-  if (truth === 0 || predicted === 0 || recall + precision === 0) return 0;
-  return (2 * recall * precision) / (recall + precision);
+  const { truth, found, predicted, correct } = counts;
+  return {
+    ...counts,
+    recall: (100 * found) / truth,
+    precision: (100 * correct) / predicted,
+    f1: (100 * (found + correct)) / (truth + predicted),
+  };
 }
 
 /** Detection over a set of images: the objects of every image and class. */

@@ -124,6 +124,7 @@ describe("objects", () => {
     expect(strict?.total.f1).toBeCloseTo(200 / 3, 12);
     const bin = (from: number) => strict?.bins.find((each) => each.from === from);
     expect(bin(1)).toMatchObject({ to: 2, truth: 1, found: 1, predicted: 2, correct: 1, recall: 100, precision: 50 });
+    expect(bin(1)?.f1).toBeCloseTo(200 / 3, 12);
     expect(bin(2)).toMatchObject({ truth: 1, found: 0, predicted: 0, f1: 0, precision: Number.NaN });
     expect(bin(5)).toMatchObject({ to: 10, recall: 100, precision: 100, f1: 100 });
     expect(bin(10)).toMatchObject({ truth: 0, predicted: 0, f1: Number.NaN });
