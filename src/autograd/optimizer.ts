@@ -1,6 +1,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Graph } from "../kernels/graph.ts";
 import type { Value } from "../kernels/op.ts";
+import { scale } from "../kernels/ops/arithmetic.ts";
+import { concat, sliceLast } from "../kernels/ops/layout.ts";
 import { accumulate, adamW, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "../kernels/ops/update.ts";
 import { type StateEntry, segmentKey } from "../kernels/state.ts";
 
@@ -17,6 +19,8 @@ export interface ParameterGroup {
   readonly segments: readonly number[];
   /** Key of the group's own step counter, u32 [1]: a group that starts late starts at 1. */
   readonly clockKey: string;
+  /** The group's learning rate over that of the run; 1 when left out. */
+  readonly rateFactor?: number;
 }
 
 export type OptimizerOptions =
@@ -111,7 +115,7 @@ function appendAdamW(
 ): void {
   const attrs = { beta1, beta2, weightDecay, eps };
   const clock = graph.state(group.clockKey, [1], "u32");
-  const hyper = graph.apply(prepareAdamW, { clock, control, rate: rateOf(graph) }, attrs);
+  const hyper = graph.apply(prepareAdamW, { clock, control, rate: groupRate(graph, group) }, attrs);
   for (const [i, floats] of group.segments.entries()) {
     const segment = (arena: string) => graph.state(segmentKey(arena, i), [floats]);
     graph.update(
@@ -134,6 +138,7 @@ function appendSgd(
   control: Value,
   { momentum, nesterov, weightDecay }: OptimizerOptions & { readonly kind: "sgd" },
 ): void {
+  const rate = groupRate(graph, group);
   for (const [i, floats] of group.segments.entries()) {
     const segment = (arena: string) => graph.state(segmentKey(arena, i), [floats]);
     graph.update(
@@ -143,7 +148,7 @@ function appendSgd(
         velocity: segment(group.firstArena),
         gradient: segment(group.gradientsArena),
         control,
-        rate: rateOf(graph),
+        rate,
       },
       { momentum, nesterov, weightDecay },
     );
@@ -151,6 +156,14 @@ function appendSgd(
 }
 
 const rateOf = (graph: Graph): Value => graph.input(RATE_INPUT, [2]);
+
+/** The rate input with the group's factor on its first number. */
+function groupRate(graph: Graph, { rateFactor: factor = 1 }: ParameterGroup): Value {
+  const rate = rateOf(graph);
+  if (factor === 1) return rate;
+  const own = graph.apply(scale, { x: graph.apply(sliceLast, { x: rate }, { start: 0, count: 1 }) }, { factor });
+  return graph.apply(concat(2), { x0: own, x1: graph.apply(sliceLast, { x: rate }, { start: 1, count: 1 }) }, {});
+}
 
 function segmentsOf(graph: Graph, group: ParameterGroup, arena: string): Value[] {
   return group.segments.map((floats, i) => graph.state(segmentKey(arena, i), [floats]));

@@ -104,6 +104,12 @@ export const TRAIN_OPTIONS = {
     parse: number,
     omitted: "a tenth of the epochs with --weights, else 0",
   },
+  encoderRate: {
+    group: "Network",
+    argument: "<x>",
+    help: "the encoder's learning rate over that of the rest; below 1 with --weights",
+    parse: number,
+  },
   size: { group: "Data", argument: "<n|WxH>", help: "size the network trains at, in pixels", parse: number },
   augment: {
     group: "Data",

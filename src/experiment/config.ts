@@ -51,6 +51,7 @@ export const trainConfigSchema = z.strictObject({
   weights: z.string().min(1).nullable().default(null),
   partial: z.boolean().default(false),
   freezeEpochs: z.number().int().min(0).nullable().default(null),
+  encoderRate: z.number().positive().default(1),
   size: size.default({ width: 512, height: 512 }),
   augment: z.array(z.enum(AUGMENTATIONS)).default([...AUGMENTATIONS]),
   foregroundCrops: z.number().min(0).max(1).default(0),

@@ -62,7 +62,7 @@ export function trainingSettings(
     smoothing: config.labelSmoothing,
     dice: config.diceWeight,
   };
-  return { batch, loss, optimizer, accumulate: config.accumulate, groups };
+  return { batch, loss, optimizer, accumulate: config.accumulate, groups, encoderRate: config.encoderRate };
 }
 
 /** A network in training: gradients, moments, clocks, and the programs of each batch size that occurs. */

@@ -37,6 +37,8 @@ export interface TrainingSettings {
   readonly accumulate: number;
   /** Groups that train; a frozen encoder is left out. */
   readonly groups: readonly GroupName[];
+  /** The encoder's learning rate over that of the rest; 1 when left out. */
+  readonly encoderRate?: number;
 }
 
 /** A traced training step: what to bind, write and read. */
@@ -52,6 +54,19 @@ export interface TrainingTrace {
   readonly control: Value;
   /** Gradients by value id to the state they are stored as. */
   readonly placed: ReadonlyMap<number, string>;
+}
+
+/** The groups that train, with their rates. */
+function trainedGroups(
+  table: ParameterTable,
+  target: Target,
+  { groups, encoderRate = 1 }: TrainingSettings,
+  accumulated: boolean,
+): ParameterGroup[] {
+  return groups.map((name) => {
+    const group = parameterGroup(table, name, target, accumulated);
+    return name === "encoder" ? { ...group, rateFactor: encoderRate } : group;
+  });
 }
 
 /** How the parameters of a group are updated; arenas of one layout. */
@@ -93,7 +108,7 @@ export function trainingTrace(
   splitPointwiseOverConcat(graph);
   const placed = placeGradients(graph, table, loss);
   const accumulated = settings.accumulate > 1;
-  const groups = settings.groups.map((group) => parameterGroup(table, group, target, false));
+  const groups = trainedGroups(table, target, settings, false);
   const control = accumulated
     ? appendAccumulation(graph, groups, loss)
     : appendOptimizer(graph, groups, loss, settings.optimizer);
@@ -147,7 +162,7 @@ function appendAccumulation(graph: Graph, groups: readonly ParameterGroup[], los
 /** The update by accumulated gradients, a trace of its own. Inputs: `rate`. */
 export function updateTrace(table: ParameterTable, target: Target, settings: TrainingSettings) {
   const graph = new Graph();
-  const groups = settings.groups.map((group) => parameterGroup(table, group, target, true));
+  const groups = trainedGroups(table, target, settings, true);
   const loss = graph.state(LOSS_TOTAL_KEY, [1]);
   const control = appendJudgement(graph, groups, loss, settings.optimizer.clipNorm);
   appendUpdates(graph, groups, control, settings.optimizer);
