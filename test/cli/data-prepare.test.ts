@@ -1,0 +1,58 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { kitsTree } from "../support/raw/trees.ts";
+
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const base = mkdtempSync(join(tmpdir(), "svanet-prepare-"));
+const [raw, out] = [join(base, "raw"), join(base, "kits")];
+kitsTree(raw);
+
+function data(...args: readonly string[]) {
+  return spawnSync(process.execPath, [main, "data", ...args], { encoding: "utf8" });
+}
+
+test("prepare in threads, verify, stats: three commands from a download to its Table I row", () => {
+  const prepared = data(
+    "prepare",
+    "kits23",
+    "--from",
+    raw,
+    "--out",
+    out,
+    "--workers",
+    "2",
+    "--window",
+    "-100,150",
+    "--json",
+  );
+  expect(prepared.stderr).toContain("Shown from -100 to 150 HU");
+  expect(prepared.status).toBe(0);
+  expect(JSON.parse(prepared.stdout)).toMatchObject({ out, name: "KiTS23", images: { train: 8, test: 2 }, done: 5 });
+  const again = data("prepare", "kits23", "--from", raw, "--out", out, "--window", "-100,150");
+  expect([again.status, again.stdout]).toEqual([0, `${out}\n`]);
+  expect(again.stderr).toContain("nothing was left to do");
+  expect(data("verify", out).status).toBe(0);
+  const stats = data("stats", out, "--json");
+  expect(JSON.parse(stats.stdout)).toMatchObject([{ name: "KiTS23", images: 10, objects: { all: 10 } }]);
+});
+
+test("what is wrong is said in a sentence: wrong usage exits 2, a wrong folder 1", () => {
+  const unknown = data("prepare", "kits32", "--from", raw, "--out", out);
+  expect([unknown.status, unknown.stderr]).toEqual([
+    2,
+    expect.stringContaining('no set "kits32" (did you mean kits23?)'),
+  ]);
+  const window = data("prepare", "kits23", "--from", raw, "--out", out, "--window", "5");
+  expect([window.status, window.stderr]).toEqual([2, expect.stringContaining("no range such as -160,240")]);
+  const share = data("prepare", "kits23", "--from", raw, "--out", out, "--test", "1.5");
+  expect([share.status, share.stderr]).toEqual([2, expect.stringContaining("--test 1.5")]);
+  const folder = data("prepare", "atlas", "--from", raw, "--out", join(base, "atlas"));
+  expect([folder.status, folder.stderr]).toEqual([
+    1,
+    expect.stringContaining("does not look like ATLAS. Expected: imagesTr/"),
+  ]);
+});
