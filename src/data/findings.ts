@@ -2,7 +2,7 @@
 import path from "node:path";
 import { checkedSample } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
-import { equalImages, type PlacedSample, placed, similarImages } from "./duplicates.ts";
+import { equalImages, type PlacedSample, placed, type SimilarPair, similarImages } from "./duplicates.ts";
 import { ignoreLabel } from "./image.ts";
 import { zeroAnd255Warning } from "./mask-values.ts";
 import { patientOf } from "./patients.ts";
@@ -68,10 +68,14 @@ export function equalFindings(splits: readonly SplitSurvey[]): Problem[] {
   });
 }
 
-/** Pairs that look alike. */
+/** Pairs that look alike, those in two splits first. */
 export function similarFindings(splits: readonly SplitSurvey[]): Problem[] {
-  return similarImages(splits).map(({ first, second, similarity }) => {
-    const across = first.split !== second.split;
+  const isAcross = ({ first, second }: SimilarPair) => first.split !== second.split;
+  const pairs = similarImages(splits);
+  const sorted = [...pairs.filter(isAcross), ...pairs.filter((pair) => !isAcross(pair))];
+  return sorted.map((pair) => {
+    const { first, second, similarity } = pair;
+    const across = isAcross(pair);
     return problem(
       "near-duplicate",
       first.sample.image,

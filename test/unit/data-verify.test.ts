@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node
 import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openDataset } from "../../src/data/dataset.ts";
 import { readImage, readMask, writePng } from "../../src/data/decode.ts";
 import { fixDataset } from "../../src/data/fix.ts";
@@ -12,6 +12,9 @@ import { decodePng } from "../../src/data/png.ts";
 import { gaussianBlur } from "../../src/data/resample.ts";
 import { verifyDataset } from "../../src/data/verify.ts";
 import { random } from "../../src/kernels/random.ts";
+
+// Threads start through a loader here; on a busy machine that takes seconds.
+vi.setConfig({ testTimeout: 60_000 });
 
 const size = { width: 48, height: 40 };
 let folder = "";
@@ -63,6 +66,18 @@ describe("verify", () => {
     expect((await verified()).decoded).toBe(0);
   });
 
+  it("finds the same in threads as in this one, and names a damaged file from there", async () => {
+    for (let k = 0; k < 16; k++) await put(k < 12 ? "train" : "val", `a${k}`, k);
+    await writeFile(at("val", "a15.png"), "no image");
+    const dataset = await openDataset(at());
+    const [here, threads] = await Promise.all(
+      [0, 2].map((workers) => verifyDataset(dataset, { indexFile: path.join(folder, `${workers}.json`), workers })),
+    );
+    expect(threads?.findings).toEqual(here?.findings);
+    expect(threads?.survey.splits).toEqual(here?.survey.splits);
+    expect(threads?.findings[0]).toMatchObject({ code: "unreadable", file: at("val", "a15.png") });
+  });
+
   it("counts as errors what nobody can train on", async () => {
     await good();
     await writePng(at("train", "lonely.png"), picture(50));
@@ -94,7 +109,9 @@ describe("verify", () => {
     expect(messages.filter((text) => text.startsWith("error mask-0-255: "))).toHaveLength(2);
     expect(messages.filter((text) => text.startsWith("error"))).toHaveLength(2);
   });
+});
 
+describe("verify, on what is odd", () => {
   it("warns of copies within a split, stored another way, and of look-alikes in another split", async () => {
     await good();
     await sharp(at("train", "a0.png")).tiff({ compression: "lzw" }).toFile(at("train", "copy.tiff"));
@@ -112,9 +129,7 @@ describe("verify", () => {
     ]);
     expect(messages.every((text) => text.startsWith("warning"))).toBe(true);
   });
-});
 
-describe("verify, on what is odd", () => {
   it("tells look-alikes from pictures that share a frame only", async () => {
     // A bright disc on black, as in fundus photographs: any two correlate strongly.
     for (let k = 0; k < 20; k++) {
