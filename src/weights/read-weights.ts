@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { extname } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { readPth } from "./pth/read-pth.ts";
 import { readSafetensors, type StoredTensor } from "./safetensors.ts";
@@ -18,18 +19,17 @@ export interface WeightsFile {
 export async function readWeights(path: string): Promise<WeightsFile> {
   const start = await firstBytes(path);
   const zipped = start[0] === 0x50 && start[1] === 0x4b;
-  // A safetensors file begins with the length of its header, so its third to eighth byte say it all but surely.
-  const pickled = start[0] === 0x80 && (start[1] ?? 9) <= 5 && start[2] !== 0;
-  const torch = zipped || pickled || /\.(pth|pt|bin|ckpt|tar)$/i.test(path);
-  if (torch) return { ...(await readPth(path)), metadata: new Map() };
-  return { ...(await readSafetensors(path)), notes: [] };
+  // A safetensors file is the eight bytes of a length, then JSON. What is neither is named by the reader of its ending.
+  const json = start[8] === 0x7b;
+  if (!zipped && (json || extname(path) === ".safetensors")) return { ...(await readSafetensors(path)), notes: [] };
+  return { ...(await readPth(path)), metadata: new Map() };
 }
 
 async function firstBytes(path: string): Promise<Uint8Array> {
   try {
     const handle = await open(path, "r");
     try {
-      const { buffer, bytesRead } = await handle.read(new Uint8Array(8), 0, 8, 0);
+      const { buffer, bytesRead } = await handle.read(new Uint8Array(9), 0, 9, 0);
       return buffer.subarray(0, bytesRead);
     } finally {
       await handle.close();

@@ -1,9 +1,13 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CheckpointError } from "../../src/errors.ts";
 import { random } from "../../src/kernels/random.ts";
 import { parsePth } from "../../src/weights/pth/read-pth.ts";
 import { memorySource } from "../../src/weights/pth/source.ts";
-import { float32 } from "../../src/weights/safetensors.ts";
+import { readWeights } from "../../src/weights/read-weights.ts";
+import { encodeSafetensors, float32, storeFloat32 } from "../../src/weights/safetensors.ts";
 import { floats, legacyFile, Pickler, type Plain, type TorchTensor, zip, zipFile } from "../support/pth-writer.ts";
 
 /** data.pkl of the state below by Python's own pickler: the output of test/oracle/pth_files.py. */
@@ -129,18 +133,44 @@ test("files that are something else say what they are", async () => {
 
 test("3000 damaged files are read or refused, never anything else", async () => {
   const walk = random(1, "fuzz");
-  const originals = [zipFile(STATE), legacyFile({ model: STATE, epoch: 3 })];
+  const damage = (original: Uint8Array): Uint8Array => {
+    const bytes = Uint8Array.from(original);
+    for (let edits = 1 + walk.integer(4); edits > 0; edits--) bytes[walk.integer(bytes.length)] = walk.integer(256);
+    return walk.integer(4) === 0 ? bytes.subarray(0, walk.integer(bytes.length)) : bytes;
+  };
+  const [zipped, legacy, pickle] = [
+    zipFile(STATE),
+    legacyFile({ model: STATE, epoch: 3 }),
+    new Pickler().value(STATE).end(),
+  ];
+  // The third kind has sound checksums around a damaged pickle.
+  const kinds = [() => damage(zipped), () => damage(legacy), () => zipFile(STATE, { pickle: damage(pickle) })];
   let refused = 0;
   for (let i = 0; i < 3000; i++) {
-    const bytes = Uint8Array.from(originals[i % 2] ?? []);
-    for (let edits = 1 + walk.integer(4); edits > 0; edits--) bytes[walk.integer(bytes.length)] = walk.integer(256);
-    const cut = walk.integer(4) === 0 ? bytes.subarray(0, walk.integer(bytes.length)) : bytes;
     try {
-      await read(cut);
+      await read(kinds[i % 3]?.() ?? zipped);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       refused++;
     }
   }
   expect(refused).toBeGreaterThan(1500);
+  expect(refused).toBeLessThan(3000);
+});
+
+test("the form of a file is seen in its contents, whatever it is called", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "svanet-weights-"));
+  const write = (name: string, bytes: Uint8Array): string => {
+    writeFileSync(join(folder, name), bytes);
+    return join(folder, name);
+  };
+  const safetensors = encodeSafetensors(new Map([["weight", storeFloat32(Float32Array.of(1), [1])]]));
+  const files = [
+    write("a.pth", safetensors),
+    write("a.safetensors", zipFile(STATE)),
+    write("b.tar", legacyFile(STATE)),
+  ];
+  const names = await Promise.all(files.map(async (file) => [...(await readWeights(file)).tensors.keys()]));
+  expect(names).toEqual([["weight"], ["weight", "turned", "half"], ["weight", "turned", "half"]]);
+  await expect(readWeights(join(folder, "none.pth"))).rejects.toThrow("none.pth cannot be read");
 });
