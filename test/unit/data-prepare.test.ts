@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { checkDataset } from "../../src/data/check-dataset.ts";
 import { openDataset, type SplitName, samplesOf } from "../../src/data/dataset.ts";
 import { readImage, readMask } from "../../src/data/decode.ts";
 import type { PrepareSummary } from "../../src/data/prepare/prepare.ts";
+import { verifyDataset } from "../../src/data/verify.ts";
+import { datasetStats } from "../../src/experiment/data-stats.ts";
 import { niftiBytes, ras } from "../support/raw/nifti.ts";
 import { base, contents, fresh, run, stems, values } from "../support/raw/prepare.ts";
 import * as trees from "../support/raw/trees.ts";
@@ -143,10 +144,12 @@ describe("the paper's sets", () => {
       expect(dataset.yaml.classes).toEqual(classes);
       expect(dataset.yaml.provenance).toMatchObject({ set, command: "test", settings: { seed: 0 } });
       const splits = Object.keys(images) as SplitName[];
-      const checked = await checkDataset(dataset, splits, { indexFile: fresh() });
-      expect(checked.classes).toEqual(classes);
-      for (const [split, count] of Object.entries(images))
-        expect(samplesOf(dataset, split as "train")).toHaveLength(count);
+      const verified = await verifyDataset(dataset, { indexFile: fresh(), workers: 0 });
+      expect(verified.findings.filter(({ severity }) => severity === "error")).toEqual([]);
+      expect(verified.classes.map(({ name }) => name)).toEqual(classes);
+      const stats = await datasetStats(dataset, { count: "class", area: "pixels", workers: 0 });
+      expect(stats.objects.all).toBeGreaterThan(0);
+      for (const split of splits) expect(samplesOf(dataset, split)).toHaveLength(images[split] ?? 0);
       expect(dataset.unusedMasks).toEqual([]);
       await look(out);
       const written = contents(out);

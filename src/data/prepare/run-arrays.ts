@@ -23,12 +23,14 @@ function itemOf({ shape, at }: ArrayPart, where: string): Item {
   return { width, height, channels, value: (pixel, channel) => at(pixel * channels + channel) };
 }
 
-/** The channel's values, NaN and infinite ones as 0. */
+/** The channel's values, NaN and infinite ones as 0. (Loops: `from` with a function is ten times slower.) */
 function valuesOf(item: Item, channel: number): Float64Array {
-  return Float64Array.from({ length: item.width * item.height }, (_, pixel) => {
+  const values = new Float64Array(item.width * item.height);
+  for (let pixel = 0; pixel < values.length; pixel++) {
     const value = item.value(pixel, channel);
-    return Number.isFinite(value) ? value : 0;
-  });
+    values[pixel] = Number.isFinite(value) ? value : 0;
+  }
+  return values;
 }
 
 function bytesThrough(item: Item, values: Float64Array, window: Window): Uint8Array {
@@ -69,9 +71,10 @@ function tissueImage(item: Item, where: string): ByteImage {
 function tissueMask(item: Item, where: string): ByteImage {
   if (item.channels !== 2) throw new DataError(`${where}: ${item.channels} label maps; TissueNet has cells and nuclei`);
   const { width, height } = item;
-  const data = Uint8Array.from({ length: width * height }, (_, pixel) =>
-    item.value(pixel, 1) > 0 ? 2 : item.value(pixel, 0) > 0 ? 1 : 0,
-  );
+  const data = new Uint8Array(width * height);
+  for (let pixel = 0; pixel < data.length; pixel++) {
+    data[pixel] = item.value(pixel, 1) > 0 ? 2 : item.value(pixel, 0) > 0 ? 1 : 0;
+  }
   return { width, height, channels: 1, data };
 }
 
@@ -96,7 +99,8 @@ function plainImage(item: Item, where: string): ByteImage {
 function plainMask(item: Item, largest: number, where: string): ByteImage {
   if (item.channels !== 1) throw new DataError(`${where}: ${item.channels} label maps an image; one is expected`);
   const { width, height } = item;
-  const values = Float64Array.from({ length: width * height }, (_, pixel) => item.value(pixel, 0));
+  const values = new Float64Array(width * height);
+  for (let pixel = 0; pixel < values.length; pixel++) values[pixel] = item.value(pixel, 0);
   return labelMask({ width, height, values, nonFinite: 0 }, largest, where);
 }
 

@@ -137,11 +137,14 @@ export function kitsTree(root: string): void {
 
 /** TissueNet 1.1: float32 images of two channels, int32 instance maps, cells first and nuclei second. */
 export function tissuenetTree(root: string): void {
-  const sides = { train: 16, val: 8, test: 8 } as const;
-  for (const [split, side] of Object.entries(sides)) {
+  for (const [split, side, period] of [
+    ["train", 16, 13],
+    ["val", 8, 11],
+    ["test", 8, 7],
+  ] as const) {
     const count = split === "train" ? 3 : 2;
     const pixels = count * side * side;
-    const X = Array.from({ length: pixels * 2 }, (_, at) => ((at >> 1) % 13) * (at % 2 === 0 ? 100 : 7));
+    const X = Array.from({ length: pixels * 2 }, (_, at) => ((at >> 1) % period) * (at % 2 === 0 ? 100 : 7));
     const y = Array.from({ length: pixels * 2 }, (_, at) => {
       const pixel = (at >> 1) % (side * side);
       const [column, row] = [pixel % side, Math.floor(pixel / side)];
