@@ -1,5 +1,6 @@
 import type { Device } from "../kernels/device.ts";
 import { perCase } from "./op-case.ts";
+import { checkComparison } from "./ops-comparison.ts";
 import { checkAttention, checkConv2d, checkConvTranspose2d, checkLinear, checkNormalisation } from "./ops-compute.ts";
 import { checkDropout, checkPacking, checkPointwise, checkPooling, checkResize, checkSoftmax } from "./ops-move.ts";
 import { checkAdamW, checkLoss } from "./ops-train.ts";
@@ -20,6 +21,7 @@ export function opCheckers(device: Device): Checkers {
     "ops/pointwise": perCase(device, checkPointwise),
     "ops/dropout": perCase(device, checkDropout),
     "ops/loss": perCase(device, checkLoss),
+    "ops/comparison": perCase(device, checkComparison),
     "ops/adamw": perCase(device, checkAdamW),
   };
 }

@@ -1,0 +1,64 @@
+"""Golden files of other configurations: odd sizes, batches of two and three, the variants the public files leave out.
+
+  python3 variants_golden.py DIR
+
+The format is golden.py's. `f32_spread` is not measured here.
+"""
+import json
+import pathlib
+import sys
+
+import torch
+from golden import boundary, errors, jitter, make_label, run, save
+from nets import build, init_weights
+
+SEED = 11
+NARROW = dict(width=8, blocks=(1, 1, 1, 1))
+TOKENS = dict(NARROW, c=8, tokens=(16, 64), ff=24, p=0.0)
+CASES = [  # network, file, classes, (batch, height, width), constructor arguments
+    ("unet", "unet-odd", 3, (2, 37, 29), dict(base=4, depth=3)),
+    ("unetpp", "unetpp-one", 5, (1, 33, 50), dict(base=4, depth=4, deep=False)),
+    ("pranet", "pranet-resnet", 2, (3, 70, 50),
+     dict(kind="resnet", width=8, blocks=(1, 2, 1, 1), c=4, ra4=8, ra=8)),
+    ("hrnet", "hrnet-single", 3, (2, 40, 65),
+     dict(width=4, stem=8, planes=4, stage1=1, modules=(1, 1, 1), blocks=2, single=True, momentum=0.01)),
+    ("nnunet", "nnunet-odd", 4, (2, 50, 35), dict(features=(4, 6, 8, 8), convs=3)),
+    ("cfanet", "cfanet-resnet", 3, (2, 50, 33), dict(NARROW, kind="resnet", c=16)),
+    ("transnetr", "transnetr-rows", 3, (3, 48, 33), dict(TOKENS, over="rows", full=True)),
+    ("transnetr", "transnetr-batch", 2, (3, 32, 47), TOKENS),
+]
+
+
+def write(net, name, classes, shape, config, folder):
+    fresh = lambda: init_weights(build(net, classes, **config), SEED)
+    b, h, w = shape
+    for attempt in range(40):  # keep the first input whose result does not sit on a ReLU or max-pool kink
+        g = torch.Generator().manual_seed(1000 * SEED + 50 * attempt + len(name))
+        x = torch.randn(b, 3, h, w, generator=g)
+        label = make_label(b, h, w, classes, g)
+        edge = boundary(label)
+        ref = run(fresh(), x, label, edge, torch.float64)
+        error = errors(ref, run(fresh(), x, label, edge, torch.float32))
+        spread = [errors(ref, run(jitter(fresh(), g), x, label, edge, torch.float32)) for _ in range(2)]
+        if max(e["grad_global"] for e in spread + [error]) < 2e-4:
+            break
+    else:
+        raise SystemExit(f"{name}: no well-conditioned input found")
+    own = fresh()
+    tensors = {"input": x.numpy(), "label": label.numpy()}
+    if net == "cfanet":
+        tensors["edge"] = edge.numpy()
+    tensors.update({f"param.{k}": p.detach().numpy().copy() for k, p in own.named_parameters()})
+    tensors.update({f"buffer.{k}": p.numpy().copy() for k, p in own.named_buffers() if p.is_floating_point()})
+    tensors.update(ref)
+    meta = {"net": net, "classes": classes, "seed": SEED, "config": json.dumps(config),
+            "f32_error": json.dumps(error), "f32_spread": "{}"}
+    save(str(folder / f"{name}.safetensors"), tensors, meta)
+    print(name, "loss", float(ref["loss"][0]), "try", attempt, flush=True)
+
+
+if __name__ == "__main__":
+    target = pathlib.Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    for case in CASES:
+        write(*case, target)
