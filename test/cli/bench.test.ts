@@ -1,18 +1,19 @@
 import { expect, test } from "vitest";
+import { ZOO } from "../../src/model/zoo.ts";
 import { svanet, svanetJson } from "../support/svanet.ts";
 
 const SMALL = ["--size", "64", "--width", "8", "--encoder", "mini"];
 const number = expect.any(Number);
 
-test("bench fps measures every preset", () => {
+test("bench fps measures every network of the zoo", () => {
   const rows = svanetJson("bench", "fps", ...SMALL, "--runs", "5") as {
     readonly preset: string;
     readonly fps: number;
   }[];
-  expect(rows.map(({ preset }) => preset)).toEqual(["svanet", "svanet-text", "svanet-release"]);
+  expect(rows.map(({ preset }) => preset)).toEqual(ZOO.map(({ name }) => name));
   for (const row of rows) {
     expect(row).toMatchObject({
-      ...{ name: "SvANet", size: 64, batch: 1, classes: 8, precision: "f32", runs: 5 },
+      ...{ name: expect.any(String), size: 64, batch: 1, classes: 8, precision: "f32", runs: 3 },
       ...{ parameters: number, macs: number, executedMacs: number, fps: number, p95Ms: number },
       ...{ gflops: number, ceilingGflops: number, share: number },
       header: {
