@@ -13,7 +13,7 @@ test("bench fps measures every network of the zoo", () => {
   expect(rows.map(({ preset }) => preset)).toEqual(ZOO.map(({ name }) => name));
   for (const row of rows) {
     expect(row).toMatchObject({
-      ...{ name: expect.any(String), size: 64, batch: 1, classes: 8, precision: "f32", runs: 3 },
+      ...{ name: expect.any(String), size: 64, batch: 1, classes: 8, precision: "f32", runs: 5 },
       ...{ parameters: number, macs: number, executedMacs: number, fps: number, p95Ms: number },
       ...{ gflops: number, ceilingGflops: number, share: number },
       header: {
