@@ -93,6 +93,27 @@ describe("a configuration of a comparison network", () => {
   });
 });
 
+describe("the first weights", () => {
+  const init = (name: string, parameter: string) =>
+    traceNetwork(fromZoo(name).config, { mode: "eval", batch: 1 }).build.parameters.get(parameter).init;
+
+  it("are those of each publication", () => {
+    expect(init("unet", "enc.1.0.conv.weight")).toEqual({ kind: "uniform", bound: 1 / Math.sqrt(64 * 9) });
+    expect(init("nnunet", "enc.0.0.conv.bias")).toEqual({ kind: "constant", value: 0 });
+    expect(init("nnunet", "enc.1.0.conv.weight")).toEqual({
+      kind: "normal",
+      deviation: Math.sqrt(2 / (1 + 0.01 ** 2) / (32 * 9)),
+    });
+    expect(init("hrnet", "stem.1.conv.weight")).toEqual({ kind: "normal", deviation: 0.001 });
+    expect(init("pranet", "encoder.stem.1.conv.weight")).toEqual({
+      kind: "normal",
+      deviation: Math.sqrt(2 / (32 * 9)),
+    });
+    expect(init("transnetr", "dec.0.layer.0.attn.qkv.weight")).toEqual({ kind: "uniform", bound: Math.sqrt(6 / 256) });
+    expect(init("transnetr", "dec.0.layer.0.attn.qkv.bias")).toEqual({ kind: "constant", value: 0 });
+  });
+});
+
 describe("targets from labels", () => {
   const labels = Int32Array.from([0, 0, 1, 0, 255, 1]);
   const size = { height: 2, width: 3, ignoreIndex: 255 };

@@ -83,13 +83,26 @@ export function linear(build: Build, name: string, x: Value, outer: number): Val
   });
 }
 
-/** One linear layer whose outputs are handed out as several tensors of `split` features. */
-export function linearSplit(build: Build, name: string, x: Value, split: readonly number[]): readonly Value[] {
+/**
+ * One linear layer whose outputs are handed out as several tensors of `split` features. `projection` starts it as
+ * PyTorch's multi-head attention does: Xavier's uniform weights and no bias.
+ */
+export function linearSplit(
+  build: Build,
+  name: string,
+  x: Value,
+  split: readonly number[],
+  start: "linear" | "projection" = "linear",
+): readonly Value[] {
   return build.scope(name, () => {
-    const shape = [split.reduce((sum, part) => sum + part, 0), lastOf(x.shape)];
-    const init = uniformByFan(shape);
+    const inner = lastOf(x.shape);
+    const outer = split.reduce((sum, part) => sum + part, 0);
+    const shape = [outer, inner];
+    const xavier = { kind: "uniform", bound: Math.sqrt(6 / (inner + outer)) } as const;
+    const init = start === "linear" ? uniformByFan(shape) : xavier;
     const weights = build.parameterParts("weight", shape, init, split);
-    const biases = build.parameterParts("bias", shape.slice(0, 1), init, split);
+    const none = { kind: "constant", value: 0 } as const;
+    const biases = build.parameterParts("bias", [outer], start === "linear" ? init : none, split);
     return weights.flatMap((weight, i) => {
       const bias = biases[i];
       return bias ? [build.graph.apply(addBias, { x: build.graph.apply(linearOp, { x, weight }, {}), bias }, {})] : [];

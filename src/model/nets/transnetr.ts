@@ -91,7 +91,7 @@ function attended(build: Build, config: TransnetrConfig, x: Value, { images, row
         width,
       ]);
     };
-    const [q, k, v] = linearSplit(build, "qkv", x, [width, width, width]).map(lanes);
+    const [q, k, v] = linearSplit(build, "qkv", x, [width, width, width], "projection").map(lanes);
     if (!q || !k || !v) throw new Error("the projection has three parts");
     const y = graph.apply(attention, { q, k, v }, { heads: config.heads });
     const back = mixes ? graph.apply(swapAxes, { x: graph.view(y, [1, rows, images, width]) }, {}) : y;
