@@ -7,6 +7,7 @@ import { DataError } from "../errors.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
+import type { Window } from "./formats/window.ts";
 import { ignoreLabel } from "./image.ts";
 import { zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
 import type { Rgb } from "./png.ts";
@@ -38,6 +39,8 @@ export interface CheckedDataset {
   readonly classSource: "given" | "yaml" | "masks";
   /** From dataset.yaml, else measured on the training split; undefined when that was not among the splits. */
   readonly statistics: PixelStatistics | undefined;
+  /** What all its scans were shown through, in their own values (CT: Hounsfield units); undefined where none is known. */
+  readonly window: Window | undefined;
   readonly splits: Readonly<Partial<Record<SplitName, readonly CheckedSample[]>>>;
   /** Sentences for the person: nothing is wrong for certain, but it should be known. */
   readonly warnings: readonly string[];
@@ -198,6 +201,7 @@ export async function checkDataset(
     classSource,
     colours: colours !== undefined && colours.length === classes.length ? colours : defaultColours(classes.length),
     statistics: mean !== undefined && std !== undefined ? { mean, std } : measured,
+    window: dataset.yaml.provenance?.window,
     splits: Object.fromEntries(read.map(({ split, samples }) => [split, samples])),
     warnings: warnings.filter((warning) => warning !== undefined),
     decoded: survey.decoded,

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { z } from "zod";
 import { DataError } from "../errors.ts";
+import type { Window } from "./formats/window.ts";
 import { nearestName } from "./nearest.ts";
 import type { Rgb } from "./png.ts";
 
@@ -23,6 +24,11 @@ const colour = z.union([
 const channel = z.number().min(0).max(1);
 const spread = z.number().positive().max(1);
 
+/** `low` is shown black and `high` white; in the scans' own values, of CT Hounsfield units. */
+const window = z
+  .strictObject({ low: z.number(), high: z.number() })
+  .refine(({ low, high }) => high > low, "high must lie above low");
+
 const schema = z.strictObject({
   name: z.string().min(1).optional(),
   /** Names by class index, background first. */
@@ -33,8 +39,11 @@ const schema = z.strictObject({
   mean: z.tuple([channel, channel, channel]).optional(),
   std: z.tuple([spread, spread, spread]).optional(),
   licence: z.string().optional(),
-  /** How the folder was made: source, command, seed, settings; written by `svanet data prepare`, read by people. */
-  provenance: z.record(z.string(), z.unknown()).optional(),
+  /**
+   * How the folder was made: source, command, seed, settings; written by `svanet data prepare`, read by people. Only the
+   * window that all scans were shown through is read by programs.
+   */
+  provenance: z.looseObject({ window: window.optional() }).optional(),
 });
 
 export interface DatasetYaml {
@@ -45,7 +54,7 @@ export interface DatasetYaml {
   readonly mean?: readonly [number, number, number] | undefined;
   readonly std?: readonly [number, number, number] | undefined;
   readonly licence?: string | undefined;
-  readonly provenance?: Readonly<Record<string, unknown>> | undefined;
+  readonly provenance?: (Readonly<Record<string, unknown>> & { readonly window?: Window | undefined }) | undefined;
 }
 
 const known = Object.keys(schema.shape);

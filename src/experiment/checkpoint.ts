@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import type { Window } from "../data/formats/window.ts";
 import { CheckpointError } from "../errors.ts";
 import { checked, type NetworkConfig } from "../model/zoo.ts";
 import { nearestName } from "../nearest.ts";
@@ -26,6 +27,8 @@ export interface CheckpointFacts {
   /** Per-channel mean and standard deviation of pixels in [0, 1] that images are normalised with. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** What the training scans were shown through, in their own values (CT: Hounsfield units); where one is known. */
+  readonly window?: Window;
   /** Where training stands: steps done, and the recipe a resumed run must share. */
   readonly progress: Progress;
 }

@@ -31,8 +31,10 @@ interface Scan {
 }
 
 export interface ScanOptions {
-  /** Values shown as black and white; by default what the files ask for, else the scan's 0.5th and 99.5th percentile. */
+  /** Values shown as black and white. */
   readonly window?: Window | undefined;
+  /** What the checkpoint's training scans were shown through; used unless `window` is given. */
+  readonly trained?: Window | undefined;
   /** Which volume of a 4-D NIfTI file, counted from 0. */
   readonly volume?: number | undefined;
   /** Class probabilities go here, `[slices, height, width, classes]`. */
@@ -114,6 +116,14 @@ function rgb({ width, height, data }: ByteImage): ByteImage {
   return { width, height, channels: 3, data: out };
 }
 
+/** The window given, else that of training, else what the files ask for, else the scan's percentiles; and which it is. */
+function chosenWindow(scan: Scan, { window, trained }: ScanOptions): { readonly window: Window; readonly why: string } {
+  if (window) return { window, why: "as asked for" };
+  if (trained) return { window: trained, why: "as the training data" };
+  if (scan.window) return { window: scan.window, why: "as the file asks" };
+  return { window: percentileWindow(() => slicesOf(scan)), why: "its 0.5th to 99.5th percentile" };
+}
+
 /** Predicts every slice; writes `<stem>.nii.gz` and an overlay of the slice with the most found. */
 export async function predictScan(
   predictor: Predictor,
@@ -122,7 +132,7 @@ export async function predictScan(
   options: ScanOptions,
 ): Promise<ScanResult> {
   const { probabilities } = options;
-  const window = options.window ?? scan.window ?? percentileWindow(() => slicesOf(scan));
+  const { window, why } = chosenWindow(scan, options);
   const shape = [scan.slices, scan.height, scan.width];
   const npy = probabilities ? new NpyFile(probabilities.path, [...shape, probabilities.classes]) : null;
   const paths = {
@@ -150,7 +160,7 @@ export async function predictScan(
   }
   writeFileAtomic(paths.mask, scan.encode());
   if (picture) await writePng(paths.overlay, picture);
-  const shown = `${target.stem}: ${scan.slices} slices, shown from ${show(window.low)} to ${show(window.high)}`;
+  const shown = `${target.stem}: ${scan.slices} slices, shown from ${show(window.low)} to ${show(window.high)} (${why})`;
   return { ...paths, ...(npy ? { probabilities: npy.path } : {}), notes: [...scan.notes, shown] };
 }
 

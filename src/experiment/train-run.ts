@@ -272,14 +272,16 @@ class TrainingRun {
   }
 
   #facts(): CheckpointFacts {
-    const { config, network, statistics } = this.#input;
+    const { config, network, statistics, dataset } = this.#input;
     const { mean, std } = statistics;
+    const { window } = dataset;
     return {
       preset: networkName(config),
       config: network,
       ...classesOf(this.#input),
       mean,
       std,
+      ...(window ? { window } : {}),
       progress: this.#progress,
     };
   }

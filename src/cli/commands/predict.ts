@@ -56,7 +56,7 @@ export function register(command: Command): void {
     .option("--postprocess", "remove objects by the rules of svanet eval --choose-postprocess (scans: slice by slice)")
     .option(
       "--window <low,high>",
-      "values of scans shown black and white (default: the file's, else percentiles)",
+      "values of scans shown black and white (default: as in training, else the file's, else percentiles)",
       windowArgument,
     )
     .option("--volume <n>", "volume of a 4-D NIfTI file, from 0", numberArgument)
@@ -188,7 +188,7 @@ async function predictScans(
     const { classes } = facts.config;
     const probabilities = flags.probabilities ? { path: probabilitiesPath(flags, stem), classes } : undefined;
     const target = { folder: flags.out, stem, colours: facts.colours };
-    return predictScan(predictor, scan, target, { window, probabilities, onSlice });
+    return predictScan(predictor, scan, target, { window, trained: facts.window, probabilities, onSlice });
   };
   if (input.kind !== "dicom") return [await one(await openNifti(input.file, flags.volume), input.stem)];
   const series = [...(await readSeries(input.files)).values()];

@@ -7,6 +7,7 @@ import { stringify } from "yaml";
 import { DataError } from "../../errors.ts";
 import { packageInfo } from "../../package-info.ts";
 import type { SplitName } from "../dataset.ts";
+import type { Window } from "../formats/window.ts";
 import { requireFree } from "../new-folder.ts";
 import type { Rgb } from "../png.ts";
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
@@ -194,6 +195,12 @@ function failureOf(failures: readonly Error[], total: number, folder: string): E
   );
 }
 
+/** The window that every image was shown through; undefined where there is none, or each scan has its own. */
+function commonWindow(tasks: readonly Task[]): Window | undefined {
+  const [first, ...others] = tasks.map((task) => ("window" in task ? task.window : undefined));
+  return others.every((other) => other?.low === first?.low && other?.high === first?.high) ? first : undefined;
+}
+
 function yamlOf(
   plan: Plan,
   { set, settings, command }: PrepareOptions,
@@ -202,9 +209,11 @@ function yamlOf(
 ): string {
   const { name, classes, colours, modality, licence, source } = plan;
   const { window, ...rest } = settings;
+  const common = commonWindow(plan.tasks);
   const provenance = {
     ...{ set: set.name, source, command, program: `svanet ${packageInfo().version}`, fingerprint },
     settings: { ...rest, window: window === undefined ? "the set's own" : [window.low, window.high] },
+    ...(common ? { window: { low: common.low, high: common.high } } : {}),
     how: plan.notes,
     ...(notes.length > 0 ? { notes } : {}),
   };
