@@ -10,7 +10,7 @@ export type Mode = "train" | "eval";
 export interface RunningStatistics {
   readonly mean: Value;
   readonly variance: Value;
-  /** `[2, c]`: mean and biased variance of the batch. */
+  /** `[3, c]`: mean and biased variance of the batch, and what rounding took from the mean. */
   readonly batch: Value;
   /** Values per channel the batch's statistics were taken over. */
   readonly count: number;

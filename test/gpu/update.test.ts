@@ -65,7 +65,7 @@ class Bench {
     const graph = new Graph();
     const control = appendOptimizer(graph, groups, graph.input("loss", [1]), options);
     const [mean, variance] = [graph.state("mean", [3]), graph.state("variance", [3])];
-    const statistics = graph.input("statistics", [2, 3]);
+    const statistics = graph.input("statistics", [3, 3]);
     graph.update(updateRunning, { mean, variance, statistics, control }, { momentum: 0.1, count: 10 });
     this.#program = await Program.compile(device, graph, { store: this.store });
     for (const [n, key] of this.keys().entries()) {
@@ -85,7 +85,7 @@ class Bench {
     for (const [key, gradient] of gradients) this.store.write(`gradients.${key}`, gradient);
     this.#program?.write(RATE_INPUT, Float32Array.of(rate, factor));
     this.#program?.write("loss", Float32Array.of(loss));
-    this.#program?.write("statistics", noise(6, 77));
+    this.#program?.write("statistics", noise(9, 77));
     this.#program?.run();
   }
 

@@ -109,7 +109,7 @@ function rowsFor(c: number): Row[] {
     ["batchNormEval", { x, ...channel(c), ...moments(c) }, { eps: 1e-3 }],
     [
       "updateRunning",
-      { ...moments(c), statistics: [2, c], control: [4] },
+      { ...moments(c), statistics: [3, c], control: [4] },
       { momentum: 0.1, count: 9 },
       { control: "u32" },
     ],

@@ -9,7 +9,7 @@ type Scratch = LowerCall<string, unknown>["scratch"];
 
 /** Where a kernel finds the mean and the spread of what it normalises. */
 export type Moments =
-  /** [2, c]: mean and variance of each channel. */
+  /** [3, c]: mean, variance and what rounding took from the mean, of each channel. */
   | { readonly kind: "joint"; readonly statistics: Value; readonly eps: number }
   /** [c] and [c]. */
   | { readonly kind: "split"; readonly mean: Value; readonly variance: Value; readonly eps: number }
@@ -19,7 +19,7 @@ export type Moments =
 interface MomentText {
   readonly tensors: { readonly [name: string]: TensorUse };
   readonly floats: { readonly [name: string]: number };
-  /** Declares `centre` and `rate` for a channel or a row. */
+  /** Declares `centre`, `low` (to be subtracted behind it) and `rate` for a channel or a row. */
   readonly perColumn: string;
   readonly perRow: string;
 }
@@ -30,7 +30,7 @@ function momentText(moments: Moments, wide: boolean): MomentText {
       tensors: { statistics: read(moments.statistics) },
       floats: {},
       perColumn: "",
-      perRow: "let centre = T(statistics_at(2u * row)); let rate = T(statistics_at(2u * row + 1u));",
+      perRow: "let centre = T(statistics_at(2u * row)); let low = T(0.0); let rate = T(statistics_at(2u * row + 1u));",
     };
   }
   const joint = moments.kind === "joint";
@@ -38,11 +38,12 @@ function momentText(moments: Moments, wide: boolean): MomentText {
     ? { statistics: read(moments.statistics, wide) }
     : { mean: read(moments.mean, wide), variance: read(moments.variance, wide) };
   const centre = joint ? "statistics_at(column)" : "mean_at(column)";
+  const low = joint ? "statistics_at(2u * size.columns + column)" : "T(0.0)";
   const spread = joint ? "statistics_at(size.columns + column)" : "variance_at(column)";
   return {
     tensors,
     floats: { eps: moments.eps },
-    perColumn: `  let centre = ${centre};\n  let rate = T(1.0) / sqrt(${spread} + size.eps);`,
+    perColumn: `  let centre = ${centre};\n  let low = ${low};\n  let rate = T(1.0) / sqrt(${spread} + size.eps);`,
     perRow: "",
   };
 }
@@ -53,7 +54,11 @@ interface KernelCall {
   readonly wide: boolean;
 }
 
-/** Mean and variance of each channel of `x` into `statistics` [2, c], by Chan's formula for joining parts. */
+/**
+ * Mean and variance of each channel of `x` into `statistics` [3, c], by Chan's formula for joining parts. All values
+ * are taken relative to the channel's first, and the mean is kept as a sum of two floats: a mean that is large beside
+ * the deviation would otherwise lose digits that the norm then multiplies up.
+ */
 export function channelStatistics(call: KernelCall & { scratch: Scratch; x: Value; statistics: Value }): Dispatch[] {
   const { label, target, wide, x, statistics } = call;
   const channels = lastOf(x.shape);
@@ -82,9 +87,9 @@ export function channelStatistics(call: KernelCall & { scratch: Scratch; x: Valu
         target,
         count: results * columns,
         type: elementType(wide),
-        tensors: { partials: read(from, wide), joined: write(to, wide) },
-        sizes: { columns, parts, span, fan, chunks, base, rest },
-        floats: { divisor: results === 1 ? rows : 1 },
+        tensors: { x: read(x, wide), partials: read(from, wide), joined: write(to, wide) },
+        sizes: { columns, parts, span, fan, chunks, base, rest, last: results === 1 ? 1 : 0 },
+        floats: { divisor: rows },
         functions: ROWS_BEFORE,
         body: JOIN_STATISTICS,
       }),
@@ -94,31 +99,45 @@ export function channelStatistics(call: KernelCall & { scratch: Scratch; x: Valu
   return dispatches;
 }
 
-/** Four rows at a time: their mean and squared deviations in registers, then joined to those so far. */
+/**
+ * Blocks of 32 rows, four at a time: mean and squared deviations of a block in registers, then joined to those so far.
+ * Rounding grows with the length of a block and the number of blocks, not with their product.
+ */
 const CHUNK_STATISTICS = `  let column = i % size.columns;
   let chunk = i / size.columns;
   let rows = size.base + select(0u, 1u, chunk < size.rest);
-  var mean = x_at(i);
+  let origin = x_at(column);
+  var mean = T(0.0);
   var squares = T(0.0);
-  var row = 1u;
-  for (; row + 4u <= rows; row += 4u) {
-    let at = i + row * size.count;
-    let a = x_at(at);
-    let b = x_at(at + size.count);
-    let c = x_at(at + 2u * size.count);
-    let d = x_at(at + 3u * size.count);
-    let four = 0.25 * ((a + b) + (c + d));
-    let apart = four - mean;
-    let share = 4.0 / f32(row + 4u);
+  for (var first = 0u; first < rows; first += 32u) {
+    let length = min(32u, rows - first);
+    let start = i + first * size.count;
+    var near = x_at(start) - origin;
+    var spread = T(0.0);
+    var row = 1u;
+    for (; row + 4u <= length; row += 4u) {
+      let at = start + row * size.count;
+      let a = x_at(at) - origin;
+      let b = x_at(at + size.count) - origin;
+      let c = x_at(at + 2u * size.count) - origin;
+      let d = x_at(at + 3u * size.count) - origin;
+      let four = 0.25 * ((a + b) + (c + d));
+      let apart = four - near;
+      let share = 4.0 / f32(row + 4u);
+      near += apart * share;
+      spread += ((a - four) * (a - four) + (b - four) * (b - four)) + ((c - four) * (c - four) + (d - four) * (d - four))
+        + apart * apart * (f32(row) * share);
+    }
+    for (; row < length; row++) {
+      let apart = x_at(start + row * size.count) - origin - near;
+      let share = 1.0 / f32(row + 1u);
+      near += apart * share;
+      spread += apart * apart * (f32(row) * share);
+    }
+    let apart = near - mean;
+    let share = f32(length) / f32(first + length);
     mean += apart * share;
-    squares += ((a - four) * (a - four) + (b - four) * (b - four)) + ((c - four) * (c - four) + (d - four) * (d - four))
-      + apart * apart * (f32(row) * share);
-  }
-  for (; row < rows; row++) {
-    let apart = x_at(i + row * size.count) - mean;
-    let share = 1.0 / f32(row + 1u);
-    mean += apart * share;
-    squares += apart * apart * (f32(row) * share);
+    squares += spread + apart * apart * (f32(first) * share);
   }
   partials_set(2u * chunk * size.columns + column, mean);
   partials_set((2u * chunk + 1u) * size.columns + column, squares);`;
@@ -144,8 +163,16 @@ const JOIN_STATISTICS = `  let column = i % size.columns;
     squares += partials_at((2u * part + 1u) * size.columns + column) + apart * apart * (rows * share);
     rows += more;
   }
-  joined_set(2u * result * size.columns + column, mean);
-  joined_set((2u * result + 1u) * size.columns + column, squares / size.divisor);`;
+  if (size.last == 0u) {
+    joined_set(2u * result * size.columns + column, mean);
+    joined_set((2u * result + 1u) * size.columns + column, squares);
+    return;
+  }
+  let origin = x_at(column);
+  let high = origin + mean;
+  joined_set(column, high);
+  joined_set(size.columns + column, squares / size.divisor);
+  joined_set(2u * size.columns + column, (origin - high) + mean);`;
 
 /** `out = activation((x - mean) / deviation * weight + bias + residual)`, several rows of one channel a turn. */
 export function normaliseChannels(
@@ -183,7 +210,7 @@ ${text.perColumn}
   let shift = bias_at(column)${more.shift};
   for (var turn = 0u; turn < size.turns; turn++) {
     let at = i + turn * size.count;
-    if (at < size.total) { out_set(at, ${more.result("(x_at(at) - centre) * factor + shift")}); }
+    if (at < size.total) { out_set(at, ${more.result("(x_at(at) - centre - low) * factor + shift")}); }
   }`,
   });
 }
@@ -241,13 +268,20 @@ export function gradientSums(
 ${text.perColumn}
   var plain = T(0.0);
   var scaled = T(0.0);
-  for (var turn = 0u; turn < rows; turn++) {
-    let row = chunk + turn * size.chunks;
-    let at = i + turn * size.count;
-    ${text.perRow}
-    let g = grad_at(at);
-    plain += g;
-    scaled += g * ((x_at(at) - centre) * rate);
+  // Blocks of 32 rows, so that rounding does not grow with the number of rows.
+  for (var first = 0u; first < rows; first += 32u) {
+    var blockPlain = T(0.0);
+    var blockScaled = T(0.0);
+    for (var turn = first; turn < min(first + 32u, rows); turn++) {
+      let row = chunk + turn * size.chunks;
+      let at = i + turn * size.count;
+      ${text.perRow}
+      let g = grad_at(at);
+      blockPlain += g;
+      blockScaled += g * ((x_at(at) - centre - low) * rate);
+    }
+    plain += blockPlain;
+    scaled += blockScaled;
   }
   partials_set(2u * chunk * size.columns + column, plain);
   partials_set((2u * chunk + 1u) * size.columns + column, scaled);`,
@@ -288,7 +322,7 @@ export function channelGradient(
     ? `  let middle = plain_at(column) / size.rows;
   let slope = rate * scaled_at(column) / size.rows;`
     : "";
-  const value = sums ? "factor * (grad_at(at) - middle - (x_at(at) - centre) * slope)" : "factor * grad_at(at)";
+  const value = sums ? "factor * (grad_at(at) - middle - (x_at(at) - centre - low) * slope)" : "factor * grad_at(at)";
   return perInvocation({
     label,
     target,

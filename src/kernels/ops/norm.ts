@@ -77,13 +77,13 @@ type Pair = readonly [bias: Value, weight: Value];
 const pair = ([first, second]: readonly [Value, ...Value[]]): Pair => [first, second ?? first];
 
 /**
- * Batch norm by the statistics of the batch itself. The extra output holds them, [2, c]: mean and biased variance.
+ * Batch norm by the statistics of the batch itself. The extra output holds them, [3, c]: mean, biased variance, and what rounding took from the mean.
  */
 export const batchNormTrain = defineOp<Eps>()({
   name: "batchNormTrain",
   inputs: ["x", "weight", "bias"],
   shape: (shapes) => channelwise("batchNormTrain", shapes),
-  extra: ({ x }) => [[2, lastOf(x)]],
+  extra: ({ x }) => [[3, lastOf(x)]],
   fusesEpilogue: true,
   lower({ inputs: { x, weight, bias }, out, extra: [statistics = out], attrs: { eps }, target, epilogue, scratch }) {
     const call = { label: "batchNormTrain", target, wide: allWide(x), x };
@@ -194,9 +194,9 @@ export const updateRunning = defineOp<{ readonly momentum: number; readonly coun
   updates: ["mean", "variance"],
   shape({ mean, variance, statistics, control }: Shapes<"mean" | "variance" | "statistics" | "control">) {
     const channels = lastOf(mean);
-    if (!sameShape(mean, variance) || !sameShape(statistics, [2, channels]) || !sameShape(control, [4])) {
+    if (!sameShape(mean, variance) || !sameShape(statistics, [3, channels]) || !sameShape(control, [4])) {
       throw new ShapeError(
-        `updateRunning: mean [${mean}], variance [${variance}], statistics [${statistics}] and control [${control}] must be [c], [c], [2, c] and [4]`,
+        `updateRunning: mean [${mean}], variance [${variance}], statistics [${statistics}] and control [${control}] must be [c], [c], [3, c] and [4]`,
       );
     }
     return null;
