@@ -117,7 +117,11 @@ export class Network {
     const keep = [logits, classes, scores];
     dropUnread(graph, keep);
     fuse(graph, keep);
-    const program = await Program.compile(this.device, graph, { store: this.store, keep });
+    const program = await Program.compile(this.device, graph, {
+      name: `evaluation of ${batch} images`,
+      store: this.store,
+      keep,
+    });
     return { program, batch, classes, probabilities: scores, logits };
   }
 

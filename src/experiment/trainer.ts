@@ -160,7 +160,8 @@ export class Trainer {
     const settings = trainingSettings(this.#config, batch, groupsOf(frozen), publishedLoss(config));
     const trace = trainingTrace(config, table, device.target, settings);
     const keep = [trace.loss, trace.counts];
-    const program = await Program.compile(device, trace.graph, { store, keep, placed: trace.placed });
+    const name = `training step of ${batch} images`;
+    const program = await Program.compile(device, trace.graph, { name, store, keep, placed: trace.placed });
     const made = { trace, program };
     this.#steps.set(key, made);
     return made;
@@ -173,7 +174,7 @@ export class Trainer {
     const { device, table, store } = this.network;
     const settings = trainingSettings(this.#config, this.#config.batchSize, groupsOf(frozen));
     const { graph, control } = updateTrace(table, device.target, settings);
-    const made = { program: await Program.compile(device, graph, { store }), control };
+    const made = { program: await Program.compile(device, graph, { name: "update of the weights", store }), control };
     this.#updates.set(key, made);
     return made;
   }

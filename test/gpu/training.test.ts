@@ -55,8 +55,9 @@ test("accumulated gradients are the sum of the batches' and make one update by t
   const [one, two] = [noiseBatch(1), noiseBatch(2)];
   const single = await tinyTrainer(device, flags);
   const gradients: Float32Array[] = [];
+  const losses: number[] = [];
   for (const batch of [one, two]) {
-    await await submitFirst(single, batch);
+    losses.push((await submitFirst(single, batch))?.loss ?? Number.NaN);
     gradients.push(await single.network.store.read("gradient/rest#0"));
   }
   const start = await single.network.store.read("weights/rest#0");
@@ -67,6 +68,7 @@ test("accumulated gradients are the sum of the batches' and make one update by t
   expect(await both.network.store.read("weights/rest#0")).toEqual(start);
   const report = await both.submit(two, { rate, first: false, batches: 2 });
   expect(report).toMatchObject({ skipped: false });
+  expect(report?.loss).toBeCloseTo(((losses[0] ?? 0) + (losses[1] ?? 0)) / 2, 6);
   const sum = Float32Array.from(gradients[0] ?? [], (value, i) => value + (gradients[1]?.[i] ?? Number.NaN));
   const total = await both.network.store.read("total/rest#0");
   const largest = sum.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
