@@ -1,8 +1,10 @@
 /**
  * PNG with its raw sample values. General decoders turn a palette into colours and stretch 1-, 2- and 4-bit grey to 0..255;
- * in a mask both are class indices and must survive. Every colour type, depth and interlacing (PNG, third edition).
+ * in a mask both are class indices and must survive. Every colour type, depth and interlacing (PNG, third edition). Plain
+ * pictures are written by pngjs.
  */
 import { crc32, deflateSync, inflateSync } from "node:zlib";
+import { PNG } from "pngjs";
 import { DataError } from "../errors.ts";
 import type { ByteImage } from "./image.ts";
 
@@ -235,39 +237,35 @@ function chunk(type: string, body: Uint8Array): Buffer {
 
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** Rows as they are, or as differences to the pixel on the left, which compress photographs better. */
-function filteredRows({ width, height, channels, data }: ByteImage): Uint8Array {
-  const rowBytes = width * channels;
-  const back = channels === 3 ? channels : 0;
-  const out = new Uint8Array(height * (rowBytes + 1));
-  for (let row = 0; row < height; row++) {
-    const to = row * (rowBytes + 1) + 1;
-    const line = data.subarray(row * rowBytes, (row + 1) * rowBytes);
-    out[to - 1] = back === 0 ? 0 : 1;
-    out.set(line, to);
-    for (let k = back; back > 0 && k < rowBytes; k++) out[to + k] = (line[k] ?? 0) - (line[k - back] ?? 0);
-  }
-  return out;
-}
-
 /**
  * The image as an 8-bit PNG: RGB for three channels, grey for one. With `palette` a one-channel image is stored as indices
  * into it: coloured in a viewer, the same values for whoever reads classes. No time or text is stored.
  */
 export function encodePng(image: ByteImage, palette?: readonly Rgb[]): Buffer {
-  const { width, height, channels } = image;
-  const kind: PngKind = channels === 3 ? "rgb" : palette === undefined ? "grey" : "palette";
+  return palette !== undefined && image.channels === 1 ? encodeIndexed(image, palette) : encodePlain(image);
+}
+
+function encodePlain({ width, height, channels, data }: ByteImage): Buffer {
+  const colorType = channels === 3 ? 2 : 0;
+  const png = new PNG({ width, height });
+  png.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return PNG.sync.write(png, { colorType, inputColorType: colorType, inputHasAlpha: false, bitDepth: 8 });
+}
+
+/** pngjs writes no palettes. */
+function encodeIndexed({ width, height, data }: ByteImage, palette: readonly Rgb[]): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header[8] = 8;
-  header[9] = colourTypes[kind];
-  const colours = kind === "palette" && palette !== undefined ? [chunk("PLTE", Uint8Array.from(palette.flat()))] : [];
+  header[9] = colourTypes.palette;
+  const rows = new Uint8Array(height * (width + 1));
+  for (let row = 0; row < height; row++) rows.set(data.subarray(row * width, (row + 1) * width), row * (width + 1) + 1);
   return Buffer.concat([
     signature,
     chunk("IHDR", header),
-    ...colours,
-    chunk("IDAT", deflateSync(filteredRows(image))),
+    chunk("PLTE", Buffer.from(palette.slice(0, 256).flat())),
+    chunk("IDAT", deflateSync(rows)),
     chunk("IEND", new Uint8Array(0)),
   ]);
 }
