@@ -6,6 +6,7 @@ import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";
 import type { CommonConfig, NetworkDefinition, NetworkOutput } from "./definition.ts";
 import type { LossSettings } from "./losses.ts";
+import { CARANET, type CaranetConfig, caranet } from "./nets/caranet.ts";
 import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
 import { DEEPLABV3, type Deeplabv3Config, deeplabv3 } from "./nets/deeplabv3.ts";
 import { HRNET, type HrnetConfig, hrnet } from "./nets/hrnet.ts";
@@ -29,7 +30,8 @@ export type NetworkConfig =
   | CfanetConfig
   | TransnetrConfig
   | PspnetConfig
-  | Deeplabv3Config;
+  | Deeplabv3Config
+  | CaranetConfig;
 
 type Kind = NetworkConfig["kind"];
 
@@ -44,6 +46,7 @@ const DEFINITIONS: { readonly [K in Kind]: NetworkDefinition<Extract<NetworkConf
   transnetr,
   pspnet,
   deeplabv3,
+  caranet,
 };
 
 function definitionOf({ kind }: CommonConfig): NetworkDefinition<NetworkConfig> {
@@ -181,6 +184,12 @@ export const ZOO: readonly ZooEntry[] = [
     summary: "DeepLabV3 on ResNet-50, torchvision's",
     config: DEEPLABV3,
     paper: "DeepLabV3",
+  },
+  {
+    name: "caranet",
+    summary: "CaraNet on Res2Net-50, from the publication, not checked against its public code",
+    config: CARANET,
+    paper: "CaraNet",
   },
 ];
 

@@ -52,6 +52,7 @@ const FAMILIES = {
   transnetr: 8,
   pspnet: 4,
   deeplabv3: 4,
+  caranet: 8,
 } as const;
 
 const SIZE = 32;

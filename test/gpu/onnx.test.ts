@@ -42,6 +42,9 @@ const NETWORKS: readonly (readonly [name: string, base: number, height: number, 
   ["pranet-resnet50", 8, 50, 70],
   ["cfanet", 8, 50, 70],
   ["transnetr", 8, 64, 64],
+  ["pspnet", 4, 50, 70],
+  ["deeplabv3", 4, 50, 70],
+  ["caranet", 8, 50, 70],
 ];
 
 test.each(NETWORKS)("%s: ONNX Runtime agrees with our engine", async (name, base, height, width) => {

@@ -78,6 +78,7 @@ describe("a configuration of a comparison network", () => {
     expect(refused("cfanet", { encoder: "vgg" })).toThrow('encoder is "vgg"; it must be res2net or resnet');
     expect(refused("transnetr", { tokens: [10, 64] })).toThrow("tokens is 10, 64; 4 heads must divide both");
     expect(refused("nnunet", { features: [8] })).toThrow("an nnU-Net has at least two stages");
+    expect(refused("caranet", { field: 24 })).toThrow("field is 24; the pyramid needs a multiple of 16");
     expect(refused("hrnet", { kind: "hrnett" })).toThrow("there is no kind of network hrnett. Did you mean hrnet?");
   });
 

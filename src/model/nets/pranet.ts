@@ -67,7 +67,7 @@ function receptive(build: Build, name: string, x: Value, outer: number): Value {
 }
 
 /** The coarse map, at 1/8, from the maps `a` (1/32), `b` (1/16) and `c` (1/8). */
-function partialDecoder(build: Build, a: Value, b: Value, c: Value, outer: number): Value {
+export function partialDecoder(build: Build, a: Value, b: Value, c: Value, outer: number): Value {
   return build.scope("decoder", () => {
     const same = (name: string, x: Value) => unit(build, name, x, { outer: lastOf(x.shape), kernel: 3 });
     const raised = grow(build, a, 2);
@@ -101,7 +101,7 @@ function reverse(build: Build, { name, width, mids, kernels }: Branch, feature: 
 }
 
 /** Probability of the background, `[n, h, w, 1]`: of a foreground map, or of class 0. */
-function background(build: Build, guide: Value): Value {
+export function background(build: Build, guide: Value): Value {
   const { graph } = build;
   if (lastOf(guide.shape) === 1) {
     return graph.apply(sigmoid, { x: graph.apply(scale, { x: guide }, { factor: -1 }) }, {});
@@ -109,7 +109,8 @@ function background(build: Build, guide: Value): Value {
   return graph.apply(sliceLast, { x: graph.apply(softmax, { x: guide }, {}) }, { start: 0, count: 1 });
 }
 
-function scaledBy(build: Build, x: Value, factor: number): Value {
+/** Bilinear resizing of both sides by `factor`. */
+export function scaledBy(build: Build, x: Value, factor: number): Value {
   const { h, w } = nhwc("guide", "x", x.shape);
   return resized(build, x, h * factor, w * factor);
 }
