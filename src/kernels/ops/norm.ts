@@ -3,8 +3,9 @@ import { defineOp, FIRST_ORDER, NO_MACS, type Shapes, type Value } from "../op.t
 import { allWide, perInvocation, read, update } from "../shader.ts";
 import { lastOf, type Shape, sameShape } from "../shape.ts";
 
-import { channelGradient, channelStatistics, gradientSums, normaliseChannels } from "./norm-kernels.ts";
+import { channelGradient, gradientSums, normaliseChannels } from "./norm-kernels.ts";
 import { layerGradient, layerNormalise } from "./norm-layer-kernels.ts";
+import { channelStatistics } from "./norm-statistics.ts";
 import { once } from "./once.ts";
 
 /** Shape rule of all norms: `x` [.., c] and one number a channel in every other input. */
