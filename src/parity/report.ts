@@ -18,8 +18,9 @@ export interface FileResult {
   readonly file: string;
   readonly cases: number;
   readonly values: number;
-  /** Largest difference relative to what is allowed. */
+  /** Largest difference relative to what is allowed, and the tensor it is in (empty when nothing differs). */
   readonly worst: number;
+  readonly worstTensor: string;
   readonly failures: readonly Failure[];
 }
 
@@ -33,6 +34,7 @@ export class FileReport {
   private readonly failures: Failure[] = [];
   private values = 0;
   private worst = 0;
+  private worstTensor = "";
 
   constructor(file: string) {
     this.file = file;
@@ -59,7 +61,10 @@ export class FileReport {
     this.cases.add(caseName);
     const { values, worst, beyond, mismatch, problem } = compare(got, expected, tolerance);
     this.values += values;
-    this.worst = Math.max(this.worst, worst);
+    if (worst > this.worst) {
+      this.worst = worst;
+      this.worstTensor = expected.name;
+    }
     if (problem !== undefined) this.fail(caseName, expected.name, problem);
     else if (mismatch) this.fail(caseName, expected.name, `${beyond} of ${values} values beyond tolerance`, mismatch);
   }
@@ -75,9 +80,9 @@ export class FileReport {
       const caseName = name.split(".", 1)[0] ?? name;
       if (!this.broken.has(caseName)) this.fail(caseName, name, message);
     }
-    const { file, values, worst, failures } = this;
+    const { file, values, worst, worstTensor, failures } = this;
     if (values === 0 && failures.length === 0) this.fail("", "", "nothing was compared");
-    return { file, cases: this.cases.size, values, worst, failures };
+    return { file, cases: this.cases.size, values, worst, worstTensor, failures };
   }
 }
 
@@ -107,17 +112,18 @@ function table(rows: readonly (readonly string[])[]): string[] {
  */
 export function formatResults(results: readonly FileResult[], otherFailures: readonly Failure[] = []): string {
   const failures = [...otherFailures, ...results.flatMap((result) => result.failures)];
-  const rows = results.map(({ file, cases, values, worst, failures: own }) => [
+  const rows = results.map(({ file, cases, values, worst, worstTensor, failures: own }) => [
     file,
     String(cases),
     String(values),
     digits(worst),
+    worstTensor,
     own.length === 0 ? "pass" : "FAIL",
   ]);
   const sum = (pick: (result: FileResult) => number) => results.reduce((total, result) => total + pick(result), 0);
   const worst = results.reduce((largest, result) => Math.max(largest, result.worst), 0);
   return [
-    ...table([["file", "cases", "values", "worst ratio", "verdict"], ...rows]),
+    ...table([["file", "cases", "values", "worst ratio", "in", "verdict"], ...rows]),
     ...failures.map((failure) => `FAIL ${describe(failure)}`),
     `files ${results.length}, cases ${sum((r) => r.cases)}, values compared ${sum((r) => r.values)}, ` +
       `worst ratio to tolerance ${digits(worst)}, failures ${failures.length}`,

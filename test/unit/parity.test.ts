@@ -67,6 +67,13 @@ describe("whole copies pass", () => {
     );
   });
 
+  test("the table names the tensor that came nearest to its tolerance", async () => {
+    const edit = (view: DataView) => view.setFloat32(0, view.getFloat32(0, true) * 1.000004, true);
+    const { files, text } = await spoil("metrics", (contents) => change(contents, "all.micro_dice", edit));
+    expect(files).toMatchObject([{ worstTensor: "all.micro_dice", failures: [] }]);
+    expect(text).toMatch(/0\.\d+ +all\.micro_dice +pass/);
+  });
+
   test("folders are searched", async () => {
     const root = join(folder, "tree");
     await cp(join(golden, "metrics"), join(root, "deep", "metrics"), { recursive: true });
