@@ -139,7 +139,7 @@ test("every tensor that has no place, does not fit or is missing is named at onc
 
 test("torchvision-named weights give PyTorch's own feature maps", async () => {
   const golden = await readSafetensors(
-    fileURLToPath(new URL("../fixtures/model/svanet-release-tiny.safetensors", import.meta.url)),
+    fileURLToPath(new URL("../fixtures/model/mini-release.safetensors", import.meta.url)),
   );
   const config = configFromOracle(JSON.parse(golden.metadata.get("config") ?? ""));
   const network = await Network.create(device, config, 7);
