@@ -2,7 +2,7 @@ import type { Graph } from "../kernels/graph.ts";
 import type { Value } from "../kernels/op.ts";
 import { averagePool2d } from "../kernels/ops/average-pool.ts";
 import { binaryCrossEntropy } from "../kernels/ops/binary-loss.ts";
-import { conv2d } from "../kernels/ops/conv.ts";
+import { conv2d, convTranspose2d } from "../kernels/ops/conv.ts";
 import { pad2d } from "../kernels/ops/frame.ts";
 import { instanceNorm } from "../kernels/ops/instance-norm.ts";
 import { leakyRelu } from "../kernels/ops/leaky-relu.ts";
@@ -17,10 +17,10 @@ interface Call {
 
 const x = (values: Values): Value => valueNamed(values, "x");
 
-function paddingOf(attributes: Attributes): readonly [number, number] {
-  const [down, across, ...rest] = attributes.numbers("padding");
+function pairOf(attributes: Attributes, key: string): readonly [number, number] {
+  const [down, across, ...rest] = attributes.numbers(key);
   if (down === undefined || across === undefined || rest.length > 0) {
-    throw new FixtureError('attribute "padding" should be one number an axis, two in all');
+    throw new FixtureError(`attribute "${key}" should be one number an axis, two in all`);
   }
   return [down, across];
 }
@@ -51,10 +51,19 @@ const CALLS = {
     return { inputs: ["x"], body: (graph, values) => graph.apply(averagePool2d, { x: x(values) }, attrs) };
   },
   conv(attributes: Attributes): Call {
-    const attrs = { stride: 1, padding: paddingOf(attributes), dilation: 1, groups: 1 };
+    const stride = attributes.has("stride") ? pairOf(attributes, "stride") : 1;
+    const attrs = { stride, padding: pairOf(attributes, "padding"), dilation: 1, groups: 1 };
     return {
       inputs: ["x", "weight"],
       body: (graph, values) => graph.apply(conv2d, { x: x(values), weight: valueNamed(values, "weight") }, attrs),
+    };
+  },
+  conv_transpose(attributes: Attributes): Call {
+    const attrs = { stride: pairOf(attributes, "stride"), padding: 0, outputPadding: 0 };
+    return {
+      inputs: ["x", "weight"],
+      body: (graph, values) =>
+        graph.apply(convTranspose2d, { x: x(values), weight: valueNamed(values, "weight") }, attrs),
     };
   },
   pad(attributes: Attributes): Call {

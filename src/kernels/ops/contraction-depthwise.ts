@@ -1,6 +1,6 @@
 import type { Dispatch, Value } from "../op.ts";
 import { perInvocation, read, write } from "../shader.ts";
-import { type Contraction, extents, paddingSizes } from "./contraction.ts";
+import { bothAxes, type Contraction, extents, geometrySizes } from "./contraction.ts";
 import { sumSplits } from "./contraction-pair.ts";
 import { plainEpilogue } from "./contraction-plain.ts";
 
@@ -13,7 +13,8 @@ export function slidesDepthwise(contraction: Contraction): boolean {
   const { groups, stride, dilation } = contraction;
   const e = extents(contraction);
   const depthwise = groups === e.inC && e.k === e.inC;
-  return depthwise && e.k % 4 === 0 && e.r === 3 && e.s === 3 && stride === 1 && dilation === 1;
+  const dense = bothAxes(stride).every((step) => step === 1) && dilation === 1;
+  return depthwise && e.k % 4 === 0 && e.r === 3 && e.s === 3 && dense;
 }
 
 export function slidingDepthwise(contraction: Contraction): readonly Dispatch[] {
@@ -38,7 +39,7 @@ function product(contraction: Contraction): Dispatch[] {
   const { kind, target } = contraction;
   const e = extents(contraction);
   const gather = kind === "gather";
-  const { paddingY, paddingX } = paddingSizes(contraction);
+  const { paddingY, paddingX } = geometrySizes(contraction);
   const [H, W, srcH, srcW] = gather ? [e.oh, e.ow, e.h, e.w] : [e.h, e.w, e.oh, e.ow];
   const quads = Math.ceil(W / 4);
   const { tensors, finish, functions } = plainEpilogue(contraction, true);
@@ -120,7 +121,7 @@ function pair(contraction: Contraction): Dispatch[] {
       items,
       itemsPerSplit: Math.ceil(items / splits),
       nine: 9,
-      ...paddingSizes(contraction),
+      ...geometrySizes(contraction),
     },
     functions: `${SOURCE}
 fn line4(line: u32, inside: bool, x: i32, c: u32) -> vec4f { return select(vec4f(0.0), source4(line, x, c), inside); }`,

@@ -1,7 +1,7 @@
 import type { Dispatch, Value } from "../op.ts";
 import { elementwise, read, shader, spread, write } from "../shader.ts";
 import { sizeOf } from "../shape.ts";
-import { type Contraction, extents, flattened, type Lowering, paddingSizes } from "./contraction.ts";
+import { type Contraction, extents, flattened, geometrySizes, type Lowering } from "./contraction.ts";
 import { lineToPanel, tileDepth, tileMemory, tileProduct, tileRegisters } from "./contraction-tile.ts";
 
 /**
@@ -32,7 +32,6 @@ function planPair(given: Contraction, tileRows: number, tileColumns: number, wan
     1,
     Math.min(Math.ceil(wanted / (tilesM * tilesN)), Math.floor(quads / (contraction.target.software ? 256 : 64))),
   );
-  const { stride, dilation } = contraction;
   return {
     contraction,
     rows: e.k,
@@ -49,9 +48,7 @@ function planPair(given: Contraction, tileRows: number, tileColumns: number, wan
       h: e.h,
       w: e.w,
       tapsS: e.s,
-      stride,
-      ...paddingSizes(contraction),
-      dilation,
+      ...geometrySizes(contraction),
       quads,
       quadsPerRow,
       quadsPerSplit: Math.ceil(quads / splits),
@@ -77,8 +74,8 @@ fn y4(pixel: u32, quad: u32, ok: bool) -> vec4f {
   return vec4f(y1(pixel, 4u * quad, ok), y1(pixel, 4u * quad + 1u, ok), y1(pixel, 4u * quad + 2u, ok), y1(pixel, 4u * quad + 3u, ok));
 }`;
   const pixel = `fn moved(n: u32, oy: u32, ox: u32, tap: vec2u) -> u32 {
-  let y = i32(oy * size.stride + tap.x * size.dilation) - i32(size.paddingY);
-  let x = i32(ox * size.stride + tap.y * size.dilation) - i32(size.paddingX);
+  let y = i32(oy * size.strideY + tap.x * size.dilation) - i32(size.paddingY);
+  let x = i32(ox * size.strideX + tap.y * size.dilation) - i32(size.paddingX);
   let inside = y >= 0 && x >= 0 && y < i32(size.h) && x < i32(size.w) && ox < size.ow;
   return select(NONE, (n * size.h + u32(y)) * size.w + u32(x), inside);
 }`;

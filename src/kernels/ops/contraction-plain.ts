@@ -2,7 +2,7 @@ import type { Dispatch, Value } from "../op.ts";
 import { elementwise, read, type TensorUse } from "../shader.ts";
 import { sizeOf } from "../shape.ts";
 import { ACTIVATIONS } from "./activation.ts";
-import { type Contraction, extents, type Lowering, paddingSizes } from "./contraction.ts";
+import { type Contraction, extents, geometrySizes, type Lowering } from "./contraction.ts";
 import { sumSplits } from "./contraction-pair.ts";
 
 /**
@@ -44,7 +44,7 @@ export function isDepthwise(contraction: Contraction): boolean {
 
 function plainSizes(contraction: Contraction, unit: number): { [name: string]: number } {
   const e = extents(contraction);
-  const { stride, dilation, groups, taps, kind } = contraction;
+  const { groups, taps, kind } = contraction;
   const gather = kind === "gather";
   return {
     H: gather ? e.oh : e.h,
@@ -58,9 +58,7 @@ function plainSizes(contraction: Contraction, unit: number): { [name: string]: n
     ...taps,
     perGroupOut: e.k / groups,
     perGroupIn: e.inC / groups,
-    stride,
-    ...paddingSizes(contraction),
-    dilation,
+    ...geometrySizes(contraction),
   };
 }
 
@@ -71,12 +69,13 @@ const POSITION = `  let c = i % size.C; let x_ = (i / size.C) % size.W;
 function tapLoops(gather: boolean): string {
   const axis = (a: "y" | "x", tap: "r" | "s", extent: string) => {
     const padding = `size.padding${a.toUpperCase()}`;
+    const stride = `size.stride${a.toUpperCase()}`;
     return gather
-      ? `let s${a} = i32(${a}_ * size.stride + ${tap} * size.dilation) - i32(${padding});
+      ? `let s${a} = i32(${a}_ * ${stride} + ${tap} * size.dilation) - i32(${padding});
     if (s${a} < 0 || s${a} >= i32(size.${extent})) { continue; }`
       : `let d${a} = i32(${a}_ + ${padding}) - i32(${tap} * size.dilation);
-    if (d${a} < 0 || d${a} % i32(size.stride) != 0) { continue; }
-    let s${a} = d${a} / i32(size.stride);
+    if (d${a} < 0 || d${a} % i32(${stride}) != 0) { continue; }
+    let s${a} = d${a} / i32(${stride});
     if (s${a} >= i32(size.${extent})) { continue; }`;
   };
   return `  for (var r = size.r0; r < size.r1; r++) {
@@ -143,7 +142,7 @@ function plainPair(contraction: Contraction): Dispatch[] {
   const lines = e.n * e.oh;
   const splits = Math.max(1, Math.min(64, Math.floor(lines / 8), Math.ceil(8192 / sizeOf(weight.shape))));
   const out: Value = splits > 1 ? contraction.scratch([splits, ...weight.shape]) : weight;
-  const { stride, dilation, groups } = contraction;
+  const { groups } = contraction;
   const product = elementwise({
     label: "pair plain",
     target,
@@ -163,9 +162,7 @@ function plainPair(contraction: Contraction): Dispatch[] {
       channels: e.inC,
       lines,
       linesPerSplit: Math.ceil(lines / splits),
-      stride,
-      ...paddingSizes(contraction),
-      dilation,
+      ...geometrySizes(contraction),
     },
     body: `  let c = i % size.perIn; let s = (i / size.perIn) % size.tapsS; let r = (i / (size.perIn * size.tapsS)) % size.tapsR;
   let k = (i / (size.perIn * size.tapsS * size.tapsR)) % size.K; let split = i / (size.perIn * size.tapsS * size.tapsR * size.K);
@@ -173,11 +170,11 @@ function plainPair(contraction: Contraction): Dispatch[] {
   var total = 0.0;
   for (var line = split * size.linesPerSplit; line < min((split + 1u) * size.linesPerSplit, size.lines); line++) {
     let n = line / size.oh;
-    let y = i32((line - n * size.oh) * size.stride + r * size.dilation) - i32(size.paddingY);
+    let y = i32((line - n * size.oh) * size.strideY + r * size.dilation) - i32(size.paddingY);
     if (y < 0 || y >= i32(size.h)) { continue; }
     var sum = 0.0;
     for (var ox = 0u; ox < size.ow; ox++) {
-      let x = i32(ox * size.stride + s * size.dilation) - i32(size.paddingX);
+      let x = i32(ox * size.strideX + s * size.dilation) - i32(size.paddingX);
       if (x < 0 || x >= i32(size.w)) { continue; }
       sum += y_at((line * size.ow + ox) * size.K + k) * x_at(((n * size.h + u32(y)) * size.w + u32(x)) * size.channels + channel);
     }

@@ -1,7 +1,7 @@
 import type { Epilogue, Value } from "../op.ts";
 import { read, type TensorUse } from "../shader.ts";
 import { ACTIVATIONS } from "./activation.ts";
-import { type Contraction, extents, paddingSizes } from "./contraction.ts";
+import { bothAxes, type Contraction, extents, geometrySizes } from "./contraction.ts";
 
 /**
  * WGSL shared by the tiled kernels of gather and scatter. Both are a product of rows (pixels) with columns
@@ -21,7 +21,7 @@ export interface RowProduct {
   readonly outWide: boolean;
   readonly sizes: { readonly [name: string]: number };
   /**
-   * Classes of rows that meet the same taps. A scatter of stride s writes pixels of s x s such phases: a tap reaches
+   * Classes of rows that meet the same taps. A scatter of strides sy and sx writes pixels of sy x sx such phases: a tap reaches
    * only one of them, so each phase walks its own taps instead of asking every pixel about all of them.
    */
   readonly phases: number;
@@ -32,11 +32,12 @@ export interface RowProduct {
 const NONE = "const NONE = 0xffffffffu;";
 
 export function rowProduct(contraction: Contraction): RowProduct {
-  const { kind, x, y, weight, stride, dilation, taps } = contraction;
+  const { kind, x, y, weight, taps } = contraction;
+  const [strideY, strideX] = bothAxes(contraction.stride);
   const e = extents(contraction);
   const gather = kind === "gather";
-  const rowH = gather ? e.oh : Math.ceil(e.h / stride);
-  const rowW = gather ? e.ow : Math.ceil(e.w / stride);
+  const rowH = gather ? e.oh : Math.ceil(e.h / strideY);
+  const rowW = gather ? e.ow : Math.ceil(e.w / strideX);
   const rows = e.n * rowH * rowW;
   const columns = gather ? e.k : e.inC;
   const inner = gather ? e.inC : e.k;
@@ -46,7 +47,7 @@ export function rowProduct(contraction: Contraction): RowProduct {
     rows,
     columns,
     inner,
-    phases: gather ? 1 : stride * stride,
+    phases: gather ? 1 : strideY * strideX,
     source: gather ? x : y,
     weight,
     out: gather ? y : x,
@@ -67,9 +68,7 @@ export function rowProduct(contraction: Contraction): RowProduct {
       tapsS: e.s,
       taps: e.r * e.s,
       ...taps,
-      stride,
-      ...paddingSizes(contraction),
-      dilation,
+      ...geometrySizes(contraction),
     },
     functions: [NONE, rowText(gather), sourceText(sourceWide), weightText(gather, sourceWide, outWide)].join("\n"),
   };
@@ -85,7 +84,7 @@ const NOWHERE = "vec3i(0, -0x10000000, -0x10000000)";
 
 const GATHER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
 ${DECODE}
-  let origin = vec3i(i32(n), i32(y * size.stride) - i32(size.paddingY), i32(x * size.stride) - i32(size.paddingX));
+  let origin = vec3i(i32(n), i32(y * size.strideY) - i32(size.paddingY), i32(x * size.strideX) - i32(size.paddingX));
   return select(${NOWHERE}, origin, m < size.rows);
 }
 fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
@@ -98,25 +97,25 @@ fn live(phase: u32, r: u32, s: u32) -> bool { return true; }`;
 
 const SCATTER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
 ${DECODE}
-  let py = y * size.stride + phase / size.stride; let px = x * size.stride + phase % size.stride;
+  let py = y * size.strideY + phase / size.strideX; let px = x * size.strideX + phase % size.strideX;
   let origin = vec3i(i32(n), i32(py + size.paddingY), i32(px + size.paddingX));
   return select(${NOWHERE}, origin, m < size.rows && py < size.outH && px < size.outW);
 }
 fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
   let y = o.y - i32(r * size.dilation); let x = o.z - i32(s * size.dilation);
-  let qy = u32(max(y, 0)) / size.stride; let qx = u32(max(x, 0)) / size.stride;
+  let qy = u32(max(y, 0)) / size.strideY; let qx = u32(max(x, 0)) / size.strideX;
   let inside = y >= 0 && x >= 0 && qy < size.srcH && qx < size.srcW;
   return select(NONE, (u32(o.x) * size.srcH + qy) * size.srcW + qx, inside);
 }
 fn row_out(m: u32, phase: u32) -> u32 {
 ${DECODE}
-  let py = y * size.stride + phase / size.stride; let px = x * size.stride + phase % size.stride;
+  let py = y * size.strideY + phase / size.strideX; let px = x * size.strideX + phase % size.strideX;
   return select(NONE, (n * size.outH + py) * size.outW + px, m < size.rows && py < size.outH && px < size.outW);
 }
 fn live(phase: u32, r: u32, s: u32) -> bool {
-  let y = i32(phase / size.stride + size.paddingY) - i32(r * size.dilation);
-  let x = i32(phase % size.stride + size.paddingX) - i32(s * size.dilation);
-  return y % i32(size.stride) == 0 && x % i32(size.stride) == 0;
+  let y = i32(phase / size.strideX + size.paddingY) - i32(r * size.dilation);
+  let x = i32(phase % size.strideX + size.paddingX) - i32(s * size.dilation);
+  return y % i32(size.strideY) == 0 && x % i32(size.strideX) == 0;
 }`;
 
 function sourceText(wide: boolean): string {

@@ -2,11 +2,11 @@ import type { Dispatch, Epilogue, Value } from "../op.ts";
 import { krsc, nhwc, sizeOf } from "../shape.ts";
 import type { Target } from "../target.ts";
 
-/** On every side, or above and below, left and right. */
-export type Padding = number | readonly [y: number, x: number];
+/** One number for rows and columns, or one for each. */
+export type PerAxis = number | readonly [y: number, x: number];
 
-export const bothAxes = (padding: Padding): readonly [y: number, x: number] =>
-  typeof padding === "number" ? [padding, padding] : padding;
+export const bothAxes = (value: PerAxis): readonly [y: number, x: number] =>
+  typeof value === "number" ? [value, value] : value;
 
 /**
  * The three sums that convolution, transposed convolution, linear layers and all their gradients come down to, over
@@ -21,8 +21,9 @@ export interface Contraction {
   readonly x: Value;
   readonly weight: Value;
   readonly y: Value;
-  readonly stride: number;
-  readonly padding: Padding;
+  readonly stride: PerAxis;
+  /** On both sides of the axis. */
+  readonly padding: PerAxis;
   readonly dilation: number;
   readonly groups: number;
   /** Taps that read at least one pixel; the others only ever meet padding and are not computed. */
@@ -82,7 +83,8 @@ export function allTaps(r: number, s: number): TapRange {
 export function flattened(contraction: Contraction): Contraction {
   const { x, weight, y, stride, padding, kind } = contraction;
   const { r, s, n, h, w, inC, k } = extents(contraction);
-  if (r !== 1 || s !== 1 || stride !== 1 || bothAxes(padding).some((side) => side !== 0)) return contraction;
+  const plain = bothAxes(stride).every((step) => step === 1) && bothAxes(padding).every((side) => side === 0);
+  if (r !== 1 || s !== 1 || !plain) return contraction;
   const row = (value: Value, channels: number): Value => ({ ...value, shape: [1, 1, n * h * w, channels] });
   const { epilogue } = contraction;
   const residual = epilogue.residual ? row(epilogue.residual, kind === "scatter" ? inC : k) : undefined;
@@ -95,10 +97,11 @@ export function flattened(contraction: Contraction): Contraction {
   };
 }
 
-/** The padding as kernels see it. */
-export function paddingSizes({ padding }: Pick<Contraction, "padding">) {
+/** Strides, paddings and dilation as kernels see them. */
+export function geometrySizes({ stride, padding, dilation }: Pick<Contraction, "stride" | "padding" | "dilation">) {
+  const [strideY, strideX] = bothAxes(stride);
   const [paddingY, paddingX] = bothAxes(padding);
-  return { paddingY, paddingX };
+  return { strideY, strideX, paddingY, paddingX, dilation };
 }
 
 /** Multiply-accumulates of a dense or grouped contraction, taps in padding included as the field counts them. */

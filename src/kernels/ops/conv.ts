@@ -10,7 +10,7 @@ import {
   contractionMacs,
   extents,
   liveTaps,
-  type Padding,
+  type PerAxis,
 } from "./contraction.ts";
 import { slidesDepthwise, slidingDepthwise } from "./contraction-depthwise.ts";
 import { shufflePair, tiledPair } from "./contraction-pair.ts";
@@ -20,8 +20,8 @@ import { tiledProduct } from "./contraction-tile.ts";
 import { reduceSum } from "./reduce.ts";
 
 export interface Conv2dAttrs {
-  readonly stride: number;
-  readonly padding: Padding;
+  readonly stride: PerAxis;
+  readonly padding: PerAxis;
   readonly dilation: number;
   readonly groups: number;
   /** "all" computes taps that only ever meet padding too, as the definition does; used to test that it changes nothing. */
@@ -29,7 +29,7 @@ export interface Conv2dAttrs {
 }
 
 export interface ConvTranspose2dAttrs {
-  readonly stride: number;
+  readonly stride: PerAxis;
   readonly padding: number;
   readonly outputPadding: number;
 }
@@ -53,7 +53,8 @@ function contract<I extends string, A>(
   geometry: Geometry,
   every = false,
 ): readonly Dispatch[] {
-  const { stride, dilation, groups } = geometry;
+  const { dilation, groups } = geometry;
+  const stride = bothAxes(geometry.stride);
   const padding = bothAxes(geometry.padding);
   const base = {
     ...roles,
@@ -66,8 +67,8 @@ function contract<I extends string, A>(
     epilogue: call.epilogue,
   };
   const e = extents({ ...base, taps: allTaps(1, 1) });
-  const [r0, r1] = liveTaps(e.h, e.oh, e.r, { stride, padding: padding[0], dilation });
-  const [s0, s1] = liveTaps(e.w, e.ow, e.s, { stride, padding: padding[1], dilation });
+  const [r0, r1] = liveTaps(e.h, e.oh, e.r, { stride: stride[0], padding: padding[0], dilation });
+  const [s0, s1] = liveTaps(e.w, e.ow, e.s, { stride: stride[1], padding: padding[1], dilation });
   return lowerContraction({ ...base, taps: every ? allTaps(e.r, e.s) : { r0, r1, s0, s1 } });
 }
 
@@ -88,9 +89,10 @@ export const conv2d = defineOp<Conv2dAttrs>()({
       );
     }
     const [top, left] = bothAxes(padding);
-    const extent = (size: number, taps: number, pad: number) =>
-      Math.floor((size + 2 * pad - dilation * (taps - 1) - 1) / stride) + 1;
-    const [oh, ow] = [extent(i.h, k.r, top), extent(i.w, k.s, left)];
+    const [down, right] = bothAxes(stride);
+    const extent = (size: number, taps: number, pad: number, step: number) =>
+      Math.floor((size + 2 * pad - dilation * (taps - 1) - 1) / step) + 1;
+    const [oh, ow] = [extent(i.h, k.r, top, down), extent(i.w, k.s, left, right)];
     if (oh < 1 || ow < 1) throw new ShapeError(`conv2d: the image is smaller than the kernel ${both}`);
     return [i.n, oh, ow, k.k];
   },
@@ -150,8 +152,9 @@ export const convTranspose2d = defineOp<ConvTranspose2dAttrs>()({
         `convTranspose2d: x has ${i.c} channels, the weight takes ${k.k} (x [${x}], weight [${weight}])`,
       );
     }
-    const extent = (size: number, taps: number) => (size - 1) * stride - 2 * padding + taps + outputPadding;
-    return [i.n, extent(i.h, k.r), extent(i.w, k.s), k.c];
+    const [down, right] = bothAxes(stride);
+    const extent = (size: number, taps: number, step: number) => (size - 1) * step - 2 * padding + taps + outputPadding;
+    return [i.n, extent(i.h, k.r, down), extent(i.w, k.s, right), k.c];
   },
   lower: (call) => {
     const { x, weight } = call.inputs;

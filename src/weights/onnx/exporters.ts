@@ -52,7 +52,7 @@ const conv2d: Exporter = (call) => {
   const [, r = 1, s = 1] = weight.shape;
   const [y, x] = bothAxes(padding);
   const attributes = {
-    strides: [stride, stride],
+    strides: bothAxes(stride),
     pads: [y, x, y, x],
     dilations: [dilation, dilation],
     kernel_shape: [r, s],
@@ -65,7 +65,7 @@ const convTranspose2d: Exporter = (call) => {
   const { e } = call;
   const { stride, padding, outputPadding } = call.attrs as ConvTranspose2dAttrs;
   const attributes = {
-    strides: [stride, stride],
+    strides: bothAxes(stride),
     pads: [padding, padding, padding, padding],
     output_padding: [outputPadding, outputPadding],
   };

@@ -61,6 +61,15 @@ def main(path):
     case("binary", dict(op="binary_cross_entropy"),
          lambda logits: F.binary_cross_entropy_with_logits(logits, truth).reshape(1), logits=3 * normal(2, 1, 6, 5))
     TENSORS["binary.truth"] = truth
+    for channels, outer in ((8, 4), (3, 5)):
+        for down, across in ((2, 1), (1, 2), (3, 2)):
+            name = f"{down}{across}_{channels}"
+            case(f"strided_{name}", dict(op="conv", padding=[1, 1], stride=[down, across]),
+                 lambda x, weight, s=(down, across): F.conv2d(x, weight, padding=1, stride=s),
+                 x=normal(2, channels, 7, 6), weight=normal(outer, channels, 3, 3))
+            case(f"raised_{name}", dict(op="conv_transpose", stride=[down, across]),
+                 lambda x, weight, s=(down, across): F.conv_transpose2d(x, weight, stride=s),
+                 x=normal(2, channels, 4, 3), weight=normal(channels, outer, down, across))
     print(path, save(path, TENSORS, CASES), "bytes,", len(CASES), "cases")
 
 
