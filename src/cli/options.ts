@@ -44,8 +44,8 @@ const SVANET_PARTS = {
   link: part("<kind>", "joint of decoder and branch: none | add | concat"),
   formerBefore: part("<on|off>", "AssemFormer in front of the guidance", onOff),
   formerAfter: part("<on|off>", "AssemFormer behind each joint", onOff),
-  formerGateBefore: part("<kind>", "attention in the AssemFormer in front: none | se | mc"),
-  formerGateAfter: part("<kind>", "attention in the AssemFormer behind: none | se | mc"),
+  formerGateBefore: part("<kind>", "attention in the AssemFormer in front: none | se | mc | cbam | coord"),
+  formerGateAfter: part("<kind>", "attention in the AssemFormer behind: none | se | mc | cbam | coord"),
 } as const;
 
 /** Every field of `TrainConfig` on the command line. A field without a row here does not compile. */

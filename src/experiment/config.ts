@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
+import { GATE_KINDS } from "../model/layers/gates.ts";
 import { suggestion } from "../nearest.ts";
 import type { ConfigFile } from "./config-file.ts";
 
@@ -17,12 +18,12 @@ const size = z
     return { width, height };
   });
 
-const gate = z.enum(["none", "se", "mc"]);
+const gate = z.enum(GATE_KINDS);
 
 /** Parts of SvANet that can be exchanged; null keeps the preset's. */
 const svanetParts = {
   encoder: z.enum(["resnet18", "resnet34", "resnet50", "mini", "mini-bottleneck"]).nullable().default(null),
-  neckAttention: z.enum(["none", "se", "mc", "cbam", "coord"]).nullable().default(null),
+  neckAttention: gate.nullable().default(null),
   mcSizes: z.array(count).min(1).nullable().default(null),
   svMode: z.enum(["none", "scale", "source", "mean", "max"]).nullable().default(null),
   link: z.enum(["none", "add", "concat"]).nullable().default(null),

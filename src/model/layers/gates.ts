@@ -9,7 +9,9 @@ import { activate, convBare, convNorm } from "./conv.ts";
 import type { NormSettings } from "./norm.ts";
 import { roundChannels } from "./rounding.ts";
 
-export type GateKind = "none" | "se" | "mc" | "cbam" | "coord";
+/** Attention that can stand in the MCBottleneck and in the AssemFormer. */
+export const GATE_KINDS = ["none", "se", "mc", "cbam", "coord"] as const;
+export type GateKind = (typeof GATE_KINDS)[number];
 
 export interface GateSettings extends NormSettings {
   readonly gateDivisor: number;

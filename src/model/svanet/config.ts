@@ -1,7 +1,7 @@
 import { UsageError } from "../../errors.ts";
 import { suggestion } from "../../nearest.ts";
 import type { AssemFormerSettings } from "../layers/assemformer.ts";
-import type { GateKind } from "../layers/gates.ts";
+import { GATE_KINDS, type GateKind } from "../layers/gates.ts";
 
 export type EncoderName = "resnet18" | "resnet34" | "resnet50" | "mini" | "mini-bottleneck";
 export type SvMode = "none" | "scale" | "source" | "mean" | "max";
@@ -32,8 +32,8 @@ export interface SvanetConfig extends AssemFormerSettings {
   readonly formerBefore: boolean;
   readonly formerAfter: boolean;
   readonly formerPatch: number;
-  readonly formerGateBefore: "none" | "se" | "mc";
-  readonly formerGateAfter: "none" | "se" | "mc";
+  readonly formerGateBefore: GateKind;
+  readonly formerGateAfter: GateKind;
   readonly link: "none" | "add" | "concat";
   readonly linkTap: "after" | "before";
   readonly asppChannels: number;
@@ -161,14 +161,14 @@ export function checked(config: SvanetConfig): SvanetConfig {
 
 const CHOICES: Partial<Record<keyof SvanetConfig, readonly string[]>> = {
   encoder: Object.keys(ENCODERS),
-  neckAttention: ["none", "se", "mc", "cbam", "coord"],
+  neckAttention: GATE_KINDS,
   guideBlock: ["3x3", "3x3+1x1"],
   svMode: ["none", "scale", "source", "mean", "max"],
   formerAttention: ["separable", "mhsa"],
   formerLocal: ["dense", "depthwise"],
   formerActivation: ["silu", "gelu"],
-  formerGateBefore: ["none", "se", "mc"],
-  formerGateAfter: ["none", "se", "mc"],
+  formerGateBefore: GATE_KINDS,
+  formerGateAfter: GATE_KINDS,
   link: ["none", "add", "concat"],
   linkTap: ["after", "before"],
 };
