@@ -48,6 +48,16 @@ const ARGUMENTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     over: "over",
     full: "unread",
   },
+  pspnet: { width: "base", blocks: "blocks", bins: "bins", p: "dropout" },
+  deeplabv3: {
+    width: "base",
+    blocks: "blocks",
+    c: "channels",
+    rates: "rates",
+    p: "dropout",
+    aux_p: "auxiliaryDropout",
+  },
+  caranet: { kind: "encoder", width: "base", blocks: "blocks", c: "field", reach: "reach" },
 };
 
 /** The network of a file: the published one with what the file changes. The oracle mixes images of a batch throughout. */

@@ -94,6 +94,23 @@ describe("a configuration of a comparison network", () => {
   });
 });
 
+describe("dropout", () => {
+  const shapes = (name: string, batch: number) => {
+    const { inputs } = traceNetwork(tinyNetwork(name), { mode: "train", batch }).build.graph;
+    return ["draw:aspp.drop", "draw:head.drop", "draw:aux.drop"].map((key) => inputs.get(key)?.shape);
+  };
+
+  it("takes whole channels in PSPNet, single values in torchvision's DeepLabV3", () => {
+    const seed = [1];
+    expect(shapes("deeplabv3", 3)).toEqual([seed, undefined, seed]);
+    const [, head, aux] = shapes("pspnet", 3);
+    expect([head, aux]).toEqual([
+      [3, 1, 1, 64],
+      [3, 1, 1, 32],
+    ]);
+  });
+});
+
 describe("the first weights", () => {
   const init = (name: string, parameter: string) =>
     traceNetwork(fromZoo(name).config, { mode: "eval", batch: 1 }).build.parameters.get(parameter).init;

@@ -1,33 +1,20 @@
-import { ShapeError } from "../../errors.ts";
 import type { Value } from "../../kernels/op.ts";
 import { reduceSum } from "../../kernels/ops/reduce.ts";
 import { resizeNearest } from "../../kernels/ops/resize.ts";
-import { lastOf, nhwc } from "../../kernels/shape.ts";
+import { nhwc } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
-import {
-  type CommonConfig,
-  classHead,
-  type Head,
-  type NetworkDefinition,
-  requireCommon,
-  requireWhole,
-} from "../definition.ts";
-import { resnet } from "../encoders/resnet.ts";
+import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { framed, joined, resized, unit, valueDropout } from "../layers/unit.ts";
-import { segmentHead } from "./pspnet.ts";
+import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
 /** Atrous spatial pyramid pooling on a dilated ResNet: the head that SvANet's context branch extends. */
-export interface Deeplabv3Config extends CommonConfig {
+export interface Deeplabv3Config extends DilatedConfig {
   readonly kind: "deeplabv3";
-  /** Planes of the first encoder stage. */
-  readonly base: number;
-  readonly blocks: readonly number[];
   /** Channels of the pyramid. */
   readonly channels: number;
   readonly rates: readonly number[];
   readonly dropout: number;
-  /** Weight of the loss on the classifier behind the third stage; 0 leaves the classifier out. */
-  readonly auxiliary: number;
+  readonly auxiliaryDropout: number;
 }
 
 /** torchvision's deeplabv3_resnet50. */
@@ -42,6 +29,7 @@ export const DEEPLABV3: Deeplabv3Config = {
   rates: [12, 24, 36],
   dropout: 0.5,
   auxiliary: 0.5,
+  auxiliaryDropout: 0.1,
 };
 
 function pyramid(build: Build, { channels: outer, rates, dropout }: Deeplabv3Config, x: Value): Value {
@@ -60,25 +48,14 @@ function pyramid(build: Build, { channels: outer, rates, dropout }: Deeplabv3Con
   });
 }
 
-/** torchvision's auxiliary head drops a tenth, whatever the main one does. */
-const AUXILIARY_DROPOUT = 0.1;
-
 function run(build: Build, config: Deeplabv3Config, image: Value): Head[] {
-  const { classes, auxiliary, channels } = config;
-  const { n, h, w } = nhwc("deeplabv3", "image", image.shape);
-  if (n === 1 && build.mode === "train") {
-    throw new ShapeError(
-      "deeplabv3: a training batch of one image has no statistics for the pooled map; use two or more",
-    );
-  }
-  const features = resnet(build, image, config.base, config.blocks, "behind the first block");
-  const [, , , , third = image, last = image] = features;
-  const main = segmentHead(build, "head", pyramid(build, config, last), { outer: channels, classes, drop: 0 });
-  const heads = [classHead(resized(build, main, h, w))];
-  if (auxiliary === 0) return heads;
-  const outer = lastOf(third.shape) / 4;
-  const aside = segmentHead(build, "aux", third, { outer, classes, drop: AUXILIARY_DROPOUT });
-  return [...heads, classHead(resized(build, aside, h, w), auxiliary)];
+  const { classes, channels } = config;
+  return dilatedHeads(build, config, image, {
+    dilated: "behind the first block",
+    main: (last) => segmentHead(build, "head", pyramid(build, config, last), { outer: channels, classes }),
+    raised: (x, height, width) => resized(build, x, height, width),
+    dropped: (x) => valueDropout(build, "drop", x, config.auxiliaryDropout),
+  });
 }
 
 export const deeplabv3: NetworkDefinition<Deeplabv3Config> = {

@@ -1,6 +1,7 @@
-"""Golden files of other configurations: odd sizes, batches of two and three, the variants the public files leave out.
+"""Golden files of other configurations: odd sizes, batches of two and three, the variants the public files leave out, and
+of PSPNet, DeepLabV3 and CaraNet.
 
-  python3 variants_golden.py DIR
+  python3 variants_golden.py DIR [FILE...]
 
 The format is golden.py's. `f32_spread` is not measured here.
 """
@@ -9,8 +10,9 @@ import pathlib
 import sys
 
 import torch
+from context_nets import lively
 from golden import boundary, errors, jitter, make_label, run, save
-from nets import build, init_weights
+from nets import build
 
 SEED = 11
 NARROW = dict(width=8, blocks=(1, 1, 1, 1))
@@ -26,11 +28,14 @@ CASES = [  # network, file, classes, (batch, height, width), constructor argumen
     ("cfanet", "cfanet-resnet", 3, (2, 50, 33), dict(NARROW, kind="resnet", c=16)),
     ("transnetr", "transnetr-rows", 3, (3, 48, 33), dict(TOKENS, over="rows", full=True)),
     ("transnetr", "transnetr-batch", 2, (3, 32, 47), TOKENS),
+    ("pspnet", "pspnet", 3, (2, 45, 37), dict(width=1, blocks=(1, 1, 2, 2), p=0.0)),
+    ("deeplabv3", "deeplabv3", 4, (2, 37, 53), dict(width=1, blocks=(1, 1, 2, 2), c=8, rates=(2, 3, 12), p=0.0, aux_p=0.0)),
+    ("caranet", "caranet", 3, (2, 61, 35), dict(width=4, blocks=(1, 1, 1, 1), c=16, reach=4)),
 ]
 
 
 def write(net, name, classes, shape, config, folder):
-    fresh = lambda: init_weights(build(net, classes, **config), SEED)
+    fresh = lambda: lively(build(net, classes, **config), SEED)
     b, h, w = shape
     for attempt in range(40):  # keep the first input whose result does not sit on a ReLU or max-pool kink
         g = torch.Generator().manual_seed(1000 * SEED + 50 * attempt + len(name))
@@ -61,4 +66,5 @@ if __name__ == "__main__":
     target = pathlib.Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
     for case in CASES:
-        write(*case, target)
+        if case[1] in sys.argv[2:] or not sys.argv[2:]:
+            write(*case, target)

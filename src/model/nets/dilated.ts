@@ -1,0 +1,59 @@
+import { ShapeError } from "../../errors.ts";
+import type { Value } from "../../kernels/op.ts";
+import { lastOf, nhwc } from "../../kernels/shape.ts";
+import type { Build } from "../build.ts";
+import { type CommonConfig, classHead, type Head } from "../definition.ts";
+import { type Dilated, resnet } from "../encoders/resnet.ts";
+import { classifier, unit } from "../layers/unit.ts";
+
+/** What the networks on a ResNet of 1/8 share: their encoder, and a second classifier that only training reads. */
+export interface DilatedConfig extends CommonConfig {
+  /** Planes of the first encoder stage. */
+  readonly base: number;
+  readonly blocks: readonly number[];
+  /** Weight of the loss on the classifier behind the third stage; 0 leaves the classifier out. */
+  readonly auxiliary: number;
+}
+
+/** 3x3 to `outer` channels, `dropped`, 1x1 to the classes. */
+export function segmentHead(build: Build, name: string, x: Value, { outer, classes, dropped }: SegmentHead): Value {
+  return build.scope(name, () => {
+    const y = unit(build, "mix", x, { outer, kernel: 3, act: "relu" });
+    return classifier(build, "classify", dropped ? dropped(y) : y, classes);
+  });
+}
+
+interface SegmentHead {
+  readonly outer: number;
+  readonly classes: number;
+  readonly dropped?: (x: Value) => Value;
+}
+
+/**
+ * The outputs of a network on a dilated ResNet: `main` of the last stage, and the auxiliary classifier's, both `raised` to
+ * the image's size. ShapeError for a training batch of one image, whose pooled maps have no statistics.
+ */
+export function dilatedHeads(
+  build: Build,
+  { kind, base, blocks, classes, auxiliary }: DilatedConfig,
+  image: Value,
+  parts: {
+    readonly dilated: Dilated;
+    readonly main: (last: Value) => Value;
+    readonly raised: (x: Value, height: number, width: number) => Value;
+    readonly dropped: (x: Value) => Value;
+  },
+): Head[] {
+  const { n, h, w } = nhwc(kind, "image", image.shape);
+  if (n === 1 && build.mode === "train") {
+    throw new ShapeError(
+      `${kind}: a training batch of one image has no statistics for the pooled maps; use two or more`,
+    );
+  }
+  const { dilated, main, raised, dropped } = parts;
+  const [, , , , third = image, last = image] = resnet(build, image, base, blocks, dilated);
+  const heads = [classHead(raised(main(last), h, w))];
+  if (auxiliary === 0) return heads;
+  const aside = segmentHead(build, "aux", third, { outer: lastOf(third.shape) / 4, classes, dropped });
+  return [...heads, classHead(raised(aside, h, w), auxiliary)];
+}
