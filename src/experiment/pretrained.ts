@@ -14,7 +14,7 @@ export interface Pretrained {
 
 /**
  * Starts a network from a PyTorch file, a safetensors file or a checkpoint of ours, by our names or public ones
- * (torchvision's ResNets, Res2Net-50, HRNet-W48, the authors' SvANet). Every tensor of the file must have a place and
+ * (`NAME_MAPS`: encoders, and the comparison networks whole). Every tensor of the file must have a place and
  * fit it, and the encoder, or the whole network when the file has more, must be complete; what is not so is listed at
  * once. `partial` allows it.
  */
@@ -25,7 +25,7 @@ export async function loadPretrained(
 ): Promise<Pretrained> {
   const { tensors, notes } = await readWeights(path);
   const slots = network.table.list();
-  const { label, found, problems } = matchNames(slots, tensors);
+  const { label, found, problems, notes: left } = matchNames(slots, tensors);
   const list = problems.map((problem) => `\n  ${problem}`).join("");
   if (problems.length > 0 && (!partial || found.size === 0)) {
     const cure = partial ? "nothing in it fits" : "--partial loads what fits and leaves the rest random";
@@ -45,6 +45,7 @@ export async function loadPretrained(
     notes: [
       `names as in ${label}`,
       ...notes,
+      ...left,
       ...(problems.length > 0 ? [`--partial left out ${problems.length} tensors:${list}`] : []),
     ],
   };

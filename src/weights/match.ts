@@ -1,5 +1,6 @@
 import { nearestName } from "../nearest.ts";
-import { NAME_MAPS, type NameMap } from "./names.ts";
+import { NAME_MAPS } from "./names/name-maps.ts";
+import type { NameMap } from "./names/rules.ts";
 
 /** What is to be filled: a network's parameters, statistics and region maps. */
 export interface Slot {
@@ -19,6 +20,8 @@ export interface Matched<T> {
   readonly found: ReadonlyMap<string, T>;
   /** Every name that is missing, has no place or another shape, as sentences. */
   readonly problems: readonly string[];
+  /** Sentences on tensors that are known to be of no use here. */
+  readonly notes: readonly string[];
 }
 
 /** Names for which the nearest one is looked up: each costs a comparison with all others. */
@@ -31,32 +34,68 @@ const NEAREST = 200;
 export function matchNames<T extends Shaped>(slots: readonly Slot[], tensors: ReadonlyMap<string, T>): Matched<T> {
   const byName = new Map(slots.map((slot) => [slot.name, slot]));
   const known = new Set(byName.keys());
-  const names = [...tensors.keys()].filter((name) => !name.endsWith("num_batches_tracked"));
-  const places = (map: NameMap) => new Map(names.map((name) => [name, map.ours(name, known)] as const));
-  const fits = (map: NameMap) =>
-    [...places(map).values()].filter((ours) => ours !== undefined && known.has(ours)).length;
-  const map = NAME_MAPS.reduce((best, other) => (fits(other) > fits(best) ? other : best));
+  const map = mapOf(
+    [...tensors.keys()].filter((name) => !isCounter(name)),
+    known,
+  );
   const found = new Map<string, T>();
+  const placed = new Set<string>();
   const wrong: string[] = [];
   const extra: string[] = [];
-  for (const [theirs, ours] of places(map)) {
-    const tensor = tensors.get(theirs);
-    const slot = ours === undefined ? undefined : byName.get(ours);
-    if (!tensor) continue;
-    if (!slot) {
-      if (!map.dropped.test(theirs) && !isAbsentStage(ours, known)) extra.push(theirs);
-    } else if (slot.shape.join() === tensor.shape.join()) found.set(slot.name, tensor);
-    else wrong.push(shapeProblem(theirs, slot, tensor));
+  const unused = new Map<string, string[]>();
+  for (const [theirs, tensor] of tensors) {
+    if (isCounter(theirs)) continue;
+    const ours = map.ours(theirs, known);
+    const slot = byName.get(ours ?? "");
+    if (slot) {
+      placed.add(slot.name);
+      if (slot.shape.join() === tensor.shape.join()) found.set(slot.name, tensor);
+      else wrong.push(shapeProblem(theirs, slot, tensor));
+      continue;
+    }
+    const what = useless(map, theirs, ours, known);
+    if (what === undefined) extra.push(theirs);
+    else unused.set(what, [...(unused.get(what) ?? []), theirs]);
   }
-  const misshapen = new Set([...places(map).values()]);
-  const missing = required(slots, found, map).filter(({ name }) => !misshapen.has(name));
-  return { label: map.label, found, problems: [...wrong, ...missingAndExtra(missing, extra)] };
+  const missing = required(slots, found, map).filter(({ name }) => !placed.has(name));
+  return {
+    label: map.label,
+    found,
+    problems: [...wrong, ...missingAndExtra(missing, extra)],
+    notes: [...unused].map(([what, names]) => leftOut(names, what)),
+  };
 }
 
-/** Whether a network's encoder ends before this stage: what it would need is no mistake of the file. */
+/** PyTorch counts the batches a norm has seen; with a fixed momentum nothing reads it. */
+const isCounter = (name: string): boolean => name.endsWith("num_batches_tracked");
+
+/** The names that give most tensors a place; where none has one, those that most tensors follow. */
+function mapOf(names: readonly string[], known: ReadonlySet<string>): NameMap {
+  const score = ({ ours }: NameMap): number => {
+    const places = names.map((name) => ours(name, known)).filter((place) => place !== undefined);
+    return places.filter((place) => known.has(place)).length + places.length / (names.length + 1);
+  };
+  const scored = NAME_MAPS.map((map) => ({ map, score: score(map) }));
+  return scored.reduce((best, other) => (other.score > best.score ? other : best)).map;
+}
+
+/** What a tensor without a place is, when that is known and no mistake of the file. */
+function useless(map: NameMap, theirs: string, ours: string | undefined, known: ReadonlySet<string>) {
+  if (isAbsentStage(ours, known)) return "encoder stages that this network has not";
+  return map.unused.find(({ names }) => names.test(theirs))?.what;
+}
+
+/** Whether a network's encoder ends before this stage. */
 function isAbsentStage(ours: string | undefined, known: ReadonlySet<string>): boolean {
-  const stage = /^encoder\.stages?\.\d\./.exec(ours ?? "")?.[0];
-  return stage !== undefined && ![...known].some((name) => name.startsWith(stage));
+  const [stage, stages] = /^(encoder\.stages?\.)\d\./.exec(ours ?? "") ?? [];
+  if (stage === undefined || stages === undefined) return false;
+  const has = (prefix: string) => [...known].some((name) => name.startsWith(prefix));
+  return has(stages) && !has(stage);
+}
+
+function leftOut(names: readonly string[], what: string): string {
+  const [first = ""] = names;
+  return `left out ${names.length === 1 ? first : `${names.length} tensors such as ${first}`}: ${what}`;
 }
 
 function shapeProblem(theirs: string, slot: Slot, { shape }: Shaped): string {

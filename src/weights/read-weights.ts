@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import { extname } from "node:path";
 import { CheckpointError } from "../errors.ts";
+import { stripPrefixes } from "./prefixes.ts";
 import { readPth } from "./pth/read-pth.ts";
 import { readSafetensors, type StoredTensor } from "./safetensors.ts";
 
@@ -21,8 +22,10 @@ export async function readWeights(path: string): Promise<WeightsFile> {
   const zipped = start[0] === 0x50 && start[1] === 0x4b;
   // A safetensors file is the eight bytes of a length, then JSON. What is neither is named by the reader of its ending.
   const json = start[8] === 0x7b;
-  if (!zipped && (json || extname(path) === ".safetensors")) return { ...(await readSafetensors(path)), notes: [] };
-  return { ...(await readPth(path)), metadata: new Map() };
+  if (zipped || !(json || extname(path) === ".safetensors")) return { ...(await readPth(path)), metadata: new Map() };
+  const { tensors, metadata } = await readSafetensors(path);
+  const notes: string[] = [];
+  return { tensors: stripPrefixes(tensors, notes), metadata, notes };
 }
 
 async function firstBytes(path: string): Promise<Uint8Array> {

@@ -8,6 +8,8 @@ export interface TorchTensor {
   readonly strides: readonly number[];
   readonly offset?: number;
   readonly parameter?: boolean;
+  /** What PyTorch says of a lazy view, such as `{ neg: true }`. */
+  readonly marks?: { readonly [mark: string]: boolean };
 }
 
 export interface TorchStorage {
@@ -94,7 +96,7 @@ export class Pickler {
     this.#put();
   }
 
-  #tensor({ storage, offset = 0, shape, strides, parameter }: TorchTensor): void {
+  #tensor({ storage, offset = 0, shape, strides, parameter, marks }: TorchTensor): void {
     if (parameter) {
       this.#global("torch._utils", "_rebuild_parameter");
       this.#out.push(0x28);
@@ -116,6 +118,7 @@ export class Pickler {
     this.#numbers(strides);
     this.#out.push(0x89);
     this.#orderedDict();
+    if (marks) this.value(marks);
     this.#out.push(0x74);
     this.#put();
     this.#out.push(0x52);

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../src/model/zoo.ts";
 import { matchNames } from "../../src/weights/match.ts";
-import { NAME_MAPS, releaseName } from "../../src/weights/names.ts";
+import { NAME_MAPS } from "../../src/weights/names/name-maps.ts";
+import { releaseName } from "../../src/weights/names/svanet-release.ts";
 
 const mapOf = (label: string, theirs: string) =>
   NAME_MAPS.filter((map) => map.label === label).map((map) => map.ours(theirs, new Set()));

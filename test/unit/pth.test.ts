@@ -84,6 +84,36 @@ test("a training program's file: the state is found, prefixes are stripped, and 
   await expect(read(zipFile({ epoch: 7 }))).rejects.toThrow("holds no tensors by name (its top level has: epoch)");
 });
 
+test("tensors beside the state, such as a best score, do not hide it; prefixes go in any order", async () => {
+  const score = floats(Float32Array.of(71), []);
+  const inner = { "_orig_mod.module.a": matrix, "_orig_mod.module.b": half };
+  const { tensors, notes } = await read(zipFile({ best_acc1: score, network_weights: inner, init: { fold: 0 } }));
+  expect([...tensors.keys()]).toEqual(["a", "b"]);
+  expect(notes).toEqual([
+    'the tensors are those under "network_weights"',
+    'every name began with "_orig_mod.", which is left out',
+    'every name began with "module.", which is left out',
+  ]);
+  // A dict beside tensors holds the state only under a name that says so.
+  expect([...(await read(zipFile({ a: matrix, hooks: {} }))).tensors.keys()]).toEqual(["a"]);
+});
+
+test("a lazily negated view is refused: its numbers are not those of its storage", async () => {
+  const sound = { ...matrix, marks: { neg: false } };
+  expect([...(await read(zipFile({ sound }))).tensors.keys()]).toEqual(["sound"]);
+  const failure = read(zipFile({ sound, turned: { ...matrix, marks: { conj: false, neg: true } } }));
+  await expect(failure).rejects.toThrow('net.pth: a tensor is a view marked "neg"; save a copy');
+});
+
+test("a refusal says how to save the tensors alone", async () => {
+  const failure = read(
+    zipFile(STATE, { pickle: new Pickler().raw(...[0x63, ...text("argparse\nNamespace\n")]).end() }),
+  );
+  await expect(failure).rejects.toThrow(
+    'torch.save(torch.load("net.pth", weights_only=False)["state_dict"], "weights.pth")',
+  );
+});
+
 const text = (value: string) => [...new TextEncoder().encode(value)];
 
 test.each([
@@ -172,5 +202,10 @@ test("the form of a file is seen in its contents, whatever it is called", async 
   ];
   const names = await Promise.all(files.map(async (file) => [...(await readWeights(file)).tensors.keys()]));
   expect(names).toEqual([["weight"], ["weight", "turned", "half"], ["weight", "turned", "half"]]);
+  const wrapped = write(
+    "c.safetensors",
+    encodeSafetensors(new Map([["module.a", storeFloat32(Float32Array.of(1), [1])]])),
+  );
+  expect((await readWeights(wrapped)).notes).toEqual(['every name began with "module.", which is left out']);
   await expect(readWeights(join(folder, "none.pth"))).rejects.toThrow("none.pth cannot be read");
 });

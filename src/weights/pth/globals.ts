@@ -1,4 +1,5 @@
 /** The globals a file of tensors names, and the values they become. Nothing of Python runs. */
+import { basename } from "node:path";
 import { CheckpointError } from "../../errors.ts";
 import type { Dtype } from "../dtypes.ts";
 import {
@@ -75,6 +76,17 @@ function tensorOf(item: Item | undefined): Item {
   throw new CheckpointError("a parameter is built from what is no tensor");
 }
 
+/** As PyTorch 1.x and 2.x write it. The last argument marks lazy views whose numbers are not those of the storage. */
+function rebuildV2([storage, offset, shape, strides, , , marks]: readonly Item[]): Item {
+  const marked = marks instanceof Dict ? [...marks.entries].find(([, value]) => value === true)?.[0] : undefined;
+  if (marked !== undefined) {
+    throw new CheckpointError(
+      `a tensor is a view marked "${String(marked)}"; save a copy: tensor.resolve_neg().resolve_conj().clone()`,
+    );
+  }
+  return tensor(storageOf(storage), [offset ?? null, shape ?? null, strides ?? null]);
+}
+
 /** A tensor whose element type is named beside an untyped storage. */
 function rebuildV3([storage, offset, shape, strides, , , type]: readonly Item[]): Item {
   const dtype = type instanceof Known ? ELEMENT_TYPES[type.name] : undefined;
@@ -93,7 +105,7 @@ const KNOWN = new Map<string, Known>(
   [
     new Known("collections.OrderedDict", orderedDict),
     new Known("torch._utils._rebuild_tensor", ([storage, ...rest]) => tensor(storageOf(storage), rest)),
-    new Known("torch._utils._rebuild_tensor_v2", ([storage, ...rest]) => tensor(storageOf(storage), rest)),
+    new Known("torch._utils._rebuild_tensor_v2", rebuildV2),
     new Known("torch._utils._rebuild_tensor_v3", rebuildV3),
     new Known("torch._utils._rebuild_parameter", ([data]) => tensorOf(data)),
     new Known("torch._utils._rebuild_parameter_with_state", ([data]) => tensorOf(data)),
@@ -115,6 +127,8 @@ export function knownGlobal(label: string, module: string, name: string): Item {
   if (known) return known;
   throw new CheckpointError(
     `${label} names ${full}, which is refused: only tensors and plain values are read and no code is run. ` +
-      "Save the state dict alone: torch.save(model.state_dict(), file)",
+      'Save the tensors alone, in Python: torch.save(model.state_dict(), "weights.pth"), or where only this file is at ' +
+      `hand and you trust it: torch.save(torch.load("${basename(label)}", weights_only=False)["state_dict"], "weights.pth") ` +
+      "with the key it keeps them under",
   );
 }

@@ -1,10 +1,9 @@
 import { CheckpointError } from "../../errors.ts";
+import { stripPrefixes } from "../prefixes.ts";
 import { Dict, type Item, TensorReference } from "./pickle-values.ts";
 
 /** Keys under which training programs keep a network's tensors, the likeliest first. */
 const HOLDERS = ["state_dict", "model_state_dict", "model", "net", "network", "network_weights", "params", "weights"];
-/** What wrappers put in front of every name: data parallel, compiled. */
-const PREFIXES = ["module.", "_orig_mod."];
 
 export interface StateDict {
   readonly tensors: ReadonlyMap<string, TensorReference>;
@@ -16,7 +15,7 @@ export interface StateDict {
 export function findStateDict(root: Item, label: string): StateDict {
   const notes: string[] = [];
   let found = root;
-  for (let depth = 0; depth < 4 && found instanceof Dict && tensorsOf(found).size === 0; depth++) {
+  for (let depth = 0; depth < 4 && found instanceof Dict; depth++) {
     const key = holderOf(found);
     if (key === undefined) break;
     notes.push(`the tensors are those under "${key}"`);
@@ -41,20 +40,11 @@ function tensorsOf({ entries }: Dict): Map<string, TensorReference> {
   return tensors;
 }
 
-function holderOf({ entries }: Dict): string | undefined {
-  const known = HOLDERS.find((key) => entries.get(key) instanceof Dict);
-  if (known !== undefined) return known;
-  const dicts = [...entries].filter(([key, value]) => typeof key === "string" && value instanceof Dict);
-  const [[only] = []] = dicts;
-  return dicts.length === 1 && typeof only === "string" ? only : undefined;
-}
-
-function stripPrefixes(tensors: Map<string, TensorReference>, notes: string[]): Map<string, TensorReference> {
-  let named = tensors;
-  for (const prefix of PREFIXES) {
-    if (![...named.keys()].every((name) => name.startsWith(prefix))) continue;
-    named = new Map([...named].map(([name, tensor]) => [name.slice(prefix.length), tensor]));
-    notes.push(`every name began with "${prefix}", which is left out`);
-  }
-  return named;
+/** Where a dict keeps the network. Beside it may lie tensors of other kinds, such as a best score. */
+function holderOf(dict: Dict): string | undefined {
+  const dicts = [...dict.entries].filter(([key, value]) => typeof key === "string" && value instanceof Dict);
+  const keys = dicts.map(([key]) => String(key));
+  const known = HOLDERS.find((key) => keys.includes(key));
+  if (known !== undefined || tensorsOf(dict).size > 0) return known;
+  return keys.length === 1 ? keys[0] : undefined;
 }
