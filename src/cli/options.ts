@@ -110,7 +110,13 @@ export const TRAIN_OPTIONS = {
     help: "the encoder's learning rate over that of the rest; below 1 with --weights",
     parse: number,
   },
-  size: { group: "Data", argument: "<n|WxH>", help: "size the network trains at, in pixels", parse: number },
+  size: {
+    group: "Data",
+    argument: "<n|WxH>",
+    help: "size the network trains at, in pixels",
+    parse: number,
+    omitted: "512; nnunet's is planned for the images",
+  },
   augment: {
     group: "Data",
     argument: "<list>",
@@ -123,7 +129,13 @@ export const TRAIN_OPTIONS = {
     help: "share of the crops, 0 to 1, placed on an object: small ones are rarely seen otherwise",
     parse: number,
   },
-  batchSize: { group: "Training", argument: "<n>", help: "images a step and micro-batch", parse: number },
+  batchSize: {
+    group: "Training",
+    argument: "<n>",
+    help: "images a step and micro-batch",
+    parse: number,
+    omitted: "4; nnunet's is planned for the images",
+  },
   accumulate: {
     group: "Training",
     argument: "<n>",
@@ -234,10 +246,10 @@ export function addTrainOptions(command: Command, fields: readonly TrainField[] 
 }
 
 /** The configuration from a command's parsed options, as `addTrainOptions` declared them. */
-export function trainConfigFrom(options: Readonly<Record<string, unknown>>): TrainConfig {
+export function trainConfigFrom(options: Readonly<Record<string, unknown>>, planned?: TrainFlags): TrainConfig {
   const flags: TrainFlags = Object.fromEntries(TRAIN_FIELDS.map((field) => [field, options[field]]));
   const path = options["config"];
-  return resolveConfig(flags, typeof path === "string" ? readConfigFile(path) : undefined);
+  return resolveConfig(flags, typeof path === "string" ? readConfigFile(path) : undefined, planned);
 }
 
 /** The default as the help shows it. Commander must not apply it: a file's value would lose to it. */
@@ -246,6 +258,5 @@ function defaultText(field: TrainField): string {
   if (omitted !== undefined) return ` (default: ${omitted})`;
   if (field === "data" || field === "out" || field === "resume") return "";
   if (field === "augment") return " (default: all)";
-  if (field === "size") return ` (default: ${TRAIN_DEFAULTS.size.width})`;
   return ` (default: ${String(TRAIN_DEFAULTS[field])})`;
 }

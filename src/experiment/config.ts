@@ -120,14 +120,15 @@ const PUBLISHED_RECIPES: Readonly<Record<string, TrainFlags>> = {
 };
 
 /**
- * The configuration of a run: defaults (the network's own, where it has a recipe), then the file, then the flags. A value that does not fit is a `UsageError` that
- * names the flag, or the file and its line.
+ * The configuration of a run: defaults (the network's own, where it has a recipe), then what was planned for the data
+ * set, then the file, then the flags. A value that does not fit is a `UsageError` that names the flag, or the file and
+ * its line.
  */
-export function resolveConfig(flags: TrainFlags, file?: ConfigFile): TrainConfig {
+export function resolveConfig(flags: TrainFlags, file?: ConfigFile, planned: TrainFlags = {}): TrainConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   if (file !== undefined) rejectUnknownKeys(file);
   const chosen: Record<string, unknown> = { ...file?.values, ...given };
-  const values: Record<string, unknown> = { ...PUBLISHED_RECIPES[String(chosen["model"])], ...chosen };
+  const values: Record<string, unknown> = { ...PUBLISHED_RECIPES[String(chosen["model"])], ...planned, ...chosen };
   const parsed = trainConfigSchema.safeParse(values);
   if (parsed.success) return parsed.data;
   const sentences = parsed.error.issues.map((issue) => {

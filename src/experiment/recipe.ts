@@ -4,9 +4,9 @@ import type { CheckedDataset } from "../data/check-dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { ABLATIONS, type AblationName } from "../model/svanet/ablations.ts";
 import type { SvanetConfig } from "../model/svanet/config.ts";
-import { fitted, fromZoo, type NetworkConfig } from "../model/zoo.ts";
+import { fitted, fromZoo, type NetworkConfig, planned } from "../model/zoo.ts";
 import { suggestion } from "../nearest.ts";
-import { flagOf, SVANET_FIELDS, type TrainConfig } from "./config.ts";
+import { flagOf, SVANET_FIELDS, type TrainConfig, type TrainFlags } from "./config.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
 export const SCRATCH_RATE = 2e-3;
@@ -50,6 +50,25 @@ export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "c
     );
   }
   return networkConfig(config, classes ?? found);
+}
+
+/** Size and batch as the network's publication chooses them for a data set, as flags; none where it does not. */
+export function plannedFlags(config: TrainConfig, { classes, splits }: CheckedDataset): TrainFlags {
+  const images = splits.train ?? [];
+  const plan = planned(fromZoo(networkName(config)).config, {
+    height: median(images.map(({ height }) => height)),
+    width: median(images.map(({ width }) => width)),
+    images: images.length,
+    classes: config.classes ?? classes.length,
+  });
+  return plan ? { size: `${plan.width}x${plan.height}`, batchSize: plan.batch } : {};
+}
+
+/** The middle one, or halfway between the two in the middle. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(at)] ?? 0) + (sorted[Math.ceil(at)] ?? 0)) / 2;
 }
 
 /** The encoder halves the image five times. */

@@ -76,3 +76,9 @@ function transposeInner<T extends Float32Array | Int32Array>(data: T, outer: num
   }
   return out;
 }
+
+/** One number for rows and columns, or one for each. */
+export type PerAxis = number | readonly [y: number, x: number];
+
+export const bothAxes = (value: PerAxis): readonly [y: number, x: number] =>
+  typeof value === "number" ? [value, value] : value;

@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
 import type { Value } from "../kernels/op.ts";
+import type { PerAxis } from "../kernels/shape.ts";
 import type { Build } from "./build.ts";
 import type { LossSettings } from "./losses.ts";
 
@@ -16,7 +17,7 @@ export interface CommonConfig {
  * `shrink` first; `edges` and `foreground` logits `[n, h, w, 1]` with maps that the host makes from the labels.
  */
 export type Head =
-  | { readonly kind: "classes"; readonly logits: Value; readonly weight: number; readonly shrink: number }
+  | { readonly kind: "classes"; readonly logits: Value; readonly weight: number; readonly shrink: PerAxis }
   | { readonly kind: BinaryTarget; readonly logits: Value; readonly weight: number };
 
 export type BinaryTarget = "edges" | "foreground";
@@ -30,6 +31,24 @@ export interface NetworkOutput {
   readonly taps: ReadonlyMap<string, Value>;
 }
 
+/** What a data set is like, for a {@link Plan}. */
+export interface Fingerprint {
+  /** Medians of the training images' sides, in pixels. */
+  readonly height: number;
+  readonly width: number;
+  /** Training images. */
+  readonly images: number;
+  /** With the background. */
+  readonly classes: number;
+}
+
+export interface Plan {
+  /** The patch, in pixels. */
+  readonly height: number;
+  readonly width: number;
+  readonly batch: number;
+}
+
 /** A family of networks: how it is built, what it can be asked for, and what it is published to be trained with. */
 export interface NetworkDefinition<Config extends CommonConfig> {
   trace(build: Build, config: Config, image: Value): NetworkOutput;
@@ -37,8 +56,10 @@ export interface NetworkDefinition<Config extends CommonConfig> {
   checked(config: Config): Config;
   /** The same network with `width` channels where it is narrowest. */
   scaled(config: Config, width: number): Config;
+  /** The patch and batch to train with on a data set, where the publication says how to choose them. */
+  plan?(fingerprint: Fingerprint): Plan;
   /** The width to plan the network anew with for its size, where its depth depends on that. */
-  planned?(config: Config): number;
+  planWidth?(config: Config): number;
   /** Where the published loss differs from cross-entropy on every head. */
   readonly loss?: Partial<LossSettings>;
 }

@@ -4,7 +4,7 @@ import { add, scale } from "../kernels/ops/arithmetic.ts";
 import { binaryCrossEntropy } from "../kernels/ops/binary-loss.ts";
 import { shrinkLabels } from "../kernels/ops/frame.ts";
 import { crossEntropy, softDice } from "../kernels/ops/loss.ts";
-import { nhwc } from "../kernels/shape.ts";
+import { bothAxes, nhwc } from "../kernels/shape.ts";
 import type { BinaryTarget, Head } from "./definition.ts";
 
 export interface LossSettings {
@@ -88,7 +88,9 @@ function headLoss(graph: Graph, head: Head, label: Value, weight: Value, setting
   }
   const { h: height, w: width } = nhwc("loss", "logits", logits.shape);
   const shrunk = { factor: head.shrink, height, width, outside: settings.ignoreIndex };
-  const own = head.shrink === 1 ? label : graph.apply(shrinkLabels, { label }, shrunk);
+  const own = bothAxes(head.shrink).every((factor) => factor === 1)
+    ? label
+    : graph.apply(shrinkLabels, { label }, shrunk);
   return trainingLoss(graph, logits, own, weight, settings);
 }
 

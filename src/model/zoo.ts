@@ -4,7 +4,7 @@ import type { Value } from "../kernels/op.ts";
 import { suggestion } from "../nearest.ts";
 import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";
-import type { CommonConfig, NetworkDefinition, NetworkOutput } from "./definition.ts";
+import type { CommonConfig, Fingerprint, NetworkDefinition, NetworkOutput, Plan } from "./definition.ts";
 import type { LossSettings } from "./losses.ts";
 import { CARANET, type CaranetConfig, caranet } from "./nets/caranet.ts";
 import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
@@ -213,13 +213,18 @@ export interface Sizing {
 export function fitted(config: NetworkConfig, { base, ...sizes }: Sizing): NetworkConfig {
   const sized = { ...config, ...sizes };
   const definition = definitionOf(sized);
-  const own = base ?? definition.planned?.(sized);
+  const own = base ?? definition.planWidth?.(sized);
   return checked(own === undefined ? sized : definition.scaled(sized, own));
 }
 
 /** The configuration itself; UsageError with a sentence when no network can be built from it. */
 export function checked(config: NetworkConfig): NetworkConfig {
   return definitionOf(config).checked(config);
+}
+
+/** The patch and batch that the network's publication chooses for a data set; undefined where it does not. */
+export function planned(config: NetworkConfig, fingerprint: Fingerprint): Plan | undefined {
+  return definitionOf(config).plan?.(fingerprint);
 }
 
 /** What the published training of a network changes in the loss. */

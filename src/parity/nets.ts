@@ -34,7 +34,7 @@ const ARGUMENTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     momentum: "momentum",
     single: "single",
   },
-  nnunet: { features: "features", convs: "convs" },
+  nnunet: { features: "features", convs: "convs", strides: "strides" },
   cfanet: { kind: "encoder", width: "base", blocks: "blocks", c: "channels" },
   transnetr: {
     width: "base",

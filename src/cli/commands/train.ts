@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { CheckedDataset } from "../../data/check-dataset.ts";
 import type { SplitName } from "../../data/dataset.ts";
-import { resolveConfig, TRAIN_FIELDS, type TrainConfig } from "../../experiment/config.ts";
+import { resolveConfig, TRAIN_FIELDS, type TrainConfig, type TrainFlags } from "../../experiment/config.ts";
 import { readConfigFile } from "../../experiment/config-file.ts";
-import { networkConfig, networkFor, scratchAdvice } from "../../experiment/recipe.ts";
+import { networkConfig, networkFor, plannedFlags, scratchAdvice } from "../../experiment/recipe.ts";
 import { readRunConfig, runPaths } from "../../experiment/run-folder.ts";
 import { Timetable } from "../../experiment/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train-run.ts";
@@ -17,7 +18,8 @@ import { stoppable, watchTraining } from "../watch-training.ts";
 export function register(command: Command): void {
   addTrainOptions(command);
   command.action(async (options: Readonly<Record<string, unknown>>) => {
-    process.exitCode = await train(configOf(options));
+    const config = configOf(options);
+    process.exitCode = await train(config, (dataset) => configOf(options, plannedFlags(config, dataset)));
   });
 }
 
@@ -25,9 +27,9 @@ export function register(command: Command): void {
  * A run that is resumed keeps its stored settings; what flags or a file give again must agree with them where bits
  * depend on it.
  */
-function configOf(options: Readonly<Record<string, unknown>>): TrainConfig {
+function configOf(options: Readonly<Record<string, unknown>>, planned?: TrainFlags): TrainConfig {
   const { out, resume, config: path } = options;
-  if (!resume || typeof out !== "string" || !existsSync(runPaths(out).last)) return trainConfigFrom(options);
+  if (!resume || typeof out !== "string" || !existsSync(runPaths(out).last)) return trainConfigFrom(options, planned);
   const file = typeof path === "string" ? readConfigFile(path) : undefined;
   const { size, ...stored } = readRunConfig(out);
   const settings = { ...stored, size: `${size.width}x${size.height}` };
@@ -36,10 +38,21 @@ function configOf(options: Readonly<Record<string, unknown>>): TrainConfig {
   return resolveConfig(Object.fromEntries([...kept, ...given]), file);
 }
 
-/** Trains; returns the exit code: 75 for a run that was stopped and can be resumed. */
-export async function train(config: TrainConfig): Promise<number> {
-  networkConfig(config, config.classes ?? 2); // what does not fit together is said before every file is read
-  const dataset = await openChecked(config.data, trainingSplits(config.data));
+/**
+ * Trains; returns the exit code: 75 for a run that was stopped and can be resumed. `planned` gives the configuration
+ * again once the data set is known.
+ */
+export async function train(
+  first: TrainConfig,
+  planned: (dataset: CheckedDataset) => TrainConfig = () => first,
+): Promise<number> {
+  networkConfig(first, first.classes ?? 2); // what does not fit together is said before every file is read
+  const dataset = await openChecked(first.data, trainingSplits(first.data));
+  const config = planned(dataset);
+  const { width, height } = config.size;
+  if (width !== first.size.width || height !== first.size.height || config.batchSize !== first.batchSize) {
+    note(`planned for these images: --size ${width}x${height} --batch-size ${config.batchSize}`);
+  }
   const network = networkFor(config, dataset);
   const { schedule } = new Timetable(config, trainSamples(dataset).length);
   const advice = scratchAdvice(config, schedule);

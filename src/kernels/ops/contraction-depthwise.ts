@@ -1,6 +1,7 @@
 import type { Dispatch, Value } from "../op.ts";
 import { perInvocation, read, write } from "../shader.ts";
-import { bothAxes, type Contraction, extents, geometrySizes } from "./contraction.ts";
+import { bothAxes } from "../shape.ts";
+import { type Contraction, extents, geometrySizes } from "./contraction.ts";
 import { sumSplits } from "./contraction-pair.ts";
 import { plainEpilogue } from "./contraction-plain.ts";
 

@@ -1,7 +1,8 @@
 import type { Epilogue, Value } from "../op.ts";
 import { read, type TensorUse } from "../shader.ts";
+import { bothAxes } from "../shape.ts";
 import { ACTIVATIONS } from "./activation.ts";
-import { bothAxes, type Contraction, extents, geometrySizes } from "./contraction.ts";
+import { type Contraction, extents, geometrySizes } from "./contraction.ts";
 
 /**
  * WGSL shared by the tiled kernels of gather and scatter. Both are a product of rows (pixels) with columns

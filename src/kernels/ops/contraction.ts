@@ -1,12 +1,6 @@
 import type { Dispatch, Epilogue, Value } from "../op.ts";
-import { krsc, nhwc, sizeOf } from "../shape.ts";
+import { bothAxes, krsc, nhwc, type PerAxis, sizeOf } from "../shape.ts";
 import type { Target } from "../target.ts";
-
-/** One number for rows and columns, or one for each. */
-export type PerAxis = number | readonly [y: number, x: number];
-
-export const bothAxes = (value: PerAxis): readonly [y: number, x: number] =>
-  typeof value === "number" ? [value, value] : value;
 
 /**
  * The three sums that convolution, transposed convolution, linear layers and all their gradients come down to, over

@@ -1,17 +1,9 @@
 import { ShapeError } from "../../errors.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Op, type Value } from "../op.ts";
 import { allWide, elementwise, read } from "../shader.ts";
-import { krsc, lastOf, nhwc, type Shape } from "../shape.ts";
+import { bothAxes, krsc, lastOf, nhwc, type PerAxis, type Shape } from "../shape.ts";
 import { fitsWorkgroupTiles, prefersShuffleTiles } from "../target.ts";
-import {
-  allTaps,
-  bothAxes,
-  type Contraction,
-  contractionMacs,
-  extents,
-  liveTaps,
-  type PerAxis,
-} from "./contraction.ts";
+import { allTaps, type Contraction, contractionMacs, extents, liveTaps } from "./contraction.ts";
 import { slidesDepthwise, slidingDepthwise } from "./contraction-depthwise.ts";
 import { shufflePair, tiledPair } from "./contraction-pair.ts";
 import { plainContraction } from "./contraction-plain.ts";

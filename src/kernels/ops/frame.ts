@@ -1,7 +1,7 @@
 import { ShapeError } from "../../errors.ts";
 import { defineOp, NO_MACS, type Op } from "../op.ts";
 import { allWide, elementwise, read } from "../shader.ts";
-import { nhwc } from "../shape.ts";
+import { bothAxes, nhwc, type PerAxis } from "../shape.ts";
 
 /** Rows and columns added at each side; below zero they are cut off. */
 export interface FrameAttrs {
@@ -93,7 +93,7 @@ export const swapAxes: Op<"x", unknown> = defineOp<unknown>()({
 });
 
 export interface ShrinkAttrs {
-  readonly factor: number;
+  readonly factor: PerAxis;
   readonly height: number;
   readonly width: number;
   /** Label of places whose source lies outside. */
@@ -106,7 +106,13 @@ export const shrinkLabels = defineOp<ShrinkAttrs>()({
   inputs: ["label"],
   shape({ label }, { factor, height, width }) {
     const [n, h, w] = label;
-    if (label.length !== 3 || n === undefined || h === undefined || w === undefined || factor < 1) {
+    if (
+      label.length !== 3 ||
+      n === undefined ||
+      h === undefined ||
+      w === undefined ||
+      bothAxes(factor).some((by) => by < 1)
+    ) {
       throw new ShapeError(`shrinkLabels: label [${label}] must be [n, h, w] and the factor ${factor} at least 1`);
     }
     return [n, height, width];
@@ -114,7 +120,8 @@ export const shrinkLabels = defineOp<ShrinkAttrs>()({
   dtype: "i32",
   lower({ inputs: { label }, out, attrs, target }) {
     const [, h = 1, w = 1] = label.shape;
-    const { factor, height, width, outside } = attrs;
+    const { height, width, outside } = attrs;
+    const [down, across] = bothAxes(attrs.factor);
     return [
       elementwise({
         label: "shrinkLabels",
@@ -122,9 +129,9 @@ export const shrinkLabels = defineOp<ShrinkAttrs>()({
         out,
         wide: false,
         tensors: { label: read(label) },
-        sizes: { h, w, height, width, factor, outside },
-        body: `  let x = (i % size.width) * size.factor + size.factor / 2u;
-  let y = ((i / size.width) % size.height) * size.factor + size.factor / 2u;
+        sizes: { h, w, height, width, down, across, outside },
+        body: `  let x = (i % size.width) * size.across + size.across / 2u;
+  let y = ((i / size.width) % size.height) * size.down + size.down / 2u;
   if (y >= size.h || x >= size.w) { return i32(size.outside); }
   return label_at((i / size.width / size.height * size.h + y) * size.w + x);`,
       }),

@@ -8,7 +8,7 @@ import { concat } from "../../kernels/ops/layout.ts";
 import { leakyRelu } from "../../kernels/ops/leaky-relu.ts";
 import { relu } from "../../kernels/ops/pointwise.ts";
 import { resizeBilinear, resizeNearest } from "../../kernels/ops/resize.ts";
-import { lastOf, nhwc, type Shape, sameShape, sizeOf } from "../../kernels/shape.ts";
+import { bothAxes, lastOf, nhwc, type PerAxis, type Shape, sameShape, sizeOf } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
 import type { Head, NetworkOutput } from "../definition.ts";
 import { type Initialiser, uniformByFan } from "../parameters.ts";
@@ -24,7 +24,7 @@ export type Start = "framework" | "he-in" | "he-out" | { readonly deviation: num
 export interface UnitOptions {
   readonly outer: number;
   readonly kernel?: number | readonly [height: number, width: number];
-  readonly stride?: number;
+  readonly stride?: PerAxis;
   readonly dilation?: number;
   /** The convolution's; off by default, since the norm has one. */
   readonly bias?: boolean;
@@ -144,11 +144,12 @@ export function joined(build: Build, ...parts: readonly Value[]): Value {
 export function framed(
   build: Build,
   image: Value,
-  multiple: number,
+  multiple: PerAxis,
   run: (image: Value) => readonly Head[],
 ): NetworkOutput {
   const { h, w } = nhwc("image", "image", image.shape);
-  const [bottom, right] = [(multiple - (h % multiple)) % multiple, (multiple - (w % multiple)) % multiple];
+  const [down, across] = bothAxes(multiple);
+  const [bottom, right] = [(down - (h % down)) % down, (across - (w % across)) % across];
   const pads = bottom > 0 || right > 0;
   const frame = { top: 0, bottom, left: 0, right };
   const cut = { top: 0, bottom: -bottom, left: 0, right: -right };

@@ -5,25 +5,34 @@ import { lastOf } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { classifier, framed, joined, type UnitOptions, units } from "../layers/unit.ts";
+import { planFor, plannedFeatures, product, type StageStride, topologyOf } from "./nnunet-plan.ts";
 
 /** nnU-Net's plain two-dimensional U-Net: instance norm, leaky ReLU, strided convolutions, deep supervision. */
 export interface NnunetConfig extends CommonConfig {
   readonly kind: "nnunet";
   /** Channels of every stage, from full size down. */
   readonly features: readonly number[];
+  /** Rows and columns each stage steps over: [1, 1], then 2 where a side is halved; all are when it is left out. */
+  readonly strides?: readonly StageStride[];
   /** Convolutions of a stage. */
   readonly convs: number;
 }
 
-/** The most channels of a stage in two dimensions. */
-const MOST = 512;
+/** The stages nnU-Net plans for a patch of this size, two at least, from `base` channels on. */
+function stages(height: number, width: number, base?: number): Pick<NnunetConfig, "features" | "strides"> {
+  const planned = topologyOf(height, width).strides;
+  const strides: readonly StageStride[] =
+    planned.length > 1
+      ? planned
+      : [
+          [1, 1],
+          [2, 2],
+        ];
+  return { features: plannedFeatures(strides.length, base), strides };
+}
 
-/** nnU-Net's plan for a patch: an axis is halved as long as it keeps 4 pixels; channels double from `base` on. */
-export function plannedFeatures(height: number, width: number, base = 32): number[] {
-  const halvings = (side: number) => Math.max(0, Math.floor(Math.log2(side / 4)));
-  const stages = 1 + Math.max(1, Math.min(halvings(height), halvings(width)));
-  const most = Math.max(base, (MOST * base) / 32);
-  return Array.from({ length: stages }, (_, i) => Math.min(base * 2 ** i, most));
+function stridesOf({ features, strides }: NnunetConfig): readonly StageStride[] {
+  return strides ?? features.map((_, i) => (i === 0 ? [1, 1] : [2, 2]));
 }
 
 export const NNUNET: NnunetConfig = {
@@ -31,11 +40,18 @@ export const NNUNET: NnunetConfig = {
   classes: 8,
   height: 512,
   width: 512,
-  features: plannedFeatures(512, 512),
+  features: plannedFeatures(8),
   convs: 2,
 };
 
-function stack(build: Build, name: string, x: Value, outer: number, { convs }: NnunetConfig, stride = 1): Value {
+function stack(
+  build: Build,
+  name: string,
+  x: Value,
+  outer: number,
+  { convs }: NnunetConfig,
+  stride: StageStride = [1, 1],
+): Value {
   const option: UnitOptions = {
     outer,
     kernel: 3,
@@ -47,14 +63,14 @@ function stack(build: Build, name: string, x: Value, outer: number, { convs }: N
   return units(build, name, x, [{ ...option, stride }, ...Array.from({ length: convs - 1 }, () => option)]);
 }
 
-/** Transposed 2x2 convolution of stride 2 with a bias. */
-function raised(build: Build, name: string, x: Value, outer: number): Value {
+/** Transposed convolution that undoes a stage's stride, with a bias. */
+function raised(build: Build, name: string, x: Value, outer: number, stride: StageStride): Value {
   return build.scope(name, () => {
-    const shape = [lastOf(x.shape), outer, 2, 2];
-    const deviation = Math.sqrt(2 / (1 + 0.01 ** 2) / (outer * 4));
+    const shape = [lastOf(x.shape), outer, ...stride];
+    const deviation = Math.sqrt(2 / (1 + 0.01 ** 2) / (outer * stride[0] * stride[1]));
     const weight = build.parameter("weight", shape, { kind: "normal", deviation });
     const bias = build.parameter("bias", [outer], { kind: "constant", value: 0 });
-    const y = build.graph.apply(convTranspose2d, { x, weight }, { stride: 2, padding: 0, outputPadding: 0 });
+    const y = build.graph.apply(convTranspose2d, { x, weight }, { stride, padding: 0, outputPadding: 0 });
     return build.graph.apply(addBias, { x: y, bias }, {});
   });
 }
@@ -68,10 +84,11 @@ function weights(count: number): number[] {
 
 function run(build: Build, config: NnunetConfig, image: Value): Head[] {
   const { features, classes } = config;
+  const strides = stridesOf(config);
   const levels: Value[] = [];
   let x = image;
   for (const [i, outer] of features.entries()) {
-    x = stack(build, `enc.${i}`, x, outer, config, i === 0 ? 1 : 2);
+    x = stack(build, `enc.${i}`, x, outer, config, strides[i]);
     levels.push(x);
   }
   const [, height = 1, width = 1] = x.shape;
@@ -84,25 +101,39 @@ function run(build: Build, config: NnunetConfig, image: Value): Head[] {
   const outputs: Value[] = [];
   for (const [i, skip] of levels.slice(0, -1).reverse().entries()) {
     const outer = lastOf(skip.shape);
-    const both = joined(build, raised(build, `up.${i}`, x, outer), skip);
+    const stride = strides[strides.length - 1 - i] ?? [2, 2];
+    const both = joined(build, raised(build, `up.${i}`, x, outer, stride), skip);
     x = stack(build, `dec.${i}`, both, outer, config);
     outputs.unshift(classifier(build, `head.${i}`, x, classes));
   }
   const shares = weights(outputs.length);
-  return outputs.map((logits, i) => ({ kind: "classes", logits, weight: shares[i] ?? 0, shrink: 2 ** i }));
+  return outputs.map((logits, i) => ({
+    kind: "classes",
+    logits,
+    weight: shares[i] ?? 0,
+    shrink: product(strides.slice(0, i + 1)),
+  }));
 }
 
 export const nnunet: NetworkDefinition<NnunetConfig> = {
-  trace: (build, config, image) =>
-    framed(build, image, 2 ** (config.features.length - 1), (x) => run(build, config, x)),
+  trace: (build, config, image) => framed(build, image, product(stridesOf(config)), (x) => run(build, config, x)),
   checked(config) {
     requireCommon(config);
     requireWhole({ convs: config.convs, ...Object.fromEntries(config.features.map((f, i) => [`features[${i}]`, f])) });
     if (config.features.length < 2) throw new UsageError("features: an nnU-Net has at least two stages");
+    const strides = stridesOf(config);
+    const wrong = strides.some((step, i) => step.length !== 2 || step.some((by) => by !== 1 && (by !== 2 || i === 0)));
+    if (wrong || strides.length !== config.features.length) {
+      throw new UsageError(
+        `strides is ${JSON.stringify(strides)}; it must be [1, 1] for the first of ${config.features.length} stages and ` +
+          "1 or 2 rows and columns for each further one",
+      );
+    }
     return config;
   },
   loss: { diceSmooth: 1e-5, diceOver: "batch", diceBackground: false },
-  planned: ({ features: [base = 32] }) => base,
+  planWidth: ({ features: [base = 32] }) => base,
   /** Planned anew for the size, from `base` channels on. */
-  scaled: (config, base) => ({ ...config, features: plannedFeatures(config.height, config.width, base) }),
+  scaled: (config, base) => ({ ...config, ...stages(config.height, config.width, base) }),
+  plan: planFor,
 };
