@@ -44,6 +44,7 @@ const SVANET_PARTS = {
   link: part("<kind>", "joint of decoder and branch: none | add | concat"),
   formerBefore: part("<on|off>", "AssemFormer in front of the guidance", onOff),
   formerAfter: part("<on|off>", "AssemFormer behind each joint", onOff),
+  formerHeads: part("<n>", "AssemFormer: heads of its attention, where that has heads (svanet-text)", number),
   formerGateBefore: part("<kind>", "attention in the AssemFormer in front: none | se | mc | cbam | coord"),
   formerGateAfter: part("<kind>", "attention in the AssemFormer behind: none | se | mc | cbam | coord"),
 } as const;
@@ -180,6 +181,26 @@ export const TRAIN_OPTIONS = {
     parse: number,
     omitted: "no clipping",
   },
+  loss: {
+    group: "Loss",
+    argument: "<name>",
+    help: "cross-entropy | ohem | structure | bce-dice | published (the network's own; svanet models tells it)",
+    parse: text,
+  },
+  headWeights: {
+    group: "Loss",
+    argument: "<list>",
+    help: "weight of each output in the network's order, such as 1,0.4; 0 leaves one out",
+    parse: (value) => list(value).map(number),
+    omitted: "the network's own",
+  },
+  ohemThreshold: {
+    group: "Loss",
+    argument: "<p>",
+    help: "ohem: pixels whose label is less probable are hard",
+    parse: number,
+  },
+  ohemKept: { group: "Loss", argument: "<n>", help: "ohem: least number of hard pixels in a batch", parse: number },
   labelSmoothing: {
     group: "Loss",
     argument: "<x>",

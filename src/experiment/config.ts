@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { GATE_KINDS } from "../model/layers/gates.ts";
+import { DEFAULT_LOSS, LOSSES } from "../model/losses.ts";
+import { isRegionLoss } from "../model/region-losses.ts";
 import { suggestion } from "../nearest.ts";
 import type { ConfigFile } from "./config-file.ts";
 
@@ -29,6 +31,7 @@ const svanetParts = {
   link: z.enum(["none", "add", "concat"]).nullable().default(null),
   formerBefore: z.boolean().nullable().default(null),
   formerAfter: z.boolean().nullable().default(null),
+  formerHeads: count.nullable().default(null),
   formerGateBefore: gate.nullable().default(null),
   formerGateAfter: gate.nullable().default(null),
 };
@@ -68,6 +71,10 @@ export const trainConfigSchema = z.strictObject({
   eps: z.number().positive().default(1e-8),
   momentum: unit.default(0.9),
   clipNorm: z.number().positive().nullable().default(null),
+  loss: z.enum([...LOSSES, "published"]).default(DEFAULT_LOSS.kind),
+  headWeights: z.array(z.number().min(0)).min(1).nullable().default(null),
+  ohemThreshold: z.number().positive().max(1).default(DEFAULT_LOSS.ohemThreshold),
+  ohemKept: count.default(DEFAULT_LOSS.ohemKept),
   labelSmoothing: unit.default(0),
   classWeights: z.enum(["none", "release"]).default("none"),
   diceWeight: z.number().min(0).default(0),
@@ -119,6 +126,12 @@ const PUBLISHED_RECIPES: Readonly<Record<string, TrainFlags>> = {
   },
 };
 
+/** The recipe of the chosen network, without the Dice that goes beside a cross-entropy where another loss is chosen. */
+function publishedRecipe({ model, loss }: Readonly<Record<string, unknown>>): TrainFlags {
+  const { diceWeight, ...rest } = PUBLISHED_RECIPES[String(model)] ?? {};
+  return diceWeight === undefined || isRegionLoss(String(loss)) ? rest : { ...rest, diceWeight };
+}
+
 /**
  * The configuration of a run: defaults (the network's own, where it has a recipe), then what was planned for the data
  * set, then the file, then the flags. A value that does not fit is a `UsageError` that names the flag, or the file and
@@ -128,7 +141,7 @@ export function resolveConfig(flags: TrainFlags, file?: ConfigFile, planned: Tra
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   if (file !== undefined) rejectUnknownKeys(file);
   const chosen: Record<string, unknown> = { ...file?.values, ...given };
-  const values: Record<string, unknown> = { ...PUBLISHED_RECIPES[String(chosen["model"])], ...planned, ...chosen };
+  const values: Record<string, unknown> = { ...publishedRecipe(chosen), ...planned, ...chosen };
   const parsed = trainConfigSchema.safeParse(values);
   if (parsed.success) return parsed.data;
   const sentences = parsed.error.issues.map((issue) => {

@@ -2,11 +2,13 @@ import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } f
 import { type AugmentOptions, paperAugmentation } from "../data/augment.ts";
 import type { CheckedDataset } from "../data/check-dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
+import { DEFAULT_LOSS, type LossKind, type LossSettings, weighted } from "../model/losses.ts";
+import { isRegionLoss } from "../model/region-losses.ts";
 import { ABLATIONS, type AblationName } from "../model/svanet/ablations.ts";
 import type { SvanetConfig } from "../model/svanet/config.ts";
-import { fitted, fromZoo, type NetworkConfig, planned } from "../model/zoo.ts";
+import { fitted, fromZoo, type NetworkConfig, planned, publishedLoss, traceNetwork } from "../model/zoo.ts";
 import { suggestion } from "../nearest.ts";
-import { flagOf, SVANET_FIELDS, type TrainConfig, type TrainFlags } from "./config.ts";
+import { flagOf, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
 export const SCRATCH_RATE = 2e-3;
@@ -19,14 +21,19 @@ export function networkName({ model, preset }: Pick<TrainConfig, "model" | "pres
 /** The network a configuration asks for, checked. */
 export function networkConfig(config: TrainConfig, classes: number): NetworkConfig {
   const own = fromZoo(networkName(config)).config;
-  const changed = own.kind === "svanet" ? { ...own, ...svanetChanges(config) } : unchanged(own, config);
+  const changed = own.kind === "svanet" ? { ...own, ...svanetChanges(config, own) } : unchanged(own, config);
   if (own.kind === "svanet") checkSize(config);
   const { height, width } = config.size;
   return fitted(changed, { classes, height, width, base: config.width ?? undefined });
 }
 
 /** What the flags of SvANet's parts change in its preset. */
-function svanetChanges(config: TrainConfig): Partial<SvanetConfig> {
+function svanetChanges(config: TrainConfig, { formerAttention }: SvanetConfig): Partial<SvanetConfig> {
+  if (config.formerHeads !== null && formerAttention === "separable") {
+    throw new UsageError(
+      `--former-heads: the attention of ${networkName(config)} is separable and has no heads; --preset svanet-text has`,
+    );
+  }
   const given = SVANET_FIELDS.filter((field) => config[field] !== null).map((field) => [field, config[field]]);
   return { ...(config.ablation === null ? {} : ablation(config.ablation).changes), ...Object.fromEntries(given) };
 }
@@ -86,6 +93,31 @@ function ablation(name: string) {
   const names = Object.keys(ABLATIONS);
   if (!(name in ABLATIONS)) throw new UsageError(`--ablation: there is no variant ${name}. ${suggestion(name, names)}`);
   return ABLATIONS[name as AblationName];
+}
+
+const OHEM_FLAGS = ["ohemThreshold", "ohemKept"] as const;
+/** Flags of the cross-entropies. */
+const ENTROPY_FLAGS = ["labelSmoothing", "classWeights", "diceWeight"] as const;
+
+/** The loss a network is trained with. UsageError where flags ask for what it has no place for. */
+export function lossSettings(config: TrainConfig, network: NetworkConfig): LossSettings {
+  const published = publishedLoss(network);
+  const kind = config.loss === "published" ? (published.kind ?? DEFAULT_LOSS.kind) : config.loss;
+  requirePlace(config, kind);
+  const { headWeights, ohemThreshold, ohemKept, labelSmoothing: smoothing, diceWeight: dice } = config;
+  if (headWeights !== null) weighted(traceNetwork(network, { mode: "train", batch: 2 }).heads, headWeights);
+  return { ...DEFAULT_LOSS, ...published, kind, headWeights, ohemThreshold, ohemKept, smoothing, dice };
+}
+
+function requirePlace(config: TrainConfig, kind: LossKind): void {
+  const foreign = [...(kind === "ohem" ? [] : OHEM_FLAGS), ...(isRegionLoss(kind) ? ENTROPY_FLAGS : [])];
+  const wrong = foreign.find((field) => config[field] !== TRAIN_DEFAULTS[field]);
+  if (wrong === undefined) return;
+  const chosen = config.loss === "published" ? `published (${kind} for ${networkName(config)})` : kind;
+  const place = wrong === "ohemThreshold" || wrong === "ohemKept" ? "--loss ohem" : "--loss cross-entropy or ohem";
+  throw new UsageError(
+    `${flagOf(wrong)} ${config[wrong]} has no place in --loss ${chosen}; leave it out, or choose ${place}`,
+  );
 }
 
 /** How long a run lasts. `steps` given: as many epochs as they need, the last one cut off. */

@@ -3,12 +3,12 @@ import type { Batch } from "../data/batches.ts";
 import { CheckpointError } from "../errors.ts";
 import type { Value } from "../kernels/op.ts";
 import { Program } from "../kernels/program.ts";
-import { DEFAULT_LOSS, type LossSettings } from "../model/losses.ts";
-import { publishedLoss } from "../model/zoo.ts";
+import type { LossSettings } from "../model/losses.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../weights/safetensors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
 import { GROUPS, type GroupName, groupOf, type Network } from "./network.ts";
+import { lossSettings } from "./recipe.ts";
 import {
   CONTROL_KEY,
   clockKey,
@@ -49,19 +49,13 @@ export function trainingSettings(
   config: TrainConfig,
   batch: number,
   groups: readonly GroupName[],
-  published: Partial<LossSettings> = {},
+  loss: LossSettings,
 ): TrainingSettings {
   const { weightDecay, clipNorm, betas, eps, momentum } = config;
   const optimizer: OptimizerOptions =
     config.optimizer === "adamw"
       ? { kind: "adamw", betas, eps, weightDecay, clipNorm }
       : { kind: "sgd", momentum, nesterov: true, weightDecay, clipNorm };
-  const loss: LossSettings = {
-    ...DEFAULT_LOSS,
-    ...published,
-    smoothing: config.labelSmoothing,
-    dice: config.diceWeight,
-  };
   return { batch, loss, optimizer, accumulate: config.accumulate, groups, encoderRate: config.encoderRate };
 }
 
@@ -69,22 +63,25 @@ export function trainingSettings(
 export class Trainer {
   readonly network: Network;
   readonly #config: TrainConfig;
+  readonly #loss: LossSettings;
   readonly #steps = new Map<string, CompiledStep>();
   readonly #updates = new Map<string, CompiledUpdate>();
 
-  private constructor(network: Network, config: TrainConfig) {
+  private constructor(network: Network, config: TrainConfig, loss: LossSettings) {
     this.network = network;
     this.#config = config;
+    this.#loss = loss;
   }
 
   static async create(network: Network, config: TrainConfig): Promise<Trainer> {
     const { store, table, device } = network;
-    const settings = trainingSettings(config, config.batchSize, GROUPS);
+    const loss = lossSettings(config, network.config);
+    const settings = trainingSettings(config, config.batchSize, GROUPS, loss);
     for (const { name, entries } of trainingArenas(table, settings)) await store.allocate(name, entries);
     const groups = GROUPS.map((group) => parameterGroup(table, group, device.target, false));
     for (const [arena, entries] of optimizerArenas(groups)) await store.allocate(arena, entries);
     await store.allocate("loss", [{ key: LOSS_TOTAL_KEY, shape: [1] }]);
-    return new Trainer(network, config);
+    return new Trainer(network, config, loss);
   }
 
   /** Compiles the step of a batch size ahead of its first use. Returns the bytes its run needs. */
@@ -157,7 +154,7 @@ export class Trainer {
     const known = this.#steps.get(key);
     if (known) return known;
     const { device, config, table, store } = this.network;
-    const settings = trainingSettings(this.#config, batch, groupsOf(frozen), publishedLoss(config));
+    const settings = trainingSettings(this.#config, batch, groupsOf(frozen), this.#loss);
     const trace = trainingTrace(config, table, device.target, settings);
     const keep = [trace.loss, trace.counts];
     const name = `training step of ${batch} images`;
@@ -172,7 +169,7 @@ export class Trainer {
     const known = this.#updates.get(key);
     if (known) return known;
     const { device, table, store } = this.network;
-    const settings = trainingSettings(this.#config, this.#config.batchSize, groupsOf(frozen));
+    const settings = trainingSettings(this.#config, this.#config.batchSize, groupsOf(frozen), this.#loss);
     const { graph, control } = updateTrace(table, device.target, settings);
     const made = { program: await Program.compile(device, graph, { name: "update of the weights", store }), control };
     this.#updates.set(key, made);

@@ -19,7 +19,7 @@ import { ArenaLayout, segmentKey } from "../kernels/state.ts";
 import type { Target } from "../kernels/target.ts";
 import type { Build } from "../model/build.ts";
 import type { BinaryTarget } from "../model/definition.ts";
-import { type LossSettings, networkLoss, targetInput, targetMap, targetsOf } from "../model/losses.ts";
+import { type LossSettings, networkLoss, targetInput, targetMap, targetsOf, weighted } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { GROUPS, type GroupName, groupEntries, weightsArena } from "./network.ts";
@@ -100,8 +100,9 @@ export function trainingTrace(
   settings: TrainingSettings,
 ): TrainingTrace {
   const { batch } = settings;
-  const { build, logits, heads } = traceNetwork(config, { mode: "train", batch, parameters: table });
+  const { build, logits, heads: own } = traceNetwork(config, { mode: "train", batch, parameters: table });
   const { graph } = build;
+  const heads = weighted(own, settings.loss.headWeights);
   const label = graph.input("label", [batch, config.height, config.width], "i32");
   const loss = networkLoss(graph, heads, label, graph.input("class weight", [config.classes]), settings.loss);
   dropUnread(graph, [loss, logits, ...build.statistics.map((of) => of.batch)]);

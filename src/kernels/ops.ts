@@ -3,18 +3,22 @@ import { add, multiply, scale } from "./ops/arithmetic.ts";
 import { attention } from "./ops/attention.ts";
 import { averagePool2d } from "./ops/average-pool.ts";
 import { binaryCrossEntropy } from "./ops/binary-loss.ts";
+import { boundaryEmphasis, classMasks } from "./ops/class-masks.ts";
 import { addBias, conv2d, convTranspose2d, linear } from "./ops/conv.ts";
 import { dropout } from "./ops/dropout.ts";
 import { foldNorm } from "./ops/fold-norm.ts";
 import { pad2d, shrinkLabels, swapAxes } from "./ops/frame.ts";
+import { hardLabels } from "./ops/hard-labels.ts";
 import { instanceNorm } from "./ops/instance-norm.ts";
 import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "./ops/layout.ts";
 import { leakyRelu } from "./ops/leaky-relu.ts";
+import { logOdds } from "./ops/log-odds.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss.ts";
 import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool.ts";
 import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce.ts";
+import { bceDiceLoss, structureLoss } from "./ops/region-loss.ts";
 import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
 import { softmax } from "./ops/softmax.ts";
 import { accumulate, adamW, copyTo, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "./ops/update.ts";
@@ -66,6 +70,12 @@ export const OPS = [
   crossEntropy,
   softDice,
   binaryCrossEntropy,
+  logOdds,
+  classMasks,
+  boundaryEmphasis,
+  structureLoss,
+  bceDiceLoss,
+  hardLabels,
   argmaxLast,
   segmentationCounts,
   squaredNorm,

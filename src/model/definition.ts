@@ -13,12 +13,14 @@ export interface CommonConfig {
 }
 
 /**
- * An output that the training loss looks at. `classes` logits `[n, h, w, k]` are compared with the labels, shrunk by
- * `shrink` first; `edges` and `foreground` logits `[n, h, w, 1]` with maps that the host makes from the labels.
+ * An output that the training loss looks at, named by the layer that makes it. `classes` logits `[n, h, w, k]` are
+ * compared with the labels, shrunk by `shrink` first; `edges` and `foreground` logits `[n, h, w, 1]` with maps that the
+ * host makes from the labels.
  */
-export type Head =
-  | { readonly kind: "classes"; readonly logits: Value; readonly weight: number; readonly shrink: PerAxis }
-  | { readonly kind: BinaryTarget; readonly logits: Value; readonly weight: number };
+export type Head = { readonly name: string; readonly logits: Value; readonly weight: number } & (
+  | { readonly kind: "classes"; readonly shrink: PerAxis }
+  | { readonly kind: BinaryTarget }
+);
 
 export type BinaryTarget = "edges" | "foreground";
 
@@ -60,12 +62,18 @@ export interface NetworkDefinition<Config extends CommonConfig> {
   plan?(fingerprint: Fingerprint): Plan;
   /** The width to plan the network anew with for its size, where its depth depends on that. */
   planWidth?(config: Config): number;
-  /** Where the published loss differs from cross-entropy on every head. */
+  /** Where the published loss differs from cross-entropy on every head, and how its soft Dice is taken. */
   readonly loss?: Partial<LossSettings>;
 }
 
-/** An output of cross-entropy at the image's size. */
-export const classHead = (logits: Value, weight = 1): Head => ({ kind: "classes", logits, weight, shrink: 1 });
+/** A map of all classes at the image's size. */
+export const classHead = (name: string, logits: Value, weight = 1): Head => ({
+  kind: "classes",
+  name,
+  logits,
+  weight,
+  shrink: 1,
+});
 
 /** UsageError unless the named numbers are whole and at least 1. */
 export function requireWhole(numbers: Readonly<Record<string, number>>): void {

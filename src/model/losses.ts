@@ -1,13 +1,27 @@
+import { UsageError } from "../errors.ts";
 import type { Graph } from "../kernels/graph.ts";
 import type { Value } from "../kernels/op.ts";
 import { add, scale } from "../kernels/ops/arithmetic.ts";
 import { binaryCrossEntropy } from "../kernels/ops/binary-loss.ts";
 import { shrinkLabels } from "../kernels/ops/frame.ts";
+import { hardLabels } from "../kernels/ops/hard-labels.ts";
 import { crossEntropy, softDice } from "../kernels/ops/loss.ts";
 import { bothAxes, nhwc } from "../kernels/shape.ts";
 import type { BinaryTarget, Head } from "./definition.ts";
+import { foregroundLoss, isRegionLoss, REGION_LOSSES, RegionTargets, regionLoss } from "./region-losses.ts";
+
+/** What an output is trained with: cross-entropy of all pixels or of hard ones (OHEM), or a {@link REGION_LOSSES}. */
+export const LOSSES = ["cross-entropy", "ohem", ...REGION_LOSSES] as const;
+export type LossKind = (typeof LOSSES)[number];
 
 export interface LossSettings {
+  readonly kind: LossKind;
+  /** One weight an output, in the network's order; null leaves the network's own. */
+  readonly headWeights: readonly number[] | null;
+  /** OHEM: pixels whose label is less probable than this are hard. */
+  readonly ohemThreshold: number;
+  /** OHEM: as many pixels of a batch are hard at least. */
+  readonly ohemKept: number;
   /** Label of pixels that count for nothing. */
   readonly ignoreIndex: number;
   /** Share of the target spread evenly over all classes. */
@@ -23,6 +37,10 @@ export interface LossSettings {
 }
 
 export const DEFAULT_LOSS: LossSettings = {
+  kind: "cross-entropy",
+  headWeights: null,
+  ohemThreshold: 0.9,
+  ohemKept: 131072,
   ignoreIndex: 255,
   smoothing: 0,
   dice: 0,
@@ -32,12 +50,14 @@ export const DEFAULT_LOSS: LossSettings = {
 };
 
 /**
- * The training loss `[1]` of logits `[n, h, w, k]` against labels `[n, h, w]`. `weight` `[k]` holds the class weights: ones
- * where classes count alike.
+ * The cross-entropy `[1]` of logits `[n, h, w, k]` against labels `[n, h, w]`, with soft Dice where it is asked for.
+ * `weight` `[k]` holds the class weights: ones where classes count alike. OHEM leaves easy pixels out of the
+ * cross-entropy, not of the Dice.
  */
 export function trainingLoss(graph: Graph, logits: Value, label: Value, weight: Value, settings: LossSettings): Value {
-  const { ignoreIndex, smoothing, dice } = settings;
-  const entropy = graph.apply(crossEntropy, { logits, label, weight }, { ignoreIndex, smoothing });
+  const { kind, ignoreIndex, smoothing, dice, ohemThreshold: threshold, ohemKept: kept } = settings;
+  const seen = kind === "ohem" ? graph.apply(hardLabels, { logits, label }, { threshold, kept, ignoreIndex }) : label;
+  const entropy = graph.apply(crossEntropy, { logits, label: seen, weight }, { ignoreIndex, smoothing });
   if (dice === 0) return entropy;
   const overlap = diceLoss(graph, logits, label, settings);
   return graph.apply(add, { x: entropy, y: graph.apply(scale, { x: overlap }, { factor: dice }) }, {});
@@ -55,6 +75,22 @@ function diceLoss(graph: Graph, logits: Value, label: Value, settings: LossSetti
 /** Name of the input `[n, h, w, 1]` that a binary head is compared with; {@link targetMap} makes it. */
 export const targetInput = (kind: BinaryTarget): string => `target ${kind}`;
 
+/** The heads under other weights. UsageError, naming the outputs and their own weights, when these do not fit. */
+export function weighted(heads: readonly Head[], weights: readonly number[] | null): readonly Head[] {
+  if (weights === null) return heads;
+  const own = heads.map(({ name, weight }) => `${name} ${Number(weight.toPrecision(4))}`).join(", ");
+  const given = `head weights ${weights.join(",")}`;
+  if (weights.length !== heads.length) {
+    throw new UsageError(
+      `${given}: the network has ${heads.length} outputs; give one weight each, in this order (its own: ${own})`,
+    );
+  }
+  if (!((weights[0] ?? 0) > 0)) {
+    throw new UsageError(`${given}: the first output is the one that predicts and must weigh more than 0 (${own})`);
+  }
+  return heads.map((head, i) => ({ ...head, weight: weights[i] ?? 0 }));
+}
+
 /** The binary targets that the heads of a network ask for. */
 export function targetsOf(heads: readonly Head[]): BinaryTarget[] {
   return [...new Set(heads.flatMap(({ kind, weight }) => (kind === "classes" || weight === 0 ? [] : [kind])))];
@@ -71,19 +107,32 @@ export function networkLoss(
   weight: Value,
   settings: LossSettings,
 ): Value {
+  const targets = new RegionTargets(graph, settings.ignoreIndex);
+  const truth = { label, weight, targets };
   const terms = heads
     .filter((head) => head.weight !== 0)
     .map((head, i) => {
-      const loss = graph.scope(i === 0 ? "loss" : `loss.${i}`, () => headLoss(graph, head, label, weight, settings));
+      const loss = graph.scope(i === 0 ? "loss" : `loss.${i}`, () => headLoss(graph, head, truth, settings));
       return head.weight === 1 ? loss : graph.apply(scale, { x: loss }, { factor: head.weight });
     });
   return terms.reduce((x, y) => graph.apply(add, { x, y }, {}));
 }
 
-function headLoss(graph: Graph, head: Head, label: Value, weight: Value, settings: LossSettings): Value {
+interface Truth {
+  readonly label: Value;
+  /** Class weights. */
+  readonly weight: Value;
+  readonly targets: RegionTargets;
+}
+
+/** Edges are no region: their map has cross-entropy whatever the loss. */
+function headLoss(graph: Graph, head: Head, { label, weight, targets }: Truth, settings: LossSettings): Value {
   const { logits } = head;
+  const { kind } = settings;
   if (head.kind !== "classes") {
     const truth = graph.input(targetInput(head.kind), logits.shape);
+    if (head.kind === "foreground" && isRegionLoss(kind))
+      return foregroundLoss(graph, kind, { logits, truth }, targets);
     return graph.apply(binaryCrossEntropy, { logits, truth }, {});
   }
   const { h: height, w: width } = nhwc("loss", "logits", logits.shape);
@@ -91,6 +140,7 @@ function headLoss(graph: Graph, head: Head, label: Value, weight: Value, setting
   const own = bothAxes(head.shrink).every((factor) => factor === 1)
     ? label
     : graph.apply(shrinkLabels, { label }, shrunk);
+  if (isRegionLoss(kind)) return regionLoss(graph, kind, { logits, label: own }, targets);
   return trainingLoss(graph, logits, own, weight, settings);
 }
 

@@ -4,8 +4,8 @@ import type { Value } from "../kernels/op.ts";
 import { suggestion } from "../nearest.ts";
 import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";
-import type { CommonConfig, Fingerprint, NetworkDefinition, NetworkOutput, Plan } from "./definition.ts";
-import type { LossSettings } from "./losses.ts";
+import type { CommonConfig, Fingerprint, Head, NetworkDefinition, NetworkOutput, Plan } from "./definition.ts";
+import { DEFAULT_LOSS, type LossKind, type LossSettings } from "./losses.ts";
 import { CARANET, type CaranetConfig, caranet } from "./nets/caranet.ts";
 import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
 import { DEEPLABV3, type Deeplabv3Config, deeplabv3 } from "./nets/deeplabv3.ts";
@@ -227,7 +227,7 @@ export function planned(config: NetworkConfig, fingerprint: Fingerprint): Plan |
   return definitionOf(config).plan?.(fingerprint);
 }
 
-/** What the published training of a network changes in the loss. */
+/** Where the loss a network was published with differs from cross-entropy. */
 export function publishedLoss(config: NetworkConfig): Partial<LossSettings> {
   return definitionOf(config).loss ?? {};
 }
@@ -253,6 +253,18 @@ export function traceNetwork(
   const build = new Build({ graph, mode, ...(parameters ? { parameters } : {}) });
   const image = graph.input("image", [batch, height, width, 3]);
   return { build, image, ...definitionOf(config).trace(build, config, image) };
+}
+
+/** What a network is trained by: its outputs, the main one first, with their own weights, and its published loss. */
+export interface Supervision {
+  readonly outputs: readonly Pick<Head, "name" | "kind" | "weight">[];
+  readonly publishedLoss: LossKind;
+}
+
+export function supervision(config: NetworkConfig): Supervision {
+  const { heads } = traceNetwork(config, { mode: "train", batch: 2 });
+  const outputs = heads.map(({ name, kind, weight }) => ({ name, kind, weight }));
+  return { outputs, publishedLoss: publishedLoss(config).kind ?? DEFAULT_LOSS.kind };
 }
 
 export interface Description extends Counts {

@@ -2,6 +2,7 @@ import type { Device } from "../kernels/device.ts";
 import { perCase } from "./op-case.ts";
 import { checkComparison } from "./ops-comparison.ts";
 import { checkAttention, checkConv2d, checkConvTranspose2d, checkLinear, checkNormalisation } from "./ops-compute.ts";
+import { checkPublishedLoss } from "./ops-loss.ts";
 import { checkDropout, checkPacking, checkPointwise, checkPooling, checkResize, checkSoftmax } from "./ops-move.ts";
 import { checkAdamW, checkLoss } from "./ops-train.ts";
 import type { Checkers } from "./run.ts";
@@ -22,6 +23,7 @@ export function opCheckers(device: Device): Checkers {
     "ops/dropout": perCase(device, checkDropout),
     "ops/loss": perCase(device, checkLoss),
     "ops/comparison": perCase(device, checkComparison),
+    "ops/losses": perCase(device, checkPublishedLoss),
     "ops/adamw": perCase(device, checkAdamW),
   };
 }

@@ -28,6 +28,21 @@ test("every network, those of the paper with the counts it prints", () => {
   }
 });
 
+test("outputs by name with their weights, and the published loss", () => {
+  const [cfanet] = svanetJson("models", "--model", "cfanet", "--size", "64", "--width", "8") as Row[];
+  expect(cfanet).toMatchObject({
+    publishedLoss: "structure",
+    outputs: [
+      { name: "head", kind: "classes", weight: 1 },
+      { name: "side.0", kind: "classes", weight: 1 },
+      { name: "side.1", kind: "classes", weight: 1 },
+      { name: "edge_head", kind: "edges", weight: 1 },
+    ],
+  });
+  const { stderr } = svanet("models", "--model", "pspnet", "--size", "64", "--width", "8");
+  expect(stderr).toContain("pspnet: head 1, aux 0.4");
+});
+
 test("memory grows with the batch", () => {
   const [one] = svanetJson(...NO_GPU, "--batch", "2") as Row[];
   const [four] = svanetJson(...NO_GPU, "--batch", "8") as Row[];

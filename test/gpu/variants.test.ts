@@ -11,7 +11,7 @@ const TARGETS: Readonly<Record<string, Partial<Target>>> = {
   "plain kernels": { software: true, subgroupSize: null },
 };
 
-const FAMILIES = ["conv2d", "conv_transpose2d", "linear", "comparison"];
+const FAMILIES = ["conv2d", "conv_transpose2d", "linear", "comparison", "losses"];
 
 describe.each(Object.entries(TARGETS))("%s", (_, target) => {
   let device: Device;

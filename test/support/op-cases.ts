@@ -59,6 +59,12 @@ function comparisonRows(c: number): Row[] {
     ["swapAxes", { x: [2, 6, c, 1] }],
     ["shrinkLabels", { label: [2, 6, 5] }, { factor: 2, height: 4, width: 4, outside: 255 }, { label: "i32" }],
     ["binaryCrossEntropy", { logits: x, truth: x }],
+    ["logOdds", { logits: x }],
+    ["classMasks", { label: [2, 6, 4] }, { classes: c, ignoreIndex: 255 }, { label: "i32" }],
+    ["boundaryEmphasis", { truth: x }, { reach: 15, strength: 5 }],
+    ["structureLoss", { logits: x, truth: x, emphasis: x }],
+    ["bceDiceLoss", { logits: [2, 29, 23, c], truth: [2, 29, 23, c] }],
+    ["hardLabels", { logits: x, label: [2, 6, 4] }, { threshold: 0.9, kept: 9, ignoreIndex: 255 }, { label: "i32" }],
     ["instanceNorm", { x, ...channel(c) }, { eps: 1e-5 }],
     ["instanceNorm", { x: [3, 29, 23, c], ...channel(c) }, { eps: 1e-5 }],
   ];

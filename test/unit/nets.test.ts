@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { differentiate } from "../../src/autograd/differentiate.ts";
-import { DEFAULT_LOSS, networkLoss, targetMap, targetsOf } from "../../src/model/losses.ts";
+import { DEFAULT_LOSS, LOSSES, networkLoss, targetMap, targetsOf } from "../../src/model/losses.ts";
 import { checked, fitted, fromZoo, type NetworkConfig, traceNetwork } from "../../src/model/zoo.ts";
 import { COMPARISON, tinyNetwork } from "../support/nets.ts";
 
@@ -11,12 +11,12 @@ const UNREACHED: Readonly<Record<string, RegExp>> = {
 };
 
 /** A training pass with all gradients: the keys of trained tensors, and of those without a gradient. */
-function training(config: NetworkConfig, batch: number) {
+function training(config: NetworkConfig, batch: number, kind = DEFAULT_LOSS.kind) {
   const { build, heads, logits } = traceNetwork(config, { mode: "train", batch });
   const { graph, parameters } = build;
   const label = graph.input("label", logits.shape.slice(0, 3), "i32");
   const weight = graph.input("class weights", [config.classes]);
-  const loss = networkLoss(graph, heads, label, weight, DEFAULT_LOSS);
+  const loss = networkLoss(graph, heads, label, weight, { ...DEFAULT_LOSS, kind });
   const keys = parameters.storage("weight").map(({ key }) => key);
   const wanted = keys.flatMap((key) => graph.resident.get(key) ?? []);
   const grads = differentiate(graph, loss, graph.input("seed", [1]), wanted);
@@ -37,6 +37,16 @@ describe.each(COMPARISON)("%s", (name) => {
     const unreached = UNREACHED[name];
     expect(without).toEqual(unreached ? keys.filter((key) => unreached.test(key)) : []);
     for (const { kind, logits } of heads) expect(logits.shape[3]).toBe(kind === "classes" ? classes : 1);
+  });
+
+  it.each(LOSSES)("trains by %s through every output, whose names are those of layers", (loss) => {
+    for (const classes of loss === DEFAULT_LOSS.kind ? [] : [1, 2, 9]) {
+      const { without, keys } = training(tinyNetwork(name, { classes }), 2, loss);
+      expect(without).toEqual(keys.filter((key) => UNREACHED[name]?.test(key)));
+    }
+    const { heads, keys } = training(tinyNetwork(name), 2);
+    expect(new Set(heads.map((head) => head.name)).size).toBe(heads.length);
+    for (const head of heads) expect(keys.some((key) => key.startsWith(`param:${head.name}.`))).toBe(true);
   });
 
   it("evaluates any size at that size, and names the same parameters as in training", () => {

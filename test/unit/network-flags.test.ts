@@ -38,6 +38,13 @@ it.each([
   expect(rest).toEqual({ ...whole, ...Object.fromEntries(Object.keys(changes).map((key) => [key, 0])) });
 });
 
+it("the heads of the AssemFormer's attention can be fewer, where it has heads", () => {
+  const narrow = ["--preset", "svanet-text", "--width", "12"];
+  expect(() => network(...narrow)).toThrow("use --former-heads 3 or --width 16");
+  expect(network(...narrow, "--former-heads", "3")).toMatchObject({ formerHeads: 3, base: 12 });
+  expect(() => network("--former-heads", "2")).toThrow("--former-heads: the attention of svanet is separable");
+});
+
 it("other networks take width and size, and refuse SvANet's choices with a sentence", () => {
   expect(network("--model", "unet", "--width", "4", "--size", "75")).toMatchObject({
     kind: "unet",

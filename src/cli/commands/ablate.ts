@@ -14,7 +14,7 @@ import {
 import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experiment/ablate-tables.ts";
 import { writeFileAtomic } from "../../experiment/atomic.ts";
 import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/config.ts";
-import { networkConfig } from "../../experiment/recipe.ts";
+import { lossSettings, networkConfig } from "../../experiment/recipe.ts";
 import { addTrainOptions, numberArgument, trainConfigFrom } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
 import { openChecked, percent, statisticsOf, withDevice } from "../session.ts";
@@ -48,7 +48,8 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
   if (!Number.isInteger(repeats) || repeats < 1) {
     throw new UsageError(`--repeats ${repeats}: expected a whole number from 1`);
   }
-  networkConfig(config, config.classes ?? 2); // what does not fit together is said before every file is read
+  // What does not fit together is said before every file is read.
+  lossSettings(config, networkConfig(config, config.classes ?? 2));
   const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])]);
   const statistics = statisticsOf(dataset);
   const report = await withDevice(config.adapter, async (device) => {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Supervision } from "../../model/zoo.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
 import { numberArgument } from "../options.ts";
 import { type Column, note, printJson, printTable } from "../print.ts";
@@ -9,7 +10,7 @@ interface ModelsFlags extends NetworkFlags {
   readonly json?: true;
 }
 
-interface ModelRow {
+interface ModelRow extends Supervision {
   readonly name: string;
   readonly preset: string;
   readonly parameters: number;
@@ -36,7 +37,7 @@ export function register(command: Command): void {
 }
 
 async function models(flags: ModelsFlags): Promise<void> {
-  const { describe } = await import("../../model/zoo.ts");
+  const { describe, supervision } = await import("../../model/zoo.ts");
   const { inferenceBytes, trainingBytes } = await import("../../experiment/costs.ts");
   const { paperCost } = await import("../../experiment/paper.ts");
   const batch = { infer: flags.batch ?? 1, train: flags.batch ?? 4 };
@@ -46,7 +47,7 @@ async function models(flags: ModelsFlags): Promise<void> {
     const train = trainingBytes(config, batch.train);
     const paper = paperCost(name) ?? null;
     const costs = { parameters, macs, profiledMacs, attentionMacs, peakBytes: { infer, train } };
-    return { name, preset, ...costs, batch, paper, difference };
+    return { name, preset, ...costs, batch, paper, difference, ...supervision(config) };
   });
   if (flags.json) {
     printJson(rows);
@@ -57,6 +58,14 @@ async function models(flags: ModelsFlags): Promise<void> {
   note(`at ${size}x${size} with ${classes} classes. MACs: multiply-accumulates of convolutions and linear layers;`);
   note("attention: those between activations; profiled: by the counter behind the paper's figures.");
   for (const { preset, difference } of rows) if (difference !== null) note(`${preset}: ${difference}`);
+  note("outputs and their weights in training, and the loss of --loss published, where it is not cross-entropy:");
+  for (const row of rows) if (row.outputs.length > 1 || row.publishedLoss !== "cross-entropy") note(losses(row));
+}
+
+/** `pspnet: head 1, aux 0.4`, with the published loss where that is another than everyone's. */
+function losses({ preset, outputs, publishedLoss }: ModelRow): string {
+  const weights = outputs.map(({ name, weight }) => `${name} ${Number(weight.toPrecision(3))}`).join(", ");
+  return `${preset}: ${weights}${publishedLoss === "cross-entropy" ? "" : `; ${publishedLoss}`}`;
 }
 
 function columns(batch: ModelRow["batch"]): Column<ModelRow>[] {

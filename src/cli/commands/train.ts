@@ -5,7 +5,7 @@ import type { CheckedDataset } from "../../data/check-dataset.ts";
 import type { SplitName } from "../../data/dataset.ts";
 import { resolveConfig, TRAIN_FIELDS, type TrainConfig, type TrainFlags } from "../../experiment/config.ts";
 import { readConfigFile } from "../../experiment/config-file.ts";
-import { networkConfig, networkFor, plannedFlags, scratchAdvice } from "../../experiment/recipe.ts";
+import { lossSettings, networkConfig, networkFor, plannedFlags, scratchAdvice } from "../../experiment/recipe.ts";
 import { readRunConfig, runPaths } from "../../experiment/run-folder.ts";
 import { Timetable } from "../../experiment/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train-run.ts";
@@ -46,7 +46,8 @@ export async function train(
   first: TrainConfig,
   planned: (dataset: CheckedDataset) => TrainConfig = () => first,
 ): Promise<number> {
-  networkConfig(first, first.classes ?? 2); // what does not fit together is said before every file is read
+  // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
+  lossSettings({ ...first, headWeights: null }, networkConfig(first, first.classes ?? 2));
   const dataset = await openChecked(first.data, trainingSplits(first.data));
   const config = planned(dataset);
   const { width, height } = config.size;
@@ -54,6 +55,7 @@ export async function train(
     note(`planned for these images: --size ${width}x${height} --batch-size ${config.batchSize}`);
   }
   const network = networkFor(config, dataset);
+  lossSettings(config, network);
   const { schedule } = new Timetable(config, trainSamples(dataset).length);
   const advice = scratchAdvice(config, schedule);
   if (advice !== null) note(`note: ${advice}`);

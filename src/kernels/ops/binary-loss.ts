@@ -4,6 +4,19 @@ import { elementwise, perInvocation, read, write } from "../shader.ts";
 import { sameShape, sizeOf } from "../shape.ts";
 import { chunksOf, foldSums } from "./chunks.ts";
 
+/**
+ * Of a logit `v` and what is wanted, in [0, 1]: `entropy` is the cross-entropy of sigmoid(v), `slope` its derivative
+ * sigmoid(v) - wanted, and `yes` sigmoid(v) itself; small ones of `yes(v)` and `yes(-v)` keep all their digits.
+ */
+export const BINARY = `fn entropy(v: f32, wanted: f32) -> f32 {
+  return max(v, 0.0) - v * wanted + log(1.0 + exp(-abs(v)));
+}
+fn yes(v: f32) -> f32 {
+  let small = exp(-abs(v));
+  return select(small, 1.0, v >= 0.0) / (1.0 + small);
+}
+fn slope(v: f32, wanted: f32) -> f32 { return (1.0 - wanted) * yes(v) - wanted * yes(-v); }`;
+
 const binaryCrossEntropyGrad = defineOp<unknown>()({
   name: "binaryCrossEntropyGrad",
   inputs: ["grad", "logits", "truth", "totals"],
@@ -15,9 +28,10 @@ const binaryCrossEntropyGrad = defineOp<unknown>()({
       out,
       wide: false,
       tensors: { grad: read(grad), logits: read(logits), truth: read(truth), totals: read(totals) },
+      functions: BINARY,
       body: `  let wanted = truth_at(i);
   if (wanted < 0.0) { return 0.0; }
-  return grad_at(0u) / totals_at(1u) * (1.0 / (1.0 + exp(-logits_at(i))) - wanted);`,
+  return grad_at(0u) / totals_at(1u) * slope(logits_at(i), wanted);`,
     }),
   ],
   macs: NO_MACS,
@@ -50,17 +64,15 @@ export const binaryCrossEntropy = defineOp<unknown>()({
         type: "f32",
         tensors: { logits: read(logits), truth: read(truth), partials: write(partials) },
         sizes: { base, rest },
+        functions: BINARY,
         body: `  let rows = size.base + select(0u, 1u, i < size.rest);
   var sum = 0.0;
   var counted = 0.0;
   for (var turn = 0u; turn < rows; turn++) {
     let at = i + turn * size.count;
-    let v = logits_at(at);
     let wanted = truth_at(at);
-    // log(1 + exp(v)) - wanted v, without overflow.
-    let loss = max(v, 0.0) - v * wanted + log(1.0 + exp(-abs(v)));
     let counts = wanted >= 0.0;
-    sum += select(0.0, loss, counts);
+    sum += select(0.0, entropy(logits_at(at), wanted), counts);
     counted += select(0.0, 1.0, counts);
   }
   partials_set(2u * i, sum);

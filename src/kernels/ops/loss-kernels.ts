@@ -2,23 +2,7 @@ import type { Dispatch, LowerCall } from "../op.ts";
 import { perInvocation, read, write } from "../shader.ts";
 import { lastOf, sizeOf } from "../shape.ts";
 import { chunksOf, foldSums } from "./chunks.ts";
-
-/** Declares `lse`, the log of the sum of exponentials of pixel `p`'s logits. */
-const LOG_SUM = `fn log_sum(p: u32) -> f32 {
-  let base = p * size.classes;
-  var highest = logits_at(base);
-  for (var c = 1u; c < size.classes; c++) { highest = max(highest, logits_at(base + c)); }
-  var sum = 0.0;
-  for (var c = 0u; c < size.classes; c++) { sum += exp(logits_at(base + c) - highest); }
-  return highest + log(sum);
-}`;
-
-/** True for a label that counts: neither ignored nor outside the classes. */
-const COUNTED = `fn counted(label: i32) -> bool {
-  return label != bitcast<i32>(size.ignore) && label >= 0 && label < i32(size.classes);
-}`;
-
-const unsigned = (value: number): number => value >>> 0;
+import { COUNTED, LOG_SUM, unsigned } from "./loss-text.ts";
 
 export interface CrossEntropyAttrs {
   /** Pixels with this label do not count. Neither do labels outside the classes. */

@@ -1,7 +1,7 @@
 import { ShapeError } from "../../errors.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../op.ts";
 import { perInvocation, read, write } from "../shader.ts";
-import { lastOf, type Shape, sameShape, sizeOf } from "../shape.ts";
+import { lastOf, sameShape, sizeOf } from "../shape.ts";
 import { chunksOf, foldSums } from "./chunks.ts";
 import {
   type CrossEntropyAttrs,
@@ -11,14 +11,7 @@ import {
   softDiceSlope,
   softDiceValue,
 } from "./loss-kernels.ts";
-
-/** Logits [.., k], labels one a pixel: everything but the last axis. */
-function pixelShape(op: string, logits: Shape, label: Shape): Shape {
-  if (logits.length < 2 || !sameShape(logits.slice(0, -1), label)) {
-    throw new ShapeError(`${op}: logits [${logits}] and label [${label}] must be [.., classes] and [..]`);
-  }
-  return label;
-}
+import { pixelShape } from "./loss-text.ts";
 
 const crossEntropyGrad = defineOp<CrossEntropyAttrs>()({
   name: "crossEntropyGrad",

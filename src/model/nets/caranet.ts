@@ -125,17 +125,18 @@ function run(build: Build, config: CaranetConfig, image: Value): Head[] {
   const [c, b, a] = features.map((x, i) => prelued(build, `reduce.${i}`, x, { outer: field }));
   if (!a || !b || !c) throw new Error("the encoder has three outputs");
   let guide = partialDecoder(build, a, b, c, classes);
-  const maps = [scaledBy(build, guide, 8)];
+  const maps = [classHead("decoder", scaledBy(build, guide, 8))];
   const branches = [
     { x: a, from: 1 / 4, to: 32 },
     { x: b, from: 2, to: 16 },
     { x: c, from: 2, to: 8 },
   ];
   for (const [i, { x, from, to }] of branches.entries()) {
-    guide = reverse(build, `reverse.${i}`, pyramid(build, `pyramid.${i}`, x, reach), scaledBy(build, guide, from));
-    maps.unshift(scaledBy(build, guide, to));
+    const name = `reverse.${i}`;
+    guide = reverse(build, name, pyramid(build, `pyramid.${i}`, x, reach), scaledBy(build, guide, from));
+    maps.unshift(classHead(name, scaledBy(build, guide, to)));
   }
-  return maps.map((logits) => classHead(logits));
+  return maps;
 }
 
 export const caranet: NetworkDefinition<CaranetConfig> = {
@@ -153,5 +154,6 @@ export const caranet: NetworkDefinition<CaranetConfig> = {
     }
     return config;
   },
+  loss: { kind: "structure" },
   scaled: (config, base) => ({ ...config, base, field: SHARE * Math.max(1, Math.round((2 * base) / 64)) }),
 };

@@ -118,10 +118,11 @@ function run(build: Build, { classes, channels, ...config }: CfanetConfig, image
       return i === gated.length - 1 ? merged : full(build, `refine.${s}.${i}`, grow(build, merged, 2), channels);
     }, start),
   );
-  const sides = [low, high].map((x, s) => classHead(classifier(build, `side.${s}`, x, classes)));
-  const main = classHead(classifier(build, "head", sum(build, low, high), classes));
+  const classified = (name: string, x: Value) => classHead(name, classifier(build, name, x, classes));
+  const sides = [low, high].map((x, s) => classified(`side.${s}`, x));
+  const main = classified("head", sum(build, low, high));
   const edge = classifier(build, "edge_head", found[found.length - 1] ?? image, 1);
-  return [main, ...sides, { kind: "edges", logits: edge, weight: 1 }];
+  return [main, ...sides, { kind: "edges", name: "edge_head", logits: edge, weight: 1 }];
 }
 
 export const cfanet: NetworkDefinition<CfanetConfig> = {
@@ -132,6 +133,7 @@ export const cfanet: NetworkDefinition<CfanetConfig> = {
     requireWhole({ channels: Math.floor(config.channels / 2) });
     return config;
   },
+  loss: { kind: "structure" },
   scaled: (config, base) => ({
     ...config,
     base,

@@ -52,8 +52,8 @@ export function dilatedHeads(
   }
   const { dilated, main, raised, dropped } = parts;
   const [, , , , third = image, last = image] = resnet(build, image, base, blocks, dilated);
-  const heads = [classHead(raised(main(last), h, w))];
+  const heads = [classHead("head", raised(main(last), h, w))];
   if (auxiliary === 0) return heads;
   const aside = segmentHead(build, "aux", third, { outer: lastOf(third.shape) / 4, classes, dropped });
-  return [...heads, classHead(raised(aside, h, w), auxiliary)];
+  return [...heads, classHead("aux", raised(aside, h, w), auxiliary)];
 }

@@ -136,7 +136,7 @@ function run(build: Build, config: HrnetConfig, image: Value): Value {
 }
 
 export const hrnet: NetworkDefinition<HrnetConfig> = {
-  trace: (build, config, image) => framed(build, image, 32, (x) => [classHead(run(build, config, x))]),
+  trace: (build, config, image) => framed(build, image, 32, (x) => [classHead("head", run(build, config, x))]),
   checked(config) {
     requireCommon(config);
     const { base, stem, planes, stage1, blocks } = config;

@@ -98,18 +98,19 @@ function run(build: Build, config: NnunetConfig, image: Value): Head[] {
         "use a larger image or fewer stages",
     );
   }
-  const outputs: Value[] = [];
+  const outputs: { readonly name: string; readonly logits: Value }[] = [];
   for (const [i, skip] of levels.slice(0, -1).reverse().entries()) {
     const outer = lastOf(skip.shape);
     const stride = strides[strides.length - 1 - i] ?? [2, 2];
     const both = joined(build, raised(build, `up.${i}`, x, outer, stride), skip);
     x = stack(build, `dec.${i}`, both, outer, config);
-    outputs.unshift(classifier(build, `head.${i}`, x, classes));
+    const name = `head.${i}`;
+    outputs.unshift({ name, logits: classifier(build, name, x, classes) });
   }
   const shares = weights(outputs.length);
-  return outputs.map((logits, i) => ({
+  return outputs.map((output, i) => ({
     kind: "classes",
-    logits,
+    ...output,
     weight: shares[i] ?? 0,
     shrink: product(strides.slice(0, i + 1)),
   }));

@@ -7,8 +7,8 @@ import { softmax } from "../../kernels/ops/softmax.ts";
 import { lastOf, nhwc } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
 import {
-  type BinaryTarget,
   type CommonConfig,
+  classHead,
   type Head,
   type NetworkDefinition,
   requireCommon,
@@ -122,7 +122,9 @@ function run(build: Build, config: PranetConfig, image: Value): Head[] {
   const [fc, fb, fa] = [c, b, a].map((x, i) => receptive(build, `rfb.${i}`, x, config.field));
   if (!fa || !fb || !fc) throw new Error("the encoder has three outputs");
   let guide = partialDecoder(build, fa, fb, fc, channels);
-  const maps = [scaledBy(build, guide, 8)];
+  const supervised = (name: string, logits: Value): Head =>
+    config.head === "maps" ? classHead(name, logits) : { kind: "foreground", name, logits, weight: 1 };
+  const maps = [supervised("decoder", scaledBy(build, guide, 8))];
   const branches = [
     { feature: a, width: deep, mids: 3, kernels: [5, 1], from: 1 / 4, to: 32 },
     { feature: b, width: fine, mids: 2, kernels: [3, 3], from: 2, to: 16 },
@@ -130,17 +132,13 @@ function run(build: Build, config: PranetConfig, image: Value): Head[] {
   ] as const;
   let last = guide;
   for (const [i, { feature, from, to, ...branch }] of branches.entries()) {
-    const { map, hidden } = reverse(build, { name: `reverse.${i}`, ...branch }, feature, scaledBy(build, guide, from));
-    maps.unshift(scaledBy(build, map, to));
+    const name = `reverse.${i}`;
+    const { map, hidden } = reverse(build, { name, ...branch }, feature, scaledBy(build, guide, from));
+    maps.unshift(supervised(name, scaledBy(build, map, to)));
     [guide, last] = [map, hidden];
   }
-  if (config.head === "maps") return maps.map((logits) => ({ kind: "classes", logits, weight: 1, shrink: 1 }));
-  const main = scaledBy(build, classifier(build, "classify", last, classes), 8);
-  const target: BinaryTarget = "foreground";
-  return [
-    { kind: "classes", logits: main, weight: 1, shrink: 1 },
-    ...maps.map((logits) => ({ kind: target, logits, weight: 1 })),
-  ];
+  if (config.head === "maps") return maps;
+  return [classHead("classify", scaledBy(build, classifier(build, "classify", last, classes), 8)), ...maps];
 }
 
 /** What the polyp networks ask of their encoder. */
@@ -164,6 +162,7 @@ export const pranet: NetworkDefinition<PranetConfig> = {
     requireWhole({ field, deep, fine });
     return config;
   },
+  loss: { kind: "structure" },
   scaled: (config, base) => {
     const share = (width: number) => Math.max(1, Math.round((width * base) / 64));
     return { ...config, base, field: share(32), deep: share(256), fine: share(64) };

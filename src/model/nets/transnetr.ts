@@ -152,7 +152,7 @@ function run(build: Build, config: TransnetrConfig, image: Value): Value {
 }
 
 export const transnetr: NetworkDefinition<TransnetrConfig> = {
-  trace: (build, config, image) => framed(build, image, 16, (x) => [classHead(run(build, config, x))]),
+  trace: (build, config, image) => framed(build, image, 16, (x) => [classHead("head", run(build, config, x))]),
   checked(config) {
     requireCommon(config);
     const { base, channels, hidden, heads, layers, tokens } = config;
@@ -164,6 +164,7 @@ export const transnetr: NetworkDefinition<TransnetrConfig> = {
     }
     return config;
   },
+  loss: { kind: "bce-dice" },
   scaled: (config, base) => {
     const share = (width: number, step = 1) => Math.max(step, step * Math.round((width * base) / config.base / step));
     const { channels, tokens, hidden, heads } = config;

@@ -41,7 +41,7 @@ function run(build: Build, { base, depth, classes }: UnetConfig, image: Value): 
 
 export const unet: NetworkDefinition<UnetConfig> = {
   trace: (build, config, image) =>
-    framed(build, image, 2 ** (config.depth - 1), (x) => [classHead(run(build, config, x))]),
+    framed(build, image, 2 ** (config.depth - 1), (x) => [classHead("head", run(build, config, x))]),
   checked(config) {
     requireCommon(config);
     requireWhole({ base: config.base, depth: config.depth });

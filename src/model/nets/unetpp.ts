@@ -42,7 +42,10 @@ function run(build: Build, { base, depth, deep, classes }: UnetppConfig, image: 
   const [top = []] = rows;
   const last = depth - 1;
   const used = deep ? Array.from({ length: last }, (_, i) => last - i) : [last];
-  return used.map((j) => classHead(classifier(build, `head.${j}`, top[j] ?? image, classes), 1 / used.length));
+  return used.map((j) => {
+    const name = `head.${j}`;
+    return classHead(name, classifier(build, name, top[j] ?? image, classes), 1 / used.length);
+  });
 }
 
 function source(build: Build, rows: readonly (readonly Value[])[], i: number, j: number): Value | undefined {

@@ -229,6 +229,6 @@ function checkHeads(config: SvanetConfig): void {
   const fewer = Array.from({ length: heads }, (_, i) => heads - i).find(divides) ?? 1;
   const wider = Math.ceil(Math.max(config.base, 1) / (2 * heads)) * 2 * heads;
   throw new UsageError(
-    `attention works on ${bad / 2} channels, which ${heads} heads do not divide; use ${fewer} heads or a width of ${wider}`,
+    `attention works on ${bad / 2} channels, which ${heads} heads do not divide; use --former-heads ${fewer} or --width ${wider}`,
   );
 }

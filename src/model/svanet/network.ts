@@ -41,7 +41,7 @@ function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput
   if (config.guidance) branches = guided(build, config, branches, { height, width }, tap);
   if (config.link !== "none") branches = linked(build, config, branches, deepest, tap);
   const logits = classify(build, config, [...branches, context], { height, width });
-  return { logits, heads: [classHead(logits)], taps };
+  return { logits, heads: [classHead("classifier", logits)], taps };
 }
 
 export const svanetDefinition: NetworkDefinition<SvanetConfig> = { trace: svanet, checked, scaled };
