@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Device } from "../../src/kernels/device.ts";
 import type { Target } from "../../src/kernels/target.ts";
-import { opCheckers } from "../../src/parity/ops.ts";
+import { everyChecker } from "../../src/parity/checkers.ts";
 import { runParity } from "../../src/parity/run.ts";
 
 /** Kernels that the adapter at hand would not choose must be right as well: each choice is forced in turn. */
@@ -13,6 +13,8 @@ const TARGETS: Readonly<Record<string, Partial<Target>>> = {
 
 const FAMILIES = ["conv2d", "conv_transpose2d", "linear", "comparison", "losses"];
 
+const golden = (file: string) => fileURLToPath(new URL(`../fixtures/${file}.safetensors`, import.meta.url));
+
 describe.each(Object.entries(TARGETS))("%s", (_, target) => {
   let device: Device;
   beforeAll(async () => {
@@ -21,8 +23,24 @@ describe.each(Object.entries(TARGETS))("%s", (_, target) => {
   afterAll(() => device.close());
 
   test.each(FAMILIES)("%s equal the golden numbers", async (family) => {
-    const path = fileURLToPath(new URL(`../fixtures/ops/${family}.safetensors`, import.meta.url));
-    const { text, exitCode } = await runParity([path], opCheckers(device));
+    const { text, exitCode } = await runParity(
+      [golden(`ops/${family}`)],
+      everyChecker(async () => device),
+    );
     expect(exitCode, text).toBe(0);
   });
+});
+
+test("whole networks equal the golden numbers with every choice made as for a GPU", async () => {
+  const device = await Device.open({ target: TARGETS["workgroup tiles of a GPU"] ?? {} });
+  try {
+    const paths = [golden("model/mini-svanet"), golden("nets/unet-odd")];
+    const { text, exitCode } = await runParity(
+      paths,
+      everyChecker(async () => device),
+    );
+    expect(exitCode, text).toBe(0);
+  } finally {
+    device.close();
+  }
 });
