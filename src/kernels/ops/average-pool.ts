@@ -2,11 +2,9 @@ import { ShapeError } from "../../errors.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../op.ts";
 import { allWide, elementwise, read } from "../shader.ts";
 import { nhwc, type Shape } from "../shape.ts";
+import { fromWindows, type Windows, windowSizes } from "./pool-kernels.ts";
 
-export interface AveragePoolAttrs {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly padding: number;
+export interface AveragePoolAttrs extends Windows {
   /** A last window that begins inside the image counts even where it ends outside. */
   readonly ceil: boolean;
   /** Whether padding counts in the divisor, as zeros; pixels past the padding never do. */
@@ -32,12 +30,10 @@ function pooledShape(x: Shape, attrs: AveragePoolAttrs): Shape {
   return [n, height, width, c];
 }
 
-function sizesOf(x: Shape, pooled: Shape, attrs: AveragePoolAttrs, wide: boolean): Record<string, number> {
-  const { h, w, c } = nhwc("averagePool2d", "x", x);
-  const { h: height, w: width } = nhwc("averagePool2d", "out", pooled);
-  const { kernel, stride, padding, countPadding } = attrs;
-  return { h, w, c: c / (wide ? 4 : 1), height, width, kernel, stride, padding, pad: countPadding ? 0 : padding };
-}
+const sizesOf = (x: Shape, pooled: Shape, attrs: AveragePoolAttrs, wide: boolean) => ({
+  ...windowSizes(x, pooled, attrs, wide),
+  pad: attrs.countPadding ? 0 : attrs.padding,
+});
 
 /** Items of the window at `o` along an axis that count: all up to the padded end, or those of the image. */
 const COUNTED = `fn counted(o: u32, extent: u32) -> f32 {
@@ -58,31 +54,15 @@ const averagePoolGrad = defineOp<FromWindows>()({
   lower({ inputs: { grad }, out, attrs, target }) {
     const wide = allWide(out);
     return [
-      elementwise({
+      fromWindows({
         label: "averagePool2dGrad",
         target,
         out,
         wide,
         tensors: { grad: read(grad, wide) },
         sizes: sizesOf(attrs.x, grad.shape, attrs, wide),
-        functions: `${COUNTED}
-fn first_of(at: u32) -> u32 {
-  if (at < size.kernel) { return 0u; }
-  return (at - size.kernel) / size.stride + 1u;
-}`,
-        body: `  let column = (i / size.c) % size.w + size.padding;
-  let row = (i / size.c / size.w) % size.h + size.padding;
-  let base = (i / size.c / size.w / size.h) * size.height;
-  let bottom = min(row / size.stride + 1u, size.height);
-  let right = min(column / size.stride + 1u, size.width);
-  var total = T(0.0);
-  for (var y = first_of(row); y < bottom; y++) {
-    for (var x = first_of(column); x < right; x++) {
-      let at = ((base + y) * size.width + x) * size.c + i % size.c;
-      total += grad_at(at) / (counted(y, size.h) * counted(x, size.w));
-    }
-  }
-  return total;`,
+        functions: COUNTED,
+        share: "grad_at(at) / (counted(y, size.h) * counted(x, size.w))",
       }),
     ];
   },

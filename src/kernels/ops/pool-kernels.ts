@@ -1,11 +1,64 @@
 import type { Dispatch, Value } from "../op.ts";
 import { elementwise, read, shader, spread, type TensorUse, write } from "../shader.ts";
-import { type Nhwc, sizeOf } from "../shape.ts";
+import { type Nhwc, nhwc, type Shape, sizeOf } from "../shape.ts";
 import type { Target } from "../target.ts";
 
 export interface PoolSize {
   readonly height: number;
   readonly width: number;
+}
+
+/** Square windows over an image. */
+export interface Windows {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+/** Sizes of a kernel over an image `x` and its windows, with channels counted in fours where `wide`. */
+export function windowSizes(x: Shape, pooled: Shape, { kernel, stride, padding }: Windows, wide: boolean) {
+  const { h, w, c } = nhwc("pool", "x", x);
+  const { h: height, w: width } = nhwc("pool", "out", pooled);
+  return { h, w, c: c / (wide ? 4 : 1), height, width, kernel, stride, padding };
+}
+
+/**
+ * The gradient of windows: each pixel of `out` adds up `share` of every window it lies in. There the pixel is at `row` and
+ * `column` of the padded image, the window at `y` and `x` of the pooled one, at index `at`.
+ */
+export function fromWindows(spec: {
+  readonly label: string;
+  readonly target: Target;
+  readonly out: Value;
+  readonly wide: boolean;
+  readonly tensors: { readonly [name: string]: TensorUse };
+  /** Those of {@link windowSizes} at least. */
+  readonly sizes: { readonly [name: string]: number };
+  readonly functions?: string;
+  readonly share: string;
+}): Dispatch {
+  const { share, functions = "", ...rest } = spec;
+  return elementwise({
+    ...rest,
+    functions: `${functions}
+fn first_of(at: u32) -> u32 {
+  if (at < size.kernel) { return 0u; }
+  return (at - size.kernel) / size.stride + 1u;
+}`,
+    body: `  let column = (i / size.c) % size.w + size.padding;
+  let row = (i / size.c / size.w) % size.h + size.padding;
+  let base = (i / size.c / size.w / size.h) * size.height;
+  let bottom = min(row / size.stride + 1u, size.height);
+  let right = min(column / size.stride + 1u, size.width);
+  var total = T(0.0);
+  for (var y = first_of(row); y < bottom; y++) {
+    for (var x = first_of(column); x < right; x++) {
+      let at = ((base + y) * size.width + x) * size.c + i % size.c;
+      total += ${share};
+    }
+  }
+  return total;`,
+  });
 }
 
 /** The middle axis of [outer, length, inner] becomes `bins` long. */

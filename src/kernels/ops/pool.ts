@@ -2,15 +2,19 @@ import { ShapeError } from "../../errors.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../op.ts";
 import { allWide, elementwise, read } from "../shader.ts";
 import { nhwc, type Shape } from "../shape.ts";
-import { maximumAlong, maximumKernel, meanAlong, meanAlongGrad, type PoolSize, pooledAxes } from "./pool-kernels.ts";
+import {
+  fromWindows,
+  maximumAlong,
+  maximumKernel,
+  meanAlong,
+  meanAlongGrad,
+  type PoolSize,
+  pooledAxes,
+  type Windows,
+  windowSizes,
+} from "./pool-kernels.ts";
 
-export interface MaxPoolAttrs {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly padding: number;
-}
-
-function windowedShape(x: Shape, { kernel, stride, padding }: MaxPoolAttrs): Shape {
+function windowedShape(x: Shape, { kernel, stride, padding }: Windows): Shape {
   const { n, h, w, c } = nhwc("maxPool2d", "x", x);
   const along = (extent: number) => Math.floor((extent + 2 * padding - kernel) / stride) + 1;
   const [height, width] = [along(h), along(w)];
@@ -20,7 +24,7 @@ function windowedShape(x: Shape, { kernel, stride, padding }: MaxPoolAttrs): Sha
   return [n, height, width, c];
 }
 
-interface FromWindows extends MaxPoolAttrs {
+interface FromWindows extends Windows {
   readonly x: Shape;
 }
 
@@ -30,36 +34,17 @@ const maxPoolGrad = defineOp<FromWindows>()({
   inputs: ["grad", "place"],
   shape: (_shapes, { x }) => x,
   lower({ inputs: { grad, place }, out, attrs, target }) {
-    const { h, w, c } = nhwc("maxPool2dGrad", "x", attrs.x);
-    const pooled = nhwc("maxPool2dGrad", "grad", grad.shape);
     const wide = allWide(out);
-    const { kernel, stride, padding } = attrs;
+    const here = "T(f32((row - y * size.stride) * size.kernel + column - x * size.stride))";
     return [
-      elementwise({
+      fromWindows({
         label: "maxPool2dGrad",
         target,
         out,
         wide,
         tensors: { grad: read(grad, wide), place: read(place, wide) },
-        sizes: { h, w, c: c / (wide ? 4 : 1), height: pooled.h, width: pooled.w, kernel, stride, padding },
-        functions: `fn first_of(at: u32) -> u32 {
-  if (at < size.kernel) { return 0u; }
-  return (at - size.kernel) / size.stride + 1u;
-}`,
-        body: `  let column = (i / size.c) % size.w + size.padding;
-  let row = (i / size.c / size.w) % size.h + size.padding;
-  let base = (i / size.c / size.w / size.h) * size.height;
-  let bottom = min(row / size.stride + 1u, size.height);
-  let right = min(column / size.stride + 1u, size.width);
-  var total = T(0.0);
-  for (var y = first_of(row); y < bottom; y++) {
-    for (var x = first_of(column); x < right; x++) {
-      let at = ((base + y) * size.width + x) * size.c + i % size.c;
-      let here = T(f32((row - y * size.stride) * size.kernel + column - x * size.stride));
-      total += select(T(0.0), grad_at(at), place_at(at) == here);
-    }
-  }
-  return total;`,
+        sizes: windowSizes(attrs.x, grad.shape, attrs, wide),
+        share: `select(T(0.0), grad_at(at), place_at(at) == ${here})`,
       }),
     ];
   },
@@ -68,16 +53,13 @@ const maxPoolGrad = defineOp<FromWindows>()({
 });
 
 /** Pixels outside the image take no part. The gradient goes to the first maximum of each window, kept as extra0. */
-export const maxPool2d = defineOp<MaxPoolAttrs>()({
+export const maxPool2d = defineOp<Windows>()({
   name: "maxPool2d",
   inputs: ["x"],
   shape: ({ x }, attrs) => windowedShape(x, attrs),
   extra: ({ x }, attrs) => [windowedShape(x, attrs)],
   lower({ inputs: { x }, out, extra: [place = out], attrs, target }) {
-    const { h, w, c } = nhwc("maxPool2d", "x", x.shape);
-    const pooled = nhwc("maxPool2d", "out", out.shape);
     const wide = allWide(x);
-    const { kernel, stride, padding } = attrs;
     return [
       maximumKernel({
         label: "maxPool2d",
@@ -86,7 +68,7 @@ export const maxPool2d = defineOp<MaxPoolAttrs>()({
         place,
         wide,
         tensors: { x: read(x, wide) },
-        sizes: { h, w, c: c / (wide ? 4 : 1), height: pooled.h, width: pooled.w, kernel, stride, padding },
+        sizes: windowSizes(x.shape, out.shape, attrs, wide),
         functions: "",
         body: `  let left = (i / size.c) % size.width * size.stride;
   let top = (i / size.c / size.width) % size.height * size.stride;

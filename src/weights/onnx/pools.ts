@@ -1,11 +1,10 @@
 import type { AveragePoolAttrs } from "../../kernels/ops/average-pool.ts";
-import type { MaxPoolAttrs } from "../../kernels/ops/pool.ts";
-import type { PoolSize } from "../../kernels/ops/pool-kernels.ts";
+import type { PoolSize, Windows } from "../../kernels/ops/pool-kernels.ts";
 import type { Emitter } from "./emitter.ts";
 import { type ExportCall, type Exporter, first, input } from "./exporter.ts";
 
 const maxPool2d: Exporter = (call) => {
-  const { kernel, stride, padding } = call.attrs as MaxPoolAttrs;
+  const { kernel, stride, padding } = call.attrs as Windows;
   const attributes = {
     kernel_shape: [kernel, kernel],
     strides: [stride, stride],
