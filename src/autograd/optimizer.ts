@@ -1,10 +1,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Graph } from "../kernels/graph.ts";
 import type { Value } from "../kernels/op.ts";
-import { scale } from "../kernels/ops/arithmetic.ts";
-import { concat, sliceLast } from "../kernels/ops/layout.ts";
 import { accumulate, adamW, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "../kernels/ops/update.ts";
-import { type StateEntry, segmentKey } from "../kernels/state.ts";
+import { type Segment, type StateEntry, segmentKey } from "../kernels/state.ts";
 
 /** Parameters that are updated together: arenas of one layout, walked segment by segment. */
 export interface ParameterGroup {
@@ -15,12 +13,17 @@ export interface ParameterGroup {
   readonly firstArena: string;
   /** Second moments; SGD has none. */
   readonly secondArena: string;
-  /** Lengths in floats of the arenas' segments. */
-  readonly segments: readonly number[];
+  /** What is updated; tensors that no segment covers stay as they are. */
+  readonly segments: readonly RatedSegment[];
   /** Key of the group's own step counter, u32 [1]: a group that starts late starts at 1. */
   readonly clockKey: string;
-  /** The group's learning rate over that of the run; 1 when left out. */
-  readonly rateFactor?: number;
+}
+
+/** Parameters of one learning rate. */
+export interface RatedSegment {
+  readonly segment: Segment;
+  /** Their learning rate over that of the run. */
+  readonly rateFactor: number;
 }
 
 export type OptimizerOptions =
@@ -50,11 +53,10 @@ export const RATE_INPUT = "rate";
  * What the update part keeps beside the groups' arenas, by arena. Two, because one dispatch reads the control words
  * and writes a clock, and may not do both in one buffer.
  */
-export function optimizerArenas(groups: readonly ParameterGroup[]): ReadonlyMap<string, readonly StateEntry[]> {
-  const clocks = new Set(groups.map((group) => group.clockKey));
+export function optimizerArenas(clockKeys: readonly string[]): ReadonlyMap<string, readonly StateEntry[]> {
   return new Map<string, readonly StateEntry[]>([
     ["step", [{ key: CONTROL_KEY, shape: [4], dtype: "u32" }]],
-    ["clocks", [...clocks].map((key): StateEntry => ({ key, shape: [1], dtype: "u32" }))],
+    ["clocks", clockKeys.map((key): StateEntry => ({ key, shape: [1], dtype: "u32" }))],
   ]);
 }
 
@@ -115,16 +117,19 @@ function appendAdamW(
 ): void {
   const attrs = { beta1, beta2, weightDecay, eps };
   const clock = graph.state(group.clockKey, [1], "u32");
-  const hyper = graph.apply(prepareAdamW, { clock, control, rate: groupRate(graph, group) }, attrs);
-  for (const [i, floats] of group.segments.entries()) {
-    const segment = (arena: string) => graph.state(segmentKey(arena, i), [floats]);
+  const prepared = new Map<number, Value>();
+  for (const { segment, rateFactor } of group.segments) {
+    const rate = rateOf(graph);
+    const hyper =
+      prepared.get(rateFactor) ?? graph.apply(prepareAdamW, { clock, control, rate }, { ...attrs, rateFactor });
+    prepared.set(rateFactor, hyper);
     graph.update(
       adamW,
       {
-        parameter: segment(group.weightsArena),
-        first: segment(group.firstArena),
-        second: segment(group.secondArena),
-        gradient: segment(group.gradientsArena),
+        parameter: stored(graph, group.weightsArena, segment),
+        first: stored(graph, group.firstArena, segment),
+        second: stored(graph, group.secondArena, segment),
+        gradient: stored(graph, group.gradientsArena, segment),
         hyper,
       },
       attrs,
@@ -138,33 +143,28 @@ function appendSgd(
   control: Value,
   { momentum, nesterov, weightDecay }: OptimizerOptions & { readonly kind: "sgd" },
 ): void {
-  const rate = groupRate(graph, group);
-  for (const [i, floats] of group.segments.entries()) {
-    const segment = (arena: string) => graph.state(segmentKey(arena, i), [floats]);
+  for (const { segment, rateFactor } of group.segments) {
     graph.update(
       sgd,
       {
-        parameter: segment(group.weightsArena),
-        velocity: segment(group.firstArena),
-        gradient: segment(group.gradientsArena),
+        parameter: stored(graph, group.weightsArena, segment),
+        velocity: stored(graph, group.firstArena, segment),
+        gradient: stored(graph, group.gradientsArena, segment),
         control,
-        rate,
+        rate: rateOf(graph),
       },
-      { momentum, nesterov, weightDecay },
+      { momentum, nesterov, weightDecay, rateFactor },
     );
   }
 }
 
 const rateOf = (graph: Graph): Value => graph.input(RATE_INPUT, [2]);
 
-/** The rate input with the group's factor on its first number. */
-function groupRate(graph: Graph, { rateFactor: factor = 1 }: ParameterGroup): Value {
-  const rate = rateOf(graph);
-  if (factor === 1) return rate;
-  const own = graph.apply(scale, { x: graph.apply(sliceLast, { x: rate }, { start: 0, count: 1 }) }, { factor });
-  return graph.apply(concat(2), { x0: own, x1: graph.apply(sliceLast, { x: rate }, { start: 1, count: 1 }) }, {});
+function segmentsOf(graph: Graph, group: ParameterGroup, arena: string): Value[] {
+  return group.segments.map(({ segment }) => stored(graph, arena, segment));
 }
 
-function segmentsOf(graph: Graph, group: ParameterGroup, arena: string): Value[] {
-  return group.segments.map((floats, i) => graph.state(segmentKey(arena, i), [floats]));
+/** A segment of an arena as a tensor. */
+export function stored(graph: Graph, arena: string, segment: Segment): Value {
+  return graph.state(segmentKey(arena, segment), [segment.floats]);
 }

@@ -2,7 +2,7 @@ import { optimizerArenas } from "../autograd/optimizer.ts";
 import { DeviceError } from "../errors.ts";
 import { GROUPS, Network } from "../experiment/network.ts";
 import {
-  parameterGroup,
+  clockKey,
   type TrainingSettings,
   trainingArenas,
   trainingTrace,
@@ -29,7 +29,7 @@ export interface TrainingBench {
 /** The paper's optimizer and loss. */
 function settingsOf(batch: number): TrainingSettings {
   const optimizer = { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.03, clipNorm: null } as const;
-  return { batch, loss: DEFAULT_LOSS, optimizer, accumulate: 1, groups: GROUPS };
+  return { batch, loss: DEFAULT_LOSS, optimizer, accumulate: 1, rates: () => 1 };
 }
 
 const RATE = 1e-4;
@@ -40,8 +40,7 @@ export async function prepareTraining(device: Device, config: NetworkConfig, bat
   const network = await Network.create(device, config, SEED);
   const { store, table, regions } = network;
   for (const { name, entries } of trainingArenas(table, settings)) await store.allocate(name, entries);
-  const groups = GROUPS.map((group) => parameterGroup(table, group, device.target, false));
-  for (const [arena, entries] of optimizerArenas(groups)) await store.allocate(arena, entries);
+  for (const [arena, entries] of optimizerArenas(GROUPS.map(clockKey))) await store.allocate(arena, entries);
   const trace = trainingTrace(config, table, device.target, settings);
   const { graph, build, loss, placed } = trace;
   const program = await Program.compile(device, graph, { store, keep: [loss], placed });

@@ -29,6 +29,14 @@ const number = (value: string): number | string => {
   const parsed = Number(value);
   return value.trim() === "" || Number.isNaN(parsed) ? value : parsed;
 };
+/** `name=factor` pairs as a map; what has no `=` stays text, which the schema refuses. */
+const factors = (value: string): Record<string, number | string> =>
+  Object.fromEntries(
+    value.split(",").map((item) => {
+      const [name = "", factor] = item.split("=").map((side) => side.trim());
+      return [name, factor === undefined ? item : number(factor)];
+    }),
+  );
 const list = (value: string): string[] => (value === "none" ? [] : value.split(",").map((item) => item.trim()));
 
 /** A choice of SvANet that a preset makes otherwise. */
@@ -110,6 +118,19 @@ export const TRAIN_OPTIONS = {
     argument: "<x>",
     help: "the encoder's learning rate over that of the rest; below 1 with --weights",
     parse: number,
+  },
+  layerDecay: {
+    group: "Network",
+    argument: "<x>",
+    help: "factor of the encoder's learning rate from each depth level to the one before; 1 keeps it the same in all",
+    parse: number,
+  },
+  layerRates: {
+    group: "Network",
+    argument: "<list>",
+    help: "factors of the learning rate by prefix of tensor names, such as encoder.stages.0=0.1,classifier=10; 0 freezes",
+    parse: factors,
+    omitted: "--encoder-rate and --layer-decay decide",
   },
   size: {
     group: "Data",

@@ -56,7 +56,7 @@ export async function networkTensors(network: Network): Promise<Map<string, Stor
   for (const group of GROUPS) {
     const weights = await network.readArena(
       weightsArena(group),
-      (entry) => entry.kind === "weight" && groupOf(entry.name) === group,
+      (entry) => entry.kind === "weight" && groupOf(entry) === group,
     );
     for (const [name, data] of weights) found.set(name, data);
   }

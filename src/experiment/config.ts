@@ -56,6 +56,8 @@ export const trainConfigSchema = z.strictObject({
   partial: z.boolean().default(false),
   freezeEpochs: z.number().int().min(0).nullable().default(null),
   encoderRate: z.number().positive().default(1),
+  layerDecay: z.number().positive().max(1).default(1),
+  layerRates: z.record(z.string(), z.number("expected a factor, such as encoder=0.1").min(0)).default({}),
   size: size.default({ width: 512, height: 512 }),
   augment: z.array(z.enum(AUGMENTATIONS)).default([...AUGMENTATIONS]),
   foregroundCrops: z.number().min(0).max(1).default(0),

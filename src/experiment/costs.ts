@@ -13,7 +13,7 @@ import { DEFAULT_LOSS } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { GROUPS, groupEntries } from "./network.ts";
-import { parameterGroup, type TrainingSettings, trainingArenas, trainingTrace } from "./training-program.ts";
+import { clockKey, type TrainingSettings, trainingArenas, trainingTrace } from "./training-program.ts";
 
 /** The lowest limits of WebGPU, except that a tensor may be bound in any number of parts. */
 const ANYWHERE: Target = { ...DEFAULT_TARGET, storageBuffers: Number.POSITIVE_INFINITY };
@@ -23,7 +23,7 @@ const TRAINING: Omit<TrainingSettings, "batch"> = {
   loss: DEFAULT_LOSS,
   optimizer: { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, clipNorm: null },
   accumulate: 1,
-  groups: GROUPS,
+  rates: () => 1,
 };
 
 /** Bytes of everything that lies on the GPU while a network runs on a batch; planned from the trace, without a GPU. */
@@ -43,10 +43,9 @@ export function trainingBytes(config: NetworkConfig, batch: number): number {
   // The literal trace fills the table of parameters that the training trace looks its arenas up in.
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
   const { graph, loss, counts, placed } = trainingTrace(config, parameters, ANYWHERE, settings);
-  const groups = GROUPS.map((group) => parameterGroup(parameters, group, ANYWHERE, false));
   const arenas = [
     ...trainingArenas(parameters, settings).map(({ entries }) => entries),
-    ...optimizerArenas(groups).values(),
+    ...optimizerArenas(GROUPS.map(clockKey)).values(),
   ];
   const state = arenas.reduce((sum, entries) => sum + arenaBytes(entries), stateBytes(parameters));
   return state + runBytes(graph, [loss, counts], [...placed.keys()]);

@@ -11,22 +11,22 @@ import { type StateEntry, StateStore } from "../kernels/state.ts";
 import { initialRegions, initialValues, type Parameter, type ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 
-/** Parameters are stored in two arenas, so that a frozen encoder is one set of segments that is not updated. */
+/** Parameters are stored in two arenas, each with a clock of its own: a frozen encoder starts late. */
 export const GROUPS = ["encoder", "rest"] as const;
 export type GroupName = (typeof GROUPS)[number];
 
 export const weightsArena = (group: GroupName): string => `weights/${group}`;
 export const STATISTICS_ARENA = "statistics";
 
-export function groupOf(parameterName: string): GroupName {
-  return parameterName.startsWith("encoder.") ? "encoder" : "rest";
+export function groupOf({ level }: Pick<Parameter, "level">): GroupName {
+  return level === null ? "rest" : "encoder";
 }
 
 /** What to store for the weights of a group, or under another prefix for what goes with them. */
 export function groupEntries(table: ParameterTable, group: GroupName, prefix = ""): StateEntry[] {
   return table
     .list("weight")
-    .filter(({ name }) => groupOf(name) === group)
+    .filter((entry) => groupOf(entry) === group)
     .flatMap(({ parts }) => parts.map(({ key, shape }) => ({ key: `${prefix}${key}`, shape })));
 }
 

@@ -9,6 +9,7 @@ import type { SvanetConfig } from "../model/svanet/config.ts";
 import { fitted, fromZoo, type NetworkConfig, planned, publishedLoss, traceNetwork } from "../model/zoo.ts";
 import { suggestion } from "../nearest.ts";
 import { flagOf, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
+import { rateFactors } from "./rates.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
 export const SCRATCH_RATE = 2e-3;
@@ -24,7 +25,11 @@ export function networkConfig(config: TrainConfig, classes: number): NetworkConf
   const changed = own.kind === "svanet" ? { ...own, ...svanetChanges(config, own) } : unchanged(own, config);
   if (own.kind === "svanet") checkSize(config);
   const { height, width } = config.size;
-  return fitted(changed, { classes, height, width, base: config.width ?? undefined });
+  const network = fitted(changed, { classes, height, width, base: config.width ?? undefined });
+  if (Object.keys(config.layerRates).length > 0) {
+    rateFactors(traceNetwork(network, { mode: "eval", batch: 2 }).build.parameters, config);
+  }
+  return network;
 }
 
 /** What the flags of SvANet's parts change in its preset. */

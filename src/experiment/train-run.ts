@@ -21,6 +21,7 @@ import type { TrainConfig } from "./config.ts";
 import { describeEnvironment } from "./environment.ts";
 import { Network } from "./network.ts";
 import { loadPretrained } from "./pretrained.ts";
+import { describeRates } from "./rates.ts";
 import { augmentOptions, networkName, recipeText } from "./recipe.ts";
 import { checkpointToResume, checkSameData } from "./resume.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -146,6 +147,8 @@ class TrainingRun {
       `${network.table.count().toLocaleString("en")} parameters; GPU memory: ${mebibytes(network.store.bytes)} for ` +
         `weights, gradients and moments, ${mebibytes(bytes)} for the tensors of a step`,
     );
+    const rates = describeRates(network.table, config);
+    if (rates !== null) observer.note(rates);
     if (config.accumulate > 1) {
       observer.note(
         `gradients of ${config.accumulate} batches make one update; batch norm sees each batch of ${config.batchSize} alone`,

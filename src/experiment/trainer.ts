@@ -4,17 +4,18 @@ import { CheckpointError } from "../errors.ts";
 import type { Value } from "../kernels/op.ts";
 import { Program } from "../kernels/program.ts";
 import type { LossSettings } from "../model/losses.ts";
+import type { Parameter } from "../model/parameters.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../weights/safetensors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
-import { GROUPS, type GroupName, groupOf, type Network } from "./network.ts";
+import { GROUPS, groupOf, type Network } from "./network.ts";
+import { type RateFactors, rateFactors } from "./rates.ts";
 import { lossSettings } from "./recipe.ts";
 import {
   CONTROL_KEY,
   clockKey,
   LOSS_TOTAL_KEY,
   PREFIX,
-  parameterGroup,
   type TrainingSettings,
   type TrainingTrace,
   trainingArenas,
@@ -48,7 +49,7 @@ interface CompiledUpdate {
 export function trainingSettings(
   config: TrainConfig,
   batch: number,
-  groups: readonly GroupName[],
+  rates: RateFactors,
   loss: LossSettings,
 ): TrainingSettings {
   const { weightDecay, clipNorm, betas, eps, momentum } = config;
@@ -56,7 +57,7 @@ export function trainingSettings(
     config.optimizer === "adamw"
       ? { kind: "adamw", betas, eps, weightDecay, clipNorm }
       : { kind: "sgd", momentum, nesterov: true, weightDecay, clipNorm };
-  return { batch, loss, optimizer, accumulate: config.accumulate, groups, encoderRate: config.encoderRate };
+  return { batch, loss, optimizer, accumulate: config.accumulate, rates };
 }
 
 /** A network in training: gradients, moments, clocks, and the programs of each batch size that occurs. */
@@ -74,12 +75,11 @@ export class Trainer {
   }
 
   static async create(network: Network, config: TrainConfig): Promise<Trainer> {
-    const { store, table, device } = network;
+    const { store, table } = network;
     const loss = lossSettings(config, network.config);
-    const settings = trainingSettings(config, config.batchSize, GROUPS, loss);
+    const settings = trainingSettings(config, config.batchSize, rateFactors(table, config), loss);
     for (const { name, entries } of trainingArenas(table, settings)) await store.allocate(name, entries);
-    const groups = GROUPS.map((group) => parameterGroup(table, group, device.target, false));
-    for (const [arena, entries] of optimizerArenas(groups)) await store.allocate(arena, entries);
+    for (const [arena, entries] of optimizerArenas(GROUPS.map(clockKey))) await store.allocate(arena, entries);
     await store.allocate("loss", [{ key: LOSS_TOTAL_KEY, shape: [1] }]);
     return new Trainer(network, config, loss);
   }
@@ -154,7 +154,7 @@ export class Trainer {
     const known = this.#steps.get(key);
     if (known) return known;
     const { device, config, table, store } = this.network;
-    const settings = trainingSettings(this.#config, batch, groupsOf(frozen), this.#loss);
+    const settings = trainingSettings(this.#config, batch, rateFactors(table, this.#config, frozen), this.#loss);
     const trace = trainingTrace(config, table, device.target, settings);
     const keep = [trace.loss, trace.counts];
     const name = `training step of ${batch} images`;
@@ -169,7 +169,8 @@ export class Trainer {
     const known = this.#updates.get(key);
     if (known) return known;
     const { device, table, store } = this.network;
-    const settings = trainingSettings(this.#config, this.#config.batchSize, groupsOf(frozen), this.#loss);
+    const rates = rateFactors(table, this.#config, frozen);
+    const settings = trainingSettings(this.#config, this.#config.batchSize, rates, this.#loss);
     const { graph, control } = updateTrace(table, device.target, settings);
     const made = { program: await Program.compile(device, graph, { name: "update of the weights", store }), control };
     this.#updates.set(key, made);
@@ -182,7 +183,7 @@ export class Trainer {
     const tensors = new Map<string, StoredTensor>();
     for (const [label, prefix] of this.#moments()) {
       for (const group of GROUPS) {
-        const of = (entry: { kind: string; name: string }) => entry.kind === "weight" && groupOf(entry.name) === group;
+        const of = (entry: Parameter) => entry.kind === "weight" && groupOf(entry) === group;
         for (const [name, data] of await network.readArena(`${label}/${group}`, of, prefix)) {
           tensors.set(`optimizer.${label}.${name}`, storeFloat32(data, network.table.get(name).shape));
         }
@@ -241,10 +242,6 @@ export interface SubmitOptions {
   readonly first: boolean;
   readonly last: boolean;
   readonly batches: number;
-}
-
-function groupsOf(frozen: boolean): readonly GroupName[] {
-  return frozen ? GROUPS.filter((group) => group !== "encoder") : GROUPS;
 }
 
 /** Ones, or the release's weights of a batch: 1 / ln(1.1 + share of the class), 0 for an absent class. */

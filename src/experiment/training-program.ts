@@ -6,6 +6,7 @@ import {
   CONTROL_KEY,
   type OptimizerOptions,
   type ParameterGroup,
+  stored,
 } from "../autograd/optimizer.ts";
 import { fuse } from "../kernels/fuse.ts";
 import { Graph } from "../kernels/graph.ts";
@@ -15,7 +16,7 @@ import { updateRunning } from "../kernels/ops/norm.ts";
 import { accumulate } from "../kernels/ops/update.ts";
 import type { Program } from "../kernels/program.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../kernels/rewrite.ts";
-import { ArenaLayout, segmentKey } from "../kernels/state.ts";
+import { ArenaLayout } from "../kernels/state.ts";
 import type { Target } from "../kernels/target.ts";
 import type { Build } from "../model/build.ts";
 import type { BinaryTarget } from "../model/definition.ts";
@@ -23,6 +24,7 @@ import { type LossSettings, networkLoss, targetInput, targetMap, targetsOf, weig
 import type { ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { GROUPS, type GroupName, groupEntries, weightsArena } from "./network.ts";
+import type { RateFactors } from "./rates.ts";
 
 /** Prefixes of what goes with every parameter, before its key. */
 export const PREFIX = { gradient: "grad:", first: "first:", second: "second:", total: "total:" } as const;
@@ -35,10 +37,8 @@ export interface TrainingSettings {
   readonly optimizer: OptimizerOptions;
   /** Batches whose gradients make one update; above 1 the gradient and the update are separate traces. */
   readonly accumulate: number;
-  /** Groups that train; a frozen encoder is left out. */
-  readonly groups: readonly GroupName[];
-  /** The encoder's learning rate over that of the rest; 1 when left out. */
-  readonly encoderRate?: number;
+  /** Learning rates over that of the run; parameters of 0 stay as they are and get no gradient. */
+  readonly rates: RateFactors;
 }
 
 /** A traced training step: what to bind, write and read. */
@@ -56,35 +56,38 @@ export interface TrainingTrace {
   readonly placed: ReadonlyMap<number, string>;
 }
 
-/** The groups that train, with their rates. */
+/** The groups that train. */
 function trainedGroups(
   table: ParameterTable,
   target: Target,
-  { groups, encoderRate = 1 }: TrainingSettings,
+  { rates }: TrainingSettings,
   accumulated: boolean,
 ): ParameterGroup[] {
-  return groups.map((name) => {
-    const group = parameterGroup(table, name, target, accumulated);
-    return name === "encoder" ? { ...group, rateFactor: encoderRate } : group;
-  });
+  const factors = new Map(
+    table.list("weight").flatMap((entry) => entry.parts.map(({ key }) => [key, rates(entry)] as const)),
+  );
+  return GROUPS.map((group) => {
+    const layout = new ArenaLayout(groupEntries(table, group), target);
+    const rated = layout.segmentsBy(target, (key) => factors.get(key) ?? 1);
+    const segments = rated.map(({ segment, value: rateFactor }) => ({ segment, rateFactor }));
+    return parameterGroup(
+      group,
+      segments.filter(({ rateFactor }) => rateFactor > 0),
+      accumulated,
+    );
+  }).filter(({ segments }) => segments.length > 0);
 }
 
 /** How the parameters of a group are updated; arenas of one layout. */
-export function parameterGroup(
-  table: ParameterTable,
-  group: GroupName,
-  target: Target,
-  accumulated: boolean,
-): ParameterGroup {
-  const layout = new ArenaLayout(groupEntries(table, group), target);
+function parameterGroup(group: GroupName, segments: ParameterGroup["segments"], accumulated: boolean): ParameterGroup {
   return {
     name: group,
     weightsArena: weightsArena(group),
     gradientsArena: accumulated ? `total/${group}` : `gradient/${group}`,
     firstArena: `first/${group}`,
     secondArena: `second/${group}`,
-    segments: layout.segments(target).map(({ floats }) => floats),
-    clockKey: `clock.${group}`,
+    segments,
+    clockKey: clockKey(group),
   };
 }
 
@@ -107,7 +110,7 @@ export function trainingTrace(
   const loss = networkLoss(graph, heads, label, graph.input("class weight", [config.classes]), settings.loss);
   dropUnread(graph, [loss, logits, ...build.statistics.map((of) => of.batch)]);
   splitPointwiseOverConcat(graph);
-  const placed = placeGradients(graph, table, loss);
+  const placed = placeGradients(graph, table, loss, settings.rates);
   const accumulated = settings.accumulate > 1;
   const groups = trainedGroups(table, target, settings, false);
   const control = accumulated
@@ -133,9 +136,10 @@ export function writeLabels(
   for (const kind of targets) program.write(targetInput(kind), targetMap(kind, labels, { ...size, ignoreIndex: 255 }));
 }
 
-/** Differentiates by every parameter and has each gradient written to its place in the arena. */
-function placeGradients(graph: Graph, table: ParameterTable, loss: Value): Map<number, string> {
-  const parts = table.list("weight").flatMap((entry) => entry.parts);
+/** Differentiates by every parameter that trains and has each gradient written to its place in the arena. */
+function placeGradients(graph: Graph, table: ParameterTable, loss: Value, rates: RateFactors): Map<number, string> {
+  const trained = table.list("weight").filter((entry) => rates(entry) > 0);
+  const parts = trained.flatMap((entry) => entry.parts);
   const sources = parts.map(({ key, shape }) => graph.state(key, shape));
   const grads = differentiate(graph, loss, graph.input("one", [1]), sources);
   const placed = new Map<number, string>();
@@ -151,9 +155,9 @@ function appendAccumulation(graph: Graph, groups: readonly ParameterGroup[], los
     const control = appendJudgement(graph, groups, loss, null);
     graph.update(accumulate, { total: graph.state(LOSS_TOTAL_KEY, [1]), part: loss }, {});
     for (const { name, segments } of groups) {
-      for (const [i, floats] of segments.entries()) {
-        const total = graph.state(segmentKey(`total/${name}`, i), [floats]);
-        graph.update(accumulate, { total, part: graph.state(segmentKey(`gradient/${name}`, i), [floats]) }, {});
+      for (const { segment } of segments) {
+        const total = stored(graph, `total/${name}`, segment);
+        graph.update(accumulate, { total, part: stored(graph, `gradient/${name}`, segment) }, {});
       }
     }
     return control;

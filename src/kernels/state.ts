@@ -24,6 +24,15 @@ interface Slice {
   readonly dtype: DType;
   readonly buffer: number;
   readonly offset: number;
+  /** With the padding behind it. */
+  readonly bytes: number;
+}
+
+/** A stretch of an arena, no longer than a binding: `floats` numbers from byte `offset` of a buffer on. */
+export interface Segment {
+  readonly buffer: number;
+  readonly offset: number;
+  readonly floats: number;
 }
 
 /**
@@ -42,24 +51,40 @@ export class ArenaLayout {
       const current = this.buffers.length - 1;
       const used = this.buffers[current];
       if (used === undefined || used + bytes > Math.max(longest, bytes)) {
-        this.slices.set(key, { shape, dtype, buffer: this.buffers.push(bytes) - 1, offset: 0 });
+        this.slices.set(key, { shape, dtype, buffer: this.buffers.push(bytes) - 1, offset: 0, bytes });
       } else {
-        this.slices.set(key, { shape, dtype, buffer: current, offset: used });
+        this.slices.set(key, { shape, dtype, buffer: current, offset: used, bytes });
         this.buffers[current] = used + bytes;
       }
     }
   }
 
-  /** Lengths in floats of the stretches, each no longer than a binding, that together cover the arena. */
-  segments(target: Target): { readonly buffer: number; readonly offset: number; readonly floats: number }[] {
+  /** Segments that together cover the arena. */
+  segments(target: Target): Segment[] {
+    return this.segmentsBy(target, () => null).map(({ segment }) => segment);
+  }
+
+  /** As {@link segments}, cut wherever the next tensor has another value of `of`. */
+  segmentsBy<T>(target: Target, of: (key: string) => T): { readonly segment: Segment; readonly value: T }[] {
     const limit = partBytes(target);
-    return this.buffers.flatMap((bytes, buffer) =>
+    return this.#stretches(of).flatMap(({ buffer, offset, bytes, value }) =>
       Array.from({ length: Math.ceil(bytes / limit) }, (_, i) => ({
-        buffer,
-        offset: i * limit,
-        floats: Math.min(limit, bytes - i * limit) / 4,
+        segment: { buffer, offset: offset + i * limit, floats: Math.min(limit, bytes - i * limit) / 4 },
+        value,
       })),
     );
+  }
+
+  /** Neighbours in a buffer that have one value. */
+  #stretches<T>(of: (key: string) => T) {
+    const found: { buffer: number; offset: number; bytes: number; value: T }[] = [];
+    for (const [key, { buffer, offset, bytes }] of this.slices) {
+      const value = of(key);
+      const last = found.at(-1);
+      if (last?.buffer === buffer && last.value === value) last.bytes += bytes;
+      else found.push({ buffer, offset, bytes, value });
+    }
+    return found;
   }
 
   get bytes(): number {
@@ -67,8 +92,9 @@ export class ArenaLayout {
   }
 }
 
-/** Key under which segment `index` of an arena can be bound whole. */
-export const segmentKey = (arena: string, index: number): string => `${arena}#${index}`;
+/** Key under which a segment of an arena can be bound whole. */
+export const segmentKey = (arena: string, { buffer, offset, floats }: Segment): string =>
+  `${arena}#${buffer}.${offset}.${floats}`;
 
 /** Tensors that outlive a run, in arenas on one device. Several Programs bind the same store. */
 export class StateStore {
@@ -117,8 +143,11 @@ export class StateStore {
     const hash = key.lastIndexOf("#");
     const segmented = hash >= 0 ? this.#arenas.get(key.slice(0, hash)) : undefined;
     if (segmented) {
-      const segment = segmented.layout.segments(this.#device.target)[Number(key.slice(hash + 1))];
-      if (segment) return { arena: segmented, slice: segment };
+      const [buffer = 0, offset = 0, floats = 0] = key
+        .slice(hash + 1)
+        .split(".")
+        .map(Number);
+      return { arena: segmented, slice: { buffer, offset, floats } };
     }
     const arena = this.#arenas.get(this.#arenaOf.get(key) ?? "");
     const slice = arena?.layout.slices.get(key);

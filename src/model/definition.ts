@@ -3,6 +3,7 @@ import type { Value } from "../kernels/op.ts";
 import type { PerAxis } from "../kernels/shape.ts";
 import type { Build } from "./build.ts";
 import type { LossSettings } from "./losses.ts";
+import type { EncoderLevels } from "./parameters.ts";
 
 /** What every network's configuration has. `height` and `width` are the sides it is trained at. */
 export interface CommonConfig {
@@ -62,6 +63,8 @@ export interface NetworkDefinition<Config extends CommonConfig> {
   plan?(fingerprint: Fingerprint): Plan;
   /** The width to plan the network anew with for its size, where its depth depends on that. */
   planWidth?(config: Config): number;
+  /** What its encoder is, by depth: prefixes of parameter names. */
+  levels(config: Config): EncoderLevels;
   /** Where the published loss differs from cross-entropy on every head, and how its soft Dice is taken. */
   readonly loss?: Partial<LossSettings>;
 }

@@ -31,6 +31,8 @@ export interface Parameter {
   readonly shape: Shape;
   readonly kind: ParameterKind;
   readonly init: Initialiser;
+  /** Depth level of the encoder, 0 next to the image; null behind the encoder. */
+  readonly level: number | null;
   /** Its tensors on the device; none for a region map. */
   readonly parts: readonly StoragePart[];
 }
@@ -42,9 +44,22 @@ export function uniformByFan(shape: Shape): Initialiser {
   return { kind: "uniform", bound: 1 / Math.sqrt(sizeOf(shape.slice(1))) };
 }
 
+export type EncoderLevels = readonly (readonly string[])[];
+
+/** Whether a name is `prefix` or, at a dot, begins with it: `stage.1` holds `stage.1.conv`, not `stage.10`. */
+export function isWithin(name: string, prefix: string): boolean {
+  return name === prefix || name.startsWith(`${prefix}.`);
+}
+
 /** Everything a network remembers between runs, by name. Traces of one network share a table; it owns no numbers. */
 export class ParameterTable {
+  /** Prefixes of the encoder's names, a list for each depth level, from the image on. */
+  readonly levels: EncoderLevels;
   readonly #entries = new Map<string, Parameter>();
+
+  constructor(levels: EncoderLevels = []) {
+    this.levels = levels;
+  }
 
   /**
    * Adds a parameter or finds it again. `split` lists extents that sum to the first axis: each becomes a tensor of its
@@ -53,7 +68,16 @@ export class ParameterTable {
   declare(name: string, shape: Shape, kind: ParameterKind, init: Initialiser, split?: readonly number[]): Parameter {
     const known = this.#entries.get(name);
     if (!known) {
-      const made = { name, shape, kind, init, parts: kind === "region" ? [] : partsOf(name, shape, kind, split) };
+      const found = this.levels.findIndex((prefixes) => prefixes.some((prefix) => isWithin(name, prefix)));
+      const level = found < 0 ? null : found;
+      const made = {
+        name,
+        shape,
+        kind,
+        init,
+        level,
+        parts: kind === "region" ? [] : partsOf(name, shape, kind, split),
+      };
       this.#entries.set(name, made);
       return made;
     }

@@ -16,6 +16,7 @@ import { PSPNET, type PspnetConfig, pspnet } from "./nets/pspnet.ts";
 import { TRANSNETR, type TransnetrConfig, transnetr } from "./nets/transnetr.ts";
 import { UNET, type UnetConfig, unet } from "./nets/unet.ts";
 import { UNETPP, type UnetppConfig, unetpp } from "./nets/unetpp.ts";
+import { ParameterTable } from "./parameters.ts";
 import { SVANET_PRESETS, type SvanetConfig } from "./svanet/config.ts";
 import { svanetDefinition } from "./svanet/network.ts";
 
@@ -249,10 +250,12 @@ export function traceNetwork(
   },
 ): Traced {
   const graph = new Graph();
-  const { mode, batch, parameters, height = config.height, width = config.width } = options;
-  const build = new Build({ graph, mode, ...(parameters ? { parameters } : {}) });
+  const { mode, batch, height = config.height, width = config.width } = options;
+  const definition = definitionOf(config);
+  const { parameters = new ParameterTable(definition.levels(config)) } = options;
+  const build = new Build({ graph, mode, parameters });
   const image = graph.input("image", [batch, height, width, 3]);
-  return { build, image, ...definitionOf(config).trace(build, config, image) };
+  return { build, image, ...definition.trace(build, config, image) };
 }
 
 /** What a network is trained by: its outputs, the main one first, with their own weights, and its published loss. */

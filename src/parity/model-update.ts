@@ -1,8 +1,9 @@
+import { stored } from "../autograd/optimizer.ts";
 import type { Device } from "../kernels/device.ts";
 import { Graph } from "../kernels/graph.ts";
 import { adamW, prepareAdamW, tick } from "../kernels/ops/update.ts";
 import { Program } from "../kernels/program.ts";
-import { ArenaLayout, type StateEntry, type StateStore, segmentKey } from "../kernels/state.ts";
+import { ArenaLayout, type StateEntry, type StateStore } from "../kernels/state.ts";
 
 export interface AdamWSettings {
   readonly rate: number;
@@ -37,10 +38,10 @@ export async function adamWAfter(
   const attrs = { beta1, beta2, weightDecay };
   const hyper = graph.apply(prepareAdamW, { clock, control, rate: rates }, attrs);
   const { target } = device;
-  for (const [i, { floats }] of new ArenaLayout(arena.entries, target).segments(target).entries()) {
-    const segment = (name: string) => graph.state(segmentKey(name, i), [floats]);
-    const moments = { first: segment("first"), second: segment("second"), gradient: segment("gradient") };
-    graph.update(adamW, { parameter: segment(arena.name), ...moments, hyper }, { ...attrs, eps });
+  for (const segment of new ArenaLayout(arena.entries, target).segments(target)) {
+    const of = (name: string) => stored(graph, name, segment);
+    const moments = { first: of("first"), second: of("second"), gradient: of("gradient") };
+    graph.update(adamW, { parameter: of(arena.name), ...moments, hyper }, { ...attrs, eps });
   }
   const program = await Program.compile(device, graph, { store });
   try {

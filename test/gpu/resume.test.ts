@@ -48,7 +48,9 @@ test.each([1, 3, 5])("a run stopped after step %i ends as if it had not been", a
 });
 
 test("accumulating runs stop between updates, and an epoch's last update takes what is left", async () => {
-  const flags = { accumulate: 2, steps: 3 };
+  // Each layer at its own rate, and none of the encoder in the first of the two epochs.
+  const rates = { freezeEpochs: 1, layerDecay: 0.75, layerRates: { classifier: 4, aspp: 0 } };
+  const flags = { accumulate: 2, steps: 3, ...rates };
   await trainHere(device, set, config("sum", flags));
   for (const stopAt of [1, 2]) {
     const name = `sum-${stopAt}`;

@@ -84,7 +84,14 @@ test("broken YAML and a doubled key are refused with their line", () => {
 
 test("a written configuration reads back equal, but for how the process was started", () => {
   const path = join(mkdtempSync(join(tmpdir(), "svanet-")), "config.yaml");
-  const config = resolveConfig({ ...paths, size: "96x64", lr: 5e-5, resume: "auto", augment: [], clipNorm: 1 });
+  const config = resolveConfig({
+    ...paths,
+    size: "96x64",
+    lr: 5e-5,
+    resume: "auto",
+    augment: [],
+    layerRates: { head: 0 },
+  });
   writeConfig(path, config);
   expect(resolveConfig({}, readConfigFile(path))).toEqual({ ...config, resume: false });
 });

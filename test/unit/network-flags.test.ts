@@ -63,4 +63,5 @@ it("values that are no choice are refused with the flag's name", () => {
   expect(() => network("--neck-attention", "sse")).toThrow('--neck-attention: "sse" does not fit: Did you mean se?');
   expect(() => network("--former-before", "yes")).toThrow('--former-before: "yes" does not fit');
   expect(() => network("--mc-sizes", "2,x")).toThrow("--mc-sizes");
+  expect(() => network("--layer-rates", "clasifier=10")).toThrow("begin with clasifier. Did you mean classifier?");
 });

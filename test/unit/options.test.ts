@@ -32,6 +32,7 @@ test("every flag reaches its field", () => {
     resume: "auto",
   });
   expect(parse("--resume").resume).toBe(true);
+  expect(parse("--layer-rates", "enc.0=0.1, head=10").layerRates).toEqual({ "enc.0": 0.1, head: 10 });
   expect(parse("--augment", "none").augment).toEqual([]);
 });
 
@@ -39,6 +40,10 @@ test("a flag that is no number is refused by name", () => {
   expect(() => parse("--batch-size", "four")).toThrow(
     '--batch-size: "four" does not fit: expected number, received string',
   );
+  for (const wrong of ["head", "head=many", "head="]) {
+    expect(() => parse("--layer-rates", wrong)).toThrow("--layer-rates: ");
+    expect(() => parse("--layer-rates", wrong)).toThrow("does not fit: expected a factor, such as encoder=0.1");
+  }
 });
 
 test("the help names every field and its default", () => {

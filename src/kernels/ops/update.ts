@@ -96,7 +96,12 @@ export const tick = defineOp<unknown>()({
   derivative: NO_GRADIENT,
 });
 
-export interface AdamAttrs {
+/** The learning rate of the tensors at hand over that of the step; 1 when left out. */
+interface RateAttrs {
+  readonly rateFactor?: number;
+}
+
+export interface AdamAttrs extends RateAttrs {
   readonly beta1: number;
   readonly beta2: number;
   readonly weightDecay: number;
@@ -113,17 +118,17 @@ export const prepareAdamW = defineOp<AdamAttrs>()({
     mustBe("prepareAdamW", shapes, { clock: [1], control: [4], rate: [2] });
     return [8];
   },
-  lower: ({ inputs: { clock, control, rate }, out, attrs: { beta1, beta2, weightDecay }, target }) => [
+  lower: ({ inputs: { clock, control, rate }, out, attrs: { beta1, beta2, weightDecay, rateFactor = 1 }, target }) => [
     perInvocation({
       label: "prepareAdamW",
       target,
       count: 1,
       type: "f32",
       tensors: { clock: read(clock), control: read(control), rate: read(rate), out: write(out) },
-      floats: { log1: logOf(beta1), log2: logOf(beta2), decay: weightDecay },
+      floats: { log1: logOf(beta1), log2: logOf(beta2), decay: weightDecay, factor: rateFactor },
       functions: COMPLEMENT,
       body: `  let steps = f32(clock_at(0u));
-  let rate = rate_at(0u);
+  let rate = rate_at(0u) * size.factor;
   out_set(0u, rate / complement(steps * size.log1));
   out_set(1u, 1.0 / sqrt(complement(steps * size.log2)));
   out_set(2u, bitcast<f32>(control_at(2u)));
@@ -184,7 +189,9 @@ export const adamW = defineOp<AdamAttrs & { readonly eps: number }>()({
 });
 
 /** One step of gradient descent with momentum and L2 decay as PyTorch takes it; `velocity` starts at zero. */
-export const sgd = defineOp<{ readonly momentum: number; readonly nesterov: boolean; readonly weightDecay: number }>()({
+export const sgd = defineOp<
+  RateAttrs & { readonly momentum: number; readonly nesterov: boolean; readonly weightDecay: number }
+>()({
   name: "sgd",
   inputs: ["parameter", "velocity", "gradient", "control", "rate"],
   updates: ["parameter", "velocity"],
@@ -211,13 +218,14 @@ export const sgd = defineOp<{ readonly momentum: number; readonly nesterov: bool
         decay: attrs.weightDecay,
         own: attrs.nesterov ? 1 : 0,
         kept: attrs.nesterov ? attrs.momentum : 1,
+        factor: attrs.rateFactor ?? 1,
       },
       body: `  if (control_at(0u) != 0u) { return; }
   let p = parameter_at(i);
   let g = gradient_at(i) * bitcast<f32>(control_at(2u)) + size.decay * p;
   let v = size.momentum * velocity_at(i) + g;
   velocity_set(i, v);
-  parameter_set(i, p - rate_at(0u) * (size.own * g + size.kept * v));`,
+  parameter_set(i, p - rate_at(0u) * size.factor * (size.own * g + size.kept * v));`,
     }),
   macs: NO_MACS,
   derivative: NO_GRADIENT,

@@ -4,6 +4,7 @@ import { maxPool2d } from "../../kernels/ops/pool.ts";
 import { lastOf } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
 import { activated, type UnitOptions, unit } from "../layers/unit.ts";
+import type { EncoderLevels } from "../parameters.ts";
 
 export interface BottleneckOptions {
   readonly planes: number;
@@ -25,6 +26,11 @@ export function bottleneck(build: Build, x: Value, options: BottleneckOptions): 
   const changes = stride !== 1 || lastOf(x.shape) !== outer;
   const kept = changes ? unit(build, "skip", x, { outer, stride, ...norm }) : x;
   return activated(build, build.graph.apply(add, { x: third, y: kept }, {}), "relu");
+}
+
+/** Depth levels of an encoder of {@link stages}: the stem, then each stage. */
+export function encoderLevels(blocks: readonly number[]): EncoderLevels {
+  return [["encoder.stem"], ...blocks.map((_, stage) => [`encoder.stage.${stage}`])];
 }
 
 /** Walks the stages of an encoder: the first block of every stage but the first halves the size. */

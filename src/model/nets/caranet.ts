@@ -8,6 +8,7 @@ import { lastOf, nhwc } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type Head, type NetworkDefinition, requireCommon } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
+import { encoderLevels } from "../encoders/resnet.ts";
 import { convolution, framed, joined, type UnitOptions, unit } from "../layers/unit.ts";
 import { background, partialDecoder, requireBackbone, scaledBy } from "./pranet.ts";
 
@@ -154,6 +155,7 @@ export const caranet: NetworkDefinition<CaranetConfig> = {
     }
     return config;
   },
+  levels: ({ blocks }) => encoderLevels(blocks),
   loss: { kind: "structure" },
   scaled: (config, base) => ({ ...config, base, field: SHARE * Math.max(1, Math.round((2 * base) / 64)) }),
 };

@@ -16,6 +16,7 @@ import {
   requireWhole,
 } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
+import { encoderLevels } from "../encoders/resnet.ts";
 import { classifier, convolution, framed, grow, joined, unit } from "../layers/unit.ts";
 import { requireBackbone } from "./pranet.ts";
 import { halved } from "./unet.ts";
@@ -133,6 +134,7 @@ export const cfanet: NetworkDefinition<CfanetConfig> = {
     requireWhole({ channels: Math.floor(config.channels / 2) });
     return config;
   },
+  levels: ({ blocks }) => encoderLevels(blocks),
   loss: { kind: "structure" },
   scaled: (config, base) => ({
     ...config,

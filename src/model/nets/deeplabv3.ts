@@ -4,6 +4,7 @@ import { resizeNearest } from "../../kernels/ops/resize.ts";
 import { nhwc } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
 import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { encoderLevels } from "../encoders/resnet.ts";
 import { framed, joined, resized, unit, valueDropout } from "../layers/unit.ts";
 import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
@@ -65,6 +66,7 @@ export const deeplabv3: NetworkDefinition<Deeplabv3Config> = {
     requireWhole({ base: config.base, channels: config.channels });
     return config;
   },
+  levels: ({ blocks }) => encoderLevels(blocks),
   scaled: (config, base) => ({
     ...config,
     base,

@@ -143,6 +143,12 @@ export const hrnet: NetworkDefinition<HrnetConfig> = {
     requireWhole({ base, stem, planes, stage1, blocks });
     return config;
   },
+  /** All but the classifier and what mixes the streams for it. */
+  levels: ({ modules }) => [
+    ["stem"],
+    ["stage1"],
+    ...modules.map((_, stage) => [...(stage === 0 ? ["widen.0"] : []), `widen.${stage + 1}`, `stage.${stage}`]),
+  ],
   scaled: (config, base) => {
     const share = (width: number) => Math.max(1, Math.round((width * base) / 48));
     return { ...config, base, stem: share(64), planes: share(64) };

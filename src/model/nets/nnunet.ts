@@ -132,6 +132,7 @@ export const nnunet: NetworkDefinition<NnunetConfig> = {
     }
     return config;
   },
+  levels: ({ features }) => features.map((_, i) => [`enc.${i}`]),
   loss: { diceSmooth: 1e-5, diceOver: "batch", diceBackground: false },
   planWidth: ({ features: [base = 32] }) => base,
   /** Planned anew for the size, from `base` channels on. */

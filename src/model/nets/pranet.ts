@@ -15,6 +15,7 @@ import {
   requireWhole,
 } from "../definition.ts";
 import { type BackboneSettings, backbone, MIN_BASE } from "../encoders/res2net.ts";
+import { encoderLevels } from "../encoders/resnet.ts";
 import { activated, classifier, framed, grow, joined, resized, unit, units } from "../layers/unit.ts";
 
 /** A coarse map from a parallel partial decoder, refined by three branches that look where it is not sure. */
@@ -162,6 +163,7 @@ export const pranet: NetworkDefinition<PranetConfig> = {
     requireWhole({ field, deep, fine });
     return config;
   },
+  levels: ({ blocks }) => encoderLevels(blocks),
   loss: { kind: "structure" },
   scaled: (config, base) => {
     const share = (width: number) => Math.max(1, Math.round((width * base) / 64));

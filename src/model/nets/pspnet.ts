@@ -4,6 +4,7 @@ import { resizeBilinear } from "../../kernels/ops/resize.ts";
 import { lastOf, nhwc } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
 import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { encoderLevels } from "../encoders/resnet.ts";
 import { channelDropout, framed, joined, unit } from "../layers/unit.ts";
 import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
@@ -61,5 +62,6 @@ export const pspnet: NetworkDefinition<PspnetConfig> = {
     requireWhole({ base: config.base, bins: Math.min(...config.bins) });
     return config;
   },
+  levels: ({ blocks }) => encoderLevels(blocks),
   scaled: (config, base) => ({ ...config, base }),
 };

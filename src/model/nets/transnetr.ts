@@ -7,7 +7,7 @@ import { relu } from "../../kernels/ops/pointwise.ts";
 import { nhwc, sizeOf } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
-import { resnet } from "../encoders/resnet.ts";
+import { encoderLevels, resnet } from "../encoders/resnet.ts";
 import { linear, linearSplit } from "../layers/conv.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { activated, classifier, framed, grow, joined, unit, valueDropout } from "../layers/unit.ts";
@@ -164,6 +164,7 @@ export const transnetr: NetworkDefinition<TransnetrConfig> = {
     }
     return config;
   },
+  levels: ({ blocks, unread }) => encoderLevels(unread ? blocks : blocks.slice(0, 3)),
   loss: { kind: "bce-dice" },
   scaled: (config, base) => {
     const share = (width: number, step = 1) => Math.max(step, step * Math.round((width * base) / config.base / step));

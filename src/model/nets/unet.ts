@@ -47,5 +47,6 @@ export const unet: NetworkDefinition<UnetConfig> = {
     requireWhole({ base: config.base, depth: config.depth });
     return config;
   },
+  levels: ({ depth }) => Array.from({ length: depth }, (_, i) => [`enc.${i}`]),
   scaled: (config, base) => ({ ...config, base }),
 };

@@ -64,5 +64,7 @@ export const unetpp: NetworkDefinition<UnetppConfig> = {
     requireWhole({ base: config.base, depth: config.depth - 1 });
     return config;
   },
+  /** Its first column. */
+  levels: ({ depth }) => Array.from({ length: depth }, (_, i) => [`node.${i}_0`]),
   scaled: (config, base) => ({ ...config, base }),
 };

@@ -8,7 +8,7 @@ import type { Build } from "../build.ts";
 import { classHead, type NetworkDefinition, type NetworkOutput } from "../definition.ts";
 import { convBare } from "../layers/conv.ts";
 import { aspp } from "./aspp.ts";
-import { checked, type SvanetConfig, scaled } from "./config.ts";
+import { checked, ENCODERS, type SvanetConfig, scaled } from "./config.ts";
 import { encoder } from "./encoder.ts";
 import { guide } from "./guide.ts";
 import { link } from "./link.ts";
@@ -44,7 +44,15 @@ function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput
   return { logits, heads: [classHead("classifier", logits)], taps };
 }
 
-export const svanetDefinition: NetworkDefinition<SvanetConfig> = { trace: svanet, checked, scaled };
+export const svanetDefinition: NetworkDefinition<SvanetConfig> = {
+  trace: svanet,
+  checked,
+  scaled,
+  levels: ({ encoder: name }) => [
+    ["encoder.stem"],
+    ...ENCODERS[name].depths.map((_, stage) => [`encoder.stages.${stage}`]),
+  ],
+};
 
 interface Size {
   readonly height: number;
