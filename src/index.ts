@@ -24,6 +24,7 @@ export {
   saveCheckpoint,
 } from "./experiment/checkpoint.ts";
 export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/export.ts";
+export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/import-checkpoint.ts";
 export { loadNetwork } from "./experiment/load-run.ts";
 export { type Inference, type InferenceOptions, Network } from "./experiment/network.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict.ts";

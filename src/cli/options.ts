@@ -102,7 +102,7 @@ export const TRAIN_OPTIONS = {
   partial: {
     group: "Network",
     argument: "",
-    help: "allow --weights to lack tensors or to have ones that do not fit; all are listed",
+    help: "allow weights to lack tensors or to have ones that do not fit; all are listed",
     parse: text,
     omitted: "they are an error",
   },
@@ -274,14 +274,22 @@ export function numberArgument(value: string): number {
   return parsed;
 }
 
-/** Adds `--config` and the flags of the given fields (all of them by default) to a command. */
-export function addTrainOptions(command: Command, fields: readonly TrainField[] = TRAIN_FIELDS): Command {
+/**
+ * Adds `--config` and the flags of the given fields (all of them by default) to a command. `omitted` says what leaving a
+ * flag out means there, where that is not what it means in training.
+ */
+export function addTrainOptions(
+  command: Command,
+  fields: readonly TrainField[] = TRAIN_FIELDS,
+  omitted: { readonly [Field in TrainField]?: string } = {},
+): Command {
   command.addOption(
     new Option("--config <file>", "YAML file of these settings; flags override it").helpGroup("Files:"),
   );
   for (const field of fields) {
     const row: OptionRow = TRAIN_OPTIONS[field];
-    const option = new Option(`${flagOf(field)} ${row.argument}`.trim(), `${row.help}${defaultText(field)}`);
+    const byDefault = omitted[field] === undefined ? defaultText(field) : ` (default: ${omitted[field]})`;
+    const option = new Option(`${flagOf(field)} ${row.argument}`.trim(), `${row.help}${byDefault}`);
     command.addOption(option.argParser(row.parse).helpGroup(`${row.group}:`));
   }
   return command;

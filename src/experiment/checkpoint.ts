@@ -111,12 +111,17 @@ export async function readFacts(path: string): Promise<CheckpointFacts> {
   return parseFacts(path, metadata.get("facts"));
 }
 
+/** Whether a safetensors file with these metadata is a checkpoint of ours. */
+export function isCheckpoint(metadata: ReadonlyMap<string, string>): boolean {
+  return metadata.get("format") === FORMAT;
+}
+
 function requireFormat(path: string, metadata: ReadonlyMap<string, string>): void {
-  const format = metadata.get("format");
-  if (format === FORMAT) return;
+  if (isCheckpoint(metadata)) return;
   throw new CheckpointError(
-    `${path} is a safetensors file but no svanet checkpoint (format ${format ?? "not given"}, expected "${FORMAT}"): ` +
-      "give a file from a run's checkpoints folder",
+    `${path} is a safetensors file but no svanet checkpoint (format ${metadata.get("format") ?? "not given"}, expected ` +
+      `"${FORMAT}"): give a file from a run's checkpoints folder, or make one of it with ` +
+      `svanet convert ${path} --model <name> --classes <n> --out net.safetensors`,
   );
 }
 

@@ -1,7 +1,6 @@
-import { CheckpointError } from "../errors.ts";
-import { matchNames } from "../weights/match.ts";
 import { readWeights } from "../weights/read-weights.ts";
 import { float32, int32 } from "../weights/safetensors.ts";
+import { fitWeights } from "./fit-weights.ts";
 import type { Network } from "./network.ts";
 
 export interface Pretrained {
@@ -14,39 +13,22 @@ export interface Pretrained {
 
 /**
  * Starts a network from a PyTorch file, a safetensors file or a checkpoint of ours, by our names or public ones
- * (`NAME_MAPS`: encoders, and the comparison networks whole). Every tensor of the file must have a place and
- * fit it, and the encoder, or the whole network when the file has more, must be complete; what is not so is listed at
- * once. `partial` allows it.
+ * (`NAME_MAPS`: encoders, and the comparison networks whole). Every tensor of the file must have a place and fit it, and
+ * the encoder, or the whole network when the file has more, must be complete; what is not so is listed at once.
+ * `partial` allows it.
  */
 export async function loadPretrained(
   network: Network,
   path: string,
   { partial = false }: { readonly partial?: boolean } = {},
 ): Promise<Pretrained> {
-  const { tensors, notes } = await readWeights(path);
   const slots = network.table.list();
-  const { label, found, problems, notes: left } = matchNames(slots, tensors);
-  const list = problems.map((problem) => `\n  ${problem}`).join("");
-  if (problems.length > 0 && (!partial || found.size === 0)) {
-    const cure = partial ? "nothing in it fits" : "--partial loads what fits and leaves the rest random";
-    throw new CheckpointError(
-      `--weights ${path} does not fit the network, in ${problems.length} tensors (names as in ${label}); ${cure}:${list}`,
-    );
-  }
+  const { tensors, notes } = fitWeights(slots, await readWeights(path), { label: `--weights ${path}`, partial });
   for (const { name, kind } of slots) {
-    const tensor = found.get(name);
+    const tensor = tensors.get(name);
     if (!tensor) continue;
     if (kind === "region") network.regions.set(name, int32(tensor));
     else network.write(name, float32(tensor));
   }
-  return {
-    loaded: found.size,
-    random: slots.length - found.size,
-    notes: [
-      `names as in ${label}`,
-      ...notes,
-      ...left,
-      ...(problems.length > 0 ? [`--partial left out ${problems.length} tensors:${list}`] : []),
-    ],
-  };
+  return { loaded: tensors.size, random: slots.length - tensors.size, notes };
 }

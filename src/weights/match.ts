@@ -18,6 +18,8 @@ export interface Matched<T> {
   readonly label: string;
   /** By our names; only what fits. */
   readonly found: ReadonlyMap<string, T>;
+  /** By our names; tensors of a file with one foreground class that here need a row for the background in front. */
+  readonly foreground: ReadonlyMap<string, T>;
   /** Every name that is missing, has no place or another shape, as sentences. */
   readonly problems: readonly string[];
   /** Sentences on tensors that are known to be of no use here. */
@@ -39,30 +41,29 @@ export function matchNames<T extends Shaped>(slots: readonly Slot[], tensors: Re
     known,
   );
   const found = new Map<string, T>();
+  const foreground = new Map<string, T>();
   const placed = new Set<string>();
   const wrong: string[] = [];
-  const extra: string[] = [];
-  const unused = new Map<string, string[]>();
+  const homeless: string[] = [];
   for (const [theirs, tensor] of tensors) {
-    if (isCounter(theirs)) continue;
-    const ours = map.ours(theirs, known);
-    const slot = byName.get(ours ?? "");
-    if (slot) {
-      placed.add(slot.name);
-      if (slot.shape.join() === tensor.shape.join()) found.set(slot.name, tensor);
-      else wrong.push(shapeProblem(theirs, slot, tensor));
+    const slot = byName.get(map.ours(theirs, known) ?? "");
+    if (!slot) {
+      if (!isCounter(theirs)) homeless.push(theirs);
       continue;
     }
-    const what = useless(map, theirs, ours, known);
-    if (what === undefined) extra.push(theirs);
-    else unused.set(what, [...(unused.get(what) ?? []), theirs]);
+    placed.add(slot.name);
+    if (slot.shape.join() === tensor.shape.join()) found.set(slot.name, tensor);
+    else if (lacksBackground(map, slot, tensor)) foreground.set(slot.name, tensor);
+    else wrong.push(shapeProblem(theirs, slot, tensor));
   }
+  const { extra, notes } = sorted(homeless, map, known);
   const missing = required(slots, found, map).filter(({ name }) => !placed.has(name));
   return {
     label: map.label,
     found,
+    foreground,
     problems: [...wrong, ...missingAndExtra(missing, extra)],
-    notes: [...unused].map(([what, names]) => leftOut(names, what)),
+    notes,
   };
 }
 
@@ -77,6 +78,24 @@ function mapOf(names: readonly string[], known: ReadonlySet<string>): NameMap {
   };
   const scored = NAME_MAPS.map((map) => ({ map, score: score(map) }));
   return scored.reduce((best, other) => (other.score > best.score ? other : best)).map;
+}
+
+/** Whether a tensor is of one class where the network has two. */
+function lacksBackground({ classRows }: NameMap, { name, shape }: Slot, tensor: Shaped): boolean {
+  const [rows, ...rest] = tensor.shape;
+  return classRows?.test(name) === true && rows === 1 && [2, ...rest].join() === shape.join();
+}
+
+/** Tensors without a place: those of no known use, and sentences on the others. */
+function sorted(names: readonly string[], map: NameMap, known: ReadonlySet<string>) {
+  const extra: string[] = [];
+  const unused = new Map<string, string[]>();
+  for (const theirs of names) {
+    const what = useless(map, theirs, map.ours(theirs, known), known);
+    if (what === undefined) extra.push(theirs);
+    else unused.set(what, [...(unused.get(what) ?? []), theirs]);
+  }
+  return { extra, notes: [...unused].map(([what, left]) => leftOut(left, what)) };
 }
 
 /** What a tensor without a place is, when that is known and no mistake of the file. */

@@ -123,7 +123,9 @@ export function headerLength(start: Uint8Array, fileBytes: number, label: string
     throw new CheckpointError(`${label} is a Git LFS pointer, not the file itself; fetch it with "git lfs pull".`);
   }
   if (text.startsWith("PK\x03\x04")) {
-    throw new CheckpointError(`${label} is a zip archive (PyTorch's format?), not a safetensors file.`);
+    throw new CheckpointError(
+      `${label} is a zip archive (PyTorch's format?), not a safetensors file; svanet convert makes one of it.`,
+    );
   }
   if (fileBytes < 8) throw new CheckpointError(`${label} is not a safetensors file: it has only ${fileBytes} bytes.`);
   const length = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true));

@@ -5,8 +5,11 @@ import { beforeAll, expect, test } from "vitest";
 import { readMask, writePng } from "../../src/data/decode.ts";
 import type { ByteImage } from "../../src/data/image.ts";
 import { normalise } from "../../src/data/sample.ts";
-import type { Checkpoint } from "../../src/experiment/checkpoint.ts";
+import { type Checkpoint, loadCheckpoint } from "../../src/experiment/checkpoint.ts";
 import { Device } from "../../src/kernels/device.ts";
+import { sizeOf } from "../../src/kernels/shape.ts";
+import { initialValues } from "../../src/model/parameters.ts";
+import { fitted, fromZoo, traceNetwork } from "../../src/model/zoo.ts";
 import { float32, readSafetensors } from "../../src/weights/safetensors.ts";
 import { saveTiny } from "../support/checkpoint.ts";
 import { noise, runOnnx } from "../support/onnx.ts";
@@ -63,6 +66,55 @@ test("a checkpoint and a PyTorch file become safetensors with the same names, sh
   expect([...tensors].map(([name, tensor]) => [name, tensor.shape, [...float32(tensor)]])).toEqual([
     ["a", [2, 1], [1, 2]],
   ]);
+});
+
+/** A public UNet++ of one foreground class: numbers around those of a fresh network, norms that differ. */
+function publicFile(path: string): void {
+  const config = fitted(fromZoo("unetpp-single").config, { classes: 1, height: 64, width: 64, base: 4 });
+  const { build } = traceNetwork(config, { mode: "eval", batch: 1 });
+  const state = build.parameters.list().map((slot): [string, ReturnType<typeof floats>] => {
+    const spread = noise(sizeOf(slot.shape), slot.name);
+    const theirs = slot.name
+      .replace(/^node\.(\d_\d)\.(\d)\.(conv|norm)\./, (_, node, i, kind) => {
+        return `conv${node}.${kind === "conv" ? "conv" : "bn"}${Number(i) + 1}.`;
+      })
+      .replace(/^head\.4\./, "final.");
+    // Norms and biases move; weights are as large as keeps the signal.
+    const values = initialValues(slot, 1).map((v, i) =>
+      slot.shape.length > 1 ? 2 * v : v + 0.1 * Math.abs(spread[i] ?? 0),
+    );
+    // So that either class wins somewhere.
+    return [theirs, floats(theirs === "final.bias" ? values.map((v) => v + 0.18) : values, slot.shape)];
+  });
+  writeFileSync(path, zipFile({ state_dict: Object.fromEntries(state) }));
+}
+
+test("a public file of one foreground class becomes a checkpoint that predicts, and the same ONNX at once", async () => {
+  publicFile(at("public.pth"));
+  const described = ["--model", "unetpp-single", "--width", "4", "--size", "64", "--classes", "background,cell"];
+  const said = svanet("convert", at("public.pth"), ...described, "--out", at("public.safetensors"));
+  expect(said).toMatchObject({ status: 0 });
+  expect(said.stderr).toContain("names as in the public UNet++");
+  expect(said.stderr).toContain("normalised with ImageNet's mean 0.485,0.456,0.406 and deviation 0.229,0.224,0.225");
+  const { facts } = await loadCheckpoint(at("public.safetensors"));
+  expect(facts).toMatchObject({
+    preset: "unetpp-single",
+    classes: ["background", "cell"],
+    mean: [0.485, 0.456, 0.406],
+  });
+  const own = ["--mean", "0.5,0.4,0.3", "--std", "0.2,0.25,0.3"];
+  const direct = svanetJson("convert", at("public.pth"), ...described, ...own, "--out", at("direct.onnx"));
+  expect(direct).toMatchObject({ preset: "unetpp-single", input: ["batch", 3, 64, 64] });
+  const data = Uint8Array.from(noise(64 * 64 * 3, "cells"), (v, i) => (i % 96 < 48 ? 30 : 200) + 10 * v);
+  const image: ByteImage = { width: 64, height: 64, channels: 3, data };
+  await writePng(at("cells.png"), image);
+  svanetJson("predict", at("public.safetensors"), at("cells.png"), "--out", at("cells"));
+  const results = await runOnnx(readFileSync(at("direct.onnx")), normalise(image, facts), [1, 64, 64, 3]);
+  const logits = results.get("logits") ?? new Float32Array(0);
+  expect(logits.filter((_, i) => i % 2 === 0)).toEqual(new Float32Array(64 * 64));
+  const theirs = argmax(logits, 2);
+  expect(new Set(theirs).size).toBe(2);
+  expect((await readMask(join(at("cells"), "cells.png"))).data).toEqual(theirs);
 });
 
 test("what cannot be converted says why", () => {

@@ -149,6 +149,24 @@ test("a file of one foreground class says which tensors need another class count
   expect(problems).toEqual(["agg1.conv5.bias is [1], decoder.head.bias is [3]"]);
 });
 
+test.each([
+  ["unet", ["head.weight", "head.bias"]],
+  ["cfanet", ["side.0.weight", "side.1.bias", "head.weight"]],
+  ["transnetr", ["head.weight"]],
+  ["pranet", ["decoder.head.weight", "reverse.0.head.conv.weight", "reverse.2.head.norm.running_var"]],
+])("%s: of two classes a file of one has the foreground's rows", (network, rows) => {
+  const slots = tiny(network, { classes: 2 });
+  const file = [...publicFile(network)].map(([theirs, { ours, shape }]) => {
+    const slot = slots.find(({ name }) => name === ours);
+    const perClass = slot?.shape[0] === 2 && shape[0] === 3;
+    return [theirs, { ours, shape: perClass ? [1, ...shape.slice(1)] : shape }] as const;
+  });
+  const { foreground, problems } = matchNames(slots, new Map(file));
+  expect([problems, [...foreground].filter(([name, { ours }]) => name !== ours)]).toEqual([[], []]);
+  expect([...foreground.keys()]).toEqual(expect.arrayContaining(rows));
+  expect(matchNames(tiny(network), new Map(file)).problems).toHaveLength(foreground.size);
+});
+
 test("a file of another network is called by its own name", () => {
   const { label, found } = matchNames(tiny("nnunet"), publicFile("cfanet"));
   expect([label, found.size]).toEqual(["the public CFANet", 0]);

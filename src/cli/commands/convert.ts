@@ -2,58 +2,76 @@ import { existsSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import type { Command } from "commander";
 import { CheckpointError, UsageError } from "../../errors.ts";
-import { loadCheckpoint } from "../../experiment/checkpoint.ts";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../experiment/checkpoint.ts";
 import { checkpointToOnnx, convertToSafetensors, writeOnnx } from "../../experiment/export.ts";
+import { importCheckpoint } from "../../experiment/import-checkpoint.ts";
 import { checkpointPath } from "../../experiment/load-run.ts";
+import { addDescription, type DescriptionFlags, describedFacts } from "../described-network.ts";
 import { note, printJson, printLine } from "../print.ts";
 
-interface ConvertFlags {
+interface ConvertFlags extends DescriptionFlags {
   readonly out: string;
   readonly json?: true;
 }
 
-/** `svanet convert`: weights into the files other tools read. */
+/** `svanet convert`: weights into the files other tools read, and weights of other programs into checkpoints. */
 export function register(command: Command): void {
   command
     .argument("<in>", "run folder, checkpoint, .pth, .pt or .safetensors")
-    .requiredOption("--out <file>", "file to write: .safetensors (any weights) or .onnx (a checkpoint's whole network)")
-    .option("--json", "print the written file as JSON")
-    .action(convert);
+    .requiredOption("--out <file>", "file to write: .safetensors or .onnx (of a checkpoint, or with --model)")
+    .option("--json", "print the written file as JSON");
+  addDescription(command).action(convert);
 }
 
-async function convert(from: string, { out, json }: ConvertFlags): Promise<void> {
+async function convert(from: string, flags: ConvertFlags): Promise<void> {
+  const { out, json } = flags;
   const path = checkpointPath(from);
   if (existsSync(out) && statSync(out).isDirectory()) throw new UsageError(`--out ${out} is a folder; name a file`);
-  const facts = await write(path, out);
+  const format = extname(out).toLowerCase();
+  if (format !== ".safetensors" && format !== ".onnx") {
+    throw new UsageError(`--out ${out}: the format is chosen by the ending, .safetensors or .onnx`);
+  }
+  const imported = await importedFrom(path, flags);
+  const facts = format === ".onnx" ? await toOnnx(path, out, imported) : await toSafetensors(path, out, imported);
   const bytes = statSync(out).size;
   if (json) printJson({ file: out, bytes, ...facts });
   else printLine(`${out}  ${(bytes / 2 ** 20).toFixed(1)} MiB`);
 }
 
-async function write(path: string, out: string): Promise<object> {
-  switch (extname(out).toLowerCase()) {
-    case ".safetensors": {
-      const { tensors, notes } = await convertToSafetensors(path, out);
-      for (const line of notes) note(`${path}: ${line}`);
-      return { tensors };
-    }
-    case ".onnx": {
-      const checkpoint = await loadForOnnx(path);
-      writeOnnx(out, checkpointToOnnx(checkpoint));
-      const { preset, config } = checkpoint.facts;
-      return { preset, input: ["batch", 3, config.height, config.width], output: "logits" };
-    }
-    default:
-      throw new UsageError(`--out ${out}: the format is chosen by the ending, .safetensors or .onnx`);
+/** The file's tensors as a checkpoint of the network that the flags describe; undefined when they describe none. */
+async function importedFrom(path: string, flags: ConvertFlags): Promise<Checkpoint | undefined> {
+  const described = await describedFacts(flags);
+  if (!described) return undefined;
+  const { checkpoint, notes } = await importCheckpoint(path, described.facts, described);
+  for (const line of notes) note(`${path}: ${line}`);
+  if (described.assumption !== undefined) note(described.assumption);
+  return checkpoint;
+}
+
+async function toSafetensors(path: string, out: string, imported: Checkpoint | undefined): Promise<object> {
+  if (imported) {
+    const { tensors, facts } = imported;
+    await saveCheckpoint(out, tensors, facts);
+    const { preset, classes, mean, std } = facts;
+    return { tensors: tensors.size, preset, classes, mean, std };
   }
+  const { tensors, notes } = await convertToSafetensors(path, out);
+  for (const line of notes) note(`${path}: ${line}`);
+  return { tensors };
+}
+
+async function toOnnx(path: string, out: string, imported: Checkpoint | undefined): Promise<object> {
+  const checkpoint = imported ?? (await loadForOnnx(path));
+  writeOnnx(out, checkpointToOnnx(checkpoint));
+  const { preset, config } = checkpoint.facts;
+  return { preset, input: ["batch", 3, config.height, config.width], output: "logits" };
 }
 
 /** Only a checkpoint says which network its tensors belong to. */
-async function loadForOnnx(path: string) {
+async function loadForOnnx(path: string): Promise<Checkpoint> {
   if (/\.(pth|pt)$/i.test(path)) {
     throw new CheckpointError(
-      `${path} holds tensors but does not say of which network; ONNX is written from a checkpoint of this program. ` +
-        `Train from it (--weights ${path}), or convert it to .safetensors`,
+      `${path} holds tensors but does not say of which network: add --model <name> and --classes <n>`,
     );
   }
   return loadCheckpoint(path);

@@ -131,17 +131,20 @@ export const POLYP_MAPS: readonly NameMap[] = [
     ours: (name) => within("resnet.", name, RES2NET) ?? byRules(name, PRANET),
     unused: [CLASSIFIER],
     backbone: ENCODER,
+    classRows: /^(decoder|reverse\.\d)\.head\./,
   },
   {
     label: "the public CFANet",
     ours: (name) => within("resnet.", name, RES2NET) ?? byRules(name, CFANET),
     unused: [CLASSIFIER, { names: /^layer_cat(_ori)?\d+\./, what: "layers its own forward pass does not use" }],
     backbone: ENCODER,
+    classRows: /^(side\.\d|head)\./,
   },
   {
     label: "the public TransNetR",
     ours: (name) => transnetrEncoder(name) ?? byRules(name, TRANSNETR),
     unused: [],
     backbone: ENCODER,
+    classRows: /^head\./,
   },
 ];

@@ -10,6 +10,8 @@ export interface NameMap {
   readonly unused: readonly Unused[];
   /** Of our names those that a file of a backbone alone fills. */
   readonly backbone: RegExp;
+  /** Of our names those with a row for every class, where such files may have one row: foreground against background. */
+  readonly classRows?: RegExp;
 }
 
 /** Tensors that are left out, and what they are, as in "left out 2 tensors of WHAT". */

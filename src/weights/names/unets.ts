@@ -38,14 +38,22 @@ const NNUNET: readonly Rule[] = [
 
 /** None of these networks has a backbone of its own. */
 const NO_BACKBONE = /^$/;
+const HEADS = /^head\./;
 
 export const UNET_MAPS: readonly NameMap[] = [
-  { label: "the public U-Net", ours: (name) => byRules(name, UNET), unused: [], backbone: NO_BACKBONE },
+  {
+    label: "the public U-Net",
+    ours: (name) => byRules(name, UNET),
+    unused: [],
+    backbone: NO_BACKBONE,
+    classRows: HEADS,
+  },
   {
     label: "the public UNet++",
     ours: (name, known) => byRules(name, UNETPP) ?? onlyHead(name, known),
     unused: [],
     backbone: NO_BACKBONE,
+    classRows: HEADS,
   },
   {
     label: "nnU-Net v2",

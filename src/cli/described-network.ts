@@ -1,0 +1,132 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { defaultColours } from "../data/check-dataset.ts";
+import { UsageError } from "../errors.ts";
+import type { CheckpointFacts } from "../experiment/checkpoint.ts";
+import { resolveConfig, SVANET_FIELDS, type TrainConfig, type TrainField } from "../experiment/config.ts";
+import { readConfigFile } from "../experiment/config-file.ts";
+import { IMAGENET_STATISTICS } from "../experiment/import-checkpoint.ts";
+import { networkConfig, networkName } from "../experiment/recipe.ts";
+import { addTrainOptions } from "./options.ts";
+import { openChecked, statisticsOf } from "./session.ts";
+
+/** What of a training configuration decides which network is built. */
+const NETWORK_FIELDS = [
+  "model",
+  "preset",
+  ...SVANET_FIELDS,
+  "width",
+  "ablation",
+  "size",
+  "partial",
+] as const satisfies readonly TrainField[];
+
+type Triple = readonly [number, number, number];
+
+/** Flags that say of which network a file of tensors is, as {@link addDescription} declares them. */
+export interface DescriptionFlags extends Readonly<Record<string, unknown>> {
+  readonly config?: string;
+  readonly data?: string;
+  readonly classes?: readonly string[];
+  readonly mean?: Triple;
+  readonly std?: Triple;
+}
+
+export function addDescription(command: Command): Command {
+  return addTrainOptions(command, NETWORK_FIELDS, { model: "keep names and tensors as they are", preset: "svanet" })
+    .option(
+      "--classes <n|names>",
+      "classes with the background: their number, or names such as background,polyp",
+      classes,
+    )
+    .option("--data <folder>", "dataset folder the weights were trained on: gives classes, mean and deviation")
+    .option(
+      "--mean <r,g,b>",
+      "what images are normalised with, of pixels in 0 to 1 (default: ImageNet's; 0,0,0 for none)",
+      triple,
+    )
+    .option("--std <r,g,b>", "deviation likewise (default: ImageNet's; 1,1,1 for none)", deviation);
+}
+
+function classes(text: string): string[] {
+  const count = Number(text);
+  if (!Number.isNaN(count)) {
+    if (!(Number.isInteger(count) && count >= 2 && count <= 255)) {
+      throw new InvalidArgumentError("Expected 2 to 255 classes, the background counted.");
+    }
+    return Array.from({ length: count }, (_, label) => `class ${label}`);
+  }
+  const names = text.split(",").map((name) => name.trim());
+  if (names.length >= 2 && names.length <= 255 && names.every((name) => name !== "")) return names;
+  throw new InvalidArgumentError("Expected a number, or names by label such as background,polyp.");
+}
+
+function triple(text: string): Triple {
+  const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  const [r = Number.NaN, g = Number.NaN, b = Number.NaN, ...more] = values;
+  if (more.length === 0 && [r, g, b].every((value) => value >= 0 && value <= 1)) return [r, g, b];
+  throw new InvalidArgumentError(
+    "Expected three numbers from 0 to 1, such as 0.5,0.4,0.3 (of 0 to 255: divided by 255).",
+  );
+}
+
+function deviation(text: string): Triple {
+  const values = triple(text);
+  if (values.every((value) => value > 0)) return values;
+  throw new InvalidArgumentError("Expected numbers above 0: images are divided by them.");
+}
+
+/** A network by its flags, with the facts a checkpoint states. */
+interface Described {
+  readonly facts: Omit<CheckpointFacts, "progress">;
+  readonly partial: boolean;
+  /** A sentence on the normalisation, where no flag decides it. */
+  readonly assumption: string | undefined;
+}
+
+/** The network the flags describe; undefined when they describe none. */
+export async function describedFacts(flags: DescriptionFlags): Promise<Described | undefined> {
+  const given = Object.keys(flags).filter((flag) => DESCRIBING.has(flag));
+  if (given.length === 0) return undefined;
+  if (!given.some((flag) => ["model", "preset", "config"].includes(flag))) {
+    throw new UsageError(
+      `--${given[0]} describes a network, but not which: add --model <name> (svanet models lists them)`,
+    );
+  }
+  const config = configOf(flags);
+  const data = await dataFacts(flags);
+  const network = networkConfig(config, data.classes.length);
+  const { mean = data.mean, std = data.std } = flags;
+  return {
+    facts: { preset: networkName(config), config: network, ...data, mean, std },
+    partial: config.partial,
+    assumption: flags.mean === undefined && flags.data === undefined ? assumedFor(network.kind) : undefined,
+  };
+}
+
+const DESCRIBING = new Set<string>([...NETWORK_FIELDS, "config", "classes", "data", "mean", "std"]);
+
+function configOf(flags: DescriptionFlags): TrainConfig {
+  const chosen = Object.fromEntries(NETWORK_FIELDS.map((field) => [field, flags[field]]));
+  const file = flags.config === undefined ? undefined : readConfigFile(flags.config);
+  return resolveConfig({ ...chosen, data: "-", out: "-" }, file);
+}
+
+/** Classes, colours and normalisation: of the data set, where one is named, else of the flags. */
+async function dataFacts({ data, classes: named, mean, std }: DescriptionFlags) {
+  if ((mean === undefined) !== (std === undefined)) throw new UsageError("--mean and --std go together: give both");
+  if (data !== undefined) {
+    const dataset = await openChecked(data, ["train"], named);
+    const { classes: found, colours, window } = dataset;
+    return { ...statisticsOf(dataset), classes: found, colours, ...(window ? { window } : {}) };
+  }
+  if (named === undefined)
+    throw new UsageError("--classes is missing: how many the weights tell apart, or their names");
+  return { ...IMAGENET_STATISTICS, classes: named, colours: defaultColours(named.length) };
+}
+
+function assumedFor(kind: string): string {
+  const { mean, std } = IMAGENET_STATISTICS;
+  const own =
+    kind === "svanet" ? "; the authors' SvANet has its training set's: --data <folder>, or --mean and --std" : "";
+  return `images are normalised with ImageNet's mean ${mean.join(",")} and deviation ${std.join(",")}${own}`;
+}
