@@ -5,6 +5,7 @@ import { type Ceiling, matmulFlops, measureCeiling, recompile } from "./ceiling.
 import { interleaved, kernelTime, type Rounds, type Spread, spreadOf } from "./measure.ts";
 import { type OpCase, type PreparedRow, prepare } from "./op-case.ts";
 import { convCases } from "./op-cases-conv.ts";
+import { lossCases } from "./op-cases-loss.ts";
 import { otherCases } from "./op-cases-rest.ts";
 import { prepareAdamW } from "./op-cases-update.ts";
 
@@ -37,7 +38,11 @@ export const OP_ROUNDS: Rounds = { least: 5, most: 15, budget: 4000 };
 /** Sizes that keep a CPU driver busy for milliseconds, and sixteen times as much for a GPU. */
 function allCases(software: boolean): OpCase[] {
   const batch = software ? 1 : 16;
-  return [...convCases(batch, software ? 512 : 4096), ...otherCases(batch, software ? 1024 : 4096)];
+  return [
+    ...convCases(batch, software ? 512 : 4096),
+    ...otherCases(batch, software ? 1024 : 4096),
+    ...lossCases(batch),
+  ];
 }
 
 /** What every op is compared with. */
