@@ -10,13 +10,23 @@ const UNREACHED: Readonly<Record<string, RegExp>> = {
   "transnetr-full": /^param:encoder\.stage\.3\./,
 };
 
-/** A training pass with all gradients: the keys of trained tensors, and of those without a gradient. */
+const LOSS_OPS = [
+  "crossEntropy",
+  "binaryCrossEntropy",
+  "structureLoss",
+  "bceDiceLoss",
+  "boundaryEmphasis",
+  "hardLabels",
+];
+
+/** A training pass with all gradients: the keys of trained tensors, of those without a gradient, and the loss's ops. */
 function training(config: NetworkConfig, batch: number, kind = DEFAULT_LOSS.kind) {
   const { build, heads, logits } = traceNetwork(config, { mode: "train", batch });
   const { graph, parameters } = build;
   const label = graph.input("label", logits.shape.slice(0, 3), "i32");
   const weight = graph.input("class weights", [config.classes]);
   const loss = networkLoss(graph, heads, label, weight, { ...DEFAULT_LOSS, kind });
+  const losses = graph.steps.map(({ op }) => op.name).filter((op) => LOSS_OPS.includes(op));
   const keys = parameters.storage("weight").map(({ key }) => key);
   const wanted = keys.flatMap((key) => graph.resident.get(key) ?? []);
   const grads = differentiate(graph, loss, graph.input("seed", [1]), wanted);
@@ -24,7 +34,7 @@ function training(config: NetworkConfig, batch: number, kind = DEFAULT_LOSS.kind
     const value = graph.resident.get(key);
     return !value || grads.get(value.id)?.shape.join() !== value.shape.join();
   });
-  return { keys, without, heads, logits };
+  return { keys, without, heads, logits, losses };
 }
 
 describe.each(COMPARISON)("%s", (name) => {
@@ -140,6 +150,18 @@ describe("the first weights", () => {
     expect(init("transnetr", "dec.0.layer.0.attn.qkv.weight")).toEqual({ kind: "uniform", bound: Math.sqrt(6 / 256) });
     expect(init("transnetr", "dec.0.layer.0.attn.qkv.bias")).toEqual({ kind: "constant", value: 0 });
   });
+});
+
+it.each([
+  // The class map and the foreground maps have masks of their own, each weighted once.
+  ["pranet-resnet50", "structure", { structureLoss: 5, boundaryEmphasis: 2 }],
+  ["pranet-resnet50", "ohem", { hardLabels: 1, crossEntropy: 1, binaryCrossEntropy: 4 }],
+  ["cfanet", "structure", { structureLoss: 3, boundaryEmphasis: 1, binaryCrossEntropy: 1 }],
+  ["nnunet", "bce-dice", { bceDiceLoss: 3 }],
+] as const)("%s by %s is trained by %j", (name, kind, expected) => {
+  const { losses } = training(tinyNetwork(name), 2, kind);
+  const counts = [...new Set(losses)].map((op) => [op, losses.filter((other) => other === op).length]);
+  expect(Object.fromEntries(counts)).toEqual(expected);
 });
 
 describe("targets from labels", () => {

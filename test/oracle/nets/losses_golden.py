@@ -77,7 +77,7 @@ def scene(classes, batch, height, width, empty=None):
     logits = (torch.randn(batch, classes, height, width, generator=GENERATOR) * 3).float().double()
     logits[0, 0, 0, :3] = torch.tensor([30.0, -30.0, 12.0])
     logits[0, classes - 1, 1, :3] = torch.tensor([-40.0, 25.0, 40.0])
-    coarse = torch.randint(0, max(2, classes), (batch, 1, 4, 3), generator=GENERATOR)
+    coarse = torch.randint(0, classes if classes > 1 else 3, (batch, 1, 4, 3), generator=GENERATOR)
     label = F.interpolate(coarse.double(), (height, width))[:, 0].int()
     label[torch.rand(label.shape, generator=GENERATOR) < 0.15] = IGNORED
     if empty is not None:
