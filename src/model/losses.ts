@@ -79,7 +79,7 @@ export const targetInput = (kind: BinaryTarget): string => `target ${kind}`;
 export function weighted(heads: readonly Head[], weights: readonly number[] | null): readonly Head[] {
   if (weights === null) return heads;
   const own = heads.map(({ name, weight }) => `${name} ${Number(weight.toPrecision(4))}`).join(", ");
-  const given = `head weights ${weights.join(",")}`;
+  const given = `--head-weights ${weights.join(",")}`;
   if (weights.length !== heads.length) {
     throw new UsageError(
       `${given}: the network has ${heads.length} outputs; give one weight each, in this order (its own: ${own})`,
