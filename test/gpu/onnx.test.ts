@@ -20,7 +20,7 @@ import { StateStore } from "../../src/kernels/state.ts";
 import { fitted, fromZoo } from "../../src/model/zoo.ts";
 import { exportOnnx } from "../../src/weights/onnx/export-onnx.ts";
 import { untrained } from "../support/checkpoint.ts";
-import { largestDifference, noise, runOnnx, unsettleNorms } from "../support/onnx.ts";
+import { initialisers, largestDifference, noise, runOnnx, unsettleNorms } from "../support/onnx.ts";
 
 let device: Device;
 beforeAll(async () => {
@@ -57,6 +57,12 @@ test.each(NETWORKS)("%s: ONNX Runtime agrees with our engine", async (name, base
   const network = await Network.create(device, config, 1);
   const tensors = await unsettleNorms(network);
   const model = checkpointToOnnx({ path: "net", facts: untrained(name, config), tensors }).encode();
+  const stored = initialisers(model);
+  for (const [tensor, shape] of stored)
+    expect([tensor, ...shape]).toEqual([tensor, ...network.table.get(tensor).shape]);
+  // Further outputs and region maps are not in an evaluation.
+  const read = network.table.list().filter((entry) => entry.kind !== "region" && stored.has(entry.name));
+  expect(read.length / network.table.list().length).toBeGreaterThan(0.8);
   // One size of batch that was traced for the export, one that was not.
   for (const batch of name === "svanet" ? [1, 3] : [1]) {
     const shape = [batch, height, width, 3] as const;

@@ -94,6 +94,8 @@ test("tensors beside the state, such as a best score, do not hide it; prefixes g
     'every name began with "_orig_mod.", which is left out',
     'every name began with "module.", which is left out',
   ]);
+  const plain = { state: { step: 3 } };
+  expect([...(await read(zipFile({ optimizer: plain, state_dict: { a: half } }))).tensors.keys()]).toEqual(["a"]);
   // A dict beside tensors holds the state only under a name that says so.
   expect([...(await read(zipFile({ a: matrix, hooks: {} }))).tensors.keys()]).toEqual(["a"]);
 });

@@ -1,6 +1,6 @@
 import { ShapeError } from "../../errors.ts";
 import type { Value } from "../../kernels/op.ts";
-import { fromChannelsLast, type Shape } from "../../kernels/shape.ts";
+import { fromChannelsLast, type Shape, sizeOf } from "../../kernels/shape.ts";
 import { type Attributes, floatTensor, intTensor, node } from "./model.ts";
 import type { Message } from "./protobuf.ts";
 
@@ -30,6 +30,8 @@ export class Emitter {
   path = "";
   readonly #names = new Map<number, Names>();
   readonly #state = new Map<number, { readonly key: string; readonly data: Float32Array }>();
+  /** Weights that PyTorch keeps as one tensor, in order; those that are not written yet. */
+  readonly #parts = new Map<string, Value[]>();
   readonly #batch: ReadonlyMap<number, readonly boolean[]>;
   readonly #constantNames = new Map<string, string>();
   #count = 0;
@@ -42,7 +44,7 @@ export class Emitter {
   /** Writes a node with one result; returns the result's name. */
   node(op: string, inputs: readonly string[], attributes: Attributes = {}): string {
     const output = `${this.path === "" ? "" : `${this.path}/`}${op}_${this.#count++}`;
-    this.nodes.push(node({ name: output, op, inputs, output, attributes }));
+    this.nodes.push(node({ name: output, op, inputs, outputs: [output], attributes }));
     return output;
   }
 
@@ -72,9 +74,17 @@ export class Emitter {
     this.#names.set(value.id, { ...this.#names.get(value.id), [order]: name });
   }
 
-  /** Declares a weight or statistic; it is written when it is first used, in the order it is used in. */
+  /**
+   * Declares a weight or statistic; it is written when it is first used, in the order it is used in. Keys `NAME/0`,
+   * `NAME/1` and so on are parts of one tensor of PyTorch's along its first axis.
+   */
   defineState(value: Value, key: string, data: Float32Array): void {
     this.#state.set(value.id, { key, data });
+    const [, name, part] = /^(.*)\/(\d+)$/.exec(key) ?? [];
+    if (name === undefined) return;
+    const parts = this.#parts.get(name) ?? [];
+    parts[Number(part)] = value;
+    this.#parts.set(name, parts);
   }
 
   /** The numbers of a weight or statistic. */
@@ -86,16 +96,19 @@ export class Emitter {
 
   /** The name of a value in the order it is traced in. */
   plain(value: Value): string {
+    this.#writeParts(value);
     const names = this.#namesOf(value);
-    names.plain ??= this.#state.has(value.id)
-      ? this.#writeState(value, false)
-      : this.node("Transpose", [known(names.first, value)], { perm: TO_PLAIN });
+    names.plain ??=
+      names.first === undefined && this.#state.has(value.id)
+        ? this.#writeState(value, false)
+        : this.node("Transpose", [known(names.first, value)], { perm: TO_PLAIN });
     return names.plain;
   }
 
   /** The name of a value of four axes with channels as axis 1. */
   first(value: Value): string {
     if (value.shape.length !== 4) throw new ShapeError(`ONNX: [${value.shape}] has no channel axis to move`);
+    this.#writeParts(value);
     const names = this.#namesOf(value);
     names.first ??= this.#state.has(value.id)
       ? this.#writeState(value, true)
@@ -129,6 +142,40 @@ export class Emitter {
     return names;
   }
 
+  /** Writes the whole that a weight is a part of, and the node that gives all its parts. */
+  #writeParts(value: Value): void {
+    const name = this.#state.get(value.id)?.key.replace(/\/\d+$/, "") ?? "";
+    const parts = this.#parts.get(name);
+    if (!parts?.includes(value)) return;
+    this.#parts.delete(name);
+    const channelsFirst = value.shape.length === 4;
+    const shapes = parts.map(({ shape }) => (channelsFirst ? moved(shape) : shape));
+    const extents = shapes.map(([extent = 0]) => extent);
+    const [[, ...rest] = []] = shapes;
+    const whole = [extents.reduce((sum, extent) => sum + extent, 0), ...rest];
+    const data = new Float32Array(sizeOf(whole));
+    let offset = 0;
+    for (const [i, part] of parts.entries()) {
+      const own = this.stateData(part);
+      data.set(channelsFirst ? fromChannelsLast(own, shapes[i] ?? []) : own, offset);
+      offset += own.length;
+    }
+    this.constants.push(floatTensor(name, whole, data));
+    const outputs = parts.map((_, i) => `${name}/${i}`);
+    this.nodes.push(
+      node({
+        name: `${name}/Split`,
+        op: "Split",
+        inputs: [name, this.ints(extents)],
+        outputs,
+        attributes: { axis: 0 },
+      }),
+    );
+    for (const [i, part] of parts.entries()) {
+      this.define(part, { name: outputs[i] ?? name, order: channelsFirst ? "first" : "plain" });
+    }
+  }
+
   #writeState(value: Value, first: boolean): string {
     const { key } = this.#state.get(value.id) ?? { key: "" };
     const data = this.stateData(value);
@@ -140,7 +187,7 @@ export class Emitter {
 
   /** A second name for a value: the name of an output. */
   alias(value: string, name: string): void {
-    this.nodes.push(node({ name: `output/${name}`, op: "Identity", inputs: [value], output: name, attributes: {} }));
+    this.nodes.push(node({ name: `output/${name}`, op: "Identity", inputs: [value], outputs: [name], attributes: {} }));
   }
 }
 

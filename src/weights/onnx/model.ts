@@ -24,14 +24,15 @@ export interface NodeOptions {
   readonly name: string;
   readonly op: string;
   readonly inputs: readonly string[];
-  readonly output: string;
+  readonly outputs: readonly string[];
   readonly attributes: Attributes;
 }
 
-export function node({ name, op, inputs, output, attributes }: NodeOptions): Message {
+export function node({ name, op, inputs, outputs, attributes }: NodeOptions): Message {
   const message = new Message();
   for (const input of inputs) message.text(1, input);
-  message.text(2, output).text(3, name).text(4, op);
+  for (const output of outputs) message.text(2, output);
+  message.text(3, name).text(4, op);
   for (const [key, value] of Object.entries(attributes)) message.message(5, attribute(key, value));
   return message;
 }

@@ -3,7 +3,17 @@ import { stripPrefixes } from "../prefixes.ts";
 import { Dict, type Item, TensorReference } from "./pickle-values.ts";
 
 /** Keys under which training programs keep a network's tensors, the likeliest first. */
-const HOLDERS = ["state_dict", "model_state_dict", "model", "net", "network", "network_weights", "params", "weights"];
+const HOLDERS = [
+  "state_dict",
+  "model_state_dict",
+  "model_state",
+  "model",
+  "net",
+  "network",
+  "network_weights",
+  "params",
+  "weights",
+];
 
 export interface StateDict {
   readonly tensors: ReadonlyMap<string, TensorReference>;
