@@ -37,7 +37,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "convert",
-    summary: "weights to safetensors, a network to ONNX, weights of other programs to checkpoints",
+    summary: "weights, from here or elsewhere: safetensors, checkpoint, ONNX",
     gpu: false,
     load: () => import("./commands/convert.ts"),
   },
