@@ -82,7 +82,7 @@ export function weighted(heads: readonly Head[], weights: readonly number[] | nu
   const given = `--head-weights ${weights.join(",")}`;
   if (weights.length !== heads.length) {
     throw new UsageError(
-      `${given}: the network has ${heads.length} outputs; give one weight each, in this order (its own: ${own})`,
+      `${given}: give one weight for each output of the network, in the order of its own weights: ${own}`,
     );
   }
   if (!((weights[0] ?? 0) > 0)) {

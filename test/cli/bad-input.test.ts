@@ -134,6 +134,16 @@ test("sizes, widths and batches that no network takes", () => {
   refused(train(good, "--classes", "1"), 2, "--classes: 1 does not fit");
 });
 
+test("losses with what they have no place for", () => {
+  const good = at("good");
+  refused(
+    train(good, "--loss", "structure", "--dice-weight", "1"),
+    2,
+    "--dice-weight 1 has no place in --loss structure",
+  );
+  refused(train(good, "--head-weights", "1,2"), 2, "in the order of its own weights: classifier 1");
+});
+
 test("options and names that do not exist", () => {
   const good = at("good");
   refused(train(good, "--epoch", "3"), 2, "svanet: unknown option '--epoch'", "(Did you mean --epochs?)");

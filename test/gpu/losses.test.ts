@@ -3,6 +3,8 @@ import type { TrainFlags } from "../../src/experiment/config.ts";
 import { Device } from "../../src/kernels/device.ts";
 import { hardLabels } from "../../src/kernels/ops/hard-labels.ts";
 import { logOdds } from "../../src/kernels/ops/log-odds.ts";
+import { classHead } from "../../src/model/definition.ts";
+import { DEFAULT_LOSS, networkLoss } from "../../src/model/losses.ts";
 import { RegionTargets, regionLoss } from "../../src/model/region-losses.ts";
 import { evaluate } from "../../src/parity/evaluate.ts";
 import { deviation, noise } from "../support/numbers.ts";
@@ -71,6 +73,19 @@ describe("hard labels", () => {
     expect(Math.abs(found.length / 3000 - 0.5)).toBeLessThan(0.05);
     expect((await chosen(50, 0.9, 10, () => true)).found).toEqual([]);
   });
+});
+
+it.each(["structure", "bce-dice", "ohem"] as const)("%s of a logit that is no number is none either", async (kind) => {
+  const logits = { shape: [1, 5, 7, 3], data: noise(105, 2) };
+  logits.data[30] = Number.NaN; // the background's
+  const label = { shape: [1, 5, 7], data: Int32Array.from({ length: 35 }, (_, i) => i % 3) };
+  const weight = { shape: [3], data: new Float32Array(3).fill(1) };
+  const { outputs } = await evaluate(device, { logits, label, weight }, (graph, t) => {
+    if (!t["logits"] || !t["label"] || !t["weight"]) return [];
+    const head = classHead("head", t["logits"]);
+    return networkLoss(graph, [head], t["label"], t["weight"], { ...DEFAULT_LOSS, kind });
+  });
+  expect(outputs[0]?.data[0]).toBeNaN();
 });
 
 describe("log-odds", () => {

@@ -79,7 +79,7 @@ describe("head weights", () => {
   it("are one for each output of the network", () => {
     expect(loss({ model: "unetpp", headWeights: [1, 0.5, 0, 0] }).headWeights).toEqual([1, 0.5, 0, 0]);
     expect(() => loss({ model: "cfanet", headWeights: [1, 0.5] })).toThrow(
-      "--head-weights 1,0.5: the network has 4 outputs; give one weight each, in this order (its own: head 1, side.0 1, side.1 1, edge_head 1)",
+      "--head-weights 1,0.5: give one weight for each output of the network, in the order of its own weights: head 1, side.0 1, side.1 1, edge_head 1",
     );
     expect(() => loss({ model: "pspnet", headWeights: [0, 1] })).toThrow(
       "--head-weights 0,1: the first output is the one that predicts and must weigh more than 0 (head 1, aux 0.4)",

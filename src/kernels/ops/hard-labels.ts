@@ -24,7 +24,7 @@ const FOURS = [0, 4, 8, 12] as const;
 /** Bins of the first round that hold probabilities; {@link NEVER} is in the one behind. */
 const FIRST_BINS = "bins_at(0u) + bins_at(1u) + bins_at(2u) + bins_at(3u)";
 
-/** Each pixel's probability of its label. */
+/** Each pixel's probability of its label; 0 where that is no number, so that the loss sees it and is none either. */
 function labelProbability({ inputs: { logits, label }, attrs, target }: Call, out: Value): Dispatch {
   return perInvocation({
     label: "hardLabels probability",
@@ -36,7 +36,9 @@ function labelProbability({ inputs: { logits, label }, attrs, target }: Call, ou
     functions: `${LOG_SUM}\n${COUNTED}`,
     body: `  let truth = label_at(i);
   if (!counted(truth)) { out_set(i, ${NEVER}); return; }
-  out_set(i, min(exp(logits_at(i * size.classes + u32(truth)) - log_sum(i)), 1.0));`,
+  let v = logits_at(i * size.classes + u32(truth)) - log_sum(i);
+  let finite = (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+  out_set(i, select(0.0, min(exp(v), 1.0), finite));`,
   });
 }
 

@@ -25,7 +25,7 @@ fn row(base: u32) -> Row {
   r.spread = r.sum * exp(r.second - r.highest);
   return r;
 }
-fn others(r: Row, v: f32) -> f32 { return 1.0 + max(r.spread - exp(v - r.highest), 0.0); }`;
+fn others(r: Row, v: f32) -> f32 { return 1.0 + (r.spread - exp(v - r.highest)); }`;
 
 const logOddsGrad = defineOp<unknown>()({
   name: "logOddsGrad",
