@@ -147,7 +147,7 @@ export class Device {
     const bytes = buffers.reduce((sum, { size }) => sum + size, 0);
     if (failure) {
       for (const buffer of buffers) buffer.destroy();
-      throw new OutOfMemoryError(this.#tooMuch(bytes, what, failure.message));
+      throw new OutOfMemoryError(this.#tooMuch(bytes, what, failure.message.split("\n")[0] ?? ""));
     }
     this.#allocated += bytes;
     return buffers;
@@ -163,7 +163,8 @@ export class Device {
   #tooMuch(bytes: number, what: string, why: string): string {
     return (
       `${what}: ${mebibytes(bytes)} more do not fit on ${this.report.name}, which holds ${mebibytes(this.#allocated)} for ` +
-      `this process already (${why}); use a smaller --batch-size or --size, or more --accumulate with a smaller batch`
+      `this process already (${why}); use a smaller --batch-size, --size or --width, or ` +
+      "more --accumulate with a smaller batch"
     );
   }
 

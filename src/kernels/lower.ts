@@ -55,7 +55,7 @@ function checkBindings(label: string, path: string, bindings: readonly Binding[]
     const sizes = bindings.map((b) => `[${b.value.shape}]`).join(", ");
     throw new OutOfMemoryError(
       `${label} in ${path} needs ${count} storage bindings of at most ${target.bindingLimit} bytes for ${sizes}, ` +
-        `but this adapter has ${target.storageBuffers}; use a smaller batch or image size`,
+        `but this adapter has ${target.storageBuffers}; use a smaller --batch-size, --size or --width`,
     );
   }
 }

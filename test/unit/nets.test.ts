@@ -2,13 +2,7 @@ import { describe, expect, it } from "vitest";
 import { differentiate } from "../../src/autograd/differentiate.ts";
 import { DEFAULT_LOSS, LOSSES, networkLoss, targetMap, targetsOf } from "../../src/model/losses.ts";
 import { checked, fitted, fromZoo, type NetworkConfig, traceNetwork } from "../../src/model/zoo.ts";
-import { COMPARISON, tinyNetwork } from "../support/nets.ts";
-
-/** What training does not reach, by the network's publication: an output of weight 0, a stage nobody reads. */
-const UNREACHED: Readonly<Record<string, RegExp>> = {
-  nnunet: /^param:head\.0\./,
-  "transnetr-full": /^param:encoder\.stage\.3\./,
-};
+import { isSvanet, NETWORKS, tinyNetwork, UNREACHED } from "../support/nets.ts";
 
 const LOSS_OPS = [
   "crossEntropy",
@@ -37,7 +31,10 @@ function training(config: NetworkConfig, batch: number, kind = DEFAULT_LOSS.kind
   return { keys, without, heads, logits, losses };
 }
 
-describe.each(COMPARISON)("%s", (name) => {
+/** Networks that pool to single values, whose norms need another image to compare with. */
+const POOLING = /^(svanet|cfanet|pspnet|deeplabv3)/;
+
+describe.each(NETWORKS)("%s", (name) => {
   it.each([
     { classes: 2, batch: 3 },
     { classes: 9, batch: 2 },
@@ -47,6 +44,13 @@ describe.each(COMPARISON)("%s", (name) => {
     const unreached = UNREACHED[name];
     expect(without).toEqual(unreached ? keys.filter((key) => unreached.test(key)) : []);
     for (const { kind, logits } of heads) expect(logits.shape[3]).toBe(kind === "classes" ? classes : 1);
+  });
+
+  it("gives every parameter a gradient from one image, or says why it cannot", () => {
+    const alone = () => training(tinyNetwork(name), 1);
+    if (POOLING.test(name)) return expect(alone).toThrow("use two or more");
+    const { keys, without } = alone();
+    expect(without).toEqual(keys.filter((key) => UNREACHED[name]?.test(key)));
   });
 
   it.each(LOSSES)("trains by %s through every output, whose names are those of layers", (loss) => {
@@ -64,7 +68,7 @@ describe.each(COMPARISON)("%s", (name) => {
     for (const [batch, height, width] of [
       [1, 64, 96],
       [3, 96, 64],
-      [1, 67, 45],
+      isSvanet(name) ? [2, 32, 64] : [1, 67, 45],
     ] as const) {
       const { logits, build } = traceNetwork(config, { mode: "eval", batch, height, width });
       expect(logits.shape).toEqual([batch, height, width, 3]);
@@ -74,7 +78,9 @@ describe.each(COMPARISON)("%s", (name) => {
     }
   });
 
-  it("trains at a size that is no multiple of anything", () => {
+  it("trains at a size that is no multiple of anything, or says what it needs", () => {
+    if (isSvanet(name))
+      return expect(() => tinyNetwork(name, { height: 75 })).toThrow("multiple of 32, such as 64 or 96");
     const { logits, heads } = training(tinyNetwork(name, { height: 75, width: 61 }), 2);
     expect(logits.shape).toEqual([2, 75, 61, 2]);
     expect(heads[0]?.logits).toBe(logits);
@@ -100,10 +106,6 @@ describe("a configuration of a comparison network", () => {
     expect(refused("nnunet", { features: [8] })).toThrow("an nnU-Net has at least two stages");
     expect(refused("caranet", { field: 24 })).toThrow("field is 24; the pyramid needs a multiple of 16");
     expect(refused("hrnet", { kind: "hrnett" })).toThrow("there is no kind of network hrnett. Did you mean hrnet?");
-  });
-
-  it("that pools to single values cannot train on one image", () => {
-    expect(() => traceNetwork(tinyNetwork("cfanet"), { mode: "train", batch: 1 })).toThrow("use two or more");
   });
 
   it("whose rows do not fit the map says so", () => {
