@@ -1,4 +1,3 @@
-import { ShapeError } from "../../errors.ts";
 import type { Value } from "../../kernels/op.ts";
 import { add, multiply } from "../../kernels/ops/arithmetic.ts";
 import { sliceLast } from "../../kernels/ops/layout.ts";
@@ -13,6 +12,7 @@ import {
   type Head,
   type NetworkDefinition,
   requireCommon,
+  requireSeveral,
   requireWhole,
 } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
@@ -101,11 +101,7 @@ function boundaries(build: Build, pooled: Value, first: Value, outer: number): V
 }
 
 function run(build: Build, { classes, channels, ...config }: CfanetConfig, image: Value): Head[] {
-  if (build.mode === "train" && image.shape[0] === 1) {
-    throw new ShapeError(
-      "cfanet: a training batch of one image has no statistics for the pooled maps; use two or more",
-    );
-  }
+  requireSeveral(build, "cfanet", image);
   const [, pooled = image, f1 = image, f2 = image, f3 = image, f4 = image] = backbone(build, config, image);
   const found = boundaries(build, pooled, f1, channels);
   const gated = found.map((x, i) => maxGate(build, `attend.${i}`, x));

@@ -1,8 +1,7 @@
-import { ShapeError } from "../../errors.ts";
 import type { Value } from "../../kernels/op.ts";
 import { lastOf, nhwc } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
-import { type CommonConfig, classHead, type Head } from "../definition.ts";
+import { type CommonConfig, classHead, type Head, requireSeveral } from "../definition.ts";
 import { type Dilated, resnet } from "../encoders/resnet.ts";
 import { classifier, unit } from "../layers/unit.ts";
 
@@ -44,12 +43,8 @@ export function dilatedHeads(
     readonly dropped: (x: Value) => Value;
   },
 ): Head[] {
-  const { n, h, w } = nhwc(kind, "image", image.shape);
-  if (n === 1 && build.mode === "train") {
-    throw new ShapeError(
-      `${kind}: a training batch of one image has no statistics for the pooled maps; use two or more`,
-    );
-  }
+  const { h, w } = nhwc(kind, "image", image.shape);
+  requireSeveral(build, kind, image);
   const { dilated, main, raised, dropped } = parts;
   const [, , , , third = image, last = image] = resnet(build, image, base, blocks, dilated);
   const heads = [classHead("head", raised(main(last), h, w))];

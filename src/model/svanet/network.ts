@@ -5,7 +5,7 @@ import { concat } from "../../kernels/ops/layout.ts";
 import { resizeBilinear } from "../../kernels/ops/resize.ts";
 import { lastOf, nhwc } from "../../kernels/shape.ts";
 import type { Build } from "../build.ts";
-import { classHead, type NetworkDefinition, type NetworkOutput } from "../definition.ts";
+import { classHead, type NetworkDefinition, type NetworkOutput, requireSeveral } from "../definition.ts";
 import { convBare } from "../layers/conv.ts";
 import { aspp } from "./aspp.ts";
 import { checked, ENCODERS, type SvanetConfig, scaled } from "./config.ts";
@@ -20,15 +20,11 @@ const BRANCHES = 4;
  * SvANet on an image `[n, h, w, 3]`, in its literal form. Its taps are encoder.0-4, aspp, neck.b, guide.s-t and link.b.
  */
 function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput {
-  const { h: height, w: width, n } = nhwc("svanet", "image", image.shape);
+  const { h: height, w: width } = nhwc("svanet", "image", image.shape);
   if (height % 32 !== 0 || width % 32 !== 0) {
     throw new ShapeError(`svanet: the image is ${height}x${width}; both sides must be multiples of 32`);
   }
-  if (n === 1 && build.mode === "train") {
-    throw new ShapeError(
-      "svanet: a training batch of one image has no statistics for the pooled branch; use two or more",
-    );
-  }
+  requireSeveral(build, "svanet", image);
   const taps = new Map<string, Value>();
   const tap = (name: string, value: Value): Value => {
     taps.set(name, value);
