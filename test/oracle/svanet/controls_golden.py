@@ -14,7 +14,7 @@ CASES = {
     "coord": dict(neck_attention="coord", **dict(zip(GATES, ("cbam", "coord"))), guidance=False),
     "mc": dict(mc_sizes=(2, 4), **dict(zip(GATES, ("mc", "se"))), sv_mode="source"),
     "se": dict(mc_sizes=(1, 4), neck_attention="se", **dict(zip(GATES, ("se", "mc"))), sv_mode="mean"),
-    "before": dict(neck_attention="none", former_after=False, sv_mode="max"),
+    "before": dict(neck_attention="none", former_after=False, sv_mode="max", sv_average_in_training=True),
     "after": dict(neck=False, former_before=False, sv_mode="none"),
     "direct": dict(former_before=False, former_after=False, link="none", guidance=False),
 }
