@@ -186,7 +186,12 @@ export const TRAIN_OPTIONS = {
     omitted: "the schedule's own",
   },
   optimizer: { group: "Training", argument: "<name>", help: "adamw | sgd", parse: text },
-  weightDecay: { group: "Training", argument: "<x>", help: "decoupled weight decay", parse: number },
+  weightDecay: {
+    group: "Training",
+    argument: "<x>",
+    help: "weight decay: decoupled in AdamW, added to the gradient in SGD, as in PyTorch",
+    parse: number,
+  },
   betas: {
     group: "Training",
     argument: "<a,b>",
