@@ -21,10 +21,10 @@ import type { TrainConfig } from "./config.ts";
 import { describeEnvironment } from "./environment.ts";
 import { Network } from "./network.ts";
 import { loadPretrained } from "./pretrained.ts";
-import { describeRates } from "./rates.ts";
 import { augmentOptions, networkName, recipeText } from "./recipe.ts";
 import { checkpointToResume, checkSameData } from "./resume.ts";
 import { RunFolder } from "./run-folder.ts";
+import { startNotes } from "./start-notes.ts";
 import { StepLog } from "./step-log.ts";
 import { Timetable } from "./timetable.ts";
 import type { TrainObserver } from "./train-observer.ts";
@@ -142,18 +142,7 @@ class TrainingRun {
     for (const { batch, frozen } of timetable.variants(checkpoint?.facts.progress.epoch ?? 0)) {
       bytes += await trainer.prepare(batch, frozen);
     }
-    const mebibytes = (value: number) => `${(value / 2 ** 20).toFixed(0)} MiB`;
-    observer.note(
-      `${network.table.count().toLocaleString("en")} parameters; GPU memory: ${mebibytes(network.store.bytes)} for ` +
-        `weights, gradients and moments, ${mebibytes(bytes)} for the tensors of a step`,
-    );
-    const rates = describeRates(network.table, config);
-    if (rates !== null) observer.note(rates);
-    if (config.accumulate > 1) {
-      observer.note(
-        `gradients of ${config.accumulate} batches make one update; batch norm sees each batch of ${config.batchSize} alone`,
-      );
-    }
+    for (const line of startNotes(network, config, bytes)) observer.note(line);
     return new TrainingRun(input, timetable, folder, trainer, checkpoint);
   }
 

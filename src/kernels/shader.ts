@@ -139,18 +139,19 @@ const WORKGROUP = 64;
 /** WGSL's name for one element as a kernel sees it. */
 export const elementType = (wide: boolean, scalar = "f32"): string => (wide ? "vec4f" : scalar);
 
-/** A shader with `count` invocations; `body` sees `i`, the index of its own, `T` and `size`. */
-export function perInvocation(spec: {
+/** What a kernel of independent invocations is written with. */
+export interface KernelSpec {
   readonly label: string;
   readonly target: Target;
-  readonly count: number;
-  readonly type: string;
   readonly tensors: { readonly [name: string]: TensorUse };
   readonly sizes?: { readonly [name: string]: number };
   readonly floats?: { readonly [name: string]: number };
   readonly functions?: string;
   readonly body: string;
-}): Dispatch {
+}
+
+/** A shader with `count` invocations; `body` sees `i`, the index of its own, `T` (which is `type`) and `size`. */
+export function perInvocation(spec: KernelSpec & { readonly count: number; readonly type: string }): Dispatch {
   return shader({
     label: spec.label,
     target: spec.target,
@@ -171,17 +172,7 @@ ${spec.body}`,
  * vec4f when `wide` (then `i` counts groups of four along the last axis) and f32 otherwise; written with `T(0.0)`
  * and `select`, one text serves both.
  */
-export function elementwise(spec: {
-  readonly label: string;
-  readonly target: Target;
-  readonly out: Value;
-  readonly wide: boolean;
-  readonly tensors: { readonly [name: string]: TensorUse };
-  readonly sizes?: { readonly [name: string]: number };
-  readonly floats?: { readonly [name: string]: number };
-  readonly functions?: string;
-  readonly body: string;
-}): Dispatch {
+export function elementwise(spec: KernelSpec & { readonly out: Value; readonly wide: boolean }): Dispatch {
   const { out, wide, tensors, functions = "", body, ...rest } = spec;
   return perInvocation({
     ...rest,

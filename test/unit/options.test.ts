@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import { expect, test, vi } from "vitest";
-import { addTrainOptions, TRAIN_OPTIONS, trainConfigFrom } from "../../src/cli/options.ts";
+import { addTrainOptions, trainConfigFrom } from "../../src/cli/options.ts";
 import { formatTable } from "../../src/cli/print.ts";
 import { createProgress, formatDuration } from "../../src/cli/progress.ts";
+import { TRAIN_OPTIONS } from "../../src/cli/train-options.ts";
 import { flagOf, TRAIN_DEFAULTS, TRAIN_FIELDS } from "../../src/experiment/config.ts";
 
 function parse(...args: string[]) {

@@ -1,5 +1,5 @@
 import type { Dispatch, Value } from "../op.ts";
-import { elementwise, read, shader, spread, type TensorUse, write } from "../shader.ts";
+import { elementwise, type KernelSpec, read, shader, spread, type TensorUse, write } from "../shader.ts";
 import { type Nhwc, nhwc, type Shape, sizeOf } from "../shape.ts";
 import type { Target } from "../target.ts";
 
@@ -26,17 +26,15 @@ export function windowSizes(x: Shape, pooled: Shape, { kernel, stride, padding }
  * The gradient of windows: each pixel of `out` adds up `share` of every window it lies in. There the pixel is at `row` and
  * `column` of the padded image, the window at `y` and `x` of the pooled one, at index `at`.
  */
-export function fromWindows(spec: {
-  readonly label: string;
-  readonly target: Target;
-  readonly out: Value;
-  readonly wide: boolean;
-  readonly tensors: { readonly [name: string]: TensorUse };
-  /** Those of {@link windowSizes} at least. */
-  readonly sizes: { readonly [name: string]: number };
-  readonly functions?: string;
-  readonly share: string;
-}): Dispatch {
+export function fromWindows(
+  spec: Omit<KernelSpec, "body"> & {
+    readonly out: Value;
+    readonly wide: boolean;
+    /** Those of {@link windowSizes} at least. */
+    readonly sizes: { readonly [name: string]: number };
+    readonly share: string;
+  },
+): Dispatch {
   const { share, functions = "", ...rest } = spec;
   return elementwise({
     ...rest,
