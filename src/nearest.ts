@@ -28,8 +28,8 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best?.candidate;
 }
 
-/** The sentence that follows an unknown name: the nearest one, or all of them. */
-export function suggestion(name: string, candidates: readonly string[]): string {
+/** The sentence that follows an unknown name: the nearest one, or all of them (`listed`, where there are too many). */
+export function suggestion(name: string, candidates: readonly string[], listed = candidates): string {
   const nearest = nearestName(name, candidates);
-  return nearest === undefined ? `Known: ${candidates.join(", ")}.` : `Did you mean ${nearest}?`;
+  return nearest === undefined ? `Known: ${listed.join(", ")}.` : `Did you mean ${nearest}?`;
 }

@@ -23,9 +23,9 @@ export function rateFactors(table: ParameterTable, settings: RateSettings, froze
     const known = new Set(
       names.flatMap((name) => name.split(".").map((_, i, parts) => parts.slice(0, i + 1).join("."))),
     );
-    throw new UsageError(
-      `--layer-rates: the network has no tensors whose names begin with ${unknown}. ${suggestion(unknown, [...known])}`,
-    );
+    const tops = new Set(names.map((name) => name.split(".", 1)[0] ?? name));
+    const hint = suggestion(unknown, [...known], [...tops]);
+    throw new UsageError(`--layer-rates: the network has no tensors whose names begin with ${unknown}. ${hint}`);
   }
   const factorOf: RateFactors = ({ name, level }) => {
     if (frozen && level !== null) return 0;

@@ -14,5 +14,6 @@ test("the nearest name ignores case and separators", () => {
 
 test("without a near name all of them are listed", () => {
   expect(suggestion("xyzzy", ["paper", "release"])).toBe("Known: paper, release.");
+  expect(suggestion("xyzzy", ["up.0", "up.1"], ["up"])).toBe("Known: up.");
   expect(suggestion("releas", ["paper", "release"])).toBe("Did you mean release?");
 });
