@@ -10,7 +10,7 @@ import { randomFloats } from "./numbers.ts";
 
 export interface FpsOptions {
   readonly batch: number;
-  /** Runs to time; without it as many as fit a minute, and at least three. */
+  /** Runs to time; without it as many as fit a minute, between 3 and 200. */
   readonly runs?: number;
 }
 

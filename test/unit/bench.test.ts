@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { adviceFor } from "../../src/bench/doctor.ts";
 import { differenceOf } from "../../src/bench/fps.ts";
-import { interleaved, quantile, spreadOf } from "../../src/bench/measure.ts";
+import { interleaved, quantile, repeated, spreadOf } from "../../src/bench/measure.ts";
 import { compareSamples } from "../../src/bench/op-case.ts";
 import { summarise } from "../../src/bench/profile.ts";
 import {
@@ -117,4 +117,17 @@ test("bilinear sources at the ends, with edges or corners in place", () => {
   expect(bilinearSource(7, 4, 8, false)).toEqual([3, 3, 0.25]);
   expect(bilinearSource(7, 4, 8, true)).toEqual([3, 3, 0]);
   expect(bilinearSource(0, 4, 1, true)).toEqual([0, 1, 0]);
+});
+
+test("something is timed as often as asked, or for its budget: three times at least, two hundred at most", async () => {
+  const counted = async (count: number | undefined, budget: number) => {
+    const indices: number[] = [];
+    const samples = await repeated(async (index) => indices.push(index), count, budget);
+    expect(indices).toEqual(samples.map((_, i) => i));
+    return samples.length;
+  };
+  expect(await counted(undefined, -1)).toBe(3);
+  expect(await counted(undefined, 60_000)).toBe(200);
+  expect(await counted(1, 0)).toBe(1);
+  expect(await counted(300, 0)).toBe(300);
 });

@@ -49,11 +49,11 @@ export function register(command: Command): void {
       .option("--json", "print the figures as JSON");
   addNetworkOptions(named("fps", "inference: parameters, MACs, images a second"))
     .option("--batch <n>", "images a run", numberArgument, 1)
-    .option("--runs <n>", "runs to time (default: as many as fit a minute, at least 3)", numberArgument)
+    .option("--runs <n>", "runs to time (default: as many as fit a minute, 3 to 200)", numberArgument)
     .action(fps);
   addNetworkOptions(named("train", "whole training steps on a made-up batch: steps and images a second, peak memory"))
     .option("--batch <n>", "images a step", numberArgument, 4)
-    .option("--steps <n>", "steps to time (default: as many as fit a minute, at least 3)", numberArgument)
+    .option("--steps <n>", "steps to time (default: as many as fit a minute, 3 to 200)", numberArgument)
     .action(train);
   addNetworkOptions(named("profile", "GPU time of every kernel of one run"))
     .option("--batch <n>", "images a run", numberArgument, 1)
@@ -114,7 +114,7 @@ async function train(flags: TrainFlags): Promise<void> {
   await everyNetwork(flags, TRAIN_COLUMNS, (device, entry, gauge) => benchTrain(device, entry, options, gauge));
 }
 
-async function everyNetwork<Row extends object>(
+async function everyNetwork<Row extends { readonly medianMs: number }>(
   flags: CommonFlags & NetworkFlags,
   columns: readonly Column<Row>[],
   bench: (device: Device, entry: ZooEntry, gauge: Gauge) => Promise<Row>,
@@ -125,7 +125,9 @@ async function everyNetwork<Row extends object>(
       const rows: Row[] = [];
       for (const entry of networks) {
         note(`${entry.name} ...`);
-        rows.push(await bench(device, entry, gauge));
+        const row = await bench(device, entry, gauge);
+        note(`${entry.name}: ${row.medianMs.toPrecision(3)} ms`);
+        rows.push(row);
       }
       if (flags.json) printJson(rows.map((row) => ({ ...row, header })));
       else printTable(columns, rows);
