@@ -4,6 +4,7 @@ import type { Graph } from "./graph.ts";
 import { lower, type PlacedDispatch } from "./lower.ts";
 import type { Value } from "./op.ts";
 import { type Plan, plan } from "./plan.ts";
+import { type Settled, settle, writesState } from "./settle.ts";
 import { byteSize, partBytes, partCount } from "./shader.ts";
 import { sizeOf } from "./shape.ts";
 import type { Place, StateStore } from "./state.ts";
@@ -21,22 +22,34 @@ export interface ProgramOptions {
 
 interface Work {
   readonly name: string;
-  readonly dispatches: readonly PlacedDispatch[];
+  readonly settled: Settled;
   readonly bound: readonly Bound[];
+  readonly store: StateStore;
+  readonly writes: boolean;
 }
 
 /**
  * A trace turned into pipelines, buffers and bind groups once, then replayed: one encoder, one pass, one submit, and
- * nothing allocated, compiled or bound in between.
+ * nothing allocated, compiled or bound in between. What follows from the state alone is computed by the first run after
+ * each change of the state.
  */
 export class Program {
+  /** How many dispatches only the first run after a change of the state does. */
+  readonly once: number;
+  /** Those of every run. */
   readonly dispatches: readonly PlacedDispatch[];
   /** Bytes of temporaries and inputs; state lives in the store. */
   readonly bytes: number;
   readonly #name: string;
   readonly #device: Device;
   readonly #graph: Graph;
+  readonly #store: StateStore;
+  readonly #writes: boolean;
+  /** Done once for a state, and every time. */
+  readonly #once: readonly Bound[];
   readonly #bound: readonly Bound[];
+  /** The store's version that `#once` was done for. */
+  #version = -1;
   readonly #places: ReadonlyMap<number, readonly Place[]>;
   readonly #owned: readonly GPUBuffer[];
 
@@ -44,16 +57,26 @@ export class Program {
     this.#device = device;
     this.#graph = graph;
     this.#name = work.name;
-    this.dispatches = work.dispatches;
-    this.#bound = work.bound;
+    this.#store = work.store;
+    this.#writes = work.writes;
+    this.once = work.settled.once;
+    this.dispatches = work.settled.dispatches.slice(this.once);
+    this.#once = work.bound.slice(0, this.once);
+    this.#bound = work.bound.slice(this.once);
     this.#places = memory.places;
     this.#owned = memory.owned;
     this.bytes = memory.owned.reduce((sum, buffer) => sum + buffer.size, 0);
   }
 
   static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
-    const dispatches = lower(graph, device.target);
-    const memory = await allocate(device, graph, dispatches, options);
+    const lowered = lower(graph, device.target);
+    const { store, placed = new Map<number, string>() } = options;
+    const state = new Set(
+      [...[...graph.resident.values()].map(({ id }) => id), ...placed.keys()].map((id) => graph.root(id)),
+    );
+    const settled = settle(lowered, state, new Set([...graph.inputs.values()].map(({ id }) => graph.root(id))));
+    const { dispatches } = settled;
+    const memory = await allocate(device, graph, settled, options);
     const pipelines = await compileAll(device, dispatches);
     const uniforms = await uploadUniforms(device, dispatches);
     device.gpu.pushErrorScope("validation");
@@ -75,7 +98,8 @@ export class Program {
     if (refused) throw new DeviceError(`${name}: the GPU refused a binding: ${refused.message}`);
     device.check();
     const owned = uniforms.buffer ? [...memory.owned, uniforms.buffer] : memory.owned;
-    return new Program(device, graph, { dispatches, bound, name }, { ...memory, owned });
+    const writes = writesState(lowered, state);
+    return new Program(device, graph, { settled, bound, name, store, writes }, { ...memory, owned });
   }
 
   /** Submits one run. Results are ready for reads that follow. */
@@ -86,13 +110,19 @@ export class Program {
   #submit(): void {
     const encoder = this.#device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const { pipeline, group, workgroups } of this.#bound) {
+    for (const { pipeline, group, workgroups } of this.#stale() ? [...this.#once, ...this.#bound] : this.#bound) {
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group);
       pass.dispatchWorkgroups(...workgroups);
     }
     pass.end();
     this.#device.gpu.queue.submit([encoder.finish()]);
+    if (this.#writes) this.#store.changed();
+    this.#version = this.#store.version;
+  }
+
+  #stale(): boolean {
+    return this.#once.length > 0 && this.#version !== this.#store.version;
   }
 
   /** Writes an input by the name the trace gave it. */
@@ -112,6 +142,7 @@ export class Program {
 
   /** Fills every buffer the program owns except its uniforms with NaN, so that tests see what a run leaves unwritten. */
   poison(): void {
+    this.#version = -1;
     for (const buffer of this.#owned) {
       if ((buffer.usage & GPUBufferUsage.STORAGE) === 0) continue;
       this.#device.write(buffer, 0, new Float32Array(buffer.size / 4).fill(Number.NaN));
@@ -151,6 +182,7 @@ export class Program {
   async profile(): Promise<Timing[]> {
     const { gpu } = this.#device;
     if (!gpu.features.has("timestamp-query")) throw new DeviceError("this adapter has no timestamp queries");
+    if (this.#stale()) this.run();
     const count = this.#bound.length * 2;
     const timings: Timing[] = [];
     for (let from = 0; from < count; from += 4096) {
@@ -164,6 +196,7 @@ export class Program {
         timings.push({ label, path, macs, milliseconds: nanoseconds / 1e6 });
       }
     }
+    if (this.#writes) this.#store.changed();
     return timings;
   }
 
@@ -193,7 +226,7 @@ interface Memory {
 async function allocate(
   device: Device,
   graph: Graph,
-  dispatches: readonly PlacedDispatch[],
+  { dispatches, kept }: Settled,
   { store, keep = [], placed = new Map() }: ProgramOptions,
 ): Promise<Memory> {
   const places = new Map<number, readonly Place[]>();
@@ -205,7 +238,7 @@ async function allocate(
   const limit = partBytes(device.target);
   const inputSizes = inputs.flatMap((value) => partSizes(byteSize(value), limit));
   const outside = new Set([...places.keys(), ...inputs.map((v) => v.id)]);
-  const memoryPlan = plan(dispatches, outside, new Set(keep.map((v) => graph.root(v.id))), device.target);
+  const memoryPlan = plan(dispatches, outside, new Set([...keep.map((v) => graph.root(v.id)), ...kept]), device.target);
   const owned = await device.allocate([...inputSizes, ...memoryPlan.buffers], "the tensors of a run");
   let next = 0;
   for (const value of inputs) {

@@ -101,6 +101,7 @@ export class StateStore {
   readonly #device: Device;
   readonly #arenas = new Map<string, { readonly layout: ArenaLayout; readonly buffers: readonly GPUBuffer[] }>();
   readonly #arenaOf = new Map<string, string>();
+  #version = 0;
 
   constructor(device: Device) {
     this.#device = device;
@@ -155,6 +156,16 @@ export class StateStore {
     return { arena, slice };
   }
 
+  /** A number that grows with every change of a stored tensor. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** To be called by whoever changes tensors through {@link places}. */
+  changed(): void {
+    this.#version++;
+  }
+
   /** Bytes of all arenas. */
   get bytes(): number {
     return [...this.#arenas.values()].reduce((sum, { layout }) => sum + layout.bytes, 0);
@@ -171,12 +182,14 @@ export class StateStore {
     }
     const { buffer, offset } = this.#locate(key);
     this.#device.write(buffer, offset, data);
+    this.changed();
   }
 
   /** Fills an arena with zeros, in order with submitted runs. */
   clear(arena: string): void {
     const found = this.#arenas.get(arena);
     if (found) this.#device.clear(found.buffers);
+    this.changed();
   }
 
   async read(key: string): Promise<Float32Array> {
