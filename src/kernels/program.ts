@@ -4,11 +4,12 @@ import type { Graph } from "./graph.ts";
 import { lower, type PlacedDispatch } from "./lower.ts";
 import type { Value } from "./op.ts";
 import { type Plan, plan } from "./plan.ts";
-import { type Settled, settle, writesState } from "./settle.ts";
+import { type Settled, settle } from "./settle.ts";
 import { byteSize, partBytes, partCount } from "./shader.ts";
 import { sizeOf } from "./shape.ts";
 import type { Place, StateStore } from "./state.ts";
 import { type Bound, type Timing, timePasses } from "./timestamps.ts";
+import { uploadUniforms } from "./uniforms.ts";
 
 export interface ProgramOptions {
   /** What the program does, for messages: "training step of 4 images". */
@@ -25,7 +26,6 @@ interface Work {
   readonly settled: Settled;
   readonly bound: readonly Bound[];
   readonly store: StateStore;
-  readonly writes: boolean;
 }
 
 /**
@@ -58,7 +58,7 @@ export class Program {
     this.#graph = graph;
     this.#name = work.name;
     this.#store = work.store;
-    this.#writes = work.writes;
+    this.#writes = work.settled.writes;
     this.once = work.settled.once;
     this.dispatches = work.settled.dispatches.slice(this.once);
     this.#once = work.bound.slice(0, this.once);
@@ -78,7 +78,7 @@ export class Program {
     const { dispatches } = settled;
     const memory = await allocate(device, graph, settled, options);
     const pipelines = await compileAll(device, dispatches);
-    const uniforms = await uploadUniforms(device, dispatches);
+    const uniforms = uploadUniforms(device, dispatches);
     device.gpu.pushErrorScope("validation");
     const bound = dispatches.map((dispatch): Bound => {
       const pipeline = must(pipelines.get(dispatch.wgsl), dispatch.label);
@@ -98,8 +98,7 @@ export class Program {
     if (refused) throw new DeviceError(`${name}: the GPU refused a binding: ${refused.message}`);
     device.check();
     const owned = uniforms.buffer ? [...memory.owned, uniforms.buffer] : memory.owned;
-    const writes = writesState(lowered, state);
-    return new Program(device, graph, { settled, bound, name, store, writes }, { ...memory, owned });
+    return new Program(device, graph, { settled, bound, name, store }, { ...memory, owned });
   }
 
   /** Submits one run. Results are ready for reads that follow. */
@@ -269,32 +268,6 @@ async function compileAll(
   const labels = new Map(dispatches.map((d) => [d.wgsl, d.path === "" ? d.label : `${d.label} (${d.path})`]));
   const entries = [...labels].map(async ([code, label]) => [code, await device.pipeline(code, label)] as const);
   return new Map(await Promise.all(entries));
-}
-
-/** All uniform blocks in one buffer, equal ones once. */
-async function uploadUniforms(device: Device, dispatches: readonly PlacedDispatch[]) {
-  const blocks = new Map(dispatches.filter((d) => d.uniform.length > 0).map((d) => [d.uniform.join(), d.uniform]));
-  const offsets = new Map<string, number>();
-  let bytes = 0;
-  for (const [key, words] of blocks) {
-    offsets.set(key, bytes);
-    bytes += Math.ceil((words.length * 4) / 256) * 256;
-  }
-  const places = new Map<string, Place>();
-  if (bytes === 0) return { places, buffer: null };
-  const buffer = device.gpu.createBuffer({
-    label: "uniforms",
-    size: bytes,
-    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-  });
-  const all = new Uint32Array(bytes / 4);
-  for (const [key, words] of blocks) {
-    const offset = offsets.get(key) ?? 0;
-    all.set(words, offset / 4);
-    places.set(key, { buffer, offset, size: Math.ceil((words.length * 4) / 16) * 16 });
-  }
-  device.write(buffer, 0, all);
-  return { places, buffer };
 }
 
 function must<T>(value: T | undefined, what: string): T {

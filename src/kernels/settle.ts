@@ -9,6 +9,8 @@ export interface Settled {
   readonly once: number;
   /** Tensors made once that every run reads. */
   readonly kept: ReadonlySet<number>;
+  /** Whether a run changes what is stored. Then nothing is done once. */
+  readonly writes: boolean;
 }
 
 /** Results larger than this are made anew by every run: kept ones share memory with nothing. */
@@ -23,7 +25,7 @@ export function settle(
   state: ReadonlySet<number>,
   inputs: ReadonlySet<number>,
 ): Settled {
-  if (writesState(dispatches, state)) return { dispatches, once: 0, kept: new Set() };
+  if (writesState(dispatches, state)) return { dispatches, once: 0, kept: new Set(), writes: true };
   const moving = movingTensors(dispatches, inputs);
   const isOnce = ({ bindings }: PlacedDispatch) => bindings.every(({ value }) => !moving.has(value.id));
   const once = dispatches.filter(isOnce);
@@ -31,7 +33,7 @@ export function settle(
   const read = new Set(every.flatMap(({ bindings }) => bindings.map(({ value }) => value.id)));
   const made = once.flatMap(({ bindings }) => bindings.map(({ value }) => value.id));
   const kept = new Set(made.filter((id) => !state.has(id) && read.has(id)));
-  return { dispatches: [...once, ...every], once: once.length, kept };
+  return { dispatches: [...once, ...every], once: once.length, kept, writes: false };
 }
 
 /** Tensors that differ from run to run, with all that is made of them: whoever writes a part of one moves as well. */
@@ -50,8 +52,7 @@ function movingTensors(dispatches: readonly PlacedDispatch[], inputs: ReadonlySe
   return moving;
 }
 
-/** Whether a run changes what is stored. */
-export function writesState(dispatches: readonly PlacedDispatch[], state: ReadonlySet<number>): boolean {
+function writesState(dispatches: readonly PlacedDispatch[], state: ReadonlySet<number>): boolean {
   return dispatches.some(({ bindings }) =>
     bindings.some(({ access, value }) => access !== "read" && state.has(value.id)),
   );

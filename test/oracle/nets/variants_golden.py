@@ -24,7 +24,7 @@ CASES = [  # network, file, classes, (batch, height, width), constructor argumen
      dict(kind="resnet", width=8, blocks=(1, 2, 1, 1), c=4, ra4=8, ra=8)),
     ("hrnet", "hrnet-single", 3, (2, 40, 65),
      dict(width=4, stem=8, planes=4, stage1=1, modules=(1, 1, 1), blocks=2, single=True, momentum=0.01)),
-    ("nnunet", "nnunet-odd", 4, (2, 50, 35), dict(features=(4, 6, 8, 8), convs=3, strides=((1, 1), (2, 2), (1, 2), (2, 1)))),
+    ("nnunet", "nnunet-odd", 4, (2, 50, 35), dict(features=(4, 6, 8, 8), convs=3, strides=((1, 1), (1, 2), (2, 2), (2, 1)))),
     ("cfanet", "cfanet-resnet", 3, (2, 50, 33), dict(NARROW, kind="resnet", c=16)),
     ("transnetr", "transnetr-rows", 3, (3, 48, 33), dict(TOKENS, over="rows", full=True)),
     ("transnetr", "transnetr-batch", 2, (3, 32, 47), TOKENS),
