@@ -29,7 +29,7 @@ export { loadNetwork } from "./experiment/load-run.ts";
 export { type Inference, type InferenceOptions, Network } from "./experiment/network.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict.ts";
 export { loadPretrained, type Pretrained } from "./experiment/pretrained.ts";
-export { Device, type DeviceOptions } from "./kernels/device.ts";
+export { Device, type DeviceOptions } from "./kernels/device/device.ts";
 export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";
 export { describe, fromZoo, ZOO, type ZooEntry } from "./model/zoo.ts";
 export { readWeights, type WeightsFile } from "./weights/read-weights.ts";

@@ -1,6 +1,6 @@
-import { type Graph, type Step, shapesOf } from "../kernels/graph.ts";
-import type { Derivative, Value } from "../kernels/op.ts";
 import { add } from "../kernels/ops/arithmetic.ts";
+import { type Graph, type Step, shapesOf } from "../kernels/trace/graph.ts";
+import type { Derivative, Value } from "../kernels/trace/op.ts";
 
 /**
  * Appends the backward steps of `output` to the trace and returns the gradients of the `wanted` tensors by id, given

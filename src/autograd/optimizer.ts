@@ -1,8 +1,8 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
-import { accumulate, adamW, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "../kernels/ops/update.ts";
-import { type Segment, type StateEntry, segmentKey } from "../kernels/state.ts";
+import { type Segment, type StateEntry, segmentKey } from "../kernels/compile/state.ts";
+import { accumulate, adamW, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "../kernels/ops/update/update.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
 
 /** Parameters that are updated together: arenas of one layout, walked segment by segment. */
 export interface ParameterGroup {

@@ -1,5 +1,5 @@
 import { cpus, totalmem } from "node:os";
-import type { Device } from "../kernels/device.ts";
+import type { Device } from "../kernels/device/device.ts";
 
 /** What stands above every table of figures: the machine and the command that measured them. */
 export interface Header {

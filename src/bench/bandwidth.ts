@@ -1,4 +1,4 @@
-import type { Device } from "../kernels/device.ts";
+import type { Device } from "../kernels/device/device.ts";
 import { interleaved, type Rounds, spreadOf, type Timed } from "./measure.ts";
 
 const MEBIBYTES = 64;

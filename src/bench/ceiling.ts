@@ -1,12 +1,12 @@
-import type { Device } from "../kernels/device.ts";
-import { Graph } from "../kernels/graph.ts";
-import { type Dispatch, defineOp, type LowerCall, NO_MACS, type Value } from "../kernels/op.ts";
-import type { Contraction } from "../kernels/ops/contraction.ts";
-import { lowerContraction } from "../kernels/ops/conv.ts";
-import { Program } from "../kernels/program.ts";
-import { read, shader, write } from "../kernels/shader.ts";
-import { StateStore } from "../kernels/state.ts";
+import { Program } from "../kernels/compile/program.ts";
+import { StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import type { Contraction } from "../kernels/ops/contraction/contraction.ts";
+import { lowerContraction } from "../kernels/ops/contraction/conv.ts";
+import { read, shader, write } from "../kernels/shader/shader.ts";
 import type { Target } from "../kernels/target.ts";
+import { Graph } from "../kernels/trace/graph.ts";
+import { type Dispatch, defineOp, type LowerCall, NO_MACS, type Value } from "../kernels/trace/op.ts";
 import { interleaved, kernelTime, type Rounds, spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
 

@@ -1,5 +1,5 @@
-import type { Device } from "../kernels/device.ts";
-import type { Program } from "../kernels/program.ts";
+import type { Program } from "../kernels/compile/program.ts";
+import type { Device } from "../kernels/device/device.ts";
 
 /** What repeated timings of one thing say: the middle one, and how far they scatter. */
 export interface Spread {

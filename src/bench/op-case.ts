@@ -1,10 +1,10 @@
 import { differentiate } from "../autograd/differentiate.ts";
-import type { Device } from "../kernels/device.ts";
-import { Graph } from "../kernels/graph.ts";
-import type { Value, Values } from "../kernels/op.ts";
-import { Program } from "../kernels/program.ts";
-import { type Shape, sizeOf } from "../kernels/shape.ts";
-import { StateStore } from "../kernels/state.ts";
+import { Program } from "../kernels/compile/program.ts";
+import { StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { Graph } from "../kernels/trace/graph.ts";
+import type { Value, Values } from "../kernels/trace/op.ts";
+import { type Shape, sizeOf } from "../kernels/trace/shape.ts";
 import { kernelTime, type Timed } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
 import type { Floats } from "./reference.ts";

@@ -1,6 +1,6 @@
-import type { Graph } from "../kernels/graph.ts";
-import type { Values } from "../kernels/op.ts";
-import { conv2d, convTranspose2d, linear } from "../kernels/ops/conv.ts";
+import { conv2d, convTranspose2d, linear } from "../kernels/ops/contraction/conv.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Values } from "../kernels/trace/op.ts";
 import type { OpCase, Tensors } from "./op-case.ts";
 import { type ConvGeometry, convForward, convGradWeight, convGradX, type Floats } from "./reference.ts";
 

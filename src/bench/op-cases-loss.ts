@@ -1,11 +1,11 @@
-import type { Graph } from "../kernels/graph.ts";
-import type { Values } from "../kernels/op.ts";
-import { boundaryEmphasis } from "../kernels/ops/class-masks.ts";
-import { hardLabels } from "../kernels/ops/hard-labels.ts";
-import { logOdds } from "../kernels/ops/log-odds.ts";
-import { argmaxLast, crossEntropy } from "../kernels/ops/loss.ts";
+import { boundaryEmphasis } from "../kernels/ops/loss/class-masks.ts";
+import { hardLabels } from "../kernels/ops/loss/hard-labels.ts";
+import { logOdds } from "../kernels/ops/loss/log-odds.ts";
+import { argmaxLast, crossEntropy } from "../kernels/ops/loss/loss.ts";
+import { structureLoss } from "../kernels/ops/loss/region-loss.ts";
 import { sigmoid } from "../kernels/ops/pointwise.ts";
-import { structureLoss } from "../kernels/ops/region-loss.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Values } from "../kernels/trace/op.ts";
 import type { OpCase, Tensors } from "./op-case.ts";
 import type { Floats } from "./reference.ts";
 

@@ -1,12 +1,12 @@
-import type { Graph } from "../kernels/graph.ts";
-import type { Values } from "../kernels/op.ts";
 import { multiply } from "../kernels/ops/arithmetic.ts";
-import { attention } from "../kernels/ops/attention.ts";
-import { batchNormTrain, layerNorm } from "../kernels/ops/norm.ts";
+import { attention } from "../kernels/ops/attention/attention.ts";
+import { batchNormTrain, layerNorm } from "../kernels/ops/norm/norm.ts";
 import { relu } from "../kernels/ops/pointwise.ts";
-import { weightedSum } from "../kernels/ops/reduce.ts";
+import { weightedSum } from "../kernels/ops/reduce/reduce.ts";
+import { softmax } from "../kernels/ops/reduce/softmax.ts";
 import { resizeBilinear } from "../kernels/ops/resize.ts";
-import { softmax } from "../kernels/ops/softmax.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Values } from "../kernels/trace/op.ts";
 import type { OpCase, Tensors } from "./op-case.ts";
 import {
   attentionForward,

@@ -1,8 +1,8 @@
-import type { Device } from "../kernels/device.ts";
-import { Graph } from "../kernels/graph.ts";
-import { adamW } from "../kernels/ops/update.ts";
-import { Program } from "../kernels/program.ts";
-import { StateStore } from "../kernels/state.ts";
+import { Program } from "../kernels/compile/program.ts";
+import { StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { adamW } from "../kernels/ops/update/update.ts";
+import { Graph } from "../kernels/trace/graph.ts";
 import { kernelTime } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
 import { compareSamples, type PreparedRow } from "./op-case.ts";

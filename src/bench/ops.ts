@@ -1,5 +1,5 @@
-import type { Device } from "../kernels/device.ts";
-import type { Program } from "../kernels/program.ts";
+import type { Program } from "../kernels/compile/program.ts";
+import type { Device } from "../kernels/device/device.ts";
 import { type Copy, prepareCopy } from "./bandwidth.ts";
 import { type Ceiling, matmulFlops, measureCeiling, recompile } from "./ceiling.ts";
 import { interleaved, kernelTime, type Rounds, type Spread, spreadOf } from "./measure.ts";

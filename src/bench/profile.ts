@@ -1,7 +1,7 @@
 import { Network } from "../experiment/network.ts";
-import type { Device } from "../kernels/device.ts";
-import type { Program } from "../kernels/program.ts";
-import type { Timing } from "../kernels/timestamps.ts";
+import type { Program } from "../kernels/compile/program.ts";
+import type { Timing } from "../kernels/compile/timestamps.ts";
+import type { Device } from "../kernels/device/device.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
 import { spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { DeviceError } from "../errors.ts";
-import { Device } from "../kernels/device.ts";
+import { Device } from "../kernels/device/device.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
 import { prepareTraining } from "./training.ts";
 

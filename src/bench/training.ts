@@ -8,8 +8,8 @@ import {
   trainingTrace,
   writeLabels,
 } from "../experiment/training-program.ts";
-import type { Device } from "../kernels/device.ts";
-import { Program } from "../kernels/program.ts";
+import { Program } from "../kernels/compile/program.ts";
+import type { Device } from "../kernels/device/device.ts";
 import { random } from "../kernels/random.ts";
 import { DEFAULT_LOSS } from "../model/losses.ts";
 import { fromZoo, type NetworkConfig, type ZooEntry } from "../model/zoo.ts";

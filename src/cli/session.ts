@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type CheckedDataset, checkDataset, type PixelStatistics } from "../data/check-dataset.ts";
 import { openDataset, type SplitName } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
-import { Device } from "../kernels/device.ts";
+import { Device } from "../kernels/device/device.ts";
 import { note } from "./print.ts";
 import { createProgress } from "./progress.ts";
 

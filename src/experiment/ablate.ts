@@ -5,7 +5,7 @@ import type { CheckedDataset, PixelStatistics } from "../data/check-dataset.ts";
 import type { SplitName } from "../data/dataset.ts";
 import { SamplePool } from "../data/sample-pool.ts";
 import { UsageError } from "../errors.ts";
-import type { Device } from "../kernels/device.ts";
+import type { Device } from "../kernels/device/device.ts";
 import type { ImageShares } from "../metrics/strata.ts";
 import { traceNetwork } from "../model/zoo.ts";
 import { type AblationReport, ablationRow, type EvaluatedRun } from "./ablate-report.ts";

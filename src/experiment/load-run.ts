@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UsageError } from "../errors.ts";
-import type { Device } from "../kernels/device.ts";
+import type { Device } from "../kernels/device/device.ts";
 import { type Checkpoint, loadCheckpoint, restoreNetwork } from "./checkpoint.ts";
 import { Network } from "./network.ts";
 import { runPaths } from "./run-folder.ts";

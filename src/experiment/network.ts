@@ -1,13 +1,13 @@
-import type { Device } from "../kernels/device.ts";
-import { fuse } from "../kernels/fuse.ts";
-import type { Value } from "../kernels/op.ts";
-import { argmaxLast } from "../kernels/ops/loss.ts";
+import { Program } from "../kernels/compile/program.ts";
+import { type StateEntry, StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { argmaxLast } from "../kernels/ops/loss/loss.ts";
+import { softmax } from "../kernels/ops/reduce/softmax.ts";
 import { resizeBilinear } from "../kernels/ops/resize.ts";
-import { softmax } from "../kernels/ops/softmax.ts";
-import { Program } from "../kernels/program.ts";
-import { dropUnread, splitPointwiseOverConcat } from "../kernels/rewrite.ts";
-import { lastOf } from "../kernels/shape.ts";
-import { type StateEntry, StateStore } from "../kernels/state.ts";
+import { fuse } from "../kernels/passes/fuse.ts";
+import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
+import type { Value } from "../kernels/trace/op.ts";
+import { lastOf } from "../kernels/trace/shape.ts";
 import { initialRegions, initialValues, type Parameter, type ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 

@@ -7,7 +7,7 @@ import {
 } from "../data/check-dataset.ts";
 import { SamplePool } from "../data/sample-pool.ts";
 import { UsageError } from "../errors.ts";
-import type { Device } from "../kernels/device.ts";
+import type { Device } from "../kernels/device/device.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
 import {
   type Checkpoint,

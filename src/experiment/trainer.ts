@@ -1,8 +1,8 @@
 import { type OptimizerOptions, optimizerArenas } from "../autograd/optimizer.ts";
 import type { Batch } from "../data/batches.ts";
 import { CheckpointError } from "../errors.ts";
-import type { Value } from "../kernels/op.ts";
-import { Program } from "../kernels/program.ts";
+import { Program } from "../kernels/compile/program.ts";
+import type { Value } from "../kernels/trace/op.ts";
 import type { LossSettings } from "../model/losses.ts";
 import type { Parameter } from "../model/parameters.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../weights/safetensors.ts";

@@ -8,16 +8,16 @@ import {
   type ParameterGroup,
   stored,
 } from "../autograd/optimizer.ts";
-import { fuse } from "../kernels/fuse.ts";
-import { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
-import { argmaxLast, segmentationCounts } from "../kernels/ops/loss.ts";
-import { updateRunning } from "../kernels/ops/norm.ts";
-import { accumulate } from "../kernels/ops/update.ts";
-import type { Program } from "../kernels/program.ts";
-import { dropUnread, splitPointwiseOverConcat } from "../kernels/rewrite.ts";
-import { ArenaLayout } from "../kernels/state.ts";
+import type { Program } from "../kernels/compile/program.ts";
+import { ArenaLayout } from "../kernels/compile/state.ts";
+import { argmaxLast, segmentationCounts } from "../kernels/ops/loss/loss.ts";
+import { updateRunning } from "../kernels/ops/norm/norm.ts";
+import { accumulate } from "../kernels/ops/update/update.ts";
+import { fuse } from "../kernels/passes/fuse.ts";
+import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
 import type { Target } from "../kernels/target.ts";
+import { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
 import type { Build } from "../model/build.ts";
 import type { BinaryTarget } from "../model/definition.ts";
 import { type LossSettings, networkLoss, targetInput, targetMap, targetsOf, weighted } from "../model/losses.ts";

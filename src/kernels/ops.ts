@@ -1,27 +1,27 @@
-import type { AnyOp } from "./op.ts";
 import { add, multiply, scale } from "./ops/arithmetic.ts";
-import { attention } from "./ops/attention.ts";
-import { averagePool2d } from "./ops/average-pool.ts";
-import { binaryCrossEntropy } from "./ops/binary-loss.ts";
-import { boundaryEmphasis, classMasks } from "./ops/class-masks.ts";
-import { addBias, conv2d, convTranspose2d, linear } from "./ops/conv.ts";
+import { attention } from "./ops/attention/attention.ts";
+import { addBias, conv2d, convTranspose2d, linear } from "./ops/contraction/conv.ts";
 import { dropout } from "./ops/dropout.ts";
-import { foldNorm } from "./ops/fold-norm.ts";
 import { pad2d, shrinkLabels, swapAxes } from "./ops/frame.ts";
-import { hardLabels } from "./ops/hard-labels.ts";
-import { instanceNorm } from "./ops/instance-norm.ts";
 import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "./ops/layout.ts";
 import { leakyRelu } from "./ops/leaky-relu.ts";
-import { logOdds } from "./ops/log-odds.ts";
-import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss.ts";
-import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm.ts";
+import { binaryCrossEntropy } from "./ops/loss/binary-loss.ts";
+import { boundaryEmphasis, classMasks } from "./ops/loss/class-masks.ts";
+import { hardLabels } from "./ops/loss/hard-labels.ts";
+import { logOdds } from "./ops/loss/log-odds.ts";
+import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss/loss.ts";
+import { bceDiceLoss, structureLoss } from "./ops/loss/region-loss.ts";
+import { foldNorm } from "./ops/norm/fold-norm.ts";
+import { instanceNorm } from "./ops/norm/instance-norm.ts";
+import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm/norm.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
-import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool.ts";
-import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce.ts";
-import { bceDiceLoss, structureLoss } from "./ops/region-loss.ts";
+import { averagePool2d } from "./ops/pool/average-pool.ts";
+import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool/pool.ts";
+import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce/reduce.ts";
+import { softmax } from "./ops/reduce/softmax.ts";
 import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
-import { softmax } from "./ops/softmax.ts";
-import { accumulate, adamW, copyTo, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "./ops/update.ts";
+import { accumulate, adamW, copyTo, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "./ops/update/update.ts";
+import type { AnyOp } from "./trace/op.ts";
 
 /** Every op a network can call. Those of derivatives are reached by differentiating these. */
 export const OPS = [

@@ -1,6 +1,6 @@
-import type { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
-import type { Shape } from "../kernels/shape.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
+import type { Shape } from "../kernels/trace/shape.ts";
 import { type Draw, DrawTable, drawInputs } from "./draws.ts";
 import { type Initialiser, type Parameter, ParameterTable } from "./parameters.ts";
 

@@ -1,5 +1,5 @@
-import { type Graph, type Step, shapesOf } from "../kernels/graph.ts";
-import { lastOf, sizeOf } from "../kernels/shape.ts";
+import { type Graph, type Step, shapesOf } from "../kernels/trace/graph.ts";
+import { lastOf, sizeOf } from "../kernels/trace/shape.ts";
 import type { ParameterTable } from "./parameters.ts";
 
 export interface Counts {

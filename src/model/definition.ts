@@ -1,6 +1,6 @@
 import { ShapeError, UsageError } from "../errors.ts";
-import type { Value } from "../kernels/op.ts";
-import type { PerAxis } from "../kernels/shape.ts";
+import type { Value } from "../kernels/trace/op.ts";
+import type { PerAxis } from "../kernels/trace/shape.ts";
 import type { Build } from "./build.ts";
 import type { LossSettings } from "./losses.ts";
 import type { EncoderLevels } from "./parameters.ts";

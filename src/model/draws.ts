@@ -1,6 +1,6 @@
 import { ShapeError } from "../errors.ts";
 import { type Random, random } from "../kernels/random.ts";
-import { type Shape, sizeOf } from "../kernels/shape.ts";
+import { type Shape, sizeOf } from "../kernels/trace/shape.ts";
 
 /** Pixel weights of a squeeze: 1/count inside one pooled cell of the (shuffled) map, 0 outside. Input `[1, h*w]`. */
 export interface SubsetDraw {

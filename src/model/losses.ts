@@ -1,12 +1,12 @@
 import { UsageError } from "../errors.ts";
-import type { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
 import { add, scale } from "../kernels/ops/arithmetic.ts";
-import { binaryCrossEntropy } from "../kernels/ops/binary-loss.ts";
 import { shrinkLabels } from "../kernels/ops/frame.ts";
-import { hardLabels } from "../kernels/ops/hard-labels.ts";
-import { crossEntropy, softDice } from "../kernels/ops/loss.ts";
-import { bothAxes, nhwc } from "../kernels/shape.ts";
+import { binaryCrossEntropy } from "../kernels/ops/loss/binary-loss.ts";
+import { hardLabels } from "../kernels/ops/loss/hard-labels.ts";
+import { crossEntropy, softDice } from "../kernels/ops/loss/loss.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
+import { bothAxes, nhwc } from "../kernels/trace/shape.ts";
 import type { BinaryTarget, Head } from "./definition.ts";
 import { foregroundLoss, isRegionLoss, REGION_LOSSES, RegionTargets, regionLoss } from "./region-losses.ts";
 

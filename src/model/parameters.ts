@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.ts";
+import type { StateEntry } from "../kernels/compile/state.ts";
 import { random } from "../kernels/random.ts";
-import { channelsLast, fromChannelsLast, type Shape, sizeOf, toChannelsLast } from "../kernels/shape.ts";
-import type { StateEntry } from "../kernels/state.ts";
+import { channelsLast, fromChannelsLast, type Shape, sizeOf, toChannelsLast } from "../kernels/trace/shape.ts";
 
 /** Trained, followed by running averages, or a host-side map of regions that the draws of a step are made from. */
 export type ParameterKind = "weight" | "statistic" | "region";

@@ -1,9 +1,9 @@
-import type { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
-import { boundaryEmphasis, classMasks } from "../kernels/ops/class-masks.ts";
-import { logOdds } from "../kernels/ops/log-odds.ts";
-import { bceDiceLoss, structureLoss } from "../kernels/ops/region-loss.ts";
-import { lastOf, nhwc } from "../kernels/shape.ts";
+import { boundaryEmphasis, classMasks } from "../kernels/ops/loss/class-masks.ts";
+import { logOdds } from "../kernels/ops/loss/log-odds.ts";
+import { bceDiceLoss, structureLoss } from "../kernels/ops/loss/region-loss.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
+import { lastOf, nhwc } from "../kernels/trace/shape.ts";
 
 /**
  * Losses published for one foreground, which compare regions. Of several classes each but the background is set against

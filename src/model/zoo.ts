@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
-import { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
+import { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
 import { suggestion } from "../nearest.ts";
 import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";

@@ -1,4 +1,4 @@
-import type { Device } from "../kernels/device.ts";
+import type { Device } from "../kernels/device/device.ts";
 import { checkImages } from "./images.ts";
 import { checkMetrics } from "./metrics.ts";
 import { modelChecker } from "./model.ts";

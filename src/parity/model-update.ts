@@ -1,9 +1,9 @@
 import { stored } from "../autograd/optimizer.ts";
-import type { Device } from "../kernels/device.ts";
-import { Graph } from "../kernels/graph.ts";
-import { adamW, prepareAdamW, tick } from "../kernels/ops/update.ts";
-import { Program } from "../kernels/program.ts";
-import { ArenaLayout, type StateEntry, type StateStore } from "../kernels/state.ts";
+import { Program } from "../kernels/compile/program.ts";
+import { ArenaLayout, type StateEntry, type StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { adamW, prepareAdamW, tick } from "../kernels/ops/update/update.ts";
+import { Graph } from "../kernels/trace/graph.ts";
 
 export interface AdamWSettings {
   readonly rate: number;

@@ -1,8 +1,8 @@
-import type { Device } from "../kernels/device.ts";
-import type { Value } from "../kernels/op.ts";
-import { Program } from "../kernels/program.ts";
-import { toChannelsLast } from "../kernels/shape.ts";
-import { StateStore } from "../kernels/state.ts";
+import { Program } from "../kernels/compile/program.ts";
+import { StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import type { Value } from "../kernels/trace/op.ts";
+import { toChannelsLast } from "../kernels/trace/shape.ts";
 import type { Regions } from "../model/draws.ts";
 import { DEFAULT_LOSS, trainingLoss } from "../model/losses.ts";
 import { ABLATIONS } from "../model/svanet/ablations.ts";

@@ -1,7 +1,7 @@
-import type { Device } from "../kernels/device.ts";
-import { Program } from "../kernels/program.ts";
-import { toChannelsLast } from "../kernels/shape.ts";
-import { StateStore } from "../kernels/state.ts";
+import { Program } from "../kernels/compile/program.ts";
+import { StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { toChannelsLast } from "../kernels/trace/shape.ts";
 import type { Head } from "../model/definition.ts";
 import { DEFAULT_LOSS, networkLoss, targetInput, targetsOf } from "../model/losses.ts";
 import { checked, fromZoo, type NetworkConfig } from "../model/zoo.ts";

@@ -1,10 +1,10 @@
 import { differentiate } from "../autograd/differentiate.ts";
-import type { Device } from "../kernels/device.ts";
-import type { Value } from "../kernels/op.ts";
-import { updateRunning } from "../kernels/ops/norm.ts";
-import type { Program } from "../kernels/program.ts";
-import { fromChannelsLast, type Shape } from "../kernels/shape.ts";
-import type { StateStore } from "../kernels/state.ts";
+import type { Program } from "../kernels/compile/program.ts";
+import type { StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { updateRunning } from "../kernels/ops/norm/norm.ts";
+import type { Value } from "../kernels/trace/op.ts";
+import { fromChannelsLast, type Shape } from "../kernels/trace/shape.ts";
 import type { Parameter, ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, type Traced, traceNetwork } from "../model/zoo.ts";
 import type { FixtureFile, FixtureTensor } from "./fixture.ts";

@@ -1,7 +1,7 @@
-import type { Device } from "../kernels/device.ts";
-import type { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
-import { channelsLast, fromChannelsLast, type Shape, toChannelsLast } from "../kernels/shape.ts";
+import type { Device } from "../kernels/device/device.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
+import { channelsLast, fromChannelsLast, type Shape, toChannelsLast } from "../kernels/trace/shape.ts";
 import type { Produced } from "./compare.ts";
 import { type Evaluated, evaluate, type GivenTensor } from "./evaluate.ts";
 import type { FixtureCase, FixtureFile, FixtureTensor } from "./fixture.ts";

@@ -1,11 +1,11 @@
-import type { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
-import { averagePool2d } from "../kernels/ops/average-pool.ts";
-import { binaryCrossEntropy } from "../kernels/ops/binary-loss.ts";
-import { conv2d, convTranspose2d } from "../kernels/ops/conv.ts";
+import { conv2d, convTranspose2d } from "../kernels/ops/contraction/conv.ts";
 import { pad2d } from "../kernels/ops/frame.ts";
-import { instanceNorm } from "../kernels/ops/instance-norm.ts";
 import { leakyRelu } from "../kernels/ops/leaky-relu.ts";
+import { binaryCrossEntropy } from "../kernels/ops/loss/binary-loss.ts";
+import { instanceNorm } from "../kernels/ops/norm/instance-norm.ts";
+import { averagePool2d } from "../kernels/ops/pool/average-pool.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
 import type { Attributes } from "./attributes.ts";
 import { FixtureError } from "./fixture.ts";
 import { type CaseCheck, CHANNELS, checkGradients, type Values, valueNamed } from "./op-case.ts";

@@ -1,6 +1,6 @@
-import type { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
-import { logOdds } from "../kernels/ops/log-odds.ts";
+import { logOdds } from "../kernels/ops/loss/log-odds.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
 import { DEFAULT_LOSS, trainingLoss } from "../model/losses.ts";
 import { type RegionLoss, RegionTargets, regionLoss } from "../model/region-losses.ts";
 import type { Attributes } from "./attributes.ts";

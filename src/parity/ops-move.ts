@@ -1,11 +1,11 @@
-import type { Graph } from "../kernels/graph.ts";
-import type { Value } from "../kernels/op.ts";
 import { add, multiply } from "../kernels/ops/arithmetic.ts";
 import { concat, pack2x2, permuteRows, unpack2x2 } from "../kernels/ops/layout.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "../kernels/ops/pointwise.ts";
-import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "../kernels/ops/pool.ts";
+import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "../kernels/ops/pool/pool.ts";
+import { softmax } from "../kernels/ops/reduce/softmax.ts";
 import { resizeBilinear, resizeNearest } from "../kernels/ops/resize.ts";
-import { softmax } from "../kernels/ops/softmax.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
 import { FixtureError } from "./fixture.ts";
 import { asFloats, type CaseCheck, CHANNELS, checkGradients, PLAIN, type Values, valueNamed } from "./op-case.ts";
 

@@ -1,6 +1,6 @@
-import { crossEntropy, softDice } from "../kernels/ops/loss.ts";
-import { adamW, prepareAdamW, tick } from "../kernels/ops/update.ts";
-import type { Shape } from "../kernels/shape.ts";
+import { crossEntropy, softDice } from "../kernels/ops/loss/loss.ts";
+import { adamW, prepareAdamW, tick } from "../kernels/ops/update/update.ts";
+import type { Shape } from "../kernels/trace/shape.ts";
 import type { GivenTensor } from "./evaluate.ts";
 import { FixtureError } from "./fixture.ts";
 import { type CaseCheck, checkGradients, valueNamed } from "./op-case.ts";
@@ -54,7 +54,7 @@ async function checkDice(check: CaseCheck): Promise<void> {
   );
 }
 
-/** Control words of a step that counts, its gradients multiplied by 1: see kernels/ops/update.ts. */
+/** Control words of a step that counts, its gradients multiplied by 1: see kernels/ops/update/update.ts. */
 const COUNTS = { shape: [4], data: Uint32Array.of(0, 0, 0x3f800000, 0) };
 
 /** Three steps from zero moments, each compared with what the golden file has after it. */

@@ -1,4 +1,4 @@
-import type { Device } from "../kernels/device.ts";
+import type { Device } from "../kernels/device/device.ts";
 import { perCase } from "./op-case.ts";
 import { checkComparison } from "./ops-comparison.ts";
 import { checkAttention, checkConv2d, checkConvTranspose2d, checkLinear, checkNormalisation } from "./ops-compute.ts";

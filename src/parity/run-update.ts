@@ -1,9 +1,9 @@
-import type { Device } from "../kernels/device.ts";
-import { Graph } from "../kernels/graph.ts";
-import type { DType, Value } from "../kernels/op.ts";
-import { Program } from "../kernels/program.ts";
-import type { Shape } from "../kernels/shape.ts";
-import { StateStore } from "../kernels/state.ts";
+import { Program } from "../kernels/compile/program.ts";
+import { StateStore } from "../kernels/compile/state.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { Graph } from "../kernels/trace/graph.ts";
+import type { DType, Value } from "../kernels/trace/op.ts";
+import type { Shape } from "../kernels/trace/shape.ts";
 
 export interface UpdatedTensor {
   readonly shape: Shape;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readMask, writePng } from "../../src/data/decode.ts";
 import { filled } from "../../src/data/image.ts";
 import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint.ts";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { encodeSafetensors, storeFloat32 } from "../../src/weights/safetensors.ts";
 import { svanet } from "../support/svanet.ts";
 import { cells, scratchFolder, tinyTrainer } from "../support/training.ts";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadNetwork } from "../../src/experiment/load-run.ts";
 import { Predictor } from "../../src/experiment/predict.ts";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { packageInfo } from "../../src/package-info.ts";
 import { saveTiny } from "../support/checkpoint.ts";
 

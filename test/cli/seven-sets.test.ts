@@ -13,7 +13,7 @@ import { verifyDataset } from "../../src/data/verify.ts";
 import { datasetStats } from "../../src/experiment/data-stats.ts";
 import { evaluateSplit } from "../../src/experiment/evaluate.ts";
 import { checkpointPath, loadNetwork } from "../../src/experiment/load-run.ts";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import type { ClassResult } from "../../src/metrics/evaluation.ts";
 import { stratumName } from "../../src/metrics/strata.ts";
 import { ctElements, dicomBytes } from "../support/raw/dicom.ts";

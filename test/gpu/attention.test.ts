@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { differentiate } from "../../src/autograd/differentiate.ts";
-import { Device } from "../../src/kernels/device.ts";
-import { Graph } from "../../src/kernels/graph.ts";
-import { attention } from "../../src/kernels/ops/attention.ts";
-import { Program } from "../../src/kernels/program.ts";
-import { StateStore } from "../../src/kernels/state.ts";
+import { Program } from "../../src/kernels/compile/program.ts";
+import { StateStore } from "../../src/kernels/compile/state.ts";
+import { Device } from "../../src/kernels/device/device.ts";
+import { attention } from "../../src/kernels/ops/attention/attention.ts";
 import type { Target } from "../../src/kernels/target.ts";
+import { Graph } from "../../src/kernels/trace/graph.ts";
 import { evaluate } from "../../src/parity/evaluate.ts";
 import {
   type AttentionData,

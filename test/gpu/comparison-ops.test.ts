@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Device } from "../../src/kernels/device.ts";
-import { binaryCrossEntropy } from "../../src/kernels/ops/binary-loss.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { dropout } from "../../src/kernels/ops/dropout.ts";
 import { shrinkLabels } from "../../src/kernels/ops/frame.ts";
-import { crossEntropy } from "../../src/kernels/ops/loss.ts";
+import { binaryCrossEntropy } from "../../src/kernels/ops/loss/binary-loss.ts";
+import { crossEntropy } from "../../src/kernels/ops/loss/loss.ts";
 import { evaluate } from "../../src/parity/evaluate.ts";
 import { noise } from "../support/numbers.ts";
 

@@ -4,7 +4,7 @@ import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint.
 import { loadNetwork } from "../../src/experiment/load-run.ts";
 import { GROUPS, Network } from "../../src/experiment/network.ts";
 import { PREFIX } from "../../src/experiment/training-program.ts";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { initialValues } from "../../src/model/parameters.ts";
 import { NETWORKS, tinyFlags, tinyNetwork, UNREACHED } from "../support/nets.ts";
 import { bits, noise } from "../support/numbers.ts";

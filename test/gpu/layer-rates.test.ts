@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { networkTensors } from "../../src/experiment/checkpoint.ts";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { float32 } from "../../src/weights/safetensors.ts";
 import { noiseBatch, tinyTrainer } from "../support/training.ts";
 

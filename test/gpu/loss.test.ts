@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Device } from "../../src/kernels/device.ts";
-import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "../../src/kernels/ops/loss.ts";
+import { Device } from "../../src/kernels/device/device.ts";
+import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "../../src/kernels/ops/loss/loss.ts";
 import { evaluate } from "../../src/parity/evaluate.ts";
 import { crossEntropyReference, softDiceReference } from "../reference/loss.ts";
 import { deviation, noise } from "../support/numbers.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TrainFlags } from "../../src/experiment/config.ts";
-import { Device } from "../../src/kernels/device.ts";
-import { hardLabels } from "../../src/kernels/ops/hard-labels.ts";
-import { logOdds } from "../../src/kernels/ops/log-odds.ts";
+import { Device } from "../../src/kernels/device/device.ts";
+import { hardLabels } from "../../src/kernels/ops/loss/hard-labels.ts";
+import { logOdds } from "../../src/kernels/ops/loss/log-odds.ts";
 import { classHead } from "../../src/model/definition.ts";
 import { DEFAULT_LOSS, networkLoss } from "../../src/model/losses.ts";
 import { RegionTargets, regionLoss } from "../../src/model/region-losses.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { netsChecker } from "../../src/parity/nets.ts";
 import { runParity } from "../../src/parity/run.ts";
 import { spoilt } from "../support/spoil.ts";

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Device } from "../../src/kernels/device.ts";
-import { Graph } from "../../src/kernels/graph.ts";
-import type { Activation } from "../../src/kernels/op.ts";
-import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "../../src/kernels/ops/norm.ts";
-import { Program } from "../../src/kernels/program.ts";
-import { sizeOf } from "../../src/kernels/shape.ts";
-import { StateStore } from "../../src/kernels/state.ts";
+import { Program } from "../../src/kernels/compile/program.ts";
+import { StateStore } from "../../src/kernels/compile/state.ts";
+import { Device } from "../../src/kernels/device/device.ts";
+import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "../../src/kernels/ops/norm/norm.ts";
+import { Graph } from "../../src/kernels/trace/graph.ts";
+import type { Activation } from "../../src/kernels/trace/op.ts";
+import { sizeOf } from "../../src/kernels/trace/shape.ts";
 import { evaluate, type GivenTensor } from "../../src/parity/evaluate.ts";
 import { batchNormReference, layerNormReference } from "../reference/norm.ts";
 import { bits, deviation, noise } from "../support/numbers.ts";

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Device } from "../../src/kernels/device.ts";
-import type { AnyOp } from "../../src/kernels/op.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { OPS } from "../../src/kernels/ops.ts";
+import type { AnyOp } from "../../src/kernels/trace/op.ts";
 import { evaluate } from "../../src/parity/evaluate.ts";
 import { opCheckers } from "../../src/parity/ops.ts";
 import { runParity } from "../../src/parity/run.ts";

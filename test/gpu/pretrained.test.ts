@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Network, STATISTICS_ARENA, weightsArena } from "../../src/experiment/network.ts";
 import { loadPretrained } from "../../src/experiment/pretrained.ts";
-import { Device } from "../../src/kernels/device.ts";
-import { Program } from "../../src/kernels/program.ts";
+import { Program } from "../../src/kernels/compile/program.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { random } from "../../src/kernels/random.ts";
-import { sizeOf, toChannelsLast } from "../../src/kernels/shape.ts";
+import { sizeOf, toChannelsLast } from "../../src/kernels/trace/shape.ts";
 import { configFromOracle, SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../src/model/zoo.ts";
 import {

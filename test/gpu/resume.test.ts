@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { runPaths } from "../../src/experiment/run-folder.ts";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { type Cells, cells, scratchFolder, tinyConfig, traceOf, trainHere } from "../support/training.ts";
 
 // Many short runs, some in processes of their own: minutes where other work fills the machine.

@@ -7,12 +7,12 @@ import {
   type ParameterGroup,
   RATE_INPUT,
 } from "../../src/autograd/optimizer.ts";
-import { Device } from "../../src/kernels/device.ts";
-import { Graph } from "../../src/kernels/graph.ts";
-import { updateRunning } from "../../src/kernels/ops/norm.ts";
-import { accumulate, copyTo } from "../../src/kernels/ops/update.ts";
-import { Program } from "../../src/kernels/program.ts";
-import { ArenaLayout, type StateEntry, StateStore } from "../../src/kernels/state.ts";
+import { Program } from "../../src/kernels/compile/program.ts";
+import { ArenaLayout, type StateEntry, StateStore } from "../../src/kernels/compile/state.ts";
+import { Device } from "../../src/kernels/device/device.ts";
+import { updateRunning } from "../../src/kernels/ops/norm/norm.ts";
+import { accumulate, copyTo } from "../../src/kernels/ops/update/update.ts";
+import { Graph } from "../../src/kernels/trace/graph.ts";
 import { adamWReference, clipFactor, type Moments, sgdReference } from "../reference/update.ts";
 import { bits, noise } from "../support/numbers.ts";
 

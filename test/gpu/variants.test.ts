@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import type { Target } from "../../src/kernels/target.ts";
 import { everyChecker } from "../../src/parity/checkers.ts";
 import { runParity } from "../../src/parity/run.ts";

@@ -5,7 +5,7 @@ import {
   saveCheckpoint,
 } from "../../src/experiment/checkpoint.ts";
 import { Network } from "../../src/experiment/network.ts";
-import type { Device } from "../../src/kernels/device.ts";
+import type { Device } from "../../src/kernels/device/device.ts";
 import { SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
 import { unsettleNorms } from "./onnx.ts";
 

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { sizeOf } from "../../src/kernels/shape.ts";
+import { sizeOf } from "../../src/kernels/trace/shape.ts";
 import { readSafetensors, type StoredTensor } from "../../src/weights/safetensors.ts";
 import { floats, type TorchTensor, zipFile } from "./pth-writer.ts";
 

@@ -2,7 +2,7 @@ import ort from "onnxruntime-node";
 import { networkTensors } from "../../src/experiment/checkpoint.ts";
 import type { Network } from "../../src/experiment/network.ts";
 import { random } from "../../src/kernels/random.ts";
-import { fromChannelsLast, sizeOf, toChannelsLast } from "../../src/kernels/shape.ts";
+import { fromChannelsLast, sizeOf, toChannelsLast } from "../../src/kernels/trace/shape.ts";
 import type { StoredTensor } from "../../src/weights/safetensors.ts";
 
 /** What ONNX Runtime computes on its CPU from a channels-last image; outputs by name, channels last again. */

@@ -1,8 +1,8 @@
-import type { Graph } from "../../src/kernels/graph.ts";
-import type { AnyOp, DType, Value } from "../../src/kernels/op.ts";
 import { concat } from "../../src/kernels/ops/layout.ts";
 import { OPS } from "../../src/kernels/ops.ts";
-import type { Shape } from "../../src/kernels/shape.ts";
+import type { Graph } from "../../src/kernels/trace/graph.ts";
+import type { AnyOp, DType, Value } from "../../src/kernels/trace/op.ts";
+import type { Shape } from "../../src/kernels/trace/shape.ts";
 
 /** One call of an op on shapes alone. */
 export interface OpCase {

@@ -12,7 +12,7 @@ import { networkFor } from "../../src/experiment/recipe.ts";
 import { runPaths } from "../../src/experiment/run-folder.ts";
 import { runTraining, type TrainInput } from "../../src/experiment/train-run.ts";
 import { type SubmitOptions, Trainer } from "../../src/experiment/trainer.ts";
-import type { Device } from "../../src/kernels/device.ts";
+import type { Device } from "../../src/kernels/device/device.ts";
 import { random } from "../../src/kernels/random.ts";
 import { bits } from "./numbers.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { fuse } from "../../src/kernels/fuse.ts";
-import { Graph } from "../../src/kernels/graph.ts";
-import { addBias, conv2d } from "../../src/kernels/ops/conv.ts";
+import { addBias, conv2d } from "../../src/kernels/ops/contraction/conv.ts";
 import { relu } from "../../src/kernels/ops/pointwise.ts";
+import { fuse } from "../../src/kernels/passes/fuse.ts";
+import { Graph } from "../../src/kernels/trace/graph.ts";
 
 const PLAIN = { stride: 1, padding: 0, dilation: 1, groups: 1 };
 

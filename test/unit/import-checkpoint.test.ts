@@ -6,7 +6,7 @@ import { CheckpointError, UsageError } from "../../src/errors.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../src/experiment/checkpoint.ts";
 import { importCheckpoint } from "../../src/experiment/import-checkpoint.ts";
 import { random } from "../../src/kernels/random.ts";
-import { sizeOf } from "../../src/kernels/shape.ts";
+import { sizeOf } from "../../src/kernels/trace/shape.ts";
 import { fitted, fromZoo, type NetworkConfig, traceNetwork } from "../../src/model/zoo.ts";
 import { withBackground } from "../../src/weights/background.ts";
 import { float32, int32, storeFloat32 } from "../../src/weights/safetensors.ts";

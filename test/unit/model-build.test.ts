@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { Graph } from "../../src/kernels/graph.ts";
+import { Graph } from "../../src/kernels/trace/graph.ts";
 import { Build } from "../../src/model/build.ts";
 import { initialRegions, initialValues, ParameterTable, uniformByFan } from "../../src/model/parameters.ts";
 import { configFromOracle } from "../../src/model/svanet/config.ts";

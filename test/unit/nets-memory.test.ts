@@ -4,7 +4,7 @@ import { resolveConfig } from "../../src/experiment/config.ts";
 import { Network } from "../../src/experiment/network.ts";
 import { networkConfig } from "../../src/experiment/recipe.ts";
 import { Trainer } from "../../src/experiment/trainer.ts";
-import { Device } from "../../src/kernels/device.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { isSvanet, NETWORKS } from "../support/nets.ts";
 
 /** Dawn's back end that runs nothing has 512 MiB, and the limits of the smallest adapter. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { PlacedDispatch } from "../../src/kernels/lower.ts";
-import type { Access } from "../../src/kernels/op.ts";
-import { settle } from "../../src/kernels/settle.ts";
+import type { PlacedDispatch } from "../../src/kernels/compile/lower.ts";
+import { settle } from "../../src/kernels/compile/settle.ts";
+import type { Access } from "../../src/kernels/trace/op.ts";
 
 /** A dispatch by the ids it reads, writes and updates: `["read 1", "write 2"]`. Tensor 9 is large. */
 function dispatch(label: string, ...uses: readonly string[]): PlacedDispatch {

@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { differentiate } from "../../src/autograd/differentiate.ts";
-import { Device } from "../../src/kernels/device.ts";
-import { Graph } from "../../src/kernels/graph.ts";
-import { lower } from "../../src/kernels/lower.ts";
+import { lower } from "../../src/kernels/compile/lower.ts";
+import { Device } from "../../src/kernels/device/device.ts";
 import { OPS } from "../../src/kernels/ops.ts";
 import { DEFAULT_TARGET, SOFTWARE_TARGET, type Target } from "../../src/kernels/target.ts";
+import { Graph } from "../../src/kernels/trace/graph.ts";
 import { OP_CASES, type OpCase, traceCase } from "../support/op-cases.ts";
 
 /** Adapters that lead to different kernels. */
@@ -76,7 +76,7 @@ describe("the list of ops", () => {
   test("holds every op that a file of src/kernels/ops exports", async () => {
     const folder = new URL("../../src/kernels/ops/", import.meta.url);
     const exported: string[] = [];
-    for (const file of readdirSync(folder)) {
+    for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))) {
       const members: Record<string, unknown> = await import(new URL(file, folder).href);
       for (const member of Object.values(members)) {
         if (typeof member === "object" && member !== null && "lower" in member && "name" in member) {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { type Header, headerLines } from "../../bench/adapter.ts";
 import type { Gauge } from "../../bench/ceiling.ts";
-import type { Device } from "../../kernels/device.ts";
+import type { Device } from "../../kernels/device/device.ts";
 import type { ZooEntry } from "../../model/zoo.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
 import { numberArgument } from "../options.ts";
@@ -71,7 +71,7 @@ export function register(command: Command): void {
 
 /** Opens the adapter, says what it is, and closes it whatever happens. */
 async function onDevice(flags: CommonFlags, body: (device: Device, header: Header) => Promise<void>): Promise<void> {
-  const { Device } = await import("../../kernels/device.ts");
+  const { Device } = await import("../../kernels/device/device.ts");
   const { headerOf } = await import("../../bench/adapter.ts");
   const device = await Device.open(flags.adapter === undefined ? {} : { adapter: flags.adapter });
   try {

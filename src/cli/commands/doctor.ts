@@ -30,7 +30,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     if (adapters.length === 0) throw new SvanetError("Dawn names no adapter; 'svanet doctor' says what to do");
     return;
   }
-  const { Device } = await import("../../kernels/device.ts");
+  const { Device } = await import("../../kernels/device/device.ts");
   const device = await Device.open(flags.adapter === undefined ? {} : { adapter: flags.adapter });
   try {
     const found = await examine(device, flags.fixtures, (file, failed) => note(`${failed ? "FAIL" : "pass"} ${file}`));

@@ -16,7 +16,7 @@ export function register(command: Command): void {
 }
 
 async function parity(paths: string[], { adapter, json }: ParityFlags): Promise<void> {
-  const { Device } = await import("../../kernels/device.ts");
+  const { Device } = await import("../../kernels/device/device.ts");
   const { everyChecker } = await import("../../parity/checkers.ts");
   const { runParity } = await import("../../parity/run.ts");
   const find = everyChecker(() => Device.open(adapter === undefined ? {} : { adapter }));

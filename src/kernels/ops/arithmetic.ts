@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
-import { defineOp, type Exec, NO_MACS, type Op, type Value } from "../op.ts";
-import { type Shape, sameShape } from "../shape.ts";
-import { broadcastKernel, broadcasts, spreadAxes } from "./broadcast.ts";
-import { reduceProduct, reduceSum } from "./reduce.ts";
+import { broadcastKernel, broadcasts, spreadAxes } from "../shader/broadcast.ts";
+import { defineOp, type Exec, NO_MACS, type Op, type Value } from "../trace/op.ts";
+import { type Shape, sameShape } from "../trace/shape.ts";
+import { reduceProduct, reduceSum } from "./reduce/reduce.ts";
 
 function binaryShape(op: string, { x, y }: { readonly x: Shape; readonly y: Shape }): Shape {
   if (!broadcasts(y, x)) throw new ShapeError(`${op}: y [${y}] must have the shape of x [${x}] or 1 in its axes`);

@@ -1,7 +1,7 @@
 import { ShapeError } from "../../errors.ts";
-import { defineOp, NO_MACS, type Op } from "../op.ts";
-import { elementwise, read } from "../shader.ts";
-import { sameShape } from "../shape.ts";
+import { elementwise, read } from "../shader/shader.ts";
+import { defineOp, NO_MACS, type Op } from "../trace/op.ts";
+import { sameShape } from "../trace/shape.ts";
 
 interface DropoutAttrs {
   /** Probability that an element becomes 0; the others are divided by 1 minus it. */

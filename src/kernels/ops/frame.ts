@@ -1,7 +1,7 @@
 import { ShapeError } from "../../errors.ts";
-import { defineOp, NO_MACS, type Op } from "../op.ts";
-import { allWide, elementwise, read } from "../shader.ts";
-import { bothAxes, nhwc, type PerAxis } from "../shape.ts";
+import { allWide, elementwise, read } from "../shader/shader.ts";
+import { defineOp, NO_MACS, type Op } from "../trace/op.ts";
+import { bothAxes, nhwc, type PerAxis } from "../trace/shape.ts";
 
 /** Rows and columns added at each side; below zero they are cut off. */
 export interface FrameAttrs {

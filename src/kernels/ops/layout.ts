@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
-import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Op, type Value } from "../op.ts";
-import { allWide, elementwise, read, shader, spread, write } from "../shader.ts";
-import { lastOf, nhwc, type Shape, sizeOf } from "../shape.ts";
+import { allWide, elementwise, read, shader, spread, write } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
+import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Op, type Value } from "../trace/op.ts";
+import { lastOf, nhwc, type Shape, sizeOf } from "../trace/shape.ts";
 
 const WORKGROUP = 64;
 const INDEX = `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;

@@ -1,7 +1,7 @@
 import { ShapeError } from "../../errors.ts";
-import { defineOp, FIRST_ORDER, NO_MACS } from "../op.ts";
-import { allWide, elementwise, read } from "../shader.ts";
-import { sameShape } from "../shape.ts";
+import { allWide, elementwise, read } from "../shader/shader.ts";
+import { defineOp, FIRST_ORDER, NO_MACS } from "../trace/op.ts";
+import { sameShape } from "../trace/shape.ts";
 
 interface Slope {
   /** Factor of negative values; above 0, so that the result has the sign of what it was made from. */

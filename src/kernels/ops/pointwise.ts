@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
-import { defineOp, FIRST_ORDER, NO_MACS, type Op } from "../op.ts";
-import { allWide, elementwise, read } from "../shader.ts";
-import { sameShape } from "../shape.ts";
-import { ACTIVATIONS } from "./activation.ts";
+import { ACTIVATIONS } from "../shader/activation.ts";
+import { allWide, elementwise, read } from "../shader/shader.ts";
+import { defineOp, FIRST_ORDER, NO_MACS, type Op } from "../trace/op.ts";
+import { sameShape } from "../trace/shape.ts";
 
 /** An activation as an op, `y = f(x)`, with `f` and its slope written once in activation.ts. */
 function activation(name: keyof typeof ACTIVATIONS): Op<"x", unknown> {

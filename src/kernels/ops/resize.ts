@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
-import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Value } from "../op.ts";
-import { allWide, elementwise, read } from "../shader.ts";
-import { nhwc, type Shape } from "../shape.ts";
+import { allWide, elementwise, read } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
+import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Value } from "../trace/op.ts";
+import { nhwc, type Shape } from "../trace/shape.ts";
 
 export interface ResizeAttrs {
   readonly height: number;

@@ -1,8 +1,8 @@
-import type { Value } from "../../kernels/op.ts";
 import { add } from "../../kernels/ops/arithmetic.ts";
-import { averagePool2d } from "../../kernels/ops/average-pool.ts";
 import { sliceLast } from "../../kernels/ops/layout.ts";
-import { maxPool2d } from "../../kernels/ops/pool.ts";
+import { averagePool2d } from "../../kernels/ops/pool/average-pool.ts";
+import { maxPool2d } from "../../kernels/ops/pool/pool.ts";
+import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
 import { activated, joined, unit, units } from "../layers/unit.ts";
 import { resnet, stages } from "./resnet.ts";

@@ -1,7 +1,7 @@
-import type { Value } from "../../kernels/op.ts";
 import { add } from "../../kernels/ops/arithmetic.ts";
-import { maxPool2d } from "../../kernels/ops/pool.ts";
-import { lastOf } from "../../kernels/shape.ts";
+import { maxPool2d } from "../../kernels/ops/pool/pool.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { activated, type UnitOptions, unit } from "../layers/unit.ts";
 import type { EncoderLevels } from "../parameters.ts";

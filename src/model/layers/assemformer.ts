@@ -1,10 +1,10 @@
-import type { Value } from "../../kernels/op.ts";
 import { add, multiply } from "../../kernels/ops/arithmetic.ts";
-import { attention } from "../../kernels/ops/attention.ts";
+import { attention } from "../../kernels/ops/attention/attention.ts";
 import { concat, pack2x2, unpack2x2 } from "../../kernels/ops/layout.ts";
-import { weightedSum } from "../../kernels/ops/reduce.ts";
-import { softmax } from "../../kernels/ops/softmax.ts";
-import { nhwc } from "../../kernels/shape.ts";
+import { weightedSum } from "../../kernels/ops/reduce/reduce.ts";
+import { softmax } from "../../kernels/ops/reduce/softmax.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { activate, convBare, convNorm, convSplit, linear, linearSplit } from "./conv.ts";
 import { type GateKind, type GateSettings, gate } from "./gates.ts";

@@ -1,7 +1,7 @@
-import type { Activation, Value } from "../../kernels/op.ts";
-import { addBias, conv2d, convTranspose2d, linear as linearOp } from "../../kernels/ops/conv.ts";
+import { addBias, conv2d, convTranspose2d, linear as linearOp } from "../../kernels/ops/contraction/conv.ts";
 import { gelu, hardswish, relu, sigmoid, silu } from "../../kernels/ops/pointwise.ts";
-import { lastOf, type Shape } from "../../kernels/shape.ts";
+import type { Activation, Value } from "../../kernels/trace/op.ts";
+import { lastOf, type Shape } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { uniformByFan } from "../parameters.ts";
 import { batchNorm, type NormSettings } from "./norm.ts";

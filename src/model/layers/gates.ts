@@ -1,9 +1,9 @@
-import type { Value } from "../../kernels/op.ts";
 import { add, multiply } from "../../kernels/ops/arithmetic.ts";
 import { concat, sliceLast } from "../../kernels/ops/layout.ts";
-import { adaptiveMaxPool2d } from "../../kernels/ops/pool.ts";
-import { reduceMax, reduceSum, weightedSum } from "../../kernels/ops/reduce.ts";
-import { nhwc } from "../../kernels/shape.ts";
+import { adaptiveMaxPool2d } from "../../kernels/ops/pool/pool.ts";
+import { reduceMax, reduceSum, weightedSum } from "../../kernels/ops/reduce/reduce.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { activate, convBare, convNorm } from "./conv.ts";
 import type { NormSettings } from "./norm.ts";

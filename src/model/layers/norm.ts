@@ -1,6 +1,6 @@
-import type { Value } from "../../kernels/op.ts";
-import { batchNormEval, batchNormTrain, layerNorm as layerNormOp } from "../../kernels/ops/norm.ts";
-import { lastOf, sizeOf } from "../../kernels/shape.ts";
+import { batchNormEval, batchNormTrain, layerNorm as layerNormOp } from "../../kernels/ops/norm/norm.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 
 export interface NormSettings {

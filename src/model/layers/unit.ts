@@ -1,14 +1,14 @@
-import type { Value } from "../../kernels/op.ts";
 import { multiply } from "../../kernels/ops/arithmetic.ts";
-import { addBias, conv2d } from "../../kernels/ops/conv.ts";
+import { addBias, conv2d } from "../../kernels/ops/contraction/conv.ts";
 import { dropout } from "../../kernels/ops/dropout.ts";
 import { pad2d } from "../../kernels/ops/frame.ts";
-import { instanceNorm } from "../../kernels/ops/instance-norm.ts";
 import { concat } from "../../kernels/ops/layout.ts";
 import { leakyRelu } from "../../kernels/ops/leaky-relu.ts";
+import { instanceNorm } from "../../kernels/ops/norm/instance-norm.ts";
 import { relu } from "../../kernels/ops/pointwise.ts";
 import { resizeBilinear, resizeNearest } from "../../kernels/ops/resize.ts";
-import { bothAxes, lastOf, nhwc, type PerAxis, type Shape, sameShape, sizeOf } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { bothAxes, lastOf, nhwc, type PerAxis, type Shape, sameShape, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import type { Head, NetworkOutput } from "../definition.ts";
 import { type Initialiser, uniformByFan } from "../parameters.ts";

@@ -1,10 +1,10 @@
 import { UsageError } from "../../errors.ts";
-import type { Value } from "../../kernels/op.ts";
 import { add, multiply, scale } from "../../kernels/ops/arithmetic.ts";
-import { attention } from "../../kernels/ops/attention.ts";
+import { attention } from "../../kernels/ops/attention/attention.ts";
 import { swapAxes } from "../../kernels/ops/frame.ts";
 import { relu } from "../../kernels/ops/pointwise.ts";
-import { lastOf, nhwc } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type Head, type NetworkDefinition, requireCommon } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";

@@ -1,10 +1,10 @@
-import type { Value } from "../../kernels/op.ts";
 import { add, multiply } from "../../kernels/ops/arithmetic.ts";
 import { sliceLast } from "../../kernels/ops/layout.ts";
 import { relu, sigmoid } from "../../kernels/ops/pointwise.ts";
-import { reduceMax, reduceSum } from "../../kernels/ops/reduce.ts";
-import { softmax } from "../../kernels/ops/softmax.ts";
-import { lastOf, nhwc } from "../../kernels/shape.ts";
+import { reduceMax, reduceSum } from "../../kernels/ops/reduce/reduce.ts";
+import { softmax } from "../../kernels/ops/reduce/softmax.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import {
   type CommonConfig,

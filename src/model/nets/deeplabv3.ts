@@ -1,7 +1,7 @@
-import type { Value } from "../../kernels/op.ts";
-import { reduceSum } from "../../kernels/ops/reduce.ts";
+import { reduceSum } from "../../kernels/ops/reduce/reduce.ts";
 import { resizeNearest } from "../../kernels/ops/resize.ts";
-import { nhwc } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels } from "../encoders/resnet.ts";

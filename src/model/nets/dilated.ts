@@ -1,5 +1,5 @@
-import type { Value } from "../../kernels/op.ts";
-import { lastOf, nhwc } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type Head, requireSeveral } from "../definition.ts";
 import { type Dilated, resnet } from "../encoders/resnet.ts";

@@ -1,7 +1,7 @@
 import { ShapeError, UsageError } from "../../errors.ts";
-import type { Value } from "../../kernels/op.ts";
-import { addBias, convTranspose2d } from "../../kernels/ops/conv.ts";
-import { lastOf } from "../../kernels/shape.ts";
+import { addBias, convTranspose2d } from "../../kernels/ops/contraction/conv.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { classifier, framed, joined, type UnitOptions, units } from "../layers/unit.ts";

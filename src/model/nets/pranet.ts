@@ -1,10 +1,10 @@
 import { UsageError } from "../../errors.ts";
-import type { Value } from "../../kernels/op.ts";
 import { add, multiply, scale } from "../../kernels/ops/arithmetic.ts";
 import { sliceLast } from "../../kernels/ops/layout.ts";
 import { sigmoid } from "../../kernels/ops/pointwise.ts";
-import { softmax } from "../../kernels/ops/softmax.ts";
-import { lastOf, nhwc } from "../../kernels/shape.ts";
+import { softmax } from "../../kernels/ops/reduce/softmax.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import {
   type CommonConfig,

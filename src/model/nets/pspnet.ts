@@ -1,7 +1,7 @@
-import type { Value } from "../../kernels/op.ts";
-import { adaptiveAveragePool2d } from "../../kernels/ops/pool.ts";
+import { adaptiveAveragePool2d } from "../../kernels/ops/pool/pool.ts";
 import { resizeBilinear } from "../../kernels/ops/resize.ts";
-import { lastOf, nhwc } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels } from "../encoders/resnet.ts";

@@ -1,10 +1,10 @@
 import { ShapeError, UsageError } from "../../errors.ts";
-import type { Value } from "../../kernels/op.ts";
 import { add } from "../../kernels/ops/arithmetic.ts";
-import { attention } from "../../kernels/ops/attention.ts";
+import { attention } from "../../kernels/ops/attention/attention.ts";
 import { swapAxes } from "../../kernels/ops/frame.ts";
 import { relu } from "../../kernels/ops/pointwise.ts";
-import { nhwc, sizeOf } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { nhwc, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels, resnet } from "../encoders/resnet.ts";

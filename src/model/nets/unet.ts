@@ -1,5 +1,5 @@
-import type { Value } from "../../kernels/op.ts";
-import { maxPool2d } from "../../kernels/ops/pool.ts";
+import { maxPool2d } from "../../kernels/ops/pool/pool.ts";
+import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { classifier, framed, grow, joined, unit, units } from "../layers/unit.ts";

@@ -1,4 +1,4 @@
-import type { Value } from "../../kernels/op.ts";
+import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
 import {
   type CommonConfig,

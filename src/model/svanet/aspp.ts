@@ -1,8 +1,8 @@
-import type { Value } from "../../kernels/op.ts";
 import { multiply } from "../../kernels/ops/arithmetic.ts";
 import { concat } from "../../kernels/ops/layout.ts";
 import { resizeNearest } from "../../kernels/ops/resize.ts";
-import { nhwc } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { convNorm } from "../layers/conv.ts";
 import { globalMean } from "../layers/gates.ts";

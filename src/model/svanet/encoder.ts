@@ -1,5 +1,5 @@
-import type { Value } from "../../kernels/op.ts";
-import { maxPool2d } from "../../kernels/ops/pool.ts";
+import { maxPool2d } from "../../kernels/ops/pool/pool.ts";
+import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
 import { convNorm } from "../layers/conv.ts";
 import { residual } from "../layers/residual.ts";

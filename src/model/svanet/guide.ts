@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
-import type { Value } from "../../kernels/op.ts";
 import { add, multiply, scale } from "../../kernels/ops/arithmetic.ts";
-import { adaptiveAveragePool2d, adaptiveMaxPool2d } from "../../kernels/ops/pool.ts";
-import { nhwc } from "../../kernels/shape.ts";
+import { adaptiveAveragePool2d, adaptiveMaxPool2d } from "../../kernels/ops/pool/pool.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { activate, convBare, convNorm } from "../layers/conv.ts";
 import { globalMean, weightedMean } from "../layers/gates.ts";

@@ -1,6 +1,6 @@
-import type { Value } from "../../kernels/op.ts";
 import { add } from "../../kernels/ops/arithmetic.ts";
-import { lastOf } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { assemFormer } from "../layers/assemformer.ts";
 import { convNorm } from "../layers/conv.ts";

@@ -1,9 +1,9 @@
 import { ShapeError } from "../../errors.ts";
-import type { Value } from "../../kernels/op.ts";
 import { add } from "../../kernels/ops/arithmetic.ts";
 import { concat } from "../../kernels/ops/layout.ts";
 import { resizeBilinear } from "../../kernels/ops/resize.ts";
-import { lastOf, nhwc } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { classHead, type NetworkDefinition, type NetworkOutput, requireSeveral } from "../definition.ts";
 import { convBare } from "../layers/conv.ts";

@@ -1,6 +1,6 @@
 import { ShapeError } from "../../errors.ts";
-import type { Value } from "../../kernels/op.ts";
-import { fromChannelsLast, type Shape, sizeOf } from "../../kernels/shape.ts";
+import type { Value } from "../../kernels/trace/op.ts";
+import { fromChannelsLast, type Shape, sizeOf } from "../../kernels/trace/shape.ts";
 import { type Attributes, floatTensor, intTensor, node } from "./model.ts";
 import type { Message } from "./protobuf.ts";
 

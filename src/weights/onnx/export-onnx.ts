@@ -1,6 +1,6 @@
 import { ShapeError, UsageError } from "../../errors.ts";
-import type { Graph, Step } from "../../kernels/graph.ts";
-import type { Value } from "../../kernels/op.ts";
+import type { Graph, Step } from "../../kernels/trace/graph.ts";
+import type { Value } from "../../kernels/trace/op.ts";
 import { Emitter } from "./emitter.ts";
 import { exporterOf } from "./exporters.ts";
 import { model, port } from "./model.ts";

@@ -1,5 +1,5 @@
 import { ShapeError } from "../../errors.ts";
-import type { Value } from "../../kernels/op.ts";
+import type { Value } from "../../kernels/trace/op.ts";
 import type { Emitter, Exported } from "./emitter.ts";
 
 /** One step to be written. */

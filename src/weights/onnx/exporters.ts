@@ -1,7 +1,7 @@
 /** How each op of an evaluation trace is written in ONNX (opset 17). An op that is not here cannot be exported. */
-import type { Conv2dAttrs, ConvTranspose2dAttrs } from "../../kernels/ops/conv.ts";
-import type { ReduceSumAttrs } from "../../kernels/ops/reduce.ts";
-import { bothAxes, lastOf, sizeOf } from "../../kernels/shape.ts";
+import type { Conv2dAttrs, ConvTranspose2dAttrs } from "../../kernels/ops/contraction/conv.ts";
+import type { ReduceSumAttrs } from "../../kernels/ops/reduce/reduce.ts";
+import { bothAxes, lastOf, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Emitter } from "./emitter.ts";
 import { type Exporter, first, input, plain } from "./exporter.ts";
 import { layoutExporters } from "./layouts.ts";

@@ -1,6 +1,6 @@
 import type { FrameAttrs } from "../../kernels/ops/frame.ts";
 import type { SliceAttrs, UnpackAttrs } from "../../kernels/ops/layout.ts";
-import { lastOf } from "../../kernels/shape.ts";
+import { lastOf } from "../../kernels/trace/shape.ts";
 import { type Exporter, first, input, plain } from "./exporter.ts";
 
 const concat: Exporter = (call) => {

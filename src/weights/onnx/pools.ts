@@ -1,5 +1,5 @@
-import type { AveragePoolAttrs } from "../../kernels/ops/average-pool.ts";
-import type { PoolSize, Windows } from "../../kernels/ops/pool-kernels.ts";
+import type { AveragePoolAttrs } from "../../kernels/ops/pool/average-pool.ts";
+import type { PoolSize, Windows } from "../../kernels/ops/pool/kernels.ts";
 import type { Emitter } from "./emitter.ts";
 import { type ExportCall, type Exporter, first, input } from "./exporter.ts";
 

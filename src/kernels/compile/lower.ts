@@ -1,0 +1,61 @@
+import { OutOfMemoryError } from "../../errors.ts";
+import { byteSize, partCount } from "../shader/shader.ts";
+import type { Target } from "../target.ts";
+import { freshValue, type Graph, type Step } from "../trace/graph.ts";
+import type { Binding, Dispatch, DType, Value } from "../trace/op.ts";
+import type { Shape } from "../trace/shape.ts";
+
+/** A dispatch with the place in the network it came from. */
+export interface PlacedDispatch extends Dispatch {
+  readonly path: string;
+  /** Multiply-accumulates of the step, counted on its first dispatch. */
+  readonly macs: number;
+}
+
+/** Turns every step of a trace into dispatches for an adapter; views vanish into the tensors they share. */
+export function lower(graph: Graph, target: Target): PlacedDispatch[] {
+  return graph.steps.flatMap((step) => lowerStep(graph, step, target));
+}
+
+function lowerStep(graph: Graph, step: Step, target: Target): PlacedDispatch[] {
+  if (step.op.name === "view") return [];
+  const [out, ...extra] = step.outputs;
+  const dispatches = step.op.lower({
+    inputs: step.inputs,
+    out: out ?? NOTHING,
+    extra,
+    attrs: step.attrs,
+    target,
+    epilogue: step.epilogue,
+    scratch: (shape: Shape, dtype?: DType) => freshValue(shape, dtype),
+  });
+  const shapes = Object.fromEntries(Object.entries(step.inputs).map(([name, v]) => [name, v.shape]));
+  return dispatches.map((dispatch, i) => {
+    const bindings = dispatch.bindings.map((b): Binding => ({ access: b.access, value: rootValue(graph, b.value) }));
+    checkBindings(dispatch.label, step.path, bindings, target);
+    return {
+      ...dispatch,
+      bindings,
+      path: step.path,
+      macs: i === 0 ? step.op.macs(shapes, out?.shape ?? [], step.attrs) : 0,
+    };
+  });
+}
+
+const NOTHING: Value = { id: -1, shape: [0], dtype: "f32" };
+
+function rootValue(graph: Graph, value: Value): Value {
+  const id = graph.root(value.id);
+  return id === value.id ? value : { ...value, id };
+}
+
+function checkBindings(label: string, path: string, bindings: readonly Binding[], target: Target): void {
+  const count = bindings.reduce((sum, b) => sum + partCount(byteSize(b.value), target), 0);
+  if (count > target.storageBuffers) {
+    const sizes = bindings.map((b) => `[${b.value.shape}]`).join(", ");
+    throw new OutOfMemoryError(
+      `${label} in ${path} needs ${count} storage bindings of at most ${target.bindingLimit} bytes for ${sizes}, ` +
+        `but this adapter has ${target.storageBuffers}; use a smaller --batch-size, --size or --width`,
+    );
+  }
+}

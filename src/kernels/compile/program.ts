@@ -1,0 +1,276 @@
+import { DeviceError } from "../../errors.ts";
+import type { Device } from "../device/device.ts";
+import { byteSize, partBytes, partCount } from "../shader/shader.ts";
+import type { Graph } from "../trace/graph.ts";
+import type { Value } from "../trace/op.ts";
+import { sizeOf } from "../trace/shape.ts";
+import { lower, type PlacedDispatch } from "./lower.ts";
+import { type Plan, plan } from "./plan.ts";
+import { type Settled, settle } from "./settle.ts";
+import type { Place, StateStore } from "./state.ts";
+import { type Bound, type Timing, timePasses } from "./timestamps.ts";
+import { uploadUniforms } from "./uniforms.ts";
+
+export interface ProgramOptions {
+  /** What the program does, for messages: "training step of 4 images". */
+  readonly name?: string;
+  readonly store: StateStore;
+  /** Tensors read after a run. */
+  readonly keep?: readonly Value[];
+  /** Tensors of the run whose storage is a state tensor's (gradients), by value id. */
+  readonly placed?: ReadonlyMap<number, string>;
+}
+
+interface Work {
+  readonly name: string;
+  readonly settled: Settled;
+  readonly bound: readonly Bound[];
+  readonly store: StateStore;
+}
+
+/**
+ * A trace turned into pipelines, buffers and bind groups once, then replayed: one encoder, one pass, one submit, and
+ * nothing allocated, compiled or bound in between. What follows from the state alone is computed by the first run after
+ * each change of the state.
+ */
+export class Program {
+  /** How many dispatches only the first run after a change of the state does. */
+  readonly once: number;
+  /** Those of every run. */
+  readonly dispatches: readonly PlacedDispatch[];
+  /** Bytes of temporaries and inputs; state lives in the store. */
+  readonly bytes: number;
+  readonly #name: string;
+  readonly #device: Device;
+  readonly #graph: Graph;
+  readonly #store: StateStore;
+  readonly #writes: boolean;
+  /** Done once for a state, and every time. */
+  readonly #once: readonly Bound[];
+  readonly #bound: readonly Bound[];
+  /** The store's version that `#once` was done for. */
+  #version = -1;
+  readonly #places: ReadonlyMap<number, readonly Place[]>;
+  readonly #owned: readonly GPUBuffer[];
+
+  private constructor(device: Device, graph: Graph, work: Work, memory: Memory) {
+    this.#device = device;
+    this.#graph = graph;
+    this.#name = work.name;
+    this.#store = work.store;
+    this.#writes = work.settled.writes;
+    this.once = work.settled.once;
+    this.dispatches = work.settled.dispatches.slice(this.once);
+    this.#once = work.bound.slice(0, this.once);
+    this.#bound = work.bound.slice(this.once);
+    this.#places = memory.places;
+    this.#owned = memory.owned;
+    this.bytes = memory.owned.reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+
+  static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
+    const lowered = lower(graph, device.target);
+    const { store, placed = new Map<number, string>() } = options;
+    const state = new Set(
+      [...[...graph.resident.values()].map(({ id }) => id), ...placed.keys()].map((id) => graph.root(id)),
+    );
+    const settled = settle(lowered, state, new Set([...graph.inputs.values()].map(({ id }) => graph.root(id))));
+    const { dispatches } = settled;
+    const memory = await allocate(device, graph, settled, options);
+    const pipelines = await compileAll(device, dispatches);
+    const uniforms = uploadUniforms(device, dispatches);
+    device.gpu.pushErrorScope("validation");
+    const bound = dispatches.map((dispatch): Bound => {
+      const pipeline = must(pipelines.get(dispatch.wgsl), dispatch.label);
+      const places = dispatch.bindings.flatMap(({ value }) => must(memory.places.get(value.id), dispatch.label));
+      const entries: GPUBindGroupEntry[] = places.map((resource, binding) => ({ binding, resource }));
+      const uniform = uniforms.places.get(dispatch.uniform.join());
+      if (uniform && dispatch.uniform.length > 0) entries.push({ binding: entries.length, resource: uniform });
+      const group = device.gpu.createBindGroup({
+        label: `${dispatch.path} ${dispatch.label}`,
+        layout: pipeline.getBindGroupLayout(0),
+        entries,
+      });
+      return { pipeline, group, workgroups: dispatch.workgroups };
+    });
+    const refused = await device.gpu.popErrorScope();
+    const name = options.name ?? "program";
+    if (refused) throw new DeviceError(`${name}: the GPU refused a binding: ${refused.message}`);
+    device.check();
+    const owned = uniforms.buffer ? [...memory.owned, uniforms.buffer] : memory.owned;
+    return new Program(device, graph, { settled, bound, name, store }, { ...memory, owned });
+  }
+
+  /** Submits one run. Results are ready for reads that follow. */
+  run(): void {
+    this.#device.watch(this.#name, () => this.#submit());
+  }
+
+  #submit(): void {
+    const encoder = this.#device.gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const { pipeline, group, workgroups } of this.#stale() ? [...this.#once, ...this.#bound] : this.#bound) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...workgroups);
+    }
+    pass.end();
+    this.#device.gpu.queue.submit([encoder.finish()]);
+    if (this.#writes) this.#store.changed();
+    this.#version = this.#store.version;
+  }
+
+  #stale(): boolean {
+    return this.#once.length > 0 && this.#version !== this.#store.version;
+  }
+
+  /** Writes an input by the name the trace gave it. */
+  write(name: string, data: Float32Array | Int32Array | Uint32Array): void {
+    const value = this.#graph.inputs.get(name);
+    if (!value) throw new Error(`the program has no input ${name}`);
+    if (data.length !== sizeOf(value.shape)) {
+      throw new DeviceError(
+        `input ${name} is [${value.shape}] and takes ${sizeOf(value.shape)} numbers, not ${data.length}`,
+      );
+    }
+    const limit = partBytes(this.#device.target) / 4;
+    for (const [i, place] of (this.#places.get(value.id) ?? []).entries()) {
+      this.#device.write(place.buffer, place.offset, data.subarray(i * limit, (i + 1) * limit));
+    }
+  }
+
+  /** Fills every buffer the program owns except its uniforms with NaN, so that tests see what a run leaves unwritten. */
+  poison(): void {
+    this.#version = -1;
+    for (const buffer of this.#owned) {
+      if ((buffer.usage & GPUBufferUsage.STORAGE) === 0) continue;
+      this.#device.write(buffer, 0, new Float32Array(buffer.size / 4).fill(Number.NaN));
+    }
+  }
+
+  /** Reads a kept tensor of floats. */
+  async read(value: Value): Promise<Float32Array<ArrayBuffer>> {
+    const [bytes] = await this.readAll([value]);
+    return new Float32Array(bytes ?? new ArrayBuffer(0));
+  }
+
+  /** Reads a kept tensor of integers. */
+  async readInts(value: Value): Promise<Int32Array<ArrayBuffer>> {
+    const [bytes] = await this.readAll([value]);
+    return new Int32Array(bytes ?? new ArrayBuffer(0));
+  }
+
+  /** Bytes of several kept or state tensors as they are after the runs submitted so far, through one mapping. */
+  async readAll(values: readonly Value[]): Promise<ArrayBuffer[]> {
+    const wanted = values.map((value) => {
+      const places = this.#places.get(this.#graph.root(value.id));
+      if (!places) throw new Error("the tensor was not kept by the program");
+      let left = 4 * sizeOf(value.shape);
+      return places.map(({ buffer, offset, size }) => {
+        const bytes = Math.min(size, left);
+        left -= bytes;
+        return { buffer, offset, size: bytes };
+      });
+    });
+    const read = await this.#device.readAll(wanted.flat());
+    const starts = wanted.map((_, i) => wanted.slice(0, i).reduce((sum, places) => sum + places.length, 0));
+    return wanted.map((places, i) => joined(read.slice(starts[i], (starts[i] ?? 0) + places.length)));
+  }
+
+  /** Runs once with every dispatch in a pass of its own and returns their GPU times. Needs timestamp queries. */
+  async profile(): Promise<Timing[]> {
+    const { gpu } = this.#device;
+    if (!gpu.features.has("timestamp-query")) throw new DeviceError("this adapter has no timestamp queries");
+    if (this.#stale()) this.run();
+    const count = this.#bound.length * 2;
+    const timings: Timing[] = [];
+    for (let from = 0; from < count; from += 4096) {
+      const slice = this.#bound.slice(from / 2, from / 2 + 2048);
+      const ticks = await timePasses(this.#device, slice);
+      for (const [i] of slice.entries()) {
+        const dispatch = this.dispatches[from / 2 + i];
+        if (!dispatch) continue;
+        const nanoseconds = Number((ticks[2 * i + 1] ?? 0n) - (ticks[2 * i] ?? 0n));
+        const { label, path, macs } = dispatch;
+        timings.push({ label, path, macs, milliseconds: nanoseconds / 1e6 });
+      }
+    }
+    if (this.#writes) this.#store.changed();
+    return timings;
+  }
+
+  destroy(): void {
+    this.#device.free(this.#owned);
+  }
+}
+
+function joined(parts: readonly ArrayBuffer[]): ArrayBuffer {
+  const [only] = parts;
+  if (only && parts.length === 1) return only;
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(new Uint8Array(part), at);
+    at += part.byteLength;
+  }
+  return out.buffer;
+}
+
+interface Memory {
+  readonly places: ReadonlyMap<number, readonly Place[]>;
+  readonly owned: readonly GPUBuffer[];
+  readonly plan: Plan;
+}
+
+async function allocate(
+  device: Device,
+  graph: Graph,
+  { dispatches, kept }: Settled,
+  { store, keep = [], placed = new Map() }: ProgramOptions,
+): Promise<Memory> {
+  const places = new Map<number, readonly Place[]>();
+  const bytesOf = new Map<number, number>();
+  for (const { bindings } of dispatches) for (const { value } of bindings) bytesOf.set(value.id, byteSize(value));
+  for (const [key, value] of graph.resident) places.set(value.id, store.places(key, byteSize(value)));
+  for (const [id, key] of placed) places.set(graph.root(id), store.places(key, bytesOf.get(graph.root(id)) ?? 16));
+  const inputs = [...graph.inputs.values()];
+  const limit = partBytes(device.target);
+  const inputSizes = inputs.flatMap((value) => partSizes(byteSize(value), limit));
+  const outside = new Set([...places.keys(), ...inputs.map((v) => v.id)]);
+  const memoryPlan = plan(dispatches, outside, new Set([...keep.map((v) => graph.root(v.id)), ...kept]), device.target);
+  const owned = await device.allocate([...inputSizes, ...memoryPlan.buffers], "the tensors of a run");
+  let next = 0;
+  for (const value of inputs) {
+    const parts = partCount(byteSize(value), device.target);
+    places.set(value.id, owned.slice(next, next + parts).map(whole));
+    next += parts;
+  }
+  for (const [id, parts] of memoryPlan.parts) {
+    const sizes = partSizes(bytesOf.get(id) ?? 0, limit);
+    places.set(
+      id,
+      parts.map((index, i) => ({ buffer: must(owned[next + index], "plan"), offset: 0, size: sizes[i] ?? 16 })),
+    );
+  }
+  return { places, owned, plan: memoryPlan };
+}
+
+const whole = (buffer: GPUBuffer): Place => ({ buffer, offset: 0, size: buffer.size });
+
+function partSizes(bytes: number, limit: number): number[] {
+  return Array.from({ length: Math.max(1, Math.ceil(bytes / limit)) }, (_, i) => Math.min(limit, bytes - i * limit));
+}
+
+async function compileAll(
+  device: Device,
+  dispatches: readonly PlacedDispatch[],
+): Promise<Map<string, GPUComputePipeline>> {
+  const labels = new Map(dispatches.map((d) => [d.wgsl, d.path === "" ? d.label : `${d.label} (${d.path})`]));
+  const entries = [...labels].map(async ([code, label]) => [code, await device.pipeline(code, label)] as const);
+  return new Map(await Promise.all(entries));
+}
+
+function must<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`nothing is bound for ${what}`);
+  return value;
+}

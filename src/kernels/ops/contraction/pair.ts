@@ -1,0 +1,260 @@
+import { elementwise, read, shader, spread, write } from "../../shader/shader.ts";
+import type { Dispatch, Value } from "../../trace/op.ts";
+import { sizeOf } from "../../trace/shape.ts";
+import { type Contraction, extents, flattened, geometrySizes, type Lowering } from "./contraction.ts";
+import { lineToPanel, tileDepth, tileMemory, tileProduct, tileRegisters } from "./tile.ts";
+
+/**
+ * The weight gradient, `weight[k, j] = sum over pixels of y[pixel, k] x[pixel moved by the tap of j, c of j]` with
+ * j = (r, s, c): rows are k, columns j, and the sum runs over the output's pixels, four of one image row at a time.
+ * Where rows and columns make too few tiles to fill the machine, the pixels are cut into `splits` stretches whose sums
+ * are added in a second dispatch, always in the same order.
+ */
+interface PairPlan {
+  readonly contraction: Contraction;
+  readonly rows: number;
+  readonly columns: number;
+  readonly yWide: boolean;
+  readonly xWide: boolean;
+  readonly splits: number;
+  readonly sizes: { readonly [name: string]: number };
+}
+
+function planPair(given: Contraction, tileRows: number, tileColumns: number, wanted: number): PairPlan {
+  const contraction = flattened(given);
+  const e = extents(contraction);
+  const columns = e.r * e.s * e.inC;
+  const tilesM = Math.ceil(e.k / tileRows);
+  const tilesN = Math.ceil(columns / tileColumns);
+  const quadsPerRow = Math.ceil(e.ow / 4);
+  const quads = e.n * e.oh * quadsPerRow;
+  const splits = Math.max(
+    1,
+    Math.min(Math.ceil(wanted / (tilesM * tilesN)), Math.floor(quads / (contraction.target.software ? 256 : 64))),
+  );
+  return {
+    contraction,
+    rows: e.k,
+    columns,
+    yWide: e.k % 4 === 0,
+    xWide: e.inC % 4 === 0,
+    splits,
+    sizes: {
+      rows: e.k,
+      columns,
+      channels: e.inC,
+      oh: e.oh,
+      ow: e.ow,
+      h: e.h,
+      w: e.w,
+      tapsS: e.s,
+      ...geometrySizes(contraction),
+      quads,
+      quadsPerRow,
+      quadsPerSplit: Math.ceil(quads / splits),
+      tilesM,
+      tilesN,
+    },
+  };
+}
+
+/** `y4`: four rows of one pixel; `x4`: four columns at one pixel. Zero outside the image and past the ends. */
+function pairText({ yWide, xWide }: PairPlan): string {
+  const y4 = yWide
+    ? `fn y4(pixel: u32, quad: u32, ok: bool) -> vec4f {
+  let width = size.rows / 4u;
+  let good = ok && quad < width;
+  return select(vec4f(0.0), y_at(select(0u, pixel * width + quad, good)), good);
+}`
+    : `fn y1(pixel: u32, k: u32, ok: bool) -> f32 {
+  let good = ok && k < size.rows;
+  return select(0.0, y_at(select(0u, pixel * size.rows + k, good)), good);
+}
+fn y4(pixel: u32, quad: u32, ok: bool) -> vec4f {
+  return vec4f(y1(pixel, 4u * quad, ok), y1(pixel, 4u * quad + 1u, ok), y1(pixel, 4u * quad + 2u, ok), y1(pixel, 4u * quad + 3u, ok));
+}`;
+  const pixel = `fn moved(n: u32, oy: u32, ox: u32, tap: vec2u) -> u32 {
+  let y = i32(oy * size.strideY + tap.x * size.dilation) - i32(size.paddingY);
+  let x = i32(ox * size.strideX + tap.y * size.dilation) - i32(size.paddingX);
+  let inside = y >= 0 && x >= 0 && y < i32(size.h) && x < i32(size.w) && ox < size.ow;
+  return select(NONE, (n * size.h + u32(y)) * size.w + u32(x), inside);
+}`;
+  const column = `fn column_of(j: u32) -> vec3u {
+  let tap = j / size.channels; let r = tap / size.tapsS;
+  return vec3u(r, tap - r * size.tapsS, j - tap * size.channels);
+}`;
+  const x4 = xWide
+    ? `struct Columns { tap: vec2u, c: u32, ok: bool }
+fn columns_at(quad: u32) -> Columns {
+  let o = column_of(4u * quad);
+  return Columns(o.xy, o.z / 4u, 4u * quad < size.columns);
+}
+fn x4(n: u32, oy: u32, ox: u32, j: Columns) -> vec4f {
+  let p = moved(n, oy, ox, j.tap);
+  let good = p != NONE && j.ok;
+  return select(vec4f(0.0), x_at(select(0u, p * (size.channels / 4u) + j.c, good)), good);
+}`
+    : `struct Columns { a: vec3u, b: vec3u, c: vec3u, d: vec3u, first: u32 }
+fn columns_at(quad: u32) -> Columns {
+  return Columns(column_of(4u * quad), column_of(4u * quad + 1u), column_of(4u * quad + 2u), column_of(4u * quad + 3u), 4u * quad);
+}
+fn x1(n: u32, oy: u32, ox: u32, o: vec3u, ok: bool) -> f32 {
+  let p = moved(n, oy, ox, o.xy);
+  let good = p != NONE && ok;
+  return select(0.0, x_at(select(0u, p * size.channels + o.z, good)), good);
+}
+fn x4(n: u32, oy: u32, ox: u32, j: Columns) -> vec4f {
+  let left = size.columns - min(j.first, size.columns);
+  return vec4f(x1(n, oy, ox, j.a, left > 0u), x1(n, oy, ox, j.b, left > 1u), x1(n, oy, ox, j.c, left > 2u), x1(n, oy, ox, j.d, left > 3u));
+}`;
+  return ["const NONE = 0xffffffffu;", y4, pixel, column, x4].join("\n");
+}
+
+function storePair({ xWide, splits, columns }: PairPlan): string {
+  const wide = xWide || columns % 4 === 0;
+  const base = splits > 1 ? "(split * size.rows + row)" : "row";
+  return wide
+    ? `fn store4(split: u32, row: u32, quad: u32, v: vec4f) {
+  if (row < size.rows && 4u * quad < size.columns) { out_set(${base} * (size.columns / 4u) + quad, v); }
+}`
+    : `fn store1(split: u32, row: u32, j: u32, v: f32) {
+  if (row < size.rows && j < size.columns) { out_set(${base} * size.columns + j, v); }
+}
+fn store4(split: u32, row: u32, quad: u32, v: vec4f) {
+  store1(split, row, 4u * quad, v.x); store1(split, row, 4u * quad + 1u, v.y);
+  store1(split, row, 4u * quad + 2u, v.z); store1(split, row, 4u * quad + 3u, v.w);
+}`;
+}
+
+const AXES = ["x", "y", "z", "w"] as const;
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+const SPLIT = `  let t = group.x + group.y * groups.x;
+  let tiles = size.tilesM * size.tilesN;
+  let split = t / tiles; let tile = t - split * tiles;
+  let tm = tile / size.tilesN; let tn = tile - tm * size.tilesN;
+  let begin = min(split * size.quadsPerSplit, size.quads); let end = min(begin + size.quadsPerSplit, size.quads);`;
+
+/** Position of the first quad, then one step on: no division inside the loop. */
+const WALK_START = `  var line = begin / size.quadsPerRow; var ox = 4u * (begin - line * size.quadsPerRow);
+  var n = line / size.oh; var oy = line - n * size.oh;`;
+const WALK_ON = `    ox += 4u;
+    if (ox >= size.ow) { ox = 0u; oy += 1u; line += 1u; if (oy == size.oh) { oy = 0u; n += 1u; } }`;
+
+/** 16 rows by 32 columns a subgroup of 8 lanes, as in contraction-shuffle.ts. */
+export const shufflePair: Lowering = (given) => {
+  const plan = planPair(given, 16, 32, 4);
+  const rows = range(16);
+  const main = `${SPLIT}
+  if (split >= size.splits) { return; }
+  let columns = columns_at(tn * 8u + lane); let quad = tm * 4u + (lane & 3u); let half = lane >> 2u;
+${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
+${WALK_START}
+  for (var q = begin; q < end; q++) {
+    let row = line * size.ow;
+    let a0 = y4(row + ox + half, quad, ox + half < size.ow);
+    let a1 = y4(row + ox + 2u + half, quad, ox + 2u + half < size.ow);
+${range(4)
+  .map((j) => `    let b${j} = x4(n, oy, ox + ${j}u, columns);`)
+  .join("\n")}
+${rows
+  .flatMap((i) =>
+    range(4).map(
+      (j) =>
+        `    s${i} = fma(vec4f(subgroupShuffle(a${j >> 1}.${AXES[i & 3]}, ${(j & 1) * 4 + (i >> 2)}u)), b${j}, s${i});`,
+    ),
+  )
+  .join("\n")}
+${WALK_ON}
+  }
+  var held = array<vec4f, 16>(${rows.map((i) => `s${i}`).join(", ")});
+  for (var i = 0u; i < size.stores; i++) { store4(split, tm * 16u + i, tn * 8u + lane, held[i]); }`;
+  return finishPair(plan, "pair 16x32 shuffle", { workgroup: 8, enable: ["subgroups"], main, functions: "" });
+};
+
+/** Tiles in workgroup memory, as in contraction-tile.ts; pixels are the depth. */
+export const tiledPair: Lowering = (given) => {
+  const e = extents(given);
+  const share = e.k >= 128 && e.r * e.s * e.inC >= 128 ? 8 : 4;
+  const side = 16 * share;
+  const plan = planPair(given, side, side, 256);
+  const depth = tileDepth(share);
+  const lines = 4 * share;
+  const main = `${SPLIT}
+  if (split >= size.splits) { return; }
+  let tx = lane % 16u; let ty = lane / 16u;
+  let deep = lane / ${lines}u; let quad = lane % ${lines}u;
+  let columns = columns_at(tn * ${lines}u + quad);
+${tileRegisters(share)}
+  for (var q0 = begin; q0 < end; q0 += ${depth / 4}u) {
+    let q = q0 + deep / 4u;
+    let line = q / size.quadsPerRow; let ox = 4u * (q - line * size.quadsPerRow) + deep % 4u;
+    let n = line / size.oh; let oy = line - n * size.oh;
+    let inside = q < end && ox < size.ow;
+    let av = y4(line * size.ow + ox, tm * ${lines}u + quad, inside);
+    let bv = x4(n, oy, select(size.ow, ox, inside), columns);
+    workgroupBarrier();
+${lineToPanel("panelA", "av", "deep", "quad", side)}
+${lineToPanel("panelB", "bv", "deep", "quad", side)}
+    workgroupBarrier();
+${tileProduct(share)}
+  }
+${range(share)
+  .flatMap((i) =>
+    range(share / 4).map(
+      (p) =>
+        `  store4(split, tm * ${side}u + ty * ${share}u + ${i}u, tn * ${lines}u + tx * ${share / 4}u + ${p}u, c${i}_${p});`,
+    ),
+  )
+  .join("\n")}`;
+  return finishPair(plan, `pair ${side}x${side} tile`, {
+    workgroup: 256,
+    enable: [],
+    main,
+    functions: tileMemory(share),
+  });
+};
+
+interface PairShader {
+  readonly workgroup: number;
+  readonly enable: readonly string[];
+  readonly main: string;
+  readonly functions: string;
+}
+
+function finishPair(plan: PairPlan, label: string, { workgroup, enable, main, functions }: PairShader): Dispatch[] {
+  const { contraction, splits, rows, columns } = plan;
+  const { target, weight } = contraction;
+  const wideOut = plan.xWide || columns % 4 === 0;
+  const out = splits > 1 ? contraction.scratch([splits, rows, columns]) : weight;
+  const product = shader({
+    label,
+    target,
+    enable,
+    tensors: { y: read(contraction.y, plan.yWide), x: read(contraction.x, plan.xWide), out: write(out, wideOut) },
+    sizes: { ...plan.sizes, splits, stores: 16 },
+    workgroupSize: [workgroup],
+    workgroups: spread((plan.sizes["tilesM"] ?? 1) * (plan.sizes["tilesN"] ?? 1) * splits, target),
+    functions: `${pairText(plan)}\n${storePair(plan)}\n${functions}`,
+    main,
+  });
+  return splits > 1 ? [product, sumSplits(out, weight, splits, contraction)] : [product];
+}
+
+/** Adds the stretches' sums in their order. */
+export function sumSplits(parts: Value, out: Value, splits: number, { target }: Pick<Contraction, "target">): Dispatch {
+  const wide = sizeOf(out.shape) % 4 === 0;
+  const count = sizeOf(out.shape) / (wide ? 4 : 1);
+  const flat: Value = { ...out, shape: [sizeOf(out.shape)] };
+  return elementwise({
+    label: "sum of splits",
+    target,
+    out: flat,
+    wide,
+    tensors: { parts: read(parts, wide) },
+    sizes: { splits, stretch: count },
+    body: `  var sum = parts_at(i);
+  for (var s = 1u; s < size.splits; s++) { sum += parts_at(s * size.stretch + i); }
+  return sum;`,
+  });
+}

@@ -1,0 +1,229 @@
+import { ACTIVATIONS } from "../../shader/activation.ts";
+import { chunksOf, foldSums, rowsOf } from "../../shader/chunks.ts";
+import { elementType, perInvocation, read, type TensorUse, write } from "../../shader/shader.ts";
+import type { Target } from "../../target.ts";
+import type { Dispatch, Epilogue, LowerCall, Value } from "../../trace/op.ts";
+import { lastOf } from "../../trace/shape.ts";
+
+type Scratch = LowerCall<string, unknown>["scratch"];
+
+/** Where a kernel finds the mean and the spread of what it normalises. */
+export type Moments =
+  /** [3, c]: mean, variance and what rounding took from the mean, of each channel. */
+  | { readonly kind: "joint"; readonly statistics: Value; readonly eps: number }
+  /** [c] and [c]. */
+  | { readonly kind: "split"; readonly mean: Value; readonly variance: Value; readonly eps: number }
+  /** [rows, 2]: mean and reciprocal deviation of each row. */
+  | { readonly kind: "rows"; readonly statistics: Value };
+
+interface MomentText {
+  readonly tensors: { readonly [name: string]: TensorUse };
+  readonly floats: { readonly [name: string]: number };
+  /** Declares `centre`, `low` (to be subtracted behind it) and `rate` for a channel or a row. */
+  readonly perColumn: string;
+  readonly perRow: string;
+}
+
+function momentText(moments: Moments, wide: boolean): MomentText {
+  if (moments.kind === "rows") {
+    return {
+      tensors: { statistics: read(moments.statistics) },
+      floats: {},
+      perColumn: "",
+      perRow: "let centre = T(statistics_at(2u * row)); let low = T(0.0); let rate = T(statistics_at(2u * row + 1u));",
+    };
+  }
+  const joint = moments.kind === "joint";
+  const tensors: { readonly [name: string]: TensorUse } = joint
+    ? { statistics: read(moments.statistics, wide) }
+    : { mean: read(moments.mean, wide), variance: read(moments.variance, wide) };
+  const centre = joint ? "statistics_at(column)" : "mean_at(column)";
+  const low = joint ? "statistics_at(2u * size.columns + column)" : "T(0.0)";
+  const spread = joint ? "statistics_at(size.columns + column)" : "variance_at(column)";
+  return {
+    tensors,
+    floats: { eps: moments.eps },
+    perColumn: `  let centre = ${centre};\n  let low = ${low};\n  let rate = T(1.0) / sqrt(${spread} + size.eps);`,
+    perRow: "",
+  };
+}
+
+/** What every kernel of a norm is given. */
+export interface KernelCall {
+  readonly label: string;
+  readonly target: Target;
+  readonly wide: boolean;
+}
+
+/** `out = activation((x - mean) / deviation * weight + bias + residual)`, several rows of one channel a turn. */
+export function normaliseChannels(
+  call: KernelCall & {
+    readonly x: Value;
+    readonly weight: Value;
+    readonly bias: Value;
+    readonly out: Value;
+    readonly moments: Moments;
+    readonly epilogue: Epilogue;
+  },
+): Dispatch {
+  const { label, target, wide, x, moments, epilogue } = call;
+  const text = momentText(moments, wide);
+  const more = epilogueText(epilogue, wide);
+  const name = epilogue.activation ? `${label}+${epilogue.activation}` : label;
+  return perInvocation({
+    label: name,
+    target,
+    ...stripes(x, wide),
+    type: elementType(wide),
+    tensors: {
+      x: read(x, wide),
+      ...text.tensors,
+      weight: read(call.weight, wide),
+      bias: read(call.bias, wide),
+      ...more.tensors,
+      out: write(call.out, wide),
+    },
+    floats: text.floats,
+    functions: more.functions,
+    body: `  let column = i % size.columns;
+${text.perColumn}
+  let factor = rate * weight_at(column);
+  let shift = bias_at(column)${more.shift};
+  for (var turn = 0u; turn < size.turns; turn++) {
+    let at = i + turn * size.count;
+    if (at < size.total) { out_set(at, ${more.result("(x_at(at) - centre - low) * factor + shift")}); }
+  }`,
+  });
+}
+
+/** Elements one invocation handles, a whole number of rows apart, so that all lie in one channel. */
+const TURNS = 4;
+
+function stripes(x: Value, wide: boolean) {
+  const channels = lastOf(x.shape);
+  const columns = wide ? channels / 4 : channels;
+  const rows = rowsOf(x, channels);
+  return { count: Math.ceil(rows / TURNS) * columns, sizes: { columns, total: rows * columns, turns: TURNS } };
+}
+
+function epilogueText({ bias, residual, activation }: Epilogue, wide: boolean) {
+  const tensors: { [name: string]: TensorUse } = {};
+  if (bias) tensors["more"] = read(bias, wide);
+  if (residual) tensors["residual"] = read(residual, wide);
+  const added = residual ? " + residual_at(at)" : "";
+  return {
+    tensors,
+    functions: activation ? ACTIVATIONS[activation].wgsl : "",
+    shift: bias ? " + more_at(column)" : "",
+    result: (value: string) => (activation ? `${activation}(${value}${added})` : `${value}${added}`),
+  };
+}
+
+/** Sums over the rows of `grad` and of `grad` times normalised `x`, each [c]. */
+export function gradientSums(
+  call: KernelCall & {
+    readonly scratch: Scratch;
+    readonly grad: Value;
+    readonly x: Value;
+    readonly moments: Moments;
+    readonly outs: readonly [bias: Value, weight: Value];
+  },
+): Dispatch[] {
+  const { label, target, wide, grad, x, moments } = call;
+  const channels = lastOf(x.shape);
+  const columns = wide ? channels / 4 : channels;
+  const { chunks, base, rest } = chunksOf(rowsOf(x, channels), columns, target);
+  const partials = call.scratch([chunks, 2, channels]);
+  const text = momentText(moments, wide);
+  const sums = perInvocation({
+    label,
+    target,
+    count: chunks * columns,
+    type: elementType(wide),
+    tensors: { grad: read(grad, wide), x: read(x, wide), ...text.tensors, partials: write(partials, wide) },
+    sizes: { columns, chunks, base, rest },
+    floats: text.floats,
+    body: `  let column = i % size.columns;
+  let chunk = i / size.columns;
+  let rows = size.base + select(0u, 1u, chunk < size.rest);
+${text.perColumn}
+  var plain = T(0.0);
+  var scaled = T(0.0);
+  // Blocks of 32 rows, so that rounding does not grow with the number of rows.
+  for (var first = 0u; first < rows; first += 32u) {
+    var blockPlain = T(0.0);
+    var blockScaled = T(0.0);
+    for (var turn = first; turn < min(first + 32u, rows); turn++) {
+      let row = chunk + turn * size.chunks;
+      let at = i + turn * size.count;
+      ${text.perRow}
+      let g = grad_at(at);
+      blockPlain += g;
+      blockScaled += g * ((x_at(at) - centre - low) * rate);
+    }
+    plain += blockPlain;
+    scaled += blockScaled;
+  }
+  partials_set(2u * chunk * size.columns + column, plain);
+  partials_set((2u * chunk + 1u) * size.columns + column, scaled);`,
+  });
+  const fold = foldSums({
+    label,
+    target,
+    scratch: call.scratch,
+    partials,
+    parts: chunks,
+    outer: 1,
+    columns: channels,
+    outs: call.outs,
+  });
+  return [sums, ...fold];
+}
+
+/**
+ * The gradient of a batch norm's input: `weight / deviation * (grad - (sum + xhat * product) / rows)`, where the sums
+ * [c] are left out when the statistics did not come from `x`.
+ */
+export function channelGradient(
+  call: KernelCall & {
+    readonly grad: Value;
+    readonly x: Value;
+    readonly weight: Value;
+    readonly moments: Moments;
+    readonly sums?: { readonly bias: Value; readonly weight: Value };
+    readonly out: Value;
+  },
+): Dispatch {
+  const { label, target, wide, grad, x, weight, moments, sums } = call;
+  const text = momentText(moments, wide);
+  const extra: { readonly [name: string]: TensorUse } = sums
+    ? { plain: read(sums.bias, wide), scaled: read(sums.weight, wide), x: read(x, wide) }
+    : {};
+  const own = sums
+    ? `  let middle = plain_at(column) / size.rows;
+  let slope = rate * scaled_at(column) / size.rows;`
+    : "";
+  const value = sums ? "factor * (grad_at(at) - middle - (x_at(at) - centre - low) * slope)" : "factor * grad_at(at)";
+  return perInvocation({
+    label,
+    target,
+    ...stripes(x, wide),
+    type: elementType(wide),
+    tensors: {
+      grad: read(grad, wide),
+      ...text.tensors,
+      weight: read(weight, wide),
+      ...extra,
+      out: write(call.out, wide),
+    },
+    floats: { ...text.floats, rows: rowsOf(x, lastOf(x.shape)) },
+    body: `  let column = i % size.columns;
+${text.perColumn}
+  let factor = rate * weight_at(column);
+${own}
+  for (var turn = 0u; turn < size.turns; turn++) {
+    let at = i + turn * size.count;
+    if (at < size.total) { out_set(at, ${value}); }
+  }`,
+  });
+}

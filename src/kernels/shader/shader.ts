@@ -1,0 +1,190 @@
+import type { Target } from "../target.ts";
+import type { Access, Binding, Dispatch, DType, Value } from "../trace/op.ts";
+import { sizeOf } from "../trace/shape.ts";
+
+/**
+ * Builds the text of a shader round its body. Every tensor is reached through generated functions, `x_at(i)` to read
+ * and `x_set(i, v)` to write, because a tensor longer than the adapter's binding limit is bound in several parts:
+ * the functions pick the part, so no kernel knows about the limit. Sizes arrive in a uniform block as `size.name`;
+ * baked into the text they would make drivers unroll loops and take seconds over it.
+ */
+export interface ShaderSpec {
+  readonly label: string;
+  readonly target: Target;
+  /** Tensors by their WGSL name, in binding order. `wide` ones are seen as vec4f: index and count in units of four. */
+  readonly tensors: { readonly [name: string]: TensorUse };
+  readonly sizes?: { readonly [name: string]: number };
+  readonly floats?: { readonly [name: string]: number };
+  readonly enable?: readonly string[];
+  readonly workgroupSize: readonly [x: number, y?: number, z?: number];
+  readonly workgroups: readonly [x: number, y: number, z: number];
+  /** Declarations outside `main`. */
+  readonly functions?: string;
+  /** The body of `main`; sees `id`, `group`, `local`, `groups` (vec3u) and `lane` (index within the workgroup). */
+  readonly main: string;
+}
+
+export interface TensorUse {
+  readonly value: Value;
+  readonly access: Access;
+  readonly wide: boolean;
+}
+
+export const read = (value: Value, wide = false): TensorUse => ({ value, access: "read", wide });
+export const write = (value: Value, wide = false): TensorUse => ({ value, access: "write", wide });
+export const update = (value: Value, wide = false): TensorUse => ({ value, access: "update", wide });
+
+/** Bytes of a tensor, rounded up so that a vec4f view of its end stays inside. */
+export function byteSize(value: Value): number {
+  return Math.ceil(sizeOf(value.shape) / 4) * 16;
+}
+
+/** Longest part of a tensor in bytes: a multiple of the offset alignment. */
+export function partBytes(target: Target): number {
+  const alignment = Math.max(target.offsetAlignment, 16);
+  return Math.floor(target.bindingLimit / alignment) * alignment;
+}
+
+/** In how many parts a tensor of so many bytes is bound. */
+export function partCount(bytes: number, target: Target): number {
+  return Math.max(1, Math.ceil(bytes / partBytes(target)));
+}
+
+const ELEMENT: { readonly [T in DType]: string } = { f32: "f32", i32: "i32", u32: "u32" };
+
+export function shader(spec: ShaderSpec): Dispatch {
+  const sizes = spec.sizes ?? {};
+  const floats = spec.floats ?? {};
+  const declared = declareTensors(spec);
+  const members = [
+    ...Object.keys(sizes).map((name) => `${name}: u32`),
+    ...Object.keys(floats).map((name) => `${name}: f32`),
+  ];
+  const [x, y = 1, z = 1] = spec.workgroupSize;
+  const lane = y === 1 && z === 1 ? "local.x" : `local.x + ${x}u * (local.y + ${y}u * local.z)`;
+  const wgsl = [
+    ...(spec.enable ?? []).map((feature) => `enable ${feature};`),
+    members.length > 0 ? `struct Size { ${members.join(", ")} }` : "",
+    ...declared.lines,
+    members.length > 0 ? `@group(0) @binding(${declared.count}) var<uniform> size: Size;` : "",
+    spec.functions ?? "",
+    `@compute @workgroup_size(${x}, ${y}, ${z})
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: vec3u,
+        @builtin(local_invocation_id) local: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let lane = ${lane};
+${spec.main}
+}`,
+  ]
+    .filter((line) => line !== "")
+    .join("\n");
+  return {
+    label: spec.label,
+    wgsl,
+    bindings: Object.values(spec.tensors).map(({ value, access }): Binding => ({ value, access })),
+    uniform: words(Object.values(sizes), Object.values(floats)),
+    workgroups: spec.workgroups,
+  };
+}
+
+function words(sizes: readonly number[], floats: readonly number[]): Uint32Array {
+  const out = new Uint32Array(sizes.length + floats.length);
+  out.set(sizes);
+  out.set(new Uint32Array(Float32Array.from(floats).buffer), sizes.length);
+  return out;
+}
+
+function declareTensors(spec: ShaderSpec): { readonly lines: string[]; readonly count: number } {
+  const lines: string[] = [];
+  let binding = 0;
+  for (const [name, use] of Object.entries(spec.tensors)) {
+    const parts = partCount(byteSize(use.value), spec.target);
+    const type = use.wide ? "vec4f" : ELEMENT[use.value.dtype];
+    const mode = use.access === "read" ? "read" : "read_write";
+    for (let part = 0; part < parts; part++) {
+      lines.push(`@group(0) @binding(${binding++}) var<storage, ${mode}> ${name}_${part}: array<${type}>;`);
+    }
+    lines.push(...accessors(name, use, type, parts, spec.target));
+  }
+  return { lines, count: binding };
+}
+
+/** `x_at` and `x_set`: a chain of comparisons over the parts, none at all when there is one. */
+function accessors(name: string, use: TensorUse, type: string, parts: number, target: Target): string[] {
+  const length = partBytes(target) / (use.wide ? 16 : 4);
+  const chain = (statement: (part: number, index: string) => string): string =>
+    Array.from({ length: parts }, (_, part) => {
+      const index = part === 0 ? "i" : `i - ${part * length}u`;
+      return part === parts - 1
+        ? statement(part, index)
+        : `if (i < ${(part + 1) * length}u) { ${statement(part, index)} }`;
+    }).join(" ");
+  const lines: string[] = [];
+  if (use.access !== "write") {
+    lines.push(`fn ${name}_at(i: u32) -> ${type} { ${chain((p, i) => `return ${name}_${p}[${i}];`)} }`);
+  }
+  if (use.access !== "read") {
+    lines.push(`fn ${name}_set(i: u32, v: ${type}) { ${chain((p, i) => `${name}_${p}[${i}] = v; return;`)} }`);
+  }
+  return lines;
+}
+
+/** A grid of at least `count` workgroups, folded into y where one axis is too short. */
+export function spread(count: number, target: Target): readonly [number, number, number] {
+  const x = Math.min(Math.max(count, 1), target.workgroupsPerAxis);
+  return [x, Math.ceil(Math.max(count, 1) / x), 1];
+}
+
+const WORKGROUP = 64;
+
+/** WGSL's name for one element as a kernel sees it. */
+export const elementType = (wide: boolean, scalar = "f32"): string => (wide ? "vec4f" : scalar);
+
+/** What a kernel of independent invocations is written with. */
+export interface KernelSpec {
+  readonly label: string;
+  readonly target: Target;
+  readonly tensors: { readonly [name: string]: TensorUse };
+  readonly sizes?: { readonly [name: string]: number };
+  readonly floats?: { readonly [name: string]: number };
+  readonly functions?: string;
+  readonly body: string;
+}
+
+/** A shader with `count` invocations; `body` sees `i`, the index of its own, `T` (which is `type`) and `size`. */
+export function perInvocation(spec: KernelSpec & { readonly count: number; readonly type: string }): Dispatch {
+  return shader({
+    label: spec.label,
+    target: spec.target,
+    tensors: spec.tensors,
+    sizes: { count: spec.count, ...spec.sizes },
+    ...(spec.floats ? { floats: spec.floats } : {}),
+    workgroupSize: [WORKGROUP],
+    workgroups: spread(Math.ceil(spec.count / WORKGROUP), spec.target),
+    functions: `alias T = ${spec.type};\n${spec.functions ?? ""}`,
+    main: `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
+  if (i >= size.count) { return; }
+${spec.body}`,
+  });
+}
+
+/**
+ * A shader with one invocation per element of `out`. `body` is the content of `fn element(i: u32) -> T`, where T is
+ * vec4f when `wide` (then `i` counts groups of four along the last axis) and f32 otherwise; written with `T(0.0)`
+ * and `select`, one text serves both.
+ */
+export function elementwise(spec: KernelSpec & { readonly out: Value; readonly wide: boolean }): Dispatch {
+  const { out, wide, tensors, functions = "", body, ...rest } = spec;
+  return perInvocation({
+    ...rest,
+    count: sizeOf(out.shape) / (wide ? 4 : 1),
+    type: elementType(wide, ELEMENT[out.dtype]),
+    tensors: { ...tensors, out: write(out, wide) },
+    functions: `${functions}\nfn element(i: u32) -> T {\n${body}\n}`,
+    body: "  out_set(i, element(i));",
+  });
+}
+
+/** True when every shape's last axis is a multiple of four, so that the tensors can be read as vec4f. */
+export function allWide(...values: readonly Value[]): boolean {
+  return values.every((v) => v.dtype === "f32" && (v.shape[v.shape.length - 1] ?? 1) % 4 === 0);
+}
