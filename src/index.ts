@@ -22,13 +22,13 @@ export {
   networkTensors,
   restoreNetwork,
   saveCheckpoint,
-} from "./experiment/checkpoint.ts";
-export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/export.ts";
-export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/import-checkpoint.ts";
-export { loadNetwork } from "./experiment/load-run.ts";
+} from "./experiment/checkpoint/checkpoint.ts";
+export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/checkpoint/export.ts";
+export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/import-checkpoint.ts";
+export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
+export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";
 export { type Inference, type InferenceOptions, Network } from "./experiment/network.ts";
-export { Predictor, type PredictorOptions } from "./experiment/predict.ts";
-export { loadPretrained, type Pretrained } from "./experiment/pretrained.ts";
+export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
 export { Device, type DeviceOptions } from "./kernels/device/device.ts";
 export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";
 export { describe, fromZoo, ZOO, type ZooEntry } from "./model/zoo.ts";

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { defaultColours } from "../data/check-dataset.ts";
 import { UsageError } from "../errors.ts";
-import type { CheckpointFacts } from "../experiment/checkpoint.ts";
-import { resolveConfig, SVANET_FIELDS, type TrainConfig, type TrainField } from "../experiment/config.ts";
-import { readConfigFile } from "../experiment/config-file.ts";
-import { IMAGENET_STATISTICS } from "../experiment/import-checkpoint.ts";
-import { networkConfig, networkName } from "../experiment/recipe.ts";
+import type { CheckpointFacts } from "../experiment/checkpoint/checkpoint.ts";
+import { IMAGENET_STATISTICS } from "../experiment/checkpoint/import-checkpoint.ts";
+import { resolveConfig, SVANET_FIELDS, type TrainConfig, type TrainField } from "../experiment/settings/config.ts";
+import { readConfigFile } from "../experiment/settings/config-file.ts";
+import { networkConfig, networkName } from "../experiment/settings/recipe.ts";
 import { addTrainOptions } from "./options.ts";
 import { openChecked, statisticsOf } from "./session.ts";
 

@@ -7,8 +7,8 @@ import {
   type TrainConfig,
   type TrainField,
   type TrainFlags,
-} from "../experiment/config.ts";
-import { readConfigFile } from "../experiment/config-file.ts";
+} from "../experiment/settings/config.ts";
+import { readConfigFile } from "../experiment/settings/config-file.ts";
 import { number, type OptionRow, TRAIN_OPTIONS } from "./train-options.ts";
 
 /** For options outside the table: a number, or wrong usage that names the option and what was given. */

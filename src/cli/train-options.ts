@@ -1,4 +1,4 @@
-import { AUGMENTATIONS, type TrainField } from "../experiment/config.ts";
+import { AUGMENTATIONS, type TrainField } from "../experiment/settings/config.ts";
 
 /** How one field of the training configuration appears on the command line. Its flag is the field's name. */
 export interface OptionRow {

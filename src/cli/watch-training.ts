@@ -1,4 +1,4 @@
-import type { TrainObserver } from "../experiment/train-observer.ts";
+import type { TrainObserver } from "../experiment/train/train-observer.ts";
 import { note } from "./print.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { percent } from "./session.ts";

@@ -6,11 +6,11 @@ import type { Value } from "../kernels/trace/op.ts";
 import type { LossSettings } from "../model/losses.ts";
 import type { Parameter } from "../model/parameters.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../weights/safetensors.ts";
-import type { Checkpoint } from "./checkpoint.ts";
-import type { TrainConfig } from "./config.ts";
+import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { GROUPS, groupOf, type Network } from "./network.ts";
 import { type RateFactors, rateFactors } from "./rates.ts";
-import { lossSettings } from "./recipe.ts";
+import type { TrainConfig } from "./settings/config.ts";
+import { lossSettings } from "./settings/recipe.ts";
 import {
   CONTROL_KEY,
   clockKey,

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ABLATION_TABLES, ablationTable } from "../../src/experiment/ablate-tables.ts";
+import { ABLATION_TABLES, ablationTable } from "../../src/experiment/ablate/ablate-tables.ts";
 import { svanet } from "../support/svanet.ts";
 import { cells, scratchFolder } from "../support/training.ts";
 

@@ -4,7 +4,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readMask, writePng } from "../../src/data/decode.ts";
 import { filled } from "../../src/data/image.ts";
-import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint.ts";
+import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { encodeSafetensors, storeFloat32 } from "../../src/weights/safetensors.ts";
 import { svanet } from "../support/svanet.ts";

@@ -5,7 +5,7 @@ import { beforeAll, expect, test } from "vitest";
 import { readMask, writePng } from "../../src/data/decode.ts";
 import type { ByteImage } from "../../src/data/image.ts";
 import { normalise } from "../../src/data/sample.ts";
-import { type Checkpoint, loadCheckpoint } from "../../src/experiment/checkpoint.ts";
+import { type Checkpoint, loadCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { sizeOf } from "../../src/kernels/trace/shape.ts";
 import { initialValues } from "../../src/model/parameters.ts";

@@ -5,7 +5,7 @@ import { readImage, readMask, writePng } from "../../src/data/decode.ts";
 import { NiftiVolume } from "../../src/data/formats/nifti.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
 import { windowed } from "../../src/data/formats/window.ts";
-import { openNifti } from "../../src/experiment/predict-scan.ts";
+import { openNifti } from "../../src/experiment/predict/predict-scan.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { ctElements, dicomBytes } from "../support/raw/dicom.ts";
 import { niftiBytes } from "../support/raw/nifti.ts";

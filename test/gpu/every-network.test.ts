@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint.ts";
-import { loadNetwork } from "../../src/experiment/load-run.ts";
+import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
+import { loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { GROUPS, Network } from "../../src/experiment/network.ts";
 import { PREFIX } from "../../src/experiment/training-program.ts";
 import { Device } from "../../src/kernels/device/device.ts";

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { loadPretrained } from "../../src/experiment/checkpoint/pretrained.ts";
 import { Network } from "../../src/experiment/network.ts";
-import { loadPretrained } from "../../src/experiment/pretrained.ts";
 import { Program } from "../../src/kernels/compile/program.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { Graph } from "../../src/kernels/trace/graph.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { networkTensors } from "../../src/experiment/checkpoint.ts";
+import { networkTensors } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { float32 } from "../../src/weights/safetensors.ts";
 import { noiseBatch, tinyTrainer } from "../support/training.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TrainFlags } from "../../src/experiment/config.ts";
+import type { TrainFlags } from "../../src/experiment/settings/config.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { hardLabels } from "../../src/kernels/ops/loss/hard-labels.ts";
 import { logOdds } from "../../src/kernels/ops/loss/log-odds.ts";

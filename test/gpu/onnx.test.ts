@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { checkpointToOnnx } from "../../src/experiment/export.ts";
+import { checkpointToOnnx } from "../../src/experiment/checkpoint/export.ts";
 import { Network } from "../../src/experiment/network.ts";
 import { Program } from "../../src/kernels/compile/program.ts";
 import { StateStore } from "../../src/kernels/compile/state.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readMetrics } from "../../src/experiment/run-folder.ts";
+import { readMetrics } from "../../src/experiment/run/run-folder.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { type Cells, cells, scratchFolder, tinyConfig, traceOf, trainHere } from "../support/training.ts";
 

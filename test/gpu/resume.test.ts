@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { runPaths } from "../../src/experiment/run-folder.ts";
+import { runPaths } from "../../src/experiment/run/run-folder.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { type Cells, cells, scratchFolder, tinyConfig, traceOf, trainHere } from "../support/training.ts";
 

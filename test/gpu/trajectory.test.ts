@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { networkTensors } from "../../src/experiment/checkpoint.ts";
-import type { TrainFlags } from "../../src/experiment/config.ts";
+import { networkTensors } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { Network } from "../../src/experiment/network.ts";
+import type { TrainFlags } from "../../src/experiment/settings/config.ts";
 import { Trainer } from "../../src/experiment/trainer.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { toChannelsLast } from "../../src/kernels/trace/shape.ts";

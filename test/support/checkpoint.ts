@@ -3,7 +3,7 @@ import {
   type CheckpointFacts,
   networkTensors,
   saveCheckpoint,
-} from "../../src/experiment/checkpoint.ts";
+} from "../../src/experiment/checkpoint/checkpoint.ts";
 import { Network } from "../../src/experiment/network.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";

@@ -1,4 +1,4 @@
-import type { TrainFlags } from "../../src/experiment/config.ts";
+import type { TrainFlags } from "../../src/experiment/settings/config.ts";
 import { fitted, fromZoo, type NetworkConfig, type Sizing, ZOO } from "../../src/model/zoo.ts";
 
 /** Every network of the zoo, by name. */

@@ -5,7 +5,7 @@ import { openDataset, type SplitName, samplesOf } from "../../src/data/dataset.t
 import { readImage, readMask } from "../../src/data/decode.ts";
 import type { PrepareSummary } from "../../src/data/prepare/prepare.ts";
 import { verifyDataset } from "../../src/data/verify.ts";
-import { datasetStats } from "../../src/experiment/data-stats.ts";
+import { datasetStats } from "../../src/experiment/evaluate/data-stats.ts";
 import { niftiBytes, ras } from "../support/raw/nifti.ts";
 import { base, contents, fresh, run, stems, values } from "../support/raw/prepare.ts";
 import * as trees from "../support/raw/trees.ts";

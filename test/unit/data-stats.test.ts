@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { openDataset } from "../../src/data/dataset.ts";
 import { writePng } from "../../src/data/decode.ts";
 import { filled } from "../../src/data/image.ts";
-import { datasetStats, type StatsOptions } from "../../src/experiment/data-stats.ts";
-import { sizeHistogram } from "../../src/experiment/size-histogram.ts";
+import { datasetStats, type StatsOptions } from "../../src/experiment/evaluate/data-stats.ts";
+import { sizeHistogram } from "../../src/experiment/evaluate/size-histogram.ts";
 
 const size = { width: 100, height: 100 };
 let folder = "";

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { checkDataset } from "../../src/data/check-dataset.ts";
 import { openDataset } from "../../src/data/dataset.ts";
 import { readDatasetYaml } from "../../src/data/dataset-yaml.ts";
-import { readFacts, saveCheckpoint } from "../../src/experiment/checkpoint.ts";
+import { readFacts, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { SVANET_PRESETS } from "../../src/model/svanet/config.ts";
 import { untrained } from "../support/checkpoint.ts";
 import { base, fresh, run } from "../support/raw/prepare.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { resolveConfig, type TrainFlags } from "../../src/experiment/config.ts";
-import { lossSettings, networkConfig, recipeText } from "../../src/experiment/recipe.ts";
-import { checkSameRecipe } from "../../src/experiment/resume.ts";
+import { resolveConfig, type TrainFlags } from "../../src/experiment/settings/config.ts";
+import { lossSettings, networkConfig, recipeText } from "../../src/experiment/settings/recipe.ts";
+import { checkSameRecipe } from "../../src/experiment/train/resume.ts";
 import { fitted, fromZoo, supervision, ZOO } from "../../src/model/zoo.ts";
 
 /** The loss that a command line asks for, of a network small enough to be traced quickly. */

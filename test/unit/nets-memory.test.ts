@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { OutOfMemoryError } from "../../src/errors.ts";
-import { resolveConfig } from "../../src/experiment/config.ts";
 import { Network } from "../../src/experiment/network.ts";
-import { networkConfig } from "../../src/experiment/recipe.ts";
+import { resolveConfig } from "../../src/experiment/settings/config.ts";
+import { networkConfig } from "../../src/experiment/settings/recipe.ts";
 import { Trainer } from "../../src/experiment/trainer.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { isSvanet, NETWORKS } from "../support/nets.ts";

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { expect, it } from "vitest";
 import { addTrainOptions, trainConfigFrom } from "../../src/cli/options.ts";
-import { networkConfig } from "../../src/experiment/recipe.ts";
+import { networkConfig } from "../../src/experiment/settings/recipe.ts";
 import { fromZoo } from "../../src/model/zoo.ts";
 
 /** The network that a command line asks for. */

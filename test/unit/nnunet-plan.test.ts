@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { CheckedDataset } from "../../src/data/check-dataset.ts";
-import { resolveConfig } from "../../src/experiment/config.ts";
-import { plannedFlags } from "../../src/experiment/recipe.ts";
+import { resolveConfig } from "../../src/experiment/settings/config.ts";
+import { plannedFlags } from "../../src/experiment/settings/recipe.ts";
 import { planFor, topologyOf } from "../../src/model/nets/nnunet-plan.ts";
 import { fitted, fromZoo } from "../../src/model/zoo.ts";
 

@@ -4,7 +4,7 @@ import { addTrainOptions, trainConfigFrom } from "../../src/cli/options.ts";
 import { formatTable } from "../../src/cli/print.ts";
 import { createProgress, formatDuration } from "../../src/cli/progress.ts";
 import { TRAIN_OPTIONS } from "../../src/cli/train-options.ts";
-import { flagOf, TRAIN_DEFAULTS, TRAIN_FIELDS } from "../../src/experiment/config.ts";
+import { flagOf, TRAIN_DEFAULTS, TRAIN_FIELDS } from "../../src/experiment/settings/config.ts";
 
 function parse(...args: string[]) {
   const command = addTrainOptions(new Command()).exitOverride();

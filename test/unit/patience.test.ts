@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
-import { recipeText } from "../../src/experiment/recipe.ts";
-import { Timetable } from "../../src/experiment/timetable.ts";
+import { recipeText } from "../../src/experiment/settings/recipe.ts";
+import { Timetable } from "../../src/experiment/train/timetable.ts";
 import { tinyConfig } from "../support/training.ts";
 
 const timetable = (patience: number | null, evalEvery = 1) =>

@@ -6,9 +6,7 @@ import { encodeNiftiLabels } from "../../src/data/formats/nifti-new.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
 import type { ByteImage } from "../../src/data/image.ts";
 import { OutOfMemoryError } from "../../src/errors.ts";
-import type { Checkpoint } from "../../src/experiment/checkpoint.ts";
-import type { InferenceOptions, Network } from "../../src/experiment/network.ts";
-import { NpyFile } from "../../src/experiment/npy-file.ts";
+import type { Checkpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import {
   type ClassRule,
   PostprocessChoice,
@@ -16,10 +14,12 @@ import {
   readPostprocess,
   ruleText,
   writePostprocess,
-} from "../../src/experiment/postprocess.ts";
-import { Predictor, type PredictorOptions } from "../../src/experiment/predict.ts";
-import { blendTiles, tilePositions, tileWeights } from "../../src/experiment/tiles.ts";
-import { averageViews } from "../../src/experiment/views.ts";
+} from "../../src/experiment/evaluate/postprocess.ts";
+import type { InferenceOptions, Network } from "../../src/experiment/network.ts";
+import { NpyFile } from "../../src/experiment/predict/npy-file.ts";
+import { Predictor, type PredictorOptions } from "../../src/experiment/predict/predict.ts";
+import { blendTiles, tilePositions, tileWeights } from "../../src/experiment/predict/tiles.ts";
+import { averageViews } from "../../src/experiment/predict/views.ts";
 import { random } from "../../src/kernels/random.ts";
 import { scratchFolder } from "../support/training.ts";
 

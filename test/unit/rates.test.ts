@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { resolveConfig } from "../../src/experiment/config.ts";
 import { describeRates, rateFactors } from "../../src/experiment/rates.ts";
+import { resolveConfig } from "../../src/experiment/settings/config.ts";
 import { traceNetwork, ZOO } from "../../src/model/zoo.ts";
 import { tinyNetwork } from "../support/nets.ts";
 

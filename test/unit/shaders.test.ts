@@ -76,7 +76,9 @@ describe("the list of ops", () => {
   test("holds every op that a file of src/kernels/ops exports", async () => {
     const folder = new URL("../../src/kernels/ops/", import.meta.url);
     const exported: string[] = [];
-    for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))) {
+    for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".ts"),
+    )) {
       const members: Record<string, unknown> = await import(new URL(file, folder).href);
       for (const member of Object.values(members)) {
         if (typeof member === "object" && member !== null && "lower" in member && "name" in member) {

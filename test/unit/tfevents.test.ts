@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { crc32c, EventWriter, maskedCrc32c, readEvents, truncateEvents } from "../../src/experiment/tfevents.ts";
+import { crc32c, EventWriter, maskedCrc32c, readEvents, truncateEvents } from "../../src/experiment/run/tfevents.ts";
 
 const eventFile = () => join(mkdtempSync(join(tmpdir(), "svanet-")), "events.tfevents");
 

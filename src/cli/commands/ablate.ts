@@ -3,18 +3,18 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { type SplitName, splitNames } from "../../data/dataset.ts";
 import { UsageError } from "../../errors.ts";
-import { runAblation } from "../../experiment/ablate.ts";
+import { runAblation } from "../../experiment/ablate/ablate.ts";
 import {
   type AblationReport,
   type AblationRow,
   ablationDocument,
   ablationImagesCsv,
   ablationTableCsv,
-} from "../../experiment/ablate-report.ts";
-import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experiment/ablate-tables.ts";
+} from "../../experiment/ablate/ablate-report.ts";
+import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experiment/ablate/ablate-tables.ts";
 import { writeFileAtomic } from "../../experiment/atomic.ts";
-import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/config.ts";
-import { lossSettings, networkConfig } from "../../experiment/recipe.ts";
+import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
+import { lossSettings, networkConfig } from "../../experiment/settings/recipe.ts";
 import { addTrainOptions, numberArgument, trainConfigFrom } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
 import { openChecked, percent, statisticsOf, withDevice } from "../session.ts";

@@ -181,7 +181,7 @@ const DEMO_CLASSES = 2;
 /** The network of `svanet demo`, whose first step a newcomer waits for. */
 async function startUp(flags: StartUpFlags): Promise<void> {
   const { startUpAfresh, startUpHere } = await import("../../bench/start-up.ts");
-  const { networkConfig } = await import("../../experiment/recipe.ts");
+  const { networkConfig } = await import("../../experiment/settings/recipe.ts");
   const { demoConfig } = await import("./demo.ts");
   if (flags.here) {
     const config = demoConfig({ out: "demo", steps: "1" });

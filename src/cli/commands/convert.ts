@@ -2,10 +2,10 @@ import { existsSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import type { Command } from "commander";
 import { CheckpointError, UsageError } from "../../errors.ts";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../experiment/checkpoint.ts";
-import { checkpointToOnnx, convertToSafetensors, writeOnnx } from "../../experiment/export.ts";
-import { importCheckpoint } from "../../experiment/import-checkpoint.ts";
-import { checkpointPath } from "../../experiment/load-run.ts";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../experiment/checkpoint/checkpoint.ts";
+import { checkpointToOnnx, convertToSafetensors, writeOnnx } from "../../experiment/checkpoint/export.ts";
+import { importCheckpoint } from "../../experiment/checkpoint/import-checkpoint.ts";
+import { checkpointPath } from "../../experiment/checkpoint/load-run.ts";
 import { addDescription, type DescriptionFlags, describedFacts } from "../described-network.ts";
 import { note, printJson, printLine } from "../print.ts";
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../../errors.ts";
-import type { DatasetStats } from "../../experiment/data-stats.ts";
+import type { DatasetStats } from "../../experiment/evaluate/data-stats.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import type { CountRule } from "../../metrics/strata.ts";
 import { type Column, note, printJson, printTable } from "../print.ts";
@@ -55,7 +55,7 @@ const COLUMNS: readonly Column<DatasetStats>[] = [
 
 async function stats(folders: readonly string[], { count, area, histogram, json }: StatsFlags): Promise<void> {
   const { openDataset } = await import("../../data/dataset.ts");
-  const { datasetStats } = await import("../../experiment/data-stats.ts");
+  const { datasetStats } = await import("../../experiment/evaluate/data-stats.ts");
   const rows: DatasetStats[] = [];
   for (const folder of folders) {
     const dataset = await openDataset(folder);
@@ -68,7 +68,7 @@ async function stats(folders: readonly string[], { count, area, histogram, json 
     }
   }
   if (histogram !== undefined) {
-    const { sizeHistogram } = await import("../../experiment/size-histogram.ts");
+    const { sizeHistogram } = await import("../../experiment/evaluate/size-histogram.ts");
     const { writeFileAtomic } = await import("../../experiment/atomic.ts");
     try {
       writeFileAtomic(histogram, sizeHistogram(rows));

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { openDataset, samplesOf } from "../../data/dataset.ts";
 import { otsuDice } from "../../data/otsu.ts";
 import { writeCells } from "../../data/synth/cells.ts";
-import { resolveConfig, type TrainConfig } from "../../experiment/config.ts";
+import { resolveConfig, type TrainConfig } from "../../experiment/settings/config.ts";
 import { note, printLine } from "../print.ts";
 import { formatDuration } from "../progress.ts";
 import { evaluateRun } from "./eval.ts";

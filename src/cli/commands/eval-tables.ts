@@ -1,4 +1,4 @@
-import type { EvaluationResult } from "../../experiment/evaluate.ts";
+import type { EvaluationResult } from "../../experiment/evaluate/evaluate.ts";
 import type { StratumResult } from "../../metrics/evaluation.ts";
 import type { ExtendedResult, IntervalMetric } from "../../metrics/extended.ts";
 import type { AreaRule } from "../../metrics/objects.ts";

@@ -8,19 +8,19 @@ import type { Rgb } from "../../data/png.ts";
 import { resize } from "../../data/resample.ts";
 import { SamplePool } from "../../data/sample-pool.ts";
 import { UsageError } from "../../errors.ts";
-import type { Checkpoint } from "../../experiment/checkpoint.ts";
-import { type EvaluatedMap, type EvaluationResult, evaluateSplit } from "../../experiment/evaluate.ts";
-import { checkpointPath, loadNetwork, runOf } from "../../experiment/load-run.ts";
-import type { Network } from "../../experiment/network.ts";
-import { enlarged, enlargedLabels, overlay, sideBySide } from "../../experiment/overlay.ts";
+import type { Checkpoint } from "../../experiment/checkpoint/checkpoint.ts";
+import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
+import { type EvaluatedMap, type EvaluationResult, evaluateSplit } from "../../experiment/evaluate/evaluate.ts";
+import { enlarged, enlargedLabels, overlay, sideBySide } from "../../experiment/evaluate/overlay.ts";
 import {
   type Postprocess,
   PostprocessChoice,
   readPostprocess,
   ruleText,
   writePostprocess,
-} from "../../experiment/postprocess.ts";
-import { runPaths } from "../../experiment/run-folder.ts";
+} from "../../experiment/evaluate/postprocess.ts";
+import type { Network } from "../../experiment/network.ts";
+import { runPaths } from "../../experiment/run/run-folder.ts";
 import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
 import { EMPTY_POLICIES } from "../../metrics/extended.ts";

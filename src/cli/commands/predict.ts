@@ -4,14 +4,20 @@ import { type Command, InvalidArgumentError } from "commander";
 import { readImage, writePng } from "../../data/decode.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { UsageError } from "../../errors.ts";
-import type { CheckpointFacts } from "../../experiment/checkpoint.ts";
-import { checkpointPath, loadNetwork, runOf } from "../../experiment/load-run.ts";
-import { NpyFile } from "../../experiment/npy-file.ts";
-import { overlay } from "../../experiment/overlay.ts";
-import { readPostprocess } from "../../experiment/postprocess.ts";
-import { Predictor, type PredictorOptions } from "../../experiment/predict.ts";
-import { checkTargets, listInputs, type PredictInput } from "../../experiment/predict-inputs.ts";
-import { openNifti, openSeries, predictScan, readSeries, type ScanResult } from "../../experiment/predict-scan.ts";
+import type { CheckpointFacts } from "../../experiment/checkpoint/checkpoint.ts";
+import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
+import { overlay } from "../../experiment/evaluate/overlay.ts";
+import { readPostprocess } from "../../experiment/evaluate/postprocess.ts";
+import { NpyFile } from "../../experiment/predict/npy-file.ts";
+import { Predictor, type PredictorOptions } from "../../experiment/predict/predict.ts";
+import { checkTargets, listInputs, type PredictInput } from "../../experiment/predict/predict-inputs.ts";
+import {
+  openNifti,
+  openSeries,
+  predictScan,
+  readSeries,
+  type ScanResult,
+} from "../../experiment/predict/predict-scan.ts";
 import { numberArgument } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress } from "../progress.ts";

@@ -3,12 +3,18 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { CheckedDataset } from "../../data/check-dataset.ts";
 import type { SplitName } from "../../data/dataset.ts";
-import { resolveConfig, TRAIN_FIELDS, type TrainConfig, type TrainFlags } from "../../experiment/config.ts";
-import { readConfigFile } from "../../experiment/config-file.ts";
-import { lossSettings, networkConfig, networkFor, plannedFlags, scratchAdvice } from "../../experiment/recipe.ts";
-import { readRunConfig, runPaths } from "../../experiment/run-folder.ts";
-import { Timetable } from "../../experiment/timetable.ts";
-import { runTraining, trainSamples } from "../../experiment/train-run.ts";
+import { readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
+import { resolveConfig, TRAIN_FIELDS, type TrainConfig, type TrainFlags } from "../../experiment/settings/config.ts";
+import { readConfigFile } from "../../experiment/settings/config-file.ts";
+import {
+  lossSettings,
+  networkConfig,
+  networkFor,
+  plannedFlags,
+  scratchAdvice,
+} from "../../experiment/settings/recipe.ts";
+import { Timetable } from "../../experiment/train/timetable.ts";
+import { runTraining, trainSamples } from "../../experiment/train/train-run.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
 import { openChecked, percent, statisticsOf, withDevice } from "../session.ts";

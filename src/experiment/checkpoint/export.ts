@@ -1,0 +1,60 @@
+import { CheckpointError } from "../../errors.ts";
+import { traceNetwork } from "../../model/zoo.ts";
+import { packageInfo } from "../../package-info.ts";
+import { exportOnnx } from "../../weights/onnx/export-onnx.ts";
+import type { Message } from "../../weights/onnx/protobuf.ts";
+import { readWeights } from "../../weights/read-weights.ts";
+import { float32, type StoredTensor, writeSafetensors } from "../../weights/safetensors.ts";
+import { writeFileChunks } from "../atomic.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+
+/**
+ * The network of a checkpoint as an ONNX model: its evaluation at the trained size, any batch. The image goes in as
+ * `[batch, 3, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out.
+ */
+export function checkpointToOnnx({ path, facts, tensors }: Checkpoint): Message {
+  const trace = (batch: number) => traceNetwork(facts.config, { mode: "eval", batch });
+  const table = trace(2).build.parameters;
+  const stored = new Map<string, Float32Array>();
+  for (const { name, kind } of table.list()) {
+    if (kind === "region") continue;
+    const tensor = tensors.get(name);
+    if (!tensor) throw new CheckpointError(`${path} does not fit its own network: ${name} is missing`);
+    for (const [key, data] of table.toStorage(name, float32(tensor))) stored.set(key, data);
+  }
+  const { preset, classes, mean, std } = facts;
+  return exportOnnx({
+    trace(batch) {
+      const { build, image, logits } = trace(batch);
+      return { graph: build.graph, image, outputs: new Map([["logits", logits]]) };
+    },
+    state(key) {
+      const data = stored.get(key);
+      if (!data) throw new CheckpointError(`${path}: nothing is stored for ${key}`);
+      return data;
+    },
+    version: packageInfo().version,
+    metadata: new Map(
+      Object.entries({ preset, classes, mean, std }).map(([key, value]) => [key, JSON.stringify(value)]),
+    ),
+  });
+}
+
+/** Writes a model of any size in one step: a reader finds the old file or the whole new one. */
+export function writeOnnx(path: string, model: Message): void {
+  writeFileChunks(path, model.chunks);
+}
+
+/**
+ * Copies the tensors of a PyTorch file, a safetensors file or a checkpoint into a safetensors file with the same names
+ * and shapes; an optimizer's state stays behind. Returns the number of tensors and what reading had to say.
+ */
+export async function convertToSafetensors(
+  from: string,
+  to: string,
+): Promise<{ tensors: number; notes: readonly string[] }> {
+  const { tensors, notes } = await readWeights(from);
+  const kept = new Map<string, StoredTensor>([...tensors].filter(([name]) => !name.startsWith("optimizer.")));
+  await writeSafetensors(to, kept, new Map([["format", "pt"]]));
+  return { tensors: kept.size, notes };
+}

@@ -1,0 +1,32 @@
+import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { UsageError } from "../../errors.ts";
+import type { Device } from "../../kernels/device/device.ts";
+import { Network } from "../network.ts";
+import { runPaths } from "../run/run-folder.ts";
+import { type Checkpoint, loadCheckpoint, restoreNetwork } from "./checkpoint.ts";
+
+/** The checkpoint meant by a run folder (`best`, else `last`, or the one asked for) or by a file's path. */
+export function checkpointPath(run: string, which?: "best" | "last"): string {
+  if (!existsSync(run)) throw new UsageError(`${run} does not exist: give a run folder or a .safetensors checkpoint`);
+  if (!statSync(run).isDirectory()) return run;
+  const { best, last } = runPaths(run);
+  const wanted = which === undefined ? [best, last] : [which === "best" ? best : last];
+  const found = wanted.find((path) => existsSync(path));
+  if (!found) throw new UsageError(`${run} has no checkpoint (${wanted.join(" or ")}): train it first`);
+  return found;
+}
+
+/** The run folder of a checkpoint: the one above `checkpoints/`, for a file elsewhere the folder it lies in. */
+export function runOf(checkpoint: string): string {
+  const folder = dirname(checkpoint);
+  return existsSync(runPaths(dirname(folder)).config) ? dirname(folder) : folder;
+}
+
+/** Puts a checkpoint's network on a device. */
+export async function loadNetwork(device: Device, path: string): Promise<{ network: Network; checkpoint: Checkpoint }> {
+  const checkpoint = await loadCheckpoint(path);
+  const network = await Network.empty(device, checkpoint.facts.config);
+  restoreNetwork(network, checkpoint);
+  return { network, checkpoint };
+}

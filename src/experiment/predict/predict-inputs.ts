@@ -1,0 +1,93 @@
+/** What a person asks to have predicted: images, NIfTI volumes, DICOM series, or folders of them. */
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { basename, extname, join, resolve } from "node:path";
+import { imageExtensions } from "../../data/decode.ts";
+import { looksLikeDicom } from "../../data/formats/dicom.ts";
+import { UsageError } from "../../errors.ts";
+
+/** One thing to be predicted; `stem` names what is written. */
+export type PredictInput =
+  | { readonly kind: "image" | "nifti"; readonly file: string; readonly stem: string }
+  | { readonly kind: "dicom"; readonly file: string; readonly stem: string; readonly files: readonly string[] };
+
+const niftiEnding = /\.nii(\.gz)?$/i;
+
+function firstBytes(file: string): Uint8Array {
+  const handle = openSync(file, "r");
+  try {
+    const bytes = new Uint8Array(132);
+    return bytes.subarray(0, readSync(handle, bytes));
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function isDicom(file: string): boolean {
+  return /\.(dcm|ima)$/i.test(file) || (!extname(file).match(/^\.[a-z]/i) && looksLikeDicom(firstBytes(file)));
+}
+
+function inputOf(file: string): PredictInput | undefined {
+  const name = basename(file);
+  if (niftiEnding.test(name)) return { kind: "nifti", file, stem: name.replace(niftiEnding, "") };
+  if (imageExtensions.has(extname(name).toLowerCase())) {
+    return { kind: "image", file, stem: basename(name, extname(name)) };
+  }
+  if (isDicom(file)) return { kind: "dicom", file, stem: basename(name, extname(name)), files: [file] };
+  return undefined;
+}
+
+/** A folder's images and volumes in name order; its DICOM files are one input, parted into series later. */
+function folderInputs(folder: string): PredictInput[] {
+  const files = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
+    .map(({ name }) => join(folder, name))
+    .sort();
+  const found = files.flatMap((file) => inputOf(file) ?? []);
+  const dicom = found.flatMap(({ kind, file }) => (kind === "dicom" ? [file] : []));
+  const rest = found.filter(({ kind }) => kind !== "dicom");
+  if (found.length === 0) {
+    throw new UsageError(
+      `${folder} holds no image (${[...imageExtensions].join(", ")}), NIfTI volume (.nii, .nii.gz) or DICOM file`,
+    );
+  }
+  const stem = basename(resolve(folder));
+  return dicom.length === 0 ? rest : [...rest, { kind: "dicom", file: folder, stem, files: dicom }];
+}
+
+/** The inputs of files and folders. UsageError for what does not exist or is of no kind that is read. */
+export function listInputs(paths: readonly string[]): PredictInput[] {
+  return paths.flatMap((path) => {
+    if (!existsSync(path)) {
+      throw new UsageError(`${path} does not exist: give images, NIfTI volumes, DICOM files or folders of them`);
+    }
+    if (statSync(path).isDirectory()) return folderInputs(path);
+    const input = inputOf(path);
+    // Whatever else was named is tried as an image: its decoder says what is wrong.
+    return [input ?? { kind: "image" as const, file: path, stem: basename(path, extname(path)) }];
+  });
+}
+
+/** The name under which an input's label map is written. */
+export const maskName = ({ kind, stem }: Pick<PredictInput, "kind" | "stem">): string =>
+  kind === "image" ? `${stem}.png` : `${stem}.nii.gz`;
+
+/** Throws UsageError where two results would have one name, or a result would replace an input. */
+export function checkTargets(inputs: readonly PredictInput[], out: string): void {
+  const seen = new Map<string, string>();
+  for (const input of inputs) {
+    const other = seen.get(input.stem);
+    if (other !== undefined) {
+      throw new UsageError(
+        `${other} and ${input.file} would both be written as ${maskName(input)}: predict them into two --out folders`,
+      );
+    }
+    seen.set(input.stem, input.file);
+    for (const name of [maskName(input), `${input.stem}-overlay.png`]) {
+      if (inputs.some(({ file }) => resolve(file) === resolve(out, name))) {
+        throw new UsageError(
+          `--out ${out}: ${join(out, name)} is an input and would be replaced; choose another folder`,
+        );
+      }
+    }
+  }
+}

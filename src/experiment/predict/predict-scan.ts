@@ -1,0 +1,167 @@
+/** Prediction of scans slice by slice: NIfTI volumes and DICOM series, the result a NIfTI label map in the scan's geometry. */
+import { join } from "node:path";
+import { readBytes, writePng } from "../../data/decode.ts";
+import { type DicomFile, dicomValues, readDicom, segmentationClass } from "../../data/formats/dicom.ts";
+import { sortSeries } from "../../data/formats/dicom-series.ts";
+import { NiftiVolume, type ValueSlice } from "../../data/formats/nifti.ts";
+import { encodeNiftiLabels, seriesAffine } from "../../data/formats/nifti-new.ts";
+import { NiftiLabelMap } from "../../data/formats/nifti-write.ts";
+import { percentileWindow, type Window, windowed } from "../../data/formats/window.ts";
+import type { ByteImage } from "../../data/image.ts";
+import type { Rgb } from "../../data/png.ts";
+import { UsageError } from "../../errors.ts";
+import { writeFileAtomic } from "../atomic.ts";
+import { overlay } from "../evaluate/overlay.ts";
+import { NpyFile } from "./npy-file.ts";
+import type { Predictor } from "./predict.ts";
+
+/** Slices of a scan, all of one size. */
+interface Scan {
+  readonly slices: number;
+  readonly width: number;
+  readonly height: number;
+  /** The window the file asks for, if it does. */
+  readonly window: Window | undefined;
+  slice(z: number): ValueSlice;
+  /** Takes the labels of slice `z`, row by row as `slice` gives them. */
+  set(z: number, labels: Uint8Array): void;
+  /** The label map as a compressed NIfTI file. */
+  encode(): Buffer;
+  readonly notes: readonly string[];
+}
+
+export interface ScanOptions {
+  /** Values shown as black and white. */
+  readonly window?: Window | undefined;
+  /** What the checkpoint's training scans were shown through; used unless `window` is given. */
+  readonly trained?: Window | undefined;
+  /** Which volume of a 4-D NIfTI file, counted from 0. */
+  readonly volume?: number | undefined;
+  /** Class probabilities go here, `[slices, height, width, classes]`. */
+  readonly probabilities?: { readonly path: string; readonly classes: number } | undefined;
+  readonly onSlice?: (done: number, total: number) => void;
+}
+
+/** Files written for a scan, and what a person should know. */
+export interface ScanResult {
+  readonly mask: string;
+  readonly overlay: string;
+  readonly probabilities?: string;
+  readonly notes: readonly string[];
+}
+
+/** A NIfTI volume: axial slices in the orientation the data preparation shows them in, labels in the file's own order. */
+export async function openNifti(file: string, volume: number | undefined): Promise<Scan> {
+  const nifti = await NiftiVolume.open(file);
+  if (nifti.volumes > 1 && volume === undefined) {
+    throw new UsageError(`${file}: holds ${nifti.volumes} volumes; choose one with --volume 0 to ${nifti.volumes - 1}`);
+  }
+  const chosen = volume ?? 0;
+  if (!Number.isInteger(chosen) || chosen < 0 || chosen >= nifti.volumes) {
+    throw new UsageError(`--volume ${chosen}: ${file} has the volumes 0 to ${nifti.volumes - 1}`);
+  }
+  const [width, height, slices] = nifti.size;
+  const labels = new NiftiLabelMap(nifti);
+  return {
+    ...{ slices, width, height, window: undefined },
+    slice: (z) => nifti.slice(z, chosen),
+    set: (z, values) => labels.setSlice(z, values),
+    encode: () => labels.encode(),
+    notes: nifti.header.orientationFrom === "none" ? [`${file}: says no orientation, taken as RAS`] : [],
+  };
+}
+
+/** The images of one DICOM series, slices as stored, in the order of their positions. */
+export function openSeries(name: string, images: readonly DicomFile[]): Scan {
+  const sorted = sortSeries(images);
+  const [{ columns: width, rows: height, window } = { columns: 0, rows: 0, window: undefined }] = sorted;
+  const pixels = width * height;
+  const labels = new Uint8Array(pixels * sorted.length);
+  const affine = seriesAffine(sorted);
+  return {
+    ...{ slices: sorted.length, width, height, window },
+    slice(z) {
+      const image = sorted[z];
+      if (!image) throw new RangeError(`slice ${z} of ${sorted.length}`);
+      return dicomValues(image);
+    },
+    set: (z, values) => labels.set(values, z * pixels),
+    encode: () =>
+      encodeNiftiLabels(labels, [width, height, sorted.length], affine ?? [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]),
+    notes: affine
+      ? []
+      : [`${name}: the files give no position or spacing; the label map has voxels of 1 mm at 0, 0, 0`],
+  };
+}
+
+/** Reads the images among DICOM files and parts them into series, in the order of first appearance. */
+export async function readSeries(files: readonly string[]): Promise<ReadonlyMap<string, readonly DicomFile[]>> {
+  const series = new Map<string, DicomFile[]>();
+  for (const file of files) {
+    const dicom = readDicom(await readBytes(file), file);
+    if (dicom.sopClass === segmentationClass || dicom.rows === 0 || dicom.columns === 0) continue;
+    series.set(dicom.series, [...(series.get(dicom.series) ?? []), dicom]);
+  }
+  return series;
+}
+
+function* slicesOf(scan: Scan): Generator<ValueSlice> {
+  for (let z = 0; z < scan.slices; z++) yield scan.slice(z);
+}
+
+/** Grey as the three equal channels that image files of grey pixels are read as. */
+function rgb({ width, height, data }: ByteImage): ByteImage {
+  const out = new Uint8Array(3 * data.length);
+  for (const [at, value] of data.entries()) out.fill(value, 3 * at, 3 * at + 3);
+  return { width, height, channels: 3, data: out };
+}
+
+/** The window given, else that of training, else what the files ask for, else the scan's percentiles; and which it is. */
+function chosenWindow(scan: Scan, { window, trained }: ScanOptions): { readonly window: Window; readonly why: string } {
+  if (window) return { window, why: "as asked for" };
+  if (trained) return { window: trained, why: "as the training data" };
+  if (scan.window) return { window: scan.window, why: "as the file asks" };
+  return { window: percentileWindow(() => slicesOf(scan)), why: "its 0.5th to 99.5th percentile" };
+}
+
+/** Predicts every slice; writes `<stem>.nii.gz` and an overlay of the slice with the most found. */
+export async function predictScan(
+  predictor: Predictor,
+  scan: Scan,
+  target: { readonly folder: string; readonly stem: string; readonly colours: readonly Rgb[] },
+  options: ScanOptions,
+): Promise<ScanResult> {
+  const { probabilities } = options;
+  const { window, why } = chosenWindow(scan, options);
+  const shape = [scan.slices, scan.height, scan.width];
+  const npy = probabilities ? new NpyFile(probabilities.path, [...shape, probabilities.classes]) : null;
+  const paths = {
+    mask: join(target.folder, `${target.stem}.nii.gz`),
+    overlay: join(target.folder, `${target.stem}-overlay.png`),
+  };
+  let most = -1;
+  let picture: ByteImage | null = null;
+  try {
+    for (let z = 0; z < scan.slices; z++) {
+      const image = rgb(windowed(scan.slice(z), window));
+      const mask = await predictor.mask(image, npy ? (rows) => npy.append(rows) : undefined);
+      scan.set(z, mask.data);
+      const found = mask.data.reduce((count, label) => count + (label > 0 ? 1 : 0), 0);
+      if (found > most) {
+        most = found;
+        picture = overlay(image, mask, target.colours);
+      }
+      options.onSlice?.(z + 1, scan.slices);
+    }
+    npy?.finish();
+  } catch (error) {
+    npy?.discard();
+    throw error;
+  }
+  writeFileAtomic(paths.mask, scan.encode());
+  if (picture) await writePng(paths.overlay, picture);
+  const shown = `${target.stem}: ${scan.slices} slices, shown from ${show(window.low)} to ${show(window.high)} (${why})`;
+  return { ...paths, ...(npy ? { probabilities: npy.path } : {}), notes: [...scan.notes, shown] };
+}
+
+const show = (value: number): string => String(Number(value.toPrecision(6)));

@@ -1,0 +1,136 @@
+import type { ByteImage, Size } from "../../data/image.ts";
+import { resize } from "../../data/resample.ts";
+import { normalise } from "../../data/sample.ts";
+import { OutOfMemoryError } from "../../errors.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
+import type { Inference, Network } from "../network.ts";
+import { blendTiles, type TileOptions } from "./tiles.ts";
+import { averageViews } from "./views.ts";
+
+export interface PredictorOptions {
+  /** Cut large images into tiles of this size. */
+  readonly tiles?: TileOptions;
+  /** Average the probabilities of all flips and quarter turns. */
+  readonly views?: boolean;
+  /** Which objects are removed from the mask; probabilities stay as they are. */
+  readonly rules?: readonly ClassRule[];
+}
+
+/** Takes class probabilities `[rows, width, classes]` of an image from top to bottom, each row once. */
+export type ProbabilitySink = (rows: Float32Array) => void;
+
+/** How many compiled sizes are kept: images of a set mostly share a few. */
+const KEPT_PROGRAMS = 4;
+
+/**
+ * Predicts images of any size: stretched to the trained size as in training, logits resized back to the image's own
+ * size bilinearly, then the class with the highest logit. With tiles each tile is treated so, and with tiles or views
+ * probabilities are averaged and the most probable class is taken.
+ */
+export class Predictor {
+  readonly #network: Network;
+  readonly #checkpoint: Checkpoint;
+  readonly #options: PredictorOptions;
+  readonly #programs = new Map<string, Inference>();
+
+  constructor(network: Network, checkpoint: Checkpoint, options: PredictorOptions = {}) {
+    this.#network = network;
+    this.#checkpoint = checkpoint;
+    this.#options = options;
+  }
+
+  /** Class of every pixel of an RGB image, at its own size. */
+  async mask(image: ByteImage, sink?: ProbabilitySink): Promise<ByteImage> {
+    const { tiles, views, rules = [] } = this.#options;
+    const labels = tiles || views ? await this.#averaged(image, sink) : await this.#direct(image, sink);
+    return { width: image.width, height: image.height, channels: 1, data: postprocessed(labels, image, rules) };
+  }
+
+  /** Frees the programs. */
+  destroy(): void {
+    for (const { program } of this.#programs.values()) program.destroy();
+    this.#programs.clear();
+  }
+
+  async #direct(image: ByteImage, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
+    const inference = await this.#run(image, sink !== undefined);
+    const wanted = sink ? [inference.classes, inference.probabilities] : [inference.classes];
+    const [classes, probabilities] = await inference.program.readAll(wanted);
+    if (sink && probabilities) sink(new Float32Array(probabilities));
+    return Uint8Array.from(new Int32Array(classes ?? new ArrayBuffer(0)));
+  }
+
+  async #averaged(image: ByteImage, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
+    const { tiles = { size: image, overlap: 0 }, views } = this.#options;
+    const { classes } = this.#network.config;
+    const labels = new Uint8Array(image.width * image.height);
+    let done = 0;
+    const score = (part: ByteImage) => this.#scores(part);
+    await blendTiles(
+      image,
+      classes,
+      tiles,
+      (part) => (views ? averageViews(part, classes, score) : score(part)),
+      (rows) => {
+        sink?.(rows);
+        for (let at = 0; at < rows.length; at += classes) labels[done++] = highest(rows, at, classes);
+      },
+    );
+    return labels;
+  }
+
+  async #scores(image: ByteImage): Promise<Float32Array> {
+    const { program, probabilities } = await this.#run(image, true);
+    return program.read(probabilities);
+  }
+
+  async #run(image: ByteImage, probabilities: boolean): Promise<Inference> {
+    const { height, width } = this.#network.config;
+    const stretched =
+      image.width === width && image.height === height ? image : resize(image, { width, height }, "bicubic");
+    const inference = await this.#programFor(image, probabilities);
+    const { mean, std } = this.#checkpoint.facts;
+    inference.program.write("image", normalise(stretched, { mean, std }));
+    inference.program.run();
+    return inference;
+  }
+
+  async #programFor({ width, height }: Size, probabilities: boolean): Promise<Inference> {
+    const key = `${width}x${height}${probabilities ? " with probabilities" : ""}`;
+    const known = this.#programs.get(key);
+    if (known) {
+      this.#programs.delete(key);
+      this.#programs.set(key, known);
+      return known;
+    }
+    const [oldest] = this.#programs;
+    if (oldest && this.#programs.size >= KEPT_PROGRAMS) {
+      this.#programs.delete(oldest[0]);
+      oldest[1].program.destroy();
+    }
+    const made = await this.#compile({ width, height }, probabilities);
+    this.#programs.set(key, made);
+    return made;
+  }
+
+  async #compile(native: Size, probabilities: boolean): Promise<Inference> {
+    try {
+      return await this.#network.inference({ batch: 1, native, probabilities });
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      const { width, height } = native;
+      const advice = this.#options.tiles ? "choose a smaller --tile" : "--tile predicts it in pieces";
+      throw new OutOfMemoryError(`an image of ${width}x${height} is too large at once (${advice}): ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** The class with the highest of `classes` scores from `at` on; the first of equal ones. */
+function highest(scores: Float32Array, at: number, classes: number): number {
+  let best = 0;
+  for (let c = 1; c < classes; c++) if ((scores[at + c] ?? 0) > (scores[at + best] ?? 0)) best = c;
+  return best;
+}

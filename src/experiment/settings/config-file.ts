@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { isMap, isScalar, LineCounter, parseDocument, stringify } from "yaml";
+import { UsageError } from "../../errors.ts";
+import { writeFileAtomic } from "../atomic.ts";
+import type { TrainConfig } from "./config.ts";
+
+/** A configuration file as it was read: its top-level values and the place of each key. */
+export interface ConfigFile {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** `run.yaml line 3 (batchSize)`. */
+  where(key: string): string;
+}
+
+/** Reads a YAML configuration file; the keys and values are checked by `resolveConfig`. */
+export function readConfigFile(path: string): ConfigFile {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new UsageError(
+      `--config ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+    );
+  }
+  return parseConfig(text, path);
+}
+
+/** `readConfigFile` for text that is already here; `path` is only named in messages. */
+export function parseConfig(text: string, path: string): ConfigFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    throw new UsageError(`${path} line ${lines.linePos(error.pos[0]).line}: not valid YAML: ${error.message}`);
+  }
+  if (document.contents === null) return { values: {}, where: (key) => `${path} (${key})` };
+  const map = document.contents;
+  if (!isMap(map)) throw new UsageError(`${path}: expected one "key: value" a line`);
+  const lineOf = new Map<string, number>();
+  for (const { key } of map.items) {
+    if (isScalar(key)) lineOf.set(String(key.value), lines.linePos(key.range?.[0] ?? 0).line);
+  }
+  return {
+    values: document.toJS() as Record<string, unknown>,
+    where: (key) => `${path} line ${lineOf.get(key) ?? 1} (${key})`,
+  };
+}
+
+/**
+ * Writes a configuration so that `readConfigFile` and `resolveConfig` give it back. `resume` is left out: it says how
+ * one process started, not what the run trains.
+ */
+export function writeConfig(path: string, config: TrainConfig): void {
+  writeFileAtomic(path, formatConfig(config));
+}
+
+/** The text that `writeConfig` writes. */
+export function formatConfig({ resume: _resume, ...config }: TrainConfig): string {
+  const { width, height } = config.size;
+  return stringify({ ...config, size: width === height ? width : `${width}x${height}` });
+}

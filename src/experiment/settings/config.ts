@@ -1,0 +1,182 @@
+import { z } from "zod";
+import { UsageError } from "../../errors.ts";
+import { GATE_KINDS } from "../../model/layers/gates.ts";
+import { DEFAULT_LOSS, LOSSES } from "../../model/losses.ts";
+import { isRegionLoss } from "../../model/region-losses.ts";
+import { suggestion } from "../../nearest.ts";
+import type { ConfigFile } from "./config-file.ts";
+
+/** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
+export const AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
+
+const count = z.number().int().min(1);
+const unit = z.number().min(0).lt(1);
+
+/** `512` is a square, `512x256` is width x height. */
+const size = z
+  .union([count, z.string().regex(/^[1-9]\d*(x[1-9]\d*)?$/, "expected 512 or 512x256 (width x height)")])
+  .transform((value) => {
+    const [width = 0, height = width] = String(value).split("x").map(Number);
+    return { width, height };
+  });
+
+const gate = z.enum(GATE_KINDS);
+
+/** Parts of SvANet that can be exchanged; null keeps the preset's. */
+const svanetParts = {
+  encoder: z.enum(["resnet18", "resnet34", "resnet50", "mini", "mini-bottleneck"]).nullable().default(null),
+  neckAttention: gate.nullable().default(null),
+  mcSizes: z.array(count).min(1).nullable().default(null),
+  svMode: z.enum(["none", "scale", "source", "mean", "max"]).nullable().default(null),
+  link: z.enum(["none", "add", "concat"]).nullable().default(null),
+  formerBefore: z.boolean().nullable().default(null),
+  formerAfter: z.boolean().nullable().default(null),
+  formerHeads: count.nullable().default(null),
+  formerGateBefore: gate.nullable().default(null),
+  formerGateAfter: gate.nullable().default(null),
+};
+
+/** The fields of {@link svanetParts}. */
+export const SVANET_FIELDS = Object.keys(svanetParts) as (keyof typeof svanetParts)[];
+
+/**
+ * Everything a training run is decided by. The defaults are the paper's recipe. A field's flag is its name in kebab
+ * case, in the same order as here.
+ */
+export const trainConfigSchema = z.strictObject({
+  data: z.string().min(1),
+  out: z.string().min(1),
+  model: z.string().min(1).default("svanet"),
+  preset: z.enum(["svanet", "svanet-text", "svanet-release"]).default("svanet"),
+  ...svanetParts,
+  width: count.nullable().default(null),
+  ablation: z.string().min(1).nullable().default(null),
+  classes: z.number().int().min(2).max(255).nullable().default(null),
+  weights: z.string().min(1).nullable().default(null),
+  partial: z.boolean().default(false),
+  freezeEpochs: z.number().int().min(0).nullable().default(null),
+  encoderRate: z.number().positive().default(1),
+  layerDecay: z.number().positive().max(1).default(1),
+  layerRates: z.record(z.string(), z.number("expected a factor, such as encoder=0.1").min(0)).default({}),
+  size: size.default({ width: 512, height: 512 }),
+  augment: z.array(z.enum(AUGMENTATIONS)).default([...AUGMENTATIONS]),
+  foregroundCrops: z.number().min(0).max(1).default(0),
+  batchSize: count.default(4),
+  accumulate: count.default(1),
+  epochs: count.default(100),
+  steps: count.nullable().default(null),
+  schedule: z.enum(["paper", "release", "poly", "constant"]).default("paper"),
+  lr: z.number().positive().nullable().default(null),
+  optimizer: z.enum(["adamw", "sgd"]).default("adamw"),
+  weightDecay: z.number().min(0).default(0.03),
+  betas: z.tuple([unit, unit]).default([0.9, 0.999]),
+  eps: z.number().positive().default(1e-8),
+  momentum: unit.default(0.9),
+  clipNorm: z.number().positive().nullable().default(null),
+  loss: z.enum([...LOSSES, "published"]).default(DEFAULT_LOSS.kind),
+  headWeights: z.array(z.number().min(0)).min(1).nullable().default(null),
+  ohemThreshold: z.number().positive().max(1).default(DEFAULT_LOSS.ohemThreshold),
+  ohemKept: count.default(DEFAULT_LOSS.ohemKept),
+  labelSmoothing: unit.default(0),
+  classWeights: z.enum(["none", "release"]).default("none"),
+  diceWeight: z.number().min(0).default(0),
+  seed: z.number().int().min(0).max(0xffffffff).default(0),
+  evalEvery: count.default(1),
+  patience: count.nullable().default(null),
+  checkpointEvery: count.nullable().default(null),
+  workers: z.number().int().min(0).nullable().default(null),
+  adapter: z.string().min(1).nullable().default(null),
+  resume: z.union([z.boolean(), z.literal("auto")]).default(false),
+});
+
+/** A complete configuration: every default filled in. */
+export type TrainConfig = z.output<typeof trainConfigSchema>;
+export type TrainField = keyof TrainConfig;
+/** Values as a flag or a file gives them, not yet checked. */
+export type TrainFlags = { readonly [Field in TrainField]?: unknown };
+
+/** The fields in the order of the schema. */
+export const TRAIN_FIELDS = Object.keys(trainConfigSchema.shape) as TrainField[];
+
+/** The defaults of every field that has one. */
+export const TRAIN_DEFAULTS: Omit<TrainConfig, "data" | "out"> = withoutPaths(
+  trainConfigSchema.parse({ data: "-", out: "-" }),
+);
+
+function withoutPaths({ data: _data, out: _out, ...rest }: TrainConfig): Omit<TrainConfig, "data" | "out"> {
+  return rest;
+}
+
+/** The flag of a field: `batchSize` is `--batch-size`. */
+export function flagOf(field: string): string {
+  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/**
+ * What a network is published to be trained with, where that is part of the network: nnU-Net's official settings. All
+ * others are compared under the paper's recipe.
+ */
+const PUBLISHED_RECIPES: Readonly<Record<string, TrainFlags>> = {
+  nnunet: {
+    optimizer: "sgd",
+    schedule: "poly",
+    lr: 1e-2,
+    momentum: 0.99,
+    weightDecay: 3e-5,
+    clipNorm: 12,
+    diceWeight: 1,
+  },
+};
+
+/** The recipe of the chosen network, without the Dice that goes beside a cross-entropy where another loss is chosen. */
+function publishedRecipe({ model, loss }: Readonly<Record<string, unknown>>): TrainFlags {
+  const { diceWeight, ...rest } = PUBLISHED_RECIPES[String(model)] ?? {};
+  return diceWeight === undefined || isRegionLoss(String(loss)) ? rest : { ...rest, diceWeight };
+}
+
+/**
+ * The configuration of a run: defaults (the network's own, where it has a recipe), then what was planned for the data
+ * set, then the file, then the flags. A value that does not fit is a `UsageError` that names the flag, or the file and
+ * its line.
+ */
+export function resolveConfig(flags: TrainFlags, file?: ConfigFile, planned: TrainFlags = {}): TrainConfig {
+  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+  if (file !== undefined) rejectUnknownKeys(file);
+  const chosen: Record<string, unknown> = { ...file?.values, ...given };
+  const values: Record<string, unknown> = { ...publishedRecipe(chosen), ...planned, ...chosen };
+  const parsed = trainConfigSchema.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const sentences = parsed.error.issues.map((issue) => {
+    const field = String(issue.path[0] ?? "");
+    if (!(field in values)) return `${flagOf(field)} is missing: give the flag, or ${field}: in a --config file`;
+    const value = nested(values[field], issue.path.slice(1));
+    const where = field in given ? flagOf(field) : (file?.where(field) ?? field);
+    return `${where}: ${JSON.stringify(value)} does not fit: ${explain(issue, value)}`;
+  });
+  throw new UsageError(sentences.join("\n"));
+}
+
+function rejectUnknownKeys(file: ConfigFile): void {
+  const unknown = Object.keys(file.values).filter((key) => !(TRAIN_FIELDS as string[]).includes(key));
+  if (unknown.length === 0) return;
+  throw new UsageError(
+    unknown.map((key) => `${file.where(key)}: unknown key. ${suggestion(key, TRAIN_FIELDS)}`).join("\n"),
+  );
+}
+
+function nested(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+}
+
+function explain(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code === "invalid_value") return suggestion(String(value), issue.values.map(String));
+  if (issue.code === "invalid_union") {
+    const inner = issue.errors.flat().map((error) => (error.code === "invalid_value" ? "auto" : plain(error.message)));
+    return [...new Set(inner)].join(", or ");
+  }
+  return plain(issue.message);
+}
+
+function plain(message: string): string {
+  return message.replace(/^Invalid input: /, "").replace(/^Too (small|big): /, "");
+}

@@ -1,0 +1,193 @@
+import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../../autograd/schedule.ts";
+import { type AugmentOptions, paperAugmentation } from "../../data/augment.ts";
+import type { CheckedDataset } from "../../data/check-dataset.ts";
+import { DataError, UsageError } from "../../errors.ts";
+import { DEFAULT_LOSS, type LossKind, type LossSettings, weighted } from "../../model/losses.ts";
+import { isRegionLoss } from "../../model/region-losses.ts";
+import { ABLATIONS, type AblationName } from "../../model/svanet/ablations.ts";
+import type { SvanetConfig } from "../../model/svanet/config.ts";
+import { fitted, fromZoo, type NetworkConfig, planned, publishedLoss, traceNetwork } from "../../model/zoo.ts";
+import { suggestion } from "../../nearest.ts";
+import { rateFactors } from "../rates.ts";
+import { flagOf, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
+
+/** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
+export const SCRATCH_RATE = 2e-3;
+
+/** The network's name in the zoo: SvANet's is that of its preset. */
+export function networkName({ model, preset }: Pick<TrainConfig, "model" | "preset">): string {
+  return model === "svanet" ? preset : model;
+}
+
+/** The network a configuration asks for, checked. */
+export function networkConfig(config: TrainConfig, classes: number): NetworkConfig {
+  const own = fromZoo(networkName(config)).config;
+  const changed = own.kind === "svanet" ? { ...own, ...svanetChanges(config, own) } : unchanged(own, config);
+  if (own.kind === "svanet") checkSize(config);
+  const { height, width } = config.size;
+  const network = fitted(changed, { classes, height, width, base: config.width ?? undefined });
+  if (Object.keys(config.layerRates).length > 0) {
+    rateFactors(traceNetwork(network, { mode: "eval", batch: 2 }).build.parameters, config);
+  }
+  return network;
+}
+
+/** What the flags of SvANet's parts change in its preset. */
+function svanetChanges(config: TrainConfig, { formerAttention }: SvanetConfig): Partial<SvanetConfig> {
+  if (config.formerHeads !== null && formerAttention === "separable") {
+    throw new UsageError(
+      `--former-heads: the attention of ${networkName(config)} is separable and has no heads; --preset svanet-text has`,
+    );
+  }
+  const given = SVANET_FIELDS.filter((field) => config[field] !== null).map((field) => [field, config[field]]);
+  return { ...(config.ablation === null ? {} : ablation(config.ablation).changes), ...Object.fromEntries(given) };
+}
+
+/** A network without such parts; UsageError when a flag asks for one. */
+function unchanged<T>(own: T, config: TrainConfig): T {
+  const wrong = (["ablation", ...SVANET_FIELDS] as const).find((field) => config[field] !== null);
+  if (wrong === undefined) return own;
+  const named = wrong === "encoder" ? "; variants with another encoder have names of their own: svanet models" : "";
+  throw new UsageError(`${flagOf(wrong)} is a choice of SvANet, and ${config.model} has none${named}`);
+}
+
+/** The network for a data set: its classes, or more where the configuration says so. */
+export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "classes" | "folder">): NetworkConfig {
+  const { classes } = config;
+  const found = dataset.classes.length;
+  if (classes !== null && classes < found) {
+    throw new DataError(
+      `--classes ${classes}: ${dataset.folder} has ${found} classes with background (${dataset.classes.join(", ")}); ` +
+        "leave the flag out or raise it",
+    );
+  }
+  return networkConfig(config, classes ?? found);
+}
+
+/** Size and batch as the network's publication chooses them for a data set, as flags; none where it does not. */
+export function plannedFlags(config: TrainConfig, { classes, splits }: CheckedDataset): TrainFlags {
+  const images = splits.train ?? [];
+  const plan = planned(fromZoo(networkName(config)).config, {
+    height: median(images.map(({ height }) => height)),
+    width: median(images.map(({ width }) => width)),
+    images: images.length,
+    classes: config.classes ?? classes.length,
+  });
+  return plan ? { size: `${plan.width}x${plan.height}`, batchSize: plan.batch } : {};
+}
+
+/** The middle one, or halfway between the two in the middle. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(at)] ?? 0) + (sorted[Math.ceil(at)] ?? 0)) / 2;
+}
+
+/** The encoder halves the image five times. */
+function checkSize({ size: { width, height } }: TrainConfig): void {
+  if (width % 32 === 0 && height % 32 === 0) return;
+  const below = (side: number) => Math.max(32, Math.floor(side / 32) * 32);
+  const above = (side: number) => Math.ceil(side / 32) * 32;
+  throw new UsageError(
+    `--size ${width}x${height}: the network needs sides that are multiples of 32, such as ` +
+      `${below(width)}x${below(height)} or ${above(width)}x${above(height)}`,
+  );
+}
+
+function ablation(name: string) {
+  const names = Object.keys(ABLATIONS);
+  if (!(name in ABLATIONS)) throw new UsageError(`--ablation: there is no variant ${name}. ${suggestion(name, names)}`);
+  return ABLATIONS[name as AblationName];
+}
+
+const OHEM_FLAGS = ["ohemThreshold", "ohemKept"] as const;
+/** Flags of the cross-entropies. */
+const ENTROPY_FLAGS = ["labelSmoothing", "classWeights", "diceWeight"] as const;
+
+/** The loss a network is trained with. UsageError where flags ask for what it has no place for. */
+export function lossSettings(config: TrainConfig, network: NetworkConfig): LossSettings {
+  const published = publishedLoss(network);
+  const kind = config.loss === "published" ? (published.kind ?? DEFAULT_LOSS.kind) : config.loss;
+  requirePlace(config, kind);
+  const { headWeights, ohemThreshold, ohemKept, labelSmoothing: smoothing, diceWeight: dice } = config;
+  if (headWeights !== null) weighted(traceNetwork(network, { mode: "train", batch: 2 }).heads, headWeights);
+  return { ...DEFAULT_LOSS, ...published, kind, headWeights, ohemThreshold, ohemKept, smoothing, dice };
+}
+
+function requirePlace(config: TrainConfig, kind: LossKind): void {
+  const foreign = [...(kind === "ohem" ? [] : OHEM_FLAGS), ...(isRegionLoss(kind) ? ENTROPY_FLAGS : [])];
+  const wrong = foreign.find((field) => config[field] !== TRAIN_DEFAULTS[field]);
+  if (wrong === undefined) return;
+  const chosen = config.loss === "published" ? `published (${kind} for ${networkName(config)})` : kind;
+  const place = wrong === "ohemThreshold" || wrong === "ohemKept" ? "--loss ohem" : "--loss cross-entropy or ohem";
+  throw new UsageError(
+    `${flagOf(wrong)} ${config[wrong]} has no place in --loss ${chosen}; leave it out, or choose ${place}`,
+  );
+}
+
+/** How long a run lasts. `steps` given: as many epochs as they need, the last one cut off. */
+export interface Duration {
+  readonly epochs: number;
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+}
+
+/** `perEpoch` counts updates of the weights, so accumulation is already in it. */
+export function duration(config: TrainConfig, perEpoch: number): Duration {
+  if (config.steps === null) {
+    return { epochs: config.epochs, steps: config.epochs * perEpoch, stepsPerEpoch: perEpoch };
+  }
+  return { epochs: Math.ceil(config.steps / perEpoch), steps: config.steps, stepsPerEpoch: perEpoch };
+}
+
+/** The schedule of a run; `--lr` is its peak. */
+export function scheduleOf(config: TrainConfig, epochs: number): Schedule {
+  const peak = config.lr;
+  switch (config.schedule) {
+    case "paper":
+      return peak === null ? paperSchedule(epochs) : paperSchedule(epochs, peak, Math.min(1e-6, peak));
+    case "poly":
+      return { kind: "poly", epochs, high: peak ?? 1e-2 };
+    case "release":
+      return releaseSchedule(epochs, config.weights !== null, peak === null ? {} : { high: peak });
+    default:
+      return { kind: "constant", high: peak ?? 5e-5 };
+  }
+}
+
+/** Epochs at the start in which the encoder's weights stay as loaded: none unless weights were loaded. */
+export function frozenEpochs(config: TrainConfig, epochs: number): number {
+  return config.freezeEpochs ?? (config.weights === null ? 0 : freezeEpochs(epochs));
+}
+
+/** What is to be said about rates before a run from random weights. */
+export function scratchAdvice(config: TrainConfig, schedule: Schedule): string | null {
+  const highest = rateAt(schedule, schedule.kind === "release" ? Math.ceil(schedule.epochs / 10) : 0);
+  if (config.weights !== null || highest >= SCRATCH_RATE / 4) return null;
+  return (
+    `training starts from random weights with a peak learning rate of ${highest}, which is a rate for fine-tuning; ` +
+    `--lr ${SCRATCH_RATE} is a good one from scratch`
+  );
+}
+
+export function augmentOptions(config: TrainConfig): AugmentOptions {
+  const on = new Set<string>(config.augment);
+  return {
+    ...paperAugmentation,
+    scale: on.has("resize"),
+    flip: on.has("flip"),
+    blur: on.has("blur"),
+    colour: on.has("distortion"),
+    rotate: on.has("rotation"),
+    foregroundCrops: config.foregroundCrops,
+  };
+}
+
+/** Fields that say where, how fast and how far a run is computed, not what its steps compute. */
+const INCIDENTAL = ["data", "out", "workers", "adapter", "resume", "checkpointEvery", "patience"] as const;
+
+/** The recipe as text: equal text, data and adapter give equal bits. */
+export function recipeText(config: TrainConfig): string {
+  const rest = Object.entries(config).filter(([name]) => !(INCIDENTAL as readonly string[]).includes(name));
+  return JSON.stringify(Object.fromEntries(rest));
+}

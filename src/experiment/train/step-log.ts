@@ -1,0 +1,85 @@
+import type { Batch } from "../../data/batches.ts";
+import { DataError } from "../../errors.ts";
+import type { EvaluationResult } from "../evaluate/evaluate.ts";
+import type { RunFolder } from "../run/run-folder.ts";
+import type { StepReport } from "../trainer.ts";
+import type { Timetable } from "./timetable.ts";
+import type { TrainObserver } from "./train-observer.ts";
+
+/** Steps in a row that may be skipped for numbers that are not finite before the run gives up. */
+const MOST_SKIPPED = 10;
+
+/** Writes a run's numbers to its folder and tells the observer; ends a run that only skips steps. */
+export class StepLog {
+  readonly #folder: RunFolder;
+  readonly #timetable: Timetable;
+  readonly #observer: TrainObserver;
+  readonly #began = performance.now();
+  #skippedInARow = 0;
+  #images = 0;
+
+  constructor(folder: RunFolder, timetable: Timetable, observer: TrainObserver) {
+    this.#folder = folder;
+    this.#timetable = timetable;
+    this.#observer = observer;
+  }
+
+  submitted(batch: Batch): void {
+    this.#images += batch.names.length;
+  }
+
+  /** One update's report; `batch` is the last of its batches. */
+  step(step: number, report: StepReport, batch: Batch, waitedMs: number): void {
+    this.#watchSkips(step, report, batch);
+    const { epoch } = batch;
+    const dice = foregroundDice(report.counts);
+    const { loss, gradientNorm } = report;
+    const row = { loss: finite(loss), dice: finite(dice), gradientNorm: finite(gradientNorm) };
+    const skipped = report.skipped ? { skipped: 1 } : {};
+    this.#folder.record({ step, kind: "train", epoch, ...row, rate: this.#timetable.rate(epoch), ...skipped });
+    const seconds = (performance.now() - this.#began) / 1000;
+    this.#observer.step({
+      step,
+      steps: this.#timetable.duration.steps,
+      epoch,
+      loss,
+      dice,
+      imagesPerSecond: this.#images / seconds,
+      waiting: waitedMs / 1000 / seconds,
+    });
+  }
+
+  validation(step: number, epoch: number, { strata: { all } }: EvaluationResult): void {
+    this.#folder.record({
+      step,
+      kind: "val",
+      epoch,
+      mIoU: finite(all?.mIoU ?? Number.NaN),
+      mDice: finite(all?.mDice ?? Number.NaN),
+      foregroundDice: finite(all?.foregroundDice ?? Number.NaN),
+      sensitivity: finite(all?.sensitivity ?? Number.NaN),
+    });
+  }
+
+  #watchSkips(step: number, report: StepReport, batch: Batch): void {
+    this.#skippedInARow = report.skipped ? this.#skippedInARow + 1 : 0;
+    if (!report.skipped) return;
+    const names = batch.names.join(", ");
+    this.#observer.note(`step ${step}: loss or gradients are not finite, nothing was changed (images ${names})`);
+    if (this.#skippedInARow < MOST_SKIPPED) return;
+    throw new DataError(
+      `${MOST_SKIPPED} steps in a row had a loss or gradients that are not finite, the last on ${names}; ` +
+        "lower --lr or set --clip-norm, and look at these images; the last checkpoint is from before",
+    );
+  }
+}
+
+/** Pooled Dice over the foreground classes of a batch, percent. */
+function foregroundDice(counts: Uint32Array): number {
+  const classes = counts.length / 3;
+  const sum = (row: number) => counts.subarray(row * classes + 1, (row + 1) * classes).reduce((a, b) => a + b, 0);
+  const sizes = sum(1) + sum(2);
+  return sizes === 0 ? Number.NaN : (200 * sum(0)) / sizes;
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,0 +1,22 @@
+import type { EvaluationResult } from "../evaluate/evaluate.ts";
+
+/** What a training run tells whoever watches it. */
+export interface TrainObserver {
+  note(text: string): void;
+  /** After every update. */
+  step(state: StepState): void;
+  /** After every validation. */
+  validated(state: { readonly epoch: number; readonly result: EvaluationResult; readonly best: boolean }): void;
+}
+
+export interface StepState {
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly loss: number;
+  /** Foreground Dice of the batch, percent; NaN when it holds no foreground. */
+  readonly dice: number;
+  readonly imagesPerSecond: number;
+  /** Share of the time since the start that was spent waiting for data. */
+  readonly waiting: number;
+}

@@ -1,0 +1,48 @@
+import type { CheckedDataset, CheckedSample, PixelStatistics } from "../../data/check-dataset.ts";
+import type { SamplePool } from "../../data/sample-pool.ts";
+import type { ImageShares } from "../../metrics/strata.ts";
+import { type EvaluationResult, evaluateSplit } from "../evaluate/evaluate.ts";
+import type { Inference, Network } from "../network.ts";
+
+export interface ValidationInput {
+  readonly network: Network;
+  readonly dataset: CheckedDataset;
+  readonly statistics: PixelStatistics;
+  readonly pool: SamplePool;
+  readonly batchSize: number;
+}
+
+/** The validation split of a run, evaluated again and again. */
+export class Validation {
+  readonly #input: ValidationInput;
+  readonly #samples: readonly CheckedSample[];
+  readonly #shares = new Map<string, ImageShares>();
+  #inference: Inference | null = null;
+
+  constructor(input: ValidationInput) {
+    this.#input = input;
+    this.#samples = input.dataset.splits.val ?? [];
+  }
+
+  get isPossible(): boolean {
+    return this.#samples.length > 0;
+  }
+
+  destroy(): void {
+    this.#inference?.program.destroy();
+    this.#inference = null;
+  }
+
+  async evaluate(): Promise<EvaluationResult> {
+    const { network, statistics, pool, batchSize } = this.#input;
+    this.#inference ??= await network.inference({ batch: Math.min(batchSize, this.#samples.length) });
+    return evaluateSplit(network, {
+      samples: this.#samples,
+      classes: network.config.classes,
+      statistics,
+      inference: this.#inference,
+      pool,
+      shares: this.#shares,
+    });
+  }
+}
