@@ -3,8 +3,8 @@
  * write the result for other tools. Commands of `svanet` use the same functions.
  */
 export { applyDriverRecord } from "./cli/driver-environment.ts";
-export { readImage, writePng } from "./data/decode.ts";
-export type { ByteImage } from "./data/image.ts";
+export { readImage, writePng } from "./data/codec/decode.ts";
+export type { ByteImage } from "./data/image/image.ts";
 export {
   CheckpointError,
   DataError,

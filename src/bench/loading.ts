@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
-import { trainBatches } from "../data/batches.ts";
-import { openDataset, type Sample, samplesOf } from "../data/dataset.ts";
-import { readImage, readMask, writePng } from "../data/decode.ts";
-import { filled } from "../data/image.ts";
+import { readImage, readMask, writePng } from "../data/codec/decode.ts";
+import { openDataset, type Sample, samplesOf } from "../data/dataset/dataset.ts";
+import { trainBatches } from "../data/feed/batches.ts";
+import { filled } from "../data/image/image.ts";
 import { random } from "../kernels/random.ts";
 
 /** Photographs as dermatoscopes and endoscopes deliver them, and what the network sees of them. */

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { defaultColours } from "../data/check-dataset.ts";
+import { defaultColours } from "../data/dataset/check-dataset.ts";
 import { UsageError } from "../errors.ts";
 import type { CheckpointFacts } from "../experiment/checkpoint/checkpoint.ts";
 import { IMAGENET_STATISTICS } from "../experiment/checkpoint/import-checkpoint.ts";

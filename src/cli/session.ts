@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { type CheckedDataset, checkDataset, type PixelStatistics } from "../data/check-dataset.ts";
-import { openDataset, type SplitName } from "../data/dataset.ts";
+import { type CheckedDataset, checkDataset, type PixelStatistics } from "../data/dataset/check-dataset.ts";
+import { openDataset, type SplitName } from "../data/dataset/dataset.ts";
 import { DataError } from "../errors.ts";
 import { Device } from "../kernels/device/device.ts";
 import { note } from "./print.ts";

@@ -1,5 +1,5 @@
 import { type OptimizerOptions, optimizerArenas } from "../autograd/optimizer.ts";
-import type { Batch } from "../data/batches.ts";
+import type { Batch } from "../data/feed/batches.ts";
 import { CheckpointError } from "../errors.ts";
 import { Program } from "../kernels/compile/program.ts";
 import type { Value } from "../kernels/trace/op.ts";

@@ -1,7 +1,7 @@
-import { brightness, contrast, hue, saturation } from "../data/colour.ts";
-import { type ByteImage, crop, horizontalFlip, pad } from "../data/image.ts";
-import { gaussianBlur, resize, resizeNearest } from "../data/resample.ts";
-import { rotateBilinear, rotateNearest } from "../data/rotate.ts";
+import { brightness, contrast, hue, saturation } from "../data/image/colour.ts";
+import { type ByteImage, crop, horizontalFlip, pad } from "../data/image/image.ts";
+import { gaussianBlur, resize, resizeNearest } from "../data/image/resample.ts";
+import { rotateBilinear, rotateNearest } from "../data/image/rotate.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Produced } from "./compare.ts";
 import { FixtureError, type FixtureFile, type FixtureTensor } from "./fixture.ts";

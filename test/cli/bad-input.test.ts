@@ -2,8 +2,8 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readMask, writePng } from "../../src/data/decode.ts";
-import { filled } from "../../src/data/image.ts";
+import { readMask, writePng } from "../../src/data/codec/decode.ts";
+import { filled } from "../../src/data/image/image.ts";
 import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { encodeSafetensors, storeFloat32 } from "../../src/weights/safetensors.ts";

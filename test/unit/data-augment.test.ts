@@ -6,8 +6,8 @@ import {
   paperAugmentation,
   scaledSize,
   shortSideRange,
-} from "../../src/data/augment.ts";
-import { type ByteImage, filled } from "../../src/data/image.ts";
+} from "../../src/data/feed/augment.ts";
+import { type ByteImage, filled } from "../../src/data/image/image.ts";
 import { random } from "../../src/kernels/random.ts";
 
 const size = { width: 48, height: 48 };

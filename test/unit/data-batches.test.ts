@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { paperAugmentation } from "../../src/data/augment.ts";
+import { writePng } from "../../src/data/codec/decode.ts";
+import { openDataset, type Sample } from "../../src/data/dataset/dataset.ts";
+import { paperAugmentation } from "../../src/data/feed/augment.ts";
 import {
   type Batch,
   type BatchStream,
@@ -12,11 +14,9 @@ import {
   stepsPerEpoch,
   type TrainBatchOptions,
   trainBatches,
-} from "../../src/data/batches.ts";
-import { openDataset, type Sample } from "../../src/data/dataset.ts";
-import { writePng } from "../../src/data/decode.ts";
-import type { ByteImage } from "../../src/data/image.ts";
-import { SamplePool } from "../../src/data/sample-pool.ts";
+} from "../../src/data/feed/batches.ts";
+import { SamplePool } from "../../src/data/feed/sample-pool.ts";
+import type { ByteImage } from "../../src/data/image/image.ts";
 import { random } from "../../src/kernels/random.ts";
 
 // Threads start through a loader here; on a busy machine that takes seconds.

@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type CheckOptions, checkDataset, defaultColours } from "../../src/data/check-dataset.ts";
-import { openDataset, type SplitName } from "../../src/data/dataset.ts";
-import { writePng } from "../../src/data/decode.ts";
-import { type ByteImage, filled } from "../../src/data/image.ts";
+import { writePng } from "../../src/data/codec/decode.ts";
+import { type CheckOptions, checkDataset, defaultColours } from "../../src/data/dataset/check-dataset.ts";
+import { openDataset, type SplitName } from "../../src/data/dataset/dataset.ts";
+import { type ByteImage, filled } from "../../src/data/image/image.ts";
 import { DataError } from "../../src/errors.ts";
 
 let folder = "";

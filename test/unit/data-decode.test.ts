@@ -1,8 +1,8 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { decodeImage, decodeMask } from "../../src/data/decode.ts";
-import type { ByteImage } from "../../src/data/image.ts";
-import { decodePng, encodePng } from "../../src/data/png.ts";
+import { decodeImage, decodeMask } from "../../src/data/codec/decode.ts";
+import { decodePng, encodePng } from "../../src/data/codec/png.ts";
+import type { ByteImage } from "../../src/data/image/image.ts";
 import { random } from "../../src/kernels/random.ts";
 
 function noise(width: number, height: number, channels: 1 | 3, count: number): ByteImage {

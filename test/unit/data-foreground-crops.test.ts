@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { augment, drawForeground, paperAugmentation } from "../../src/data/augment.ts";
-import { filled, ignoreLabel } from "../../src/data/image.ts";
+import { augment, drawForeground, paperAugmentation } from "../../src/data/feed/augment.ts";
+import { filled, ignoreLabel } from "../../src/data/image/image.ts";
 import { random } from "../../src/kernels/random.ts";
 
 const size = { width: 64, height: 48 };

@@ -4,12 +4,12 @@
  */
 import { crc32 } from "node:zlib";
 import { afterEach, expect, test } from "vitest";
+import { decodePng, encodePng } from "../../src/data/codec/png.ts";
 import { dicomValues, readDicom } from "../../src/data/formats/dicom.ts";
 import { readSegmentation } from "../../src/data/formats/dicom-seg.ts";
 import { NiftiVolume } from "../../src/data/formats/nifti.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
 import { NpzFile } from "../../src/data/formats/npz.ts";
-import { decodePng, encodePng } from "../../src/data/png.ts";
 import { DataError } from "../../src/errors.ts";
 import { type Random, random } from "../../src/kernels/random.ts";
 import { ctElements, dicomBytes, encapsulated, rleBytes, segElements } from "../support/raw/dicom.ts";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { brightness, contrast, hue, permuteChannels, saturation } from "../../src/data/colour.ts";
-import { type ByteImage, crop, horizontalFlip, pad } from "../../src/data/image.ts";
-import { gaussianBlur, resize, resizeNearest } from "../../src/data/resample.ts";
-import { rotateBilinear, rotateNearest } from "../../src/data/rotate.ts";
+import { brightness, contrast, hue, permuteChannels, saturation } from "../../src/data/image/colour.ts";
+import { type ByteImage, crop, horizontalFlip, pad } from "../../src/data/image/image.ts";
+import { gaussianBlur, resize, resizeNearest } from "../../src/data/image/resample.ts";
+import { rotateBilinear, rotateNearest } from "../../src/data/image/rotate.ts";
 
 interface Entry {
   readonly shape: readonly number[];

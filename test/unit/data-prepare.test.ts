@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openDataset, type SplitName, samplesOf } from "../../src/data/dataset.ts";
-import { readImage, readMask } from "../../src/data/decode.ts";
+import { readImage, readMask } from "../../src/data/codec/decode.ts";
+import { openDataset, type SplitName, samplesOf } from "../../src/data/dataset/dataset.ts";
+import { verifyDataset } from "../../src/data/dataset/verify.ts";
 import type { PrepareSummary } from "../../src/data/prepare/prepare.ts";
-import { verifyDataset } from "../../src/data/verify.ts";
 import { datasetStats } from "../../src/experiment/evaluate/data-stats.ts";
 import { niftiBytes, ras } from "../support/raw/nifti.ts";
 import { base, contents, fresh, run, stems, values } from "../support/raw/prepare.ts";

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openDataset } from "../../src/data/dataset.ts";
-import { writePng } from "../../src/data/decode.ts";
-import { filled } from "../../src/data/image.ts";
+import { writePng } from "../../src/data/codec/decode.ts";
+import { openDataset } from "../../src/data/dataset/dataset.ts";
+import { filled } from "../../src/data/image/image.ts";
 import { datasetStats, type StatsOptions } from "../../src/experiment/evaluate/data-stats.ts";
 import { sizeHistogram } from "../../src/experiment/evaluate/size-histogram.ts";
 

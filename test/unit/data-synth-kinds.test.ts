@@ -3,12 +3,12 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { luma } from "../../src/data/colour.ts";
-import { openDataset } from "../../src/data/dataset.ts";
+import { openDataset } from "../../src/data/dataset/dataset.ts";
+import { verifyDataset } from "../../src/data/dataset/verify.ts";
+import { luma } from "../../src/data/image/colour.ts";
 import { synthKind, synthKinds } from "../../src/data/synth/kinds.ts";
 import { alongStroke, blob } from "../../src/data/synth/outline.ts";
 import { writeSynth } from "../../src/data/synth/write.ts";
-import { verifyDataset } from "../../src/data/verify.ts";
 import { random } from "../../src/kernels/random.ts";
 import { imageShare } from "../../src/metrics/strata.ts";
 

@@ -3,12 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkDataset } from "../../src/data/check-dataset.ts";
-import { luma } from "../../src/data/colour.ts";
-import { openDataset } from "../../src/data/dataset.ts";
-import type { ByteImage } from "../../src/data/image.ts";
-import { otsuDice, otsuThreshold } from "../../src/data/otsu.ts";
-import { gaussianBlur } from "../../src/data/resample.ts";
+import { checkDataset } from "../../src/data/dataset/check-dataset.ts";
+import { openDataset } from "../../src/data/dataset/dataset.ts";
+import { otsuDice, otsuThreshold } from "../../src/data/dataset/otsu.ts";
+import { luma } from "../../src/data/image/colour.ts";
+import type { ByteImage } from "../../src/data/image/image.ts";
+import { gaussianBlur } from "../../src/data/image/resample.ts";
 import { cellPicture, writeCells } from "../../src/data/synth/cells.ts";
 
 /** Pixel counts of the 8-connected foreground parts of a mask. */

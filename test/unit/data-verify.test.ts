@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openDataset } from "../../src/data/dataset.ts";
-import { readImage, readMask, writePng } from "../../src/data/decode.ts";
-import { fixDataset } from "../../src/data/fix.ts";
-import { type ByteImage, filled } from "../../src/data/image.ts";
-import { patientOf } from "../../src/data/patients.ts";
-import { decodePng } from "../../src/data/png.ts";
-import { gaussianBlur } from "../../src/data/resample.ts";
-import { verifyDataset } from "../../src/data/verify.ts";
+import { readImage, readMask, writePng } from "../../src/data/codec/decode.ts";
+import { decodePng } from "../../src/data/codec/png.ts";
+import { openDataset } from "../../src/data/dataset/dataset.ts";
+import { fixDataset } from "../../src/data/dataset/fix.ts";
+import { patientOf } from "../../src/data/dataset/patients.ts";
+import { verifyDataset } from "../../src/data/dataset/verify.ts";
+import { type ByteImage, filled } from "../../src/data/image/image.ts";
+import { gaussianBlur } from "../../src/data/image/resample.ts";
 import { random } from "../../src/kernels/random.ts";
 
 // Threads start through a loader here; on a busy machine that takes seconds.

@@ -2,9 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkDataset } from "../../src/data/check-dataset.ts";
-import { openDataset } from "../../src/data/dataset.ts";
-import { readDatasetYaml } from "../../src/data/dataset-yaml.ts";
+import { checkDataset } from "../../src/data/dataset/check-dataset.ts";
+import { openDataset } from "../../src/data/dataset/dataset.ts";
+import { readDatasetYaml } from "../../src/data/dataset/dataset-yaml.ts";
 import { readFacts, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { SVANET_PRESETS } from "../../src/model/svanet/config.ts";
 import { untrained } from "../support/checkpoint.ts";

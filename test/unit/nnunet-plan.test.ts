@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CheckedDataset } from "../../src/data/check-dataset.ts";
+import type { CheckedDataset } from "../../src/data/dataset/check-dataset.ts";
 import { resolveConfig } from "../../src/experiment/settings/config.ts";
 import { plannedFlags } from "../../src/experiment/settings/recipe.ts";
 import { planFor, topologyOf } from "../../src/model/nets/nnunet-plan.ts";

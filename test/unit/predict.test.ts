@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { NiftiVolume } from "../../src/data/formats/nifti.ts";
 import { encodeNiftiLabels } from "../../src/data/formats/nifti-new.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
-import type { ByteImage } from "../../src/data/image.ts";
+import type { ByteImage } from "../../src/data/image/image.ts";
 import { OutOfMemoryError } from "../../src/errors.ts";
 import type { Checkpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import {

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { type SplitName, splitNames } from "../../data/dataset.ts";
+import { type SplitName, splitNames } from "../../data/dataset/dataset.ts";
 import { UsageError } from "../../errors.ts";
 import { runAblation } from "../../experiment/ablate/ablate.ts";
 import {

@@ -54,7 +54,7 @@ const COLUMNS: readonly Column<DatasetStats>[] = [
 ];
 
 async function stats(folders: readonly string[], { count, area, histogram, json }: StatsFlags): Promise<void> {
-  const { openDataset } = await import("../../data/dataset.ts");
+  const { openDataset } = await import("../../data/dataset/dataset.ts");
   const { datasetStats } = await import("../../experiment/evaluate/data-stats.ts");
   const rows: DatasetStats[] = [];
   for (const folder of folders) {

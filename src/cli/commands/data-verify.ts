@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { Fixed } from "../../data/fix.ts";
-import type { Finding, Verification } from "../../data/verify.ts";
+import type { Fixed } from "../../data/dataset/fix.ts";
+import type { Finding, Verification } from "../../data/dataset/verify.ts";
 import { note, printJson, printLine, printTable } from "../print.ts";
 import { createProgress } from "../progress.ts";
 
@@ -23,8 +23,8 @@ export function addVerify(command: Command): void {
 }
 
 async function verify(folder: string, flags: VerifyFlags): Promise<void> {
-  const { openDataset } = await import("../../data/dataset.ts");
-  const { verifyDataset } = await import("../../data/verify.ts");
+  const { openDataset } = await import("../../data/dataset/dataset.ts");
+  const { verifyDataset } = await import("../../data/dataset/verify.ts");
   const { availableParallelism } = await import("node:os");
   const dataset = await openDataset(folder);
   const total = Object.values(dataset.splits).reduce((sum, samples) => sum + samples.length, 0);
@@ -38,7 +38,7 @@ async function verify(folder: string, flags: VerifyFlags): Promise<void> {
     progress.stop();
   }
   const seconds = (performance.now() - since) / 1000;
-  const { fixDataset } = await import("../../data/fix.ts");
+  const { fixDataset } = await import("../../data/dataset/fix.ts");
   const fixed = flags.fix === undefined ? undefined : await fixDataset(dataset, result, flags.fix);
   if (flags.json) {
     const { survey: _survey, ...rest } = result;

@@ -1,8 +1,8 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { openDataset, samplesOf } from "../../data/dataset.ts";
-import { otsuDice } from "../../data/otsu.ts";
+import { openDataset, samplesOf } from "../../data/dataset/dataset.ts";
+import { otsuDice } from "../../data/dataset/otsu.ts";
 import { writeCells } from "../../data/synth/cells.ts";
 import { resolveConfig, type TrainConfig } from "../../experiment/settings/config.ts";
 import { note, printLine } from "../print.ts";

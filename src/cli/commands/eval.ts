@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { CheckedSample } from "../../data/check-dataset.ts";
-import type { SplitName } from "../../data/dataset.ts";
-import { readImage, writePng } from "../../data/decode.ts";
-import type { Rgb } from "../../data/png.ts";
-import { resize } from "../../data/resample.ts";
-import { SamplePool } from "../../data/sample-pool.ts";
+import { readImage, writePng } from "../../data/codec/decode.ts";
+import type { Rgb } from "../../data/codec/png.ts";
+import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
+import type { SplitName } from "../../data/dataset/dataset.ts";
+import { SamplePool } from "../../data/feed/sample-pool.ts";
+import { resize } from "../../data/image/resample.ts";
 import { UsageError } from "../../errors.ts";
 import type { Checkpoint } from "../../experiment/checkpoint/checkpoint.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { CheckedDataset } from "../../data/check-dataset.ts";
-import type { SplitName } from "../../data/dataset.ts";
+import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
+import type { SplitName } from "../../data/dataset/dataset.ts";
 import { readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import { resolveConfig, TRAIN_FIELDS, type TrainConfig, type TrainFlags } from "../../experiment/settings/config.ts";
 import { readConfigFile } from "../../experiment/settings/config-file.ts";

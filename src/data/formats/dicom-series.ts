@@ -1,6 +1,6 @@
 /** A DICOM series as slices in order, with the masks of the segmentation objects drawn on it. */
 import { DataError } from "../../errors.ts";
-import type { ByteImage } from "../image.ts";
+import type { ByteImage } from "../image/image.ts";
 import { type DicomFile, dicomError } from "./dicom.ts";
 import { belongsTo, type Segmentation } from "./dicom-seg.ts";
 

@@ -1,7 +1,7 @@
 /** NIfTI volumes: voxels by axial slices, oriented as a reader of scans expects them whatever the file's own order. */
 import { gunzipSync, constants as zlib } from "node:zlib";
 import { DataError } from "../../errors.ts";
-import { readBytes } from "../decode.ts";
+import { readBytes } from "../codec/decode.ts";
 import { longestHeader, type NiftiHeader, niftiError, readNiftiHeader } from "./nifti-header.ts";
 import { type PatientAxis, patientAxes } from "./orientation.ts";
 import { largestArray, valueReader } from "./values.ts";

@@ -1,7 +1,7 @@
 /** DICOM series with segmentation objects. Patients stay unnamed: files are numbered, not called after them. */
 import path from "node:path";
 import { DataError } from "../../errors.ts";
-import { readBytes } from "../decode.ts";
+import { readBytes } from "../codec/decode.ts";
 import { type DicomFile, looksLikeDicom, readDicom, segmentationClass } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
 import { ownData } from "./generic.ts";

@@ -1,10 +1,10 @@
 /** Anyone's own data: pictures with masks, NIfTI volumes, npz arrays. (DICOM: generic-dicom.ts) */
 import path from "node:path";
 import { DataError, UsageError } from "../../errors.ts";
-import { type SplitName, splitNames } from "../dataset.ts";
-import { decodeImage, imageExtensions, readBytes } from "../decode.ts";
+import { decodeImage, imageExtensions, readBytes } from "../codec/decode.ts";
+import { type SplitName, splitNames } from "../dataset/dataset.ts";
+import { patientOf } from "../dataset/patients.ts";
 import { NpzFile } from "../formats/npz.ts";
-import { patientOf } from "../patients.ts";
 import type { ArrayTask, Layer, PictureTask, Plan, SetKind, Settings, VolumeTask } from "./plan.ts";
 import { filesWith, findInside, list, notThis, requirePairs } from "./raw-folder.ts";
 import { type Shares, splitGroups, splitRuns } from "./splits.ts";

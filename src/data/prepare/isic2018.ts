@@ -1,6 +1,6 @@
 /** ISIC 2018 Task 1: dermatoscopic photographs with lesion masks. */
 import path from "node:path";
-import type { SplitName } from "../dataset.ts";
+import type { SplitName } from "../dataset/dataset.ts";
 import type { PictureTask, SetKind } from "./plan.ts";
 import { filesWith, findInside, notThis, requirePairs } from "./raw-folder.ts";
 

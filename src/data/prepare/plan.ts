@@ -1,7 +1,8 @@
 /** What a preparation will do, decided before anything is written: tasks that threads can carry out in any order. */
-import type { SplitName } from "../dataset.ts";
+
+import type { Rgb } from "../codec/png.ts";
+import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
-import type { Rgb } from "../png.ts";
 
 /** What the command line decides. */
 export interface Settings {

@@ -2,7 +2,7 @@
 import { DataError } from "../../errors.ts";
 import { type ArrayPart, NpzFile } from "../formats/npz.ts";
 import { percentiles, percentileWindow, type Window, windowed } from "../formats/window.ts";
-import type { ByteImage } from "../image.ts";
+import type { ByteImage } from "../image/image.ts";
 import { labelMask } from "./labels.ts";
 import type { ArrayTask } from "./plan.ts";
 import type { Sink } from "./sink.ts";

@@ -2,9 +2,9 @@
 import { copyFile, mkdir, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../errors.ts";
-import type { SplitName } from "../dataset.ts";
-import type { ByteImage } from "../image.ts";
-import { encodePng } from "../png.ts";
+import { encodePng } from "../codec/png.ts";
+import type { SplitName } from "../dataset/dataset.ts";
+import type { ByteImage } from "../image/image.ts";
 import type { Target } from "./plan.ts";
 
 async function exists(file: string): Promise<boolean> {

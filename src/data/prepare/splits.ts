@@ -1,7 +1,7 @@
 /** Seeded splits that keep what belongs together together: by patient or volume, or by runs of consecutive frames. */
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
-import type { SplitName } from "../dataset.ts";
+import type { SplitName } from "../dataset/dataset.ts";
 
 export interface Shares {
   readonly test: number;

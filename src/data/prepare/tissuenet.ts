@@ -1,6 +1,6 @@
 /** TissueNet: fluorescence images of tissue, cells and their nuclei. */
 import path from "node:path";
-import type { SplitName } from "../dataset.ts";
+import type { SplitName } from "../dataset/dataset.ts";
 import type { ArrayTask, SetKind } from "./plan.ts";
 import { filesWith, findInside, notThis } from "./raw-folder.ts";
 import { tissueNote } from "./run-arrays.ts";

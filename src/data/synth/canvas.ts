@@ -1,7 +1,7 @@
 /** A picture in the making: red, green and blue from 0 to 1, pixel centres at whole coordinates. */
 import type { Random } from "../../kernels/random.ts";
-import type { ByteImage } from "../image.ts";
-import type { Rgb } from "../png.ts";
+import type { Rgb } from "../codec/png.ts";
+import type { ByteImage } from "../image/image.ts";
 
 export const between = (walk: Random, low: number, high: number) => low + (high - low) * walk.uniform();
 export const clamp = (value: number, low = 0, high = 1) => Math.min(high, Math.max(low, value));

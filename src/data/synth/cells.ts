@@ -4,9 +4,9 @@
  * stands out from its own surroundings. Every picture is a pure function of (seed, index, size).
  */
 import { type Random, random } from "../../kernels/random.ts";
-import type { Pair } from "../augment.ts";
-import { type ByteImage, filled } from "../image.ts";
-import type { Rgb } from "../png.ts";
+import type { Rgb } from "../codec/png.ts";
+import type { Pair } from "../feed/augment.ts";
+import { type ByteImage, filled } from "../image/image.ts";
 import { Field } from "./field.ts";
 import { cell, type Shape, swimmer } from "./shapes.ts";
 import { drawTarget, fitScale, type Stratum } from "./stratum.ts";

@@ -1,7 +1,7 @@
 /** Every kind of procedural dataset. */
 import { UsageError } from "../../errors.ts";
 import { suggestion } from "../../nearest.ts";
-import type { Rgb } from "../png.ts";
+import type { Rgb } from "../codec/png.ts";
 import { cellsKind } from "./cells.ts";
 import { ctPicture } from "./ct.ts";
 import { lesionPicture } from "./lesions.ts";

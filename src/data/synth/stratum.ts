@@ -1,6 +1,6 @@
 /** Sizes drawn from a stratum of the paper, and the measure that they hold: the largest object's share of the picture. */
 import type { Random } from "../../kernels/random.ts";
-import type { ByteImage } from "../image.ts";
+import type { ByteImage } from "../image/image.ts";
 import { between } from "./canvas.ts";
 
 export const strata = ["ultra", "small", "large", "mixed"] as const;

@@ -1,8 +1,8 @@
 /** Fundus photographs with the vessel tree as truth: arcades leave the optic disc, branch, taper and bend round the macula. */
 import { type Random, random } from "../../kernels/random.ts";
-import type { Pair } from "../augment.ts";
-import { type ByteImage, filled } from "../image.ts";
-import type { Rgb } from "../png.ts";
+import type { Rgb } from "../codec/png.ts";
+import type { Pair } from "../feed/augment.ts";
+import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type StrokePoint } from "./outline.ts";
 import { drawTarget, fitScale, type Stratum } from "./stratum.ts";

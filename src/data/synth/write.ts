@@ -3,11 +3,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { stringify } from "yaml";
 import { UsageError } from "../../errors.ts";
-import type { Pair } from "../augment.ts";
-import { type SplitName, splitNames } from "../dataset.ts";
-import { writePng } from "../decode.ts";
+import { writePng } from "../codec/decode.ts";
+import type { Rgb } from "../codec/png.ts";
+import { type SplitName, splitNames } from "../dataset/dataset.ts";
+import type { Pair } from "../feed/augment.ts";
 import { writeFolder } from "../new-folder.ts";
-import type { Rgb } from "../png.ts";
 import type { Stratum } from "./stratum.ts";
 
 /** One kind of pictures and how its dataset describes itself. */

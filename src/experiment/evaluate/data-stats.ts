@@ -1,6 +1,6 @@
 /** Table I of a dataset: how many objects it holds and how large they are, measured on every mask of every split. */
 import { availableParallelism } from "node:os";
-import { type Dataset, type SplitName, splitNames } from "../../data/dataset.ts";
+import { type Dataset, type SplitName, splitNames } from "../../data/dataset/dataset.ts";
 import { ThreadPool, threadProgram } from "../../data/thread-pool.ts";
 import { DataError } from "../../errors.ts";
 import type { AreaRule } from "../../metrics/objects.ts";

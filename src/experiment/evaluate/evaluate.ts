@@ -1,7 +1,7 @@
-import { evalBatches } from "../../data/batches.ts";
-import type { CheckedSample, PixelStatistics } from "../../data/check-dataset.ts";
-import { readMask } from "../../data/decode.ts";
-import type { SamplePool } from "../../data/sample-pool.ts";
+import { readMask } from "../../data/codec/decode.ts";
+import type { CheckedSample, PixelStatistics } from "../../data/dataset/check-dataset.ts";
+import { evalBatches } from "../../data/feed/batches.ts";
+import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import { Evaluation, type ImageResult, type StratumResult } from "../../metrics/evaluation.ts";
 import { ExtendedEvaluation, type ExtendedOptions, type ExtendedResult } from "../../metrics/extended.ts";
 import type { AreaRule } from "../../metrics/objects.ts";

@@ -1,5 +1,5 @@
-import { type ByteImage, filled } from "../../data/image.ts";
-import type { Rgb } from "../../data/png.ts";
+import type { Rgb } from "../../data/codec/png.ts";
+import { type ByteImage, filled } from "../../data/image/image.ts";
 
 /** A label map with its size. */
 export interface LabelMap {

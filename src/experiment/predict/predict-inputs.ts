@@ -1,7 +1,7 @@
 /** What a person asks to have predicted: images, NIfTI volumes, DICOM series, or folders of them. */
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
-import { imageExtensions } from "../../data/decode.ts";
+import { imageExtensions } from "../../data/codec/decode.ts";
 import { looksLikeDicom } from "../../data/formats/dicom.ts";
 import { UsageError } from "../../errors.ts";
 

@@ -1,14 +1,14 @@
 /** Prediction of scans slice by slice: NIfTI volumes and DICOM series, the result a NIfTI label map in the scan's geometry. */
 import { join } from "node:path";
-import { readBytes, writePng } from "../../data/decode.ts";
+import { readBytes, writePng } from "../../data/codec/decode.ts";
+import type { Rgb } from "../../data/codec/png.ts";
 import { type DicomFile, dicomValues, readDicom, segmentationClass } from "../../data/formats/dicom.ts";
 import { sortSeries } from "../../data/formats/dicom-series.ts";
 import { NiftiVolume, type ValueSlice } from "../../data/formats/nifti.ts";
 import { encodeNiftiLabels, seriesAffine } from "../../data/formats/nifti-new.ts";
 import { NiftiLabelMap } from "../../data/formats/nifti-write.ts";
 import { percentileWindow, type Window, windowed } from "../../data/formats/window.ts";
-import type { ByteImage } from "../../data/image.ts";
-import type { Rgb } from "../../data/png.ts";
+import type { ByteImage } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../atomic.ts";
 import { overlay } from "../evaluate/overlay.ts";

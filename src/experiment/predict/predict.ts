@@ -1,6 +1,6 @@
-import type { ByteImage, Size } from "../../data/image.ts";
-import { resize } from "../../data/resample.ts";
-import { normalise } from "../../data/sample.ts";
+import { normalise } from "../../data/feed/sample.ts";
+import type { ByteImage, Size } from "../../data/image/image.ts";
+import { resize } from "../../data/image/resample.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";

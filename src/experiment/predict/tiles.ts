@@ -1,5 +1,5 @@
 /** Large images by overlapping tiles whose scores flow smoothly into each other, in memory of one row of tiles. */
-import { type ByteImage, crop, type Size } from "../../data/image.ts";
+import { type ByteImage, crop, type Size } from "../../data/image/image.ts";
 
 /** How an image is cut. */
 export interface TileOptions {

@@ -1,5 +1,5 @@
 /** Test-time augmentation: the eight ways to lay a picture on itself (flips and quarter turns), scores averaged. */
-import type { ByteImage } from "../../data/image.ts";
+import type { ByteImage } from "../../data/image/image.ts";
 import type { Score } from "./tiles.ts";
 
 /** One of the eight: rows and columns exchanged first, then mirrored. */

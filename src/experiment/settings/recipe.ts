@@ -1,6 +1,6 @@
 import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../../autograd/schedule.ts";
-import { type AugmentOptions, paperAugmentation } from "../../data/augment.ts";
-import type { CheckedDataset } from "../../data/check-dataset.ts";
+import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
+import { type AugmentOptions, paperAugmentation } from "../../data/feed/augment.ts";
 import { DataError, UsageError } from "../../errors.ts";
 import { DEFAULT_LOSS, type LossKind, type LossSettings, weighted } from "../../model/losses.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";

@@ -1,4 +1,4 @@
-import type { Batch } from "../../data/batches.ts";
+import type { Batch } from "../../data/feed/batches.ts";
 import { DataError } from "../../errors.ts";
 import type { EvaluationResult } from "../evaluate/evaluate.ts";
 import type { RunFolder } from "../run/run-folder.ts";

@@ -1,5 +1,5 @@
 import { rateAt, type Schedule } from "../../autograd/schedule.ts";
-import { type Batch, requireBatches, stepsPerEpoch } from "../../data/batches.ts";
+import { type Batch, requireBatches, stepsPerEpoch } from "../../data/feed/batches.ts";
 import type { Progress } from "../checkpoint/checkpoint.ts";
 import type { TrainConfig } from "../settings/config.ts";
 import { type Duration, duration, frozenEpochs, scheduleOf } from "../settings/recipe.ts";

@@ -1,11 +1,11 @@
-import { type Batch, type BatchStream, trainBatches } from "../../data/batches.ts";
 import {
   type CheckedDataset,
   type CheckedSample,
   defaultColours,
   type PixelStatistics,
-} from "../../data/check-dataset.ts";
-import { SamplePool } from "../../data/sample-pool.ts";
+} from "../../data/dataset/check-dataset.ts";
+import { type Batch, type BatchStream, trainBatches } from "../../data/feed/batches.ts";
+import { SamplePool } from "../../data/feed/sample-pool.ts";
 import { UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";

@@ -1,5 +1,5 @@
-import type { CheckedDataset, CheckedSample, PixelStatistics } from "../../data/check-dataset.ts";
-import type { SamplePool } from "../../data/sample-pool.ts";
+import type { CheckedDataset, CheckedSample, PixelStatistics } from "../../data/dataset/check-dataset.ts";
+import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
 import { type EvaluationResult, evaluateSplit } from "../evaluate/evaluate.ts";
 import type { Inference, Network } from "../network.ts";

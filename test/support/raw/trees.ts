@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
-import { encodePng } from "../../../src/data/png.ts";
+import { encodePng } from "../../../src/data/codec/png.ts";
 import { ctElements, dicomBytes, segElements } from "./dicom.ts";
 import { niftiBytes } from "./nifti.ts";
 import { floats, integers, npzBytes } from "./npz.ts";

@@ -3,11 +3,11 @@
  * published. All draws are made first and in a fixed order, whatever is switched off: leaving one step out changes
  * nothing in the others, so ablations of it are paired.
  */
-import type { Random } from "../kernels/random.ts";
-import { brightness, contrast, hue, permuteChannels, saturation } from "./colour.ts";
-import { type ByteImage, crop, horizontalFlip, ignoreLabel, pad, type Size } from "./image.ts";
-import { gaussianBlur, resize, resizeNearest } from "./resample.ts";
-import { rotateBilinear, rotateNearest } from "./rotate.ts";
+import type { Random } from "../../kernels/random.ts";
+import { brightness, contrast, hue, permuteChannels, saturation } from "../image/colour.ts";
+import { type ByteImage, crop, horizontalFlip, ignoreLabel, pad, type Size } from "../image/image.ts";
+import { gaussianBlur, resize, resizeNearest } from "../image/resample.ts";
+import { rotateBilinear, rotateNearest } from "../image/rotate.ts";
 
 /** Which steps run. Cropping to the asked size always does. */
 export interface AugmentOptions {

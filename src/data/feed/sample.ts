@@ -1,10 +1,10 @@
 /** From two files to what the network reads: one sample, a pure function of its task and of the files' content. */
-import { DataError } from "../errors.ts";
-import { random } from "../kernels/random.ts";
+import { DataError } from "../../errors.ts";
+import { random } from "../../kernels/random.ts";
+import { readImage, readMask } from "../codec/decode.ts";
+import type { PixelStatistics } from "../dataset/check-dataset.ts";
+import type { ByteImage, Size } from "../image/image.ts";
 import { type AugmentOptions, augment, type Pair, stretch } from "./augment.ts";
-import type { PixelStatistics } from "./check-dataset.ts";
-import { readImage, readMask } from "./decode.ts";
-import type { ByteImage, Size } from "./image.ts";
 
 /** Plain data, so that it can travel to a worker. */
 export interface SampleTask {

@@ -7,7 +7,7 @@ import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import { DataError } from "../errors.ts";
+import { DataError } from "../../errors.ts";
 import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts } from "./file-facts.ts";
 
 /** Raised whenever facts or decoding change, so that older indexes are made anew. */

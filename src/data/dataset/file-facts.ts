@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import sharp from "sharp";
 import { z } from "zod";
-import { luma } from "./colour.ts";
-import { decodeImage, decodeMaskSamples, readBytes } from "./decode.ts";
-import type { ByteImage } from "./image.ts";
+import { decodeImage, decodeMaskSamples, readBytes } from "../codec/decode.ts";
+import { luma } from "../image/colour.ts";
+import type { ByteImage } from "../image/image.ts";
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 

@@ -2,12 +2,12 @@
  * Batches ahead of the GPU. A sample is a pure function of (seed, epoch, its place in the split), an epoch's order of
  * (seed, epoch): the number of threads and the depth of prefetch cannot matter, and a run can start at any step.
  */
-import { UsageError } from "../errors.ts";
-import { random } from "../kernels/random.ts";
+import { UsageError } from "../../errors.ts";
+import { random } from "../../kernels/random.ts";
+import type { PixelStatistics } from "../dataset/check-dataset.ts";
+import type { Sample } from "../dataset/dataset.ts";
+import type { Size } from "../image/image.ts";
 import { type AugmentOptions, paperAugmentation } from "./augment.ts";
-import type { PixelStatistics } from "./check-dataset.ts";
-import type { Sample } from "./dataset.ts";
-import type { Size } from "./image.ts";
 import type { PreparedSample, SampleTask } from "./sample.ts";
 import { SamplePool } from "./sample-pool.ts";
 

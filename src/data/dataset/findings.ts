@@ -1,9 +1,9 @@
 /** What is looked for in a surveyed dataset, beyond what makes it unusable: one function a kind of finding. */
 import path from "node:path";
+import { ignoreLabel } from "../image/image.ts";
 import { checkedSample } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { equalImages, type PlacedSample, placed, type SimilarPair, similarImages } from "./duplicates.ts";
-import { ignoreLabel } from "./image.ts";
 import { zeroAnd255Warning } from "./mask-values.ts";
 import { patientOf } from "./patients.ts";
 import { type Problem, problem } from "./problems.ts";

@@ -1,5 +1,5 @@
 /** What is wrong or odd in a dataset: which kind, where, and what to do. */
-import { DataError } from "../errors.ts";
+import { DataError } from "../../errors.ts";
 
 /** Kinds of findings; their names are part of the JSON that `svanet data verify` prints. */
 export type ProblemCode =

@@ -5,8 +5,8 @@
  */
 import { crc32, deflateSync, inflateSync } from "node:zlib";
 import { PNG } from "pngjs";
-import { DataError } from "../errors.ts";
-import type { ByteImage } from "./image.ts";
+import { DataError } from "../../errors.ts";
+import type { ByteImage } from "../image/image.ts";
 
 const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const colourTypes = { grey: 0, rgb: 2, palette: 3, greyAlpha: 4, rgbAlpha: 6 } as const;

@@ -1,5 +1,5 @@
 /** Masks drawn as black and white: 255 where the class index 1 is meant. With 255 = ignore nothing would be learnt. */
-import { ignoreLabel } from "./image.ts";
+import { ignoreLabel } from "../image/image.ts";
 import type { Problem } from "./problems.ts";
 
 interface MaskValues {

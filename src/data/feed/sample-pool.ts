@@ -1,12 +1,13 @@
 /** Threads that prepare samples. Who prepares what cannot matter: a sample depends on its task alone. */
+
+import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import { type PreparedSample, prepareSample, type SampleTask } from "./sample.ts";
-import { defaultWorkers, ThreadPool, threadProgram } from "./thread-pool.ts";
 
 export class SamplePool {
   private readonly threads: ThreadPool<SampleTask, PreparedSample>;
 
   /** `workers` threads; 0 = samples are prepared in this thread. `entry` is the thread's program. */
-  constructor(workers: number = defaultWorkers(), entry: URL = threadProgram(import.meta.url, "worker")) {
+  constructor(workers: number = defaultWorkers(), entry: URL = threadProgram(import.meta.url, "sample-worker")) {
     this.threads = new ThreadPool({ here: prepareSample, entry, fileOf: ({ image }) => image }, workers);
   }
 

@@ -1,13 +1,13 @@
 /** Corrections that cannot lose or change what a dataset means, written as a new dataset folder. */
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError } from "../../errors.ts";
+import { readMask, writePng } from "../codec/decode.ts";
+import type { Rgb } from "../codec/png.ts";
+import { writeFolder } from "../new-folder.ts";
 import { defaultColours } from "./check-dataset.ts";
 import { type Dataset, type SplitName, splitNames } from "./dataset.ts";
-import { readMask, writePng } from "./decode.ts";
 import { equalImages } from "./duplicates.ts";
-import { writeFolder } from "./new-folder.ts";
-import type { Rgb } from "./png.ts";
 import type { Verification } from "./verify.ts";
 
 export interface Fixed {

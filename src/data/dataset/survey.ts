@@ -1,9 +1,10 @@
 /** Every file of a dataset's splits decoded once, or known from its index; what cannot be used is listed, not thrown. */
+
+import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import { type Dataset, type Sample, type SplitName, splitNames } from "./dataset.ts";
 import { type FactsAnswer, type FactsTask, type ImageFacts, type MaskFacts, readFacts } from "./file-facts.ts";
 import { defaultIndexFile, type FactsReader, FileIndex } from "./file-index.ts";
 import { type Problem, problem, unreadable } from "./problems.ts";
-import { defaultWorkers, ThreadPool, threadProgram } from "./thread-pool.ts";
 
 /** A pair whose two files are readable and of one size. */
 export interface SurveyedSample extends Sample {

@@ -1,9 +1,9 @@
 /** A dataset folder: `train/`, `val/` and/or `test/` with images, `mask/<same stem>.png`, optional `dataset.yaml`. */
 import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError } from "../../errors.ts";
+import { imageExtensions } from "../codec/decode.ts";
 import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
-import { imageExtensions } from "./decode.ts";
 import { type Problem, problem } from "./problems.ts";
 
 export const splitNames = ["train", "val", "test"] as const;

@@ -3,14 +3,14 @@
  * problem listed at once. What is learnt on the way (sizes, labels, pixel statistics) is kept in an index file.
  */
 import path from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError } from "../../errors.ts";
+import type { Rgb } from "../codec/png.ts";
+import type { Window } from "../formats/window.ts";
+import { ignoreLabel } from "../image/image.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
-import type { Window } from "./formats/window.ts";
-import { ignoreLabel } from "./image.ts";
 import { zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
-import type { Rgb } from "./png.ts";
 import { type Problem, problem } from "./problems.ts";
 import { type Survey, type SurveyedSample, type SurveyOptions, surveyDataset } from "./survey.ts";
 

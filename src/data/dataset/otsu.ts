@@ -1,8 +1,9 @@
 /** Thresholding as a baseline: what a picture's histogram alone can tell (Otsu 1979), scored as networks are. */
-import { luma } from "./colour.ts";
+
+import { readImage, readMask } from "../codec/decode.ts";
+import { luma } from "../image/colour.ts";
+import { ignoreLabel } from "../image/image.ts";
 import type { Sample } from "./dataset.ts";
-import { readImage, readMask } from "./decode.ts";
-import { ignoreLabel } from "./image.ts";
 
 /** The byte that best splits the values in two (largest variance between the parts): foreground is above it; 255 where all are equal. */
 export function otsuThreshold(values: Uint8Array): number {
