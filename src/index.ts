@@ -27,11 +27,11 @@ export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/
 export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/import-checkpoint.ts";
 export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
 export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";
-export { type Inference, type InferenceOptions, Network } from "./experiment/network.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
 export { Device, type DeviceOptions } from "./kernels/device/device.ts";
 export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";
 export { describe, fromZoo, ZOO, type ZooEntry } from "./model/zoo.ts";
+export { type Inference, type InferenceOptions, Network } from "./training/network.ts";
 export { readWeights, type WeightsFile } from "./weights/read-weights.ts";
 export {
   float32,

@@ -1,9 +1,9 @@
 import { DeviceError } from "../errors.ts";
-import { type Inference, Network } from "../experiment/network.ts";
 import { Program } from "../kernels/compile/program.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { sizeOf } from "../kernels/trace/shape.ts";
 import { type Description, describe, traceNetwork, type ZooEntry } from "../model/zoo.ts";
+import { type Inference, Network } from "../training/network.ts";
 import type { Gauge } from "./ceiling.ts";
 import { repeated, spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";

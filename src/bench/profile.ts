@@ -1,8 +1,8 @@
-import { Network } from "../experiment/network.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import type { Timing } from "../kernels/compile/timestamps.ts";
 import type { Device } from "../kernels/device/device.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
+import { Network } from "../training/network.ts";
 import { spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
 import { prepareTraining } from "./training.ts";

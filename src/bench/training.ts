@@ -1,18 +1,18 @@
 import { optimizerArenas } from "../autograd/optimizer.ts";
 import { DeviceError } from "../errors.ts";
-import { GROUPS, Network } from "../experiment/network.ts";
+import { Program } from "../kernels/compile/program.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { random } from "../kernels/random.ts";
+import { DEFAULT_LOSS } from "../model/losses.ts";
+import { fromZoo, type NetworkConfig, type ZooEntry } from "../model/zoo.ts";
+import { GROUPS, Network } from "../training/network.ts";
 import {
   clockKey,
   type TrainingSettings,
   trainingArenas,
   trainingTrace,
   writeLabels,
-} from "../experiment/training-program.ts";
-import { Program } from "../kernels/compile/program.ts";
-import type { Device } from "../kernels/device/device.ts";
-import { random } from "../kernels/random.ts";
-import { DEFAULT_LOSS } from "../model/losses.ts";
-import { fromZoo, type NetworkConfig, type ZooEntry } from "../model/zoo.ts";
+} from "../training/training-trace.ts";
 import type { Gauge } from "./ceiling.ts";
 import { repeated, spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";

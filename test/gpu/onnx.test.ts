@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkpointToOnnx } from "../../src/experiment/checkpoint/export.ts";
-import { Network } from "../../src/experiment/network.ts";
 import { Program } from "../../src/kernels/compile/program.ts";
 import { StateStore } from "../../src/kernels/compile/state.ts";
 import { Device } from "../../src/kernels/device/device.ts";
@@ -18,6 +17,7 @@ import { Graph } from "../../src/kernels/trace/graph.ts";
 import type { Value } from "../../src/kernels/trace/op.ts";
 import { sizeOf } from "../../src/kernels/trace/shape.ts";
 import { fitted, fromZoo } from "../../src/model/zoo.ts";
+import { Network } from "../../src/training/network.ts";
 import { exportOnnx } from "../../src/weights/onnx/export-onnx.ts";
 import { untrained } from "../support/checkpoint.ts";
 import { initialisers, largestDifference, noise, runOnnx, unsettleNorms } from "../support/onnx.ts";

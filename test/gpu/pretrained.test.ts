@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadPretrained } from "../../src/experiment/checkpoint/pretrained.ts";
-import { Network, STATISTICS_ARENA, weightsArena } from "../../src/experiment/network.ts";
 import { Program } from "../../src/kernels/compile/program.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { random } from "../../src/kernels/random.ts";
 import { sizeOf, toChannelsLast } from "../../src/kernels/trace/shape.ts";
 import { configFromOracle, SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../src/model/zoo.ts";
+import { Network, STATISTICS_ARENA, weightsArena } from "../../src/training/network.ts";
 import {
   float32,
   readSafetensors,

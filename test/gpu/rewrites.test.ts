@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { differentiate } from "../../src/autograd/differentiate.ts";
-import { Network } from "../../src/experiment/network.ts";
 import { Program } from "../../src/kernels/compile/program.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { type Conv2dAttrs, conv2d } from "../../src/kernels/ops/contraction/conv.ts";
@@ -11,6 +10,7 @@ import type { Value } from "../../src/kernels/trace/op.ts";
 import { DEFAULT_LOSS, trainingLoss } from "../../src/model/losses.ts";
 import { checked, SVANET_PRESETS, type SvanetPreset, scaled } from "../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../src/model/zoo.ts";
+import { Network } from "../../src/training/network.ts";
 import { noise } from "../support/numbers.ts";
 import { noiseBatch } from "../support/training.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Network } from "../../src/experiment/network.ts";
 import { Device } from "../../src/kernels/device/device.ts";
+import type { Network } from "../../src/training/network.ts";
 import { bits, noise } from "../support/numbers.ts";
 import { noiseBatch, tinyTrainer } from "../support/training.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { Network } from "../../src/experiment/network.ts";
 import { Device } from "../../src/kernels/device/device.ts";
+import type { Network } from "../../src/training/network.ts";
 import { deviation } from "../support/numbers.ts";
 import { noiseBatch, PLAIN_STEP, STATE, snapshot, tinyTrainer } from "../support/training.ts";
 

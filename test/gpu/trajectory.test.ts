@@ -1,13 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { networkTensors } from "../../src/experiment/checkpoint/checkpoint.ts";
-import { Network } from "../../src/experiment/network.ts";
 import type { TrainFlags } from "../../src/experiment/settings/config.ts";
-import { Trainer } from "../../src/experiment/trainer.ts";
 import { Device } from "../../src/kernels/device/device.ts";
 import { toChannelsLast } from "../../src/kernels/trace/shape.ts";
 import { fromZoo } from "../../src/model/zoo.ts";
 import { FixtureFile } from "../../src/parity/fixture.ts";
+import { Network } from "../../src/training/network.ts";
+import { Trainer } from "../../src/training/trainer.ts";
 import { float32 } from "../../src/weights/safetensors.ts";
 import { largestDifference } from "../support/onnx.ts";
 import { PLAIN_STEP, tinyConfig } from "../support/training.ts";

@@ -4,9 +4,9 @@ import {
   networkTensors,
   saveCheckpoint,
 } from "../../src/experiment/checkpoint/checkpoint.ts";
-import { Network } from "../../src/experiment/network.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
+import { Network } from "../../src/training/network.ts";
 import { unsettleNorms } from "./onnx.ts";
 
 /** Facts of a network that was never trained. */

@@ -1,8 +1,8 @@
 import ort from "onnxruntime-node";
 import { networkTensors } from "../../src/experiment/checkpoint/checkpoint.ts";
-import type { Network } from "../../src/experiment/network.ts";
 import { random } from "../../src/kernels/random.ts";
 import { fromChannelsLast, sizeOf, toChannelsLast } from "../../src/kernels/trace/shape.ts";
+import type { Network } from "../../src/training/network.ts";
 import type { StoredTensor } from "../../src/weights/safetensors.ts";
 
 /** What ONNX Runtime computes on its CPU from a channels-last image; outputs by name, channels last again. */

@@ -6,14 +6,14 @@ import { checkDataset } from "../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../src/data/dataset/dataset.ts";
 import type { Batch } from "../../src/data/feed/batches.ts";
 import { writeCells } from "../../src/data/synth/cells.ts";
-import { GROUPS, Network } from "../../src/experiment/network.ts";
 import { runPaths } from "../../src/experiment/run/run-folder.ts";
 import { resolveConfig, type TrainConfig, type TrainFlags } from "../../src/experiment/settings/config.ts";
 import { networkFor } from "../../src/experiment/settings/recipe.ts";
 import { runTraining, type TrainInput } from "../../src/experiment/train/train-run.ts";
-import { type SubmitOptions, Trainer } from "../../src/experiment/trainer.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { random } from "../../src/kernels/random.ts";
+import { GROUPS, Network } from "../../src/training/network.ts";
+import { type SubmitOptions, Trainer } from "../../src/training/trainer.ts";
 import { bits } from "./numbers.ts";
 
 /** A folder that is gone when the tests of the file are done. */

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { OutOfMemoryError } from "../../src/errors.ts";
-import { Network } from "../../src/experiment/network.ts";
 import { resolveConfig } from "../../src/experiment/settings/config.ts";
 import { networkConfig } from "../../src/experiment/settings/recipe.ts";
-import { Trainer } from "../../src/experiment/trainer.ts";
 import { Device } from "../../src/kernels/device/device.ts";
+import { Network } from "../../src/training/network.ts";
+import { Trainer } from "../../src/training/trainer.ts";
 import { isSvanet, NETWORKS } from "../support/nets.ts";
 
 /** Dawn's back end that runs nothing has 512 MiB, and the limits of the smallest adapter. */

@@ -15,12 +15,12 @@ import {
   ruleText,
   writePostprocess,
 } from "../../src/experiment/evaluate/postprocess.ts";
-import type { InferenceOptions, Network } from "../../src/experiment/network.ts";
 import { NpyFile } from "../../src/experiment/predict/npy-file.ts";
 import { Predictor, type PredictorOptions } from "../../src/experiment/predict/predict.ts";
 import { blendTiles, tilePositions, tileWeights } from "../../src/experiment/predict/tiles.ts";
 import { averageViews } from "../../src/experiment/predict/views.ts";
 import { random } from "../../src/kernels/random.ts";
+import type { InferenceOptions, Network } from "../../src/training/network.ts";
 import { scratchFolder } from "../support/training.ts";
 
 const scratch = scratchFolder();

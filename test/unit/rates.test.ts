@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { describeRates, rateFactors } from "../../src/experiment/rates.ts";
 import { resolveConfig } from "../../src/experiment/settings/config.ts";
 import { traceNetwork, ZOO } from "../../src/model/zoo.ts";
+import { describeRates, rateFactors } from "../../src/training/rates.ts";
 import { tinyNetwork } from "../support/nets.ts";
 
 const tableOf = (name: string) => traceNetwork(tinyNetwork(name), { mode: "train", batch: 2 }).build.parameters;

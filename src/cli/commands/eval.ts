@@ -19,7 +19,6 @@ import {
   ruleText,
   writePostprocess,
 } from "../../experiment/evaluate/postprocess.ts";
-import type { Network } from "../../experiment/network.ts";
 import { runPaths } from "../../experiment/run/run-folder.ts";
 import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
@@ -29,6 +28,7 @@ import type { AreaRule } from "../../metrics/objects.ts";
 import { rocTable } from "../../metrics/roc.ts";
 import { STRATUM_LIMITS } from "../../metrics/strata.ts";
 import { SURFACE_TOLERANCE } from "../../metrics/surface.ts";
+import type { Network } from "../../training/network.ts";
 import { numberArgument } from "../options.ts";
 import { note, printJson } from "../print.ts";
 import { createProgress } from "../progress.ts";

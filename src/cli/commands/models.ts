@@ -38,7 +38,7 @@ export function register(command: Command): void {
 
 async function models(flags: ModelsFlags): Promise<void> {
   const { describe, supervision } = await import("../../model/zoo.ts");
-  const { inferenceBytes, trainingBytes } = await import("../../experiment/costs.ts");
+  const { inferenceBytes, trainingBytes } = await import("../../training/costs.ts");
   const { paperCost } = await import("../../experiment/ablate/paper.ts");
   const batch = { infer: flags.batch ?? 1, train: flags.batch ?? 4 };
   const rows = networksFrom(flags).map(({ name: preset, config, difference = null }): ModelRow => {

@@ -3,6 +3,7 @@ import type { Window } from "../../data/formats/window.ts";
 import { CheckpointError } from "../../errors.ts";
 import { checked, type NetworkConfig } from "../../model/zoo.ts";
 import { nearestName } from "../../nearest.ts";
+import { GROUPS, groupOf, type Network, STATISTICS_ARENA, weightsArena } from "../../training/network.ts";
 import {
   float32,
   int32,
@@ -13,7 +14,6 @@ import {
   storeInt32,
   writeSafetensors,
 } from "../../weights/safetensors.ts";
-import { GROUPS, groupOf, type Network, STATISTICS_ARENA, weightsArena } from "../network.ts";
 
 const FORMAT = "svanet checkpoint 1";
 

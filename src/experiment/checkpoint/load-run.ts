@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
-import { Network } from "../network.ts";
+import { Network } from "../../training/network.ts";
 import { runPaths } from "../run/run-folder.ts";
 import { type Checkpoint, loadCheckpoint, restoreNetwork } from "./checkpoint.ts";
 

@@ -1,6 +1,6 @@
+import type { Network } from "../../training/network.ts";
 import { readWeights } from "../../weights/read-weights.ts";
 import { float32, int32 } from "../../weights/safetensors.ts";
-import type { Network } from "../network.ts";
 import { fitWeights } from "./fit-weights.ts";
 
 export interface Pretrained {

@@ -7,7 +7,7 @@ import { ExtendedEvaluation, type ExtendedOptions, type ExtendedResult } from ".
 import type { AreaRule } from "../../metrics/objects.ts";
 import { type RocCurve, RocHistogram } from "../../metrics/roc.ts";
 import { type ImageShares, imageShares } from "../../metrics/strata.ts";
-import type { Inference, Network } from "../network.ts";
+import type { Inference, Network } from "../../training/network.ts";
 import { type ClassRule, postprocessed } from "./postprocess.ts";
 
 export interface EvaluateOptions {

@@ -2,9 +2,9 @@ import { normalise } from "../../data/feed/sample.ts";
 import type { ByteImage, Size } from "../../data/image/image.ts";
 import { resize } from "../../data/image/resample.ts";
 import { OutOfMemoryError } from "../../errors.ts";
+import type { Inference, Network } from "../../training/network.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
-import type { Inference, Network } from "../network.ts";
 import { blendTiles, type TileOptions } from "./tiles.ts";
 import { averageViews } from "./views.ts";
 

@@ -8,7 +8,7 @@ import { ABLATIONS, type AblationName } from "../../model/svanet/ablations.ts";
 import type { SvanetConfig } from "../../model/svanet/config.ts";
 import { fitted, fromZoo, type NetworkConfig, planned, publishedLoss, traceNetwork } from "../../model/zoo.ts";
 import { suggestion } from "../../nearest.ts";
-import { rateFactors } from "../rates.ts";
+import { rateFactors } from "../../training/rates.ts";
 import { flagOf, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */

@@ -1,5 +1,5 @@
-import type { Network } from "../network.ts";
-import { describeRates } from "../rates.ts";
+import type { Network } from "../../training/network.ts";
+import { describeRates } from "../../training/rates.ts";
 import type { TrainConfig } from "../settings/config.ts";
 
 /** What is said before the first step: size, memory (`bytes` for a step's tensors), rates of layers, accumulation. */

@@ -1,8 +1,8 @@
 import type { Batch } from "../../data/feed/batches.ts";
 import { DataError } from "../../errors.ts";
+import type { StepReport } from "../../training/trainer.ts";
 import type { EvaluationResult } from "../evaluate/evaluate.ts";
 import type { RunFolder } from "../run/run-folder.ts";
-import type { StepReport } from "../trainer.ts";
 import type { Timetable } from "./timetable.ts";
 import type { TrainObserver } from "./train-observer.ts";
 

@@ -9,6 +9,8 @@ import { SamplePool } from "../../data/feed/sample-pool.ts";
 import { UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
+import { Network } from "../../training/network.ts";
+import { type StepReport, Trainer } from "../../training/trainer.ts";
 import {
   type Checkpoint,
   type CheckpointFacts,
@@ -18,12 +20,10 @@ import {
   saveCheckpoint,
 } from "../checkpoint/checkpoint.ts";
 import { loadPretrained } from "../checkpoint/pretrained.ts";
-import { Network } from "../network.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { RunFolder } from "../run/run-folder.ts";
 import type { TrainConfig } from "../settings/config.ts";
 import { augmentOptions, networkName, recipeText } from "../settings/recipe.ts";
-import { type StepReport, Trainer } from "../trainer.ts";
 import { checkpointToResume, checkSameData } from "./resume.ts";
 import { startNotes } from "./start-notes.ts";
 import { StepLog } from "./step-log.ts";

@@ -1,8 +1,8 @@
 import type { CheckedDataset, CheckedSample, PixelStatistics } from "../../data/dataset/check-dataset.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
+import type { Inference, Network } from "../../training/network.ts";
 import { type EvaluationResult, evaluateSplit } from "../evaluate/evaluate.ts";
-import type { Inference, Network } from "../network.ts";
 
 export interface ValidationInput {
   readonly network: Network;

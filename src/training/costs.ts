@@ -13,7 +13,7 @@ import { DEFAULT_LOSS } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { GROUPS, groupEntries } from "./network.ts";
-import { clockKey, type TrainingSettings, trainingArenas, trainingTrace } from "./training-program.ts";
+import { clockKey, type TrainingSettings, trainingArenas, trainingTrace } from "./training-trace.ts";
 
 /** The lowest limits of WebGPU, except that a tensor may be bound in any number of parts. */
 const ANYWHERE: Target = { ...DEFAULT_TARGET, storageBuffers: Number.POSITIVE_INFINITY };

@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.ts";
+import type { TrainConfig } from "../experiment/settings/config.ts";
 import { isWithin, type Parameter, type ParameterTable } from "../model/parameters.ts";
 import { suggestion } from "../nearest.ts";
-import type { TrainConfig } from "./settings/config.ts";
 
 /** A parameter's learning rate over that of the run; 0 for one that does not train. */
 export type RateFactors = (parameter: Parameter) => number;

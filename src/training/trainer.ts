@@ -1,16 +1,16 @@
 import { type OptimizerOptions, optimizerArenas } from "../autograd/optimizer.ts";
 import type { Batch } from "../data/feed/batches.ts";
 import { CheckpointError } from "../errors.ts";
+import type { Checkpoint } from "../experiment/checkpoint/checkpoint.ts";
+import type { TrainConfig } from "../experiment/settings/config.ts";
+import { lossSettings } from "../experiment/settings/recipe.ts";
 import { Program } from "../kernels/compile/program.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import type { LossSettings } from "../model/losses.ts";
 import type { Parameter } from "../model/parameters.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../weights/safetensors.ts";
-import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { GROUPS, groupOf, type Network } from "./network.ts";
 import { type RateFactors, rateFactors } from "./rates.ts";
-import type { TrainConfig } from "./settings/config.ts";
-import { lossSettings } from "./settings/recipe.ts";
 import {
   CONTROL_KEY,
   clockKey,
@@ -22,7 +22,7 @@ import {
   trainingTrace,
   updateTrace,
   writeLabels,
-} from "./training-program.ts";
+} from "./training-trace.ts";
 
 /** What one update did. */
 export interface StepReport {
