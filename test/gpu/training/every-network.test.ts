@@ -1,0 +1,115 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { networkTensors, saveCheckpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
+import { loadNetwork } from "../../../src/experiment/checkpoint/load-run.ts";
+import { Device } from "../../../src/kernels/device/device.ts";
+import { initialValues } from "../../../src/model/parameters.ts";
+import { GROUPS, Network } from "../../../src/training/network.ts";
+import { PREFIX } from "../../../src/training/training-trace.ts";
+import { NETWORKS, tinyFlags, tinyNetwork, UNREACHED } from "../../support/nets.ts";
+import { bits, noise } from "../../support/numbers.ts";
+import { noiseBatch, scratchFolder, tinyTrainer } from "../../support/training.ts";
+
+const scratch = scratchFolder();
+let device: Device;
+
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => {
+  device.close();
+  scratch.remove();
+});
+
+const [HEIGHT, WIDTH, IMAGES] = [32, 64, 3];
+const PIXELS = HEIGHT * WIDTH;
+
+/** Logits of images, `batch` of them a run. */
+async function logitsOf(network: Network, images: Float32Array, batch: number): Promise<Float32Array[]> {
+  const { program, logits } = await network.inference({ batch });
+  const found: Float32Array[] = [];
+  try {
+    const each = PIXELS * 3 * batch;
+    for (let at = 0; at < images.length; at += each) {
+      program.poison();
+      program.write("image", images.subarray(at, at + each));
+      program.run();
+      const values = await program.read(logits);
+      for (let i = 0; i < batch; i++)
+        found.push(values.slice((i * values.length) / batch, ((i + 1) * values.length) / batch));
+    }
+  } finally {
+    program.destroy();
+  }
+  return found;
+}
+
+/** CFANet's gates have a ReLU of one channel here, which a positive weight keeps open for the maxima it is given. */
+function openGates(network: Network): void {
+  for (const entry of network.table.list("weight")) {
+    if (/^attend\.\d\.down\.weight$/.test(entry.name)) network.write(entry.name, initialValues(entry, 1).map(Math.abs));
+  }
+}
+
+/** What a softmax over all patches is blind to, a shift of them all: their gradient is zero but for rounding. */
+const BLIND = /^param:.*\.former\.blocks\.\d\.project\.conv\.bias\/0$/;
+
+/** Keys of the trained tensors whose gradient is zero throughout, or is no number somewhere. */
+async function withoutGradient(network: Network): Promise<string[]> {
+  const found: string[] = [];
+  for (const group of GROUPS) {
+    for (const [key, gradient] of await network.store.readArena(`gradient/${group}`)) {
+      const moves = gradient.every(Number.isFinite) && gradient.some((value) => value !== 0);
+      if (!moves && !BLIND.test(key.slice(PREFIX.gradient.length))) found.push(key.slice(PREFIX.gradient.length));
+    }
+  }
+  return found;
+}
+
+describe.each(NETWORKS)("%s", (name) => {
+  it("learns nine classes with all its parameters, is saved and loaded whole, and sees each image alone", async () => {
+    const flags = { ...tinyFlags(name), classes: 9, size: `${WIDTH}x${HEIGHT}`, batchSize: IMAGES, lr: 1e-3 };
+    const { network, submit, destroy } = await tinyTrainer(device, flags);
+    openGates(network);
+    const path = join(scratch.path, `${name}.safetensors`);
+    try {
+      const batch = noiseBatch(0, { size: HEIGHT, width: WIDTH, count: IMAGES });
+      const losses: number[] = [];
+      for (let step = 0; step < 5; step++) {
+        const report = await submit({ ...batch, step });
+        expect(report?.skipped).toBe(false);
+        losses.push(report?.loss ?? Number.NaN);
+      }
+      // Norms over so few pixels make single steps jump.
+      expect(Math.min(...losses.slice(1))).toBeLessThan(losses[0] ?? 0);
+      const keys = network.table.storage("weight").map(({ key }) => key);
+      expect(await withoutGradient(network)).toEqual(keys.filter((key) => UNREACHED[name]?.test(key)));
+
+      const images = noise(IMAGES * PIXELS * 3, 5);
+      const together = await logitsOf(network, images, IMAGES);
+      const progress = { step: 0, epoch: 0, stepInEpoch: 0, best: null, bestEpoch: null, recipe: "" };
+      const look = { classes: ["a", "b"], colours: [], mean: [0, 0, 0], std: [1, 1, 1] } as const;
+      const facts = { preset: name, config: network.config, ...look, progress };
+      await saveCheckpoint(path, await networkTensors(network), facts);
+      const loaded = await loadNetwork(device, path);
+      try {
+        expect(loaded.network.config).toEqual(network.config);
+        const alone = await logitsOf(loaded.network, images, 1);
+        expect(alone.map(bits)).toEqual(together.map(bits));
+      } finally {
+        loaded.network.destroy();
+      }
+    } finally {
+      destroy();
+    }
+  });
+
+  it("evaluates one class", async () => {
+    const config = tinyNetwork(name, { classes: 1, height: HEIGHT, width: WIDTH });
+    const network = await Network.create(device, config, 1);
+    const [logits = new Float32Array(0)] = await logitsOf(network, noise(PIXELS * 3, 5), 1);
+    expect(logits.length).toBe(PIXELS);
+    expect(logits.every(Number.isFinite)).toBe(true);
+    network.destroy();
+  });
+});

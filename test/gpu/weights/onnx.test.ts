@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { checkpointToOnnx } from "../../../src/experiment/checkpoint/export.ts";
+import { Program } from "../../../src/kernels/compile/program.ts";
+import { StateStore } from "../../../src/kernels/compile/state.ts";
+import { Device } from "../../../src/kernels/device/device.ts";
+import { add, multiply, scale } from "../../../src/kernels/ops/arithmetic.ts";
+import { pad2d, swapAxes } from "../../../src/kernels/ops/frame.ts";
+import { concat, sliceLast } from "../../../src/kernels/ops/layout.ts";
+import { leakyRelu } from "../../../src/kernels/ops/leaky-relu.ts";
+import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "../../../src/kernels/ops/pointwise.ts";
+import { averagePool2d } from "../../../src/kernels/ops/pool/average-pool.ts";
+import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "../../../src/kernels/ops/pool/pool.ts";
+import { reduceMax, reduceSum } from "../../../src/kernels/ops/reduce/reduce.ts";
+import { softmax } from "../../../src/kernels/ops/reduce/softmax.ts";
+import { resizeBilinear, resizeNearest } from "../../../src/kernels/ops/resize.ts";
+import { Graph } from "../../../src/kernels/trace/graph.ts";
+import type { Value } from "../../../src/kernels/trace/op.ts";
+import { sizeOf } from "../../../src/kernels/trace/shape.ts";
+import { fitted, fromZoo } from "../../../src/model/zoo.ts";
+import { Network } from "../../../src/training/network.ts";
+import { exportOnnx } from "../../../src/weights/onnx/export-onnx.ts";
+import { untrained } from "../../support/checkpoint.ts";
+import { initialisers, largestDifference, noise, runOnnx, unsettleNorms } from "../../support/onnx.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+/** Every family and variant that has layers of its own, as narrow as it can be; sides that need padding where it pads. */
+const NETWORKS: readonly (readonly [name: string, base: number, height: number, width: number])[] = [
+  ["svanet", 8, 64, 96],
+  ["svanet-text", 8, 64, 96],
+  ["svanet-release", 8, 64, 96],
+  ["unet", 4, 50, 70],
+  ["unetpp", 4, 50, 70],
+  ["nnunet", 4, 50, 70],
+  ["hrnet", 4, 50, 70],
+  ["hrnet-single", 4, 50, 70],
+  ["pranet", 8, 50, 70],
+  ["pranet-resnet50", 8, 50, 70],
+  ["cfanet", 8, 50, 70],
+  ["transnetr", 8, 64, 64],
+  ["pspnet", 4, 50, 70],
+  ["deeplabv3", 4, 50, 70],
+  ["caranet", 8, 50, 70],
+];
+
+/** The kinds of attention that no preset has. */
+const GATES = { neckAttention: "coord", formerGateBefore: "cbam", formerGateAfter: "coord" } as const;
+
+test.each(NETWORKS)("%s: ONNX Runtime agrees with our engine", async (name, base, height, width) => {
+  const whole = fitted(fromZoo(name).config, { classes: 3, height, width, base });
+  const gates = name === "svanet-release" ? GATES : {};
+  const config = whole.kind === "svanet" ? { ...whole, encoder: "mini" as const, ...gates } : whole;
+  const network = await Network.create(device, config, 1);
+  const tensors = await unsettleNorms(network);
+  const model = checkpointToOnnx({ path: "net", facts: untrained(name, config), tensors }).encode();
+  const stored = initialisers(model);
+  for (const [tensor, shape] of stored)
+    expect([tensor, ...shape]).toEqual([tensor, ...network.table.get(tensor).shape]);
+  // Further outputs and region maps are not in an evaluation.
+  const read = network.table.list().filter((entry) => entry.kind !== "region" && stored.has(entry.name));
+  expect(read.length / network.table.list().length).toBeGreaterThan(0.8);
+  // One size of batch that was traced for the export, one that was not.
+  for (const batch of name === "svanet" ? [1, 3] : [1]) {
+    const shape = [batch, height, width, 3] as const;
+    const image = noise(sizeOf(shape), "image");
+    const { program, logits } = await network.inference({ batch });
+    program.write("image", image);
+    program.run();
+    const ours = await program.read(logits);
+    const theirs = (await runOnnx(model, image, shape)).get("logits") ?? new Float32Array(0);
+    const largest = Math.max(...ours.map(Math.abs));
+    expect(largest).toBeGreaterThan(0.01);
+    expect(largestDifference(ours, theirs) / largest).toBeLessThan(1e-4);
+    program.destroy();
+  }
+  network.destroy();
+});
+
+/** Every op on its own, in sizes that do not divide, each a result of one model. */
+function cases(graph: Graph, x: Value): Map<string, Value> {
+  const windows = { kernel: 3, stride: 2, padding: 1 };
+  const mean = graph.apply(reduceSum, { x }, { axes: [1, 2], factor: 1 / 70 });
+  const large = graph.apply(scale, { x }, { factor: 3 });
+  return new Map<string, Value>([
+    ["adaptive means", graph.apply(adaptiveAveragePool2d, { x }, { height: 3, width: 4 })],
+    ["adaptive means that divide", graph.apply(adaptiveAveragePool2d, { x }, { height: 7, width: 5 })],
+    ["adaptive maxima", graph.apply(adaptiveMaxPool2d, { x }, { height: 3, width: 4 })],
+    ["adaptive maxima that divide", graph.apply(adaptiveMaxPool2d, { x }, { height: 1, width: 5 })],
+    ["maxima", graph.apply(maxPool2d, { x }, windows)],
+    ["means", graph.apply(averagePool2d, { x }, { ...windows, ceil: false, countPadding: true })],
+    ["means without padding", graph.apply(averagePool2d, { x }, { ...windows, ceil: false, countPadding: false })],
+    [
+      "means past the end",
+      graph.apply(averagePool2d, { x }, { ...windows, kernel: 2, padding: 0, ceil: true, countPadding: false }),
+    ],
+    ["means past the padding", graph.apply(averagePool2d, { x }, { ...windows, ceil: true, countPadding: true })],
+    ["larger", graph.apply(resizeBilinear, { x }, { height: 16, width: 23, alignCorners: false })],
+    ["smaller", graph.apply(resizeBilinear, { x }, { height: 3, width: 4, alignCorners: false })],
+    ["larger by corners", graph.apply(resizeBilinear, { x }, { height: 16, width: 1, alignCorners: true })],
+    ["nearest, doubled", graph.apply(resizeNearest, { x }, { height: 14, width: 20 })],
+    ["nearest, between", graph.apply(resizeNearest, { x }, { height: 12, width: 14 })],
+    ["gelu", graph.apply(gelu, { x: large }, {})],
+    ["geluTanh", graph.apply(geluTanh, { x: large }, {})],
+    ["hardswish", graph.apply(hardswish, { x: large }, {})],
+    ["silu", graph.apply(silu, { x: large }, {})],
+    ["sigmoid", graph.apply(sigmoid, { x: large }, {})],
+    ["relu", graph.apply(relu, { x }, {})],
+    ["leakyRelu", graph.apply(leakyRelu, { x }, { slope: 0.2 })],
+    ["gate", graph.apply(multiply, { x, y: graph.apply(sigmoid, { x: mean }, {}) }, {})],
+    ["sum", graph.apply(add, { x, y: large }, {})],
+    ["maximum of channels", graph.apply(reduceMax, { x }, { axes: [3] })],
+    ["sum of rows", graph.apply(reduceSum, { x }, { axes: [1], factor: 0.5 })],
+    ["softmax", graph.apply(softmax, { x }, {})],
+    ["softmax of a view", graph.apply(softmax, { x: graph.view(x, [(x.shape[0] ?? 1) * 7, 60]) }, {})],
+    ["slice", graph.apply(sliceLast, { x }, { start: 1, count: 4 })],
+    ["concat", graph.apply(concat(3), { x0: x, x1: large, x2: x }, {})],
+    ["swapped", graph.apply(swapAxes, { x }, {})],
+    ["framed", graph.apply(pad2d, { x }, { top: 2, bottom: -1, left: -3, right: 1 })],
+  ]);
+}
+
+test("every op, alone and in odd sizes", async () => {
+  const trace = (batch: number) => {
+    const graph = new Graph();
+    const image = graph.input("image", [batch, 7, 10, 6]);
+    const outputs = cases(graph, image);
+    return { graph, image, outputs };
+  };
+  const shape = [2, 7, 10, 6] as const;
+  const image = noise(sizeOf(shape), "image");
+  const { graph, outputs } = trace(2);
+  const keep = [...outputs.values()];
+  const program = await Program.compile(device, graph, { store: new StateStore(device), keep });
+  program.write("image", image);
+  program.run();
+  const ours = await program.readAll(keep);
+  const model = exportOnnx({ trace, state: () => new Float32Array(0), version: "0", metadata: new Map() }).encode();
+  const theirs = await runOnnx(model, image, shape);
+  for (const [i, [name, value]] of [...outputs].entries()) {
+    const numbers = new Float32Array(ours[i] ?? new ArrayBuffer(0)).subarray(0, sizeOf(value.shape));
+    expect(largestDifference(numbers, theirs.get(name) ?? new Float32Array(0)), name).toBeLessThan(1e-5);
+  }
+  program.destroy();
+});
+
+test("an op without a counterpart is named", () => {
+  const trace = (batch: number) => {
+    const graph = new Graph();
+    const image = graph.input("image", [batch, 4, 4, 2]);
+    return {
+      graph,
+      image,
+      outputs: new Map([["y", graph.scope("head", () => graph.apply(unknown, { x: image }, {}))]]),
+    };
+  };
+  const unknown = { ...relu, name: "sparkle" };
+  const options = { trace, state: () => new Float32Array(0), version: "0", metadata: new Map<string, string>() };
+  expect(() => exportOnnx(options)).toThrow("the op sparkle (in head) cannot be written as ONNX");
+});

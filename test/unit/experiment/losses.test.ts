@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { resolveConfig, type TrainFlags } from "../../../src/experiment/settings/config.ts";
+import { lossSettings, networkConfig, recipeText } from "../../../src/experiment/settings/recipe.ts";
+import { checkSameRecipe } from "../../../src/experiment/train/resume.ts";
+import { fitted, fromZoo, supervision, ZOO } from "../../../src/model/zoo.ts";
+
+/** The loss that a command line asks for, of a network small enough to be traced quickly. */
+function loss(flags: TrainFlags) {
+  const config = resolveConfig({ data: "d", out: "o", size: "64", width: 8, ...flags });
+  return lossSettings(config, networkConfig(config, 2));
+}
+
+describe("the loss of a run", () => {
+  it("is cross-entropy on the network's own outputs, whatever the network", () => {
+    for (const { name } of ZOO.filter(({ config }) => config.kind !== "svanet")) {
+      expect(loss({ model: name })).toMatchObject({
+        kind: "cross-entropy",
+        headWeights: null,
+        smoothing: 0,
+        dice: name === "nnunet" ? 1 : 0,
+      });
+    }
+  });
+
+  it("is each network's own where it is asked for", () => {
+    const published = Object.fromEntries(
+      ["svanet", "unet", "unetpp", "pranet", "pranet-resnet50", "hrnet", "nnunet", "cfanet", "transnetr", "pspnet"]
+        .concat(["deeplabv3", "caranet"])
+        .map((model) => [model, loss({ model, loss: "published", ...(model === "svanet" ? { width: 4 } : {}) }).kind]),
+    );
+    expect(published).toEqual({
+      svanet: "cross-entropy",
+      unet: "cross-entropy",
+      unetpp: "cross-entropy",
+      pranet: "structure",
+      "pranet-resnet50": "structure",
+      hrnet: "cross-entropy",
+      nnunet: "cross-entropy",
+      cfanet: "structure",
+      transnetr: "bce-dice",
+      pspnet: "cross-entropy",
+      deeplabv3: "cross-entropy",
+      caranet: "structure",
+    });
+    const dice = { diceSmooth: 1e-5, diceOver: "batch", diceBackground: false };
+    expect(loss({ model: "nnunet", loss: "published" })).toMatchObject({ dice: 1, ...dice });
+  });
+
+  it("takes nnU-Net's Dice along with a cross-entropy only", () => {
+    expect(loss({ model: "nnunet", loss: "ohem" })).toMatchObject({ kind: "ohem", dice: 1 });
+    expect(loss({ model: "nnunet", loss: "structure" })).toMatchObject({ kind: "structure", dice: 0 });
+  });
+
+  it("keeps its settings", () => {
+    expect(loss({ model: "hrnet", loss: "ohem" })).toMatchObject({ ohemThreshold: 0.9, ohemKept: 131072 });
+    expect(loss({ model: "hrnet", loss: "ohem", ohemThreshold: 0.7, ohemKept: 5 })).toMatchObject({
+      ohemThreshold: 0.7,
+      ohemKept: 5,
+    });
+  });
+
+  it.each([
+    [{ loss: "structure", diceWeight: 1 }, "--dice-weight 1 has no place in --loss structure; leave it out"],
+    [{ loss: "bce-dice", labelSmoothing: 0.1 }, "--label-smoothing 0.1 has no place in --loss bce-dice"],
+    [
+      { model: "pranet", loss: "published", classWeights: "release" },
+      "--class-weights release has no place in --loss published (structure for pranet); leave it out, or choose --loss cross-entropy or ohem",
+    ],
+    [{ ohemKept: 9 }, "--ohem-kept 9 has no place in --loss cross-entropy; leave it out, or choose --loss ohem"],
+    [{ loss: "structure", ohemThreshold: 0.5 }, "--ohem-threshold 0.5 has no place in --loss structure"],
+    [{ loss: "strukture" }, '--loss: "strukture" does not fit: Did you mean structure?'],
+    [{ ohemThreshold: 1.5 }, "--ohem-threshold: 1.5 does not fit"],
+  ])("refuses %j", (flags, sentence) => {
+    expect(() => loss({ model: "unet", ...flags })).toThrow(sentence);
+  });
+});
+
+describe("head weights", () => {
+  it("are one for each output of the network", () => {
+    expect(loss({ model: "unetpp", headWeights: [1, 0.5, 0, 0] }).headWeights).toEqual([1, 0.5, 0, 0]);
+    expect(() => loss({ model: "cfanet", headWeights: [1, 0.5] })).toThrow(
+      "--head-weights 1,0.5: give one weight for each output of the network, in the order of its own weights: head 1, side.0 1, side.1 1, edge_head 1",
+    );
+    expect(() => loss({ model: "pspnet", headWeights: [0, 1] })).toThrow(
+      "--head-weights 0,1: the first output is the one that predicts and must weigh more than 0 (head 1, aux 0.4)",
+    );
+  });
+
+  it("of nnU-Net's own halve, the coarsest left out", () => {
+    const { outputs } = supervision(fitted(fromZoo("nnunet").config, { classes: 2, height: 64, width: 64 }));
+    expect(outputs.map(({ name }) => name)).toEqual(["head.3", "head.2", "head.1", "head.0"]);
+    expect(outputs.map(({ weight }) => weight * 7)).toEqual([4, 2, 1, 0].map((share) => expect.closeTo(share, 6)));
+  });
+});
+
+describe("the recipe of a run", () => {
+  const config = resolveConfig({ data: "d", out: "o", model: "pranet" });
+  const stored = (recipe: object) => ({ progress: { recipe: JSON.stringify(recipe) } }) as never;
+
+  it("holds the loss, which a resumed run must share", () => {
+    const other = resolveConfig({ data: "d", out: "o", model: "pranet", loss: "published" });
+    expect(() => checkSameRecipe(other, stored(JSON.parse(recipeText(config))))).toThrow(
+      'loss "cross-entropy", now "published"',
+    );
+  });
+
+  it("of a run from before there was a choice was cross-entropy on the network's own outputs", () => {
+    const { loss: _loss, headWeights: _weights, ohemKept: _kept, ...older } = JSON.parse(recipeText(config));
+    expect(() => checkSameRecipe(config, stored(older))).not.toThrow();
+    expect(() => checkSameRecipe({ ...config, headWeights: [1, 0, 0, 0] }, stored(older))).toThrow("headWeights null");
+  });
+});

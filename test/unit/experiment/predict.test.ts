@@ -1,0 +1,290 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { encodeNiftiLabels } from "../../../src/data/formats/nifti-new.ts";
+import { readNpyHeader } from "../../../src/data/formats/npy.ts";
+import type { ByteImage } from "../../../src/data/image/image.ts";
+import { OutOfMemoryError } from "../../../src/errors.ts";
+import type { Checkpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
+import {
+  type ClassRule,
+  PostprocessChoice,
+  postprocessed,
+  readPostprocess,
+  ruleText,
+  writePostprocess,
+} from "../../../src/experiment/evaluate/postprocess.ts";
+import { NpyFile } from "../../../src/experiment/predict/npy-file.ts";
+import { Predictor, type PredictorOptions } from "../../../src/experiment/predict/predict.ts";
+import { blendTiles, tilePositions, tileWeights } from "../../../src/experiment/predict/tiles.ts";
+import { averageViews } from "../../../src/experiment/predict/views.ts";
+import { random } from "../../../src/kernels/random.ts";
+import type { InferenceOptions, Network } from "../../../src/training/network.ts";
+import { scratchFolder } from "../../support/training.ts";
+
+const scratch = scratchFolder();
+afterAll(() => scratch.remove());
+
+function noise(width: number, height: number): ByteImage {
+  const walk = random(1, "picture", width, height);
+  return { width, height, channels: 1, data: new Uint8Array(width * height).map(() => walk.integer(256)) };
+}
+
+/** Two scores a pixel that depend on that pixel alone. */
+const pixelwise = async ({ data }: ByteImage) =>
+  Float32Array.from({ length: 2 * data.length }, (_, i) => (data[i >> 1] ?? 0) / 255 - (i & 1));
+
+/** Scores that depend on where a pixel lies in the picture it is shown in. */
+const placed = async ({ width, height }: ByteImage) =>
+  Float32Array.from({ length: width * height }, (_, i) => (i % width) + 100 * Math.floor(i / width));
+
+describe("tiles", () => {
+  test("cover every pixel, evenly, with at least the overlap asked for", () => {
+    expect(tilePositions(100, 40, 0.5)).toEqual([0, 20, 40, 60]);
+    expect(tilePositions(101, 40, 0.5)).toEqual([0, 15, 31, 46, 61]);
+    expect(tilePositions(40, 40, 0.5)).toEqual([0]);
+    expect(tilePositions(7, 40, 0.5)).toEqual([0]);
+    for (const [length, tile, overlap] of [
+      [1000, 64, 0],
+      [513, 512, 0.5],
+      [97, 3, 0.9],
+      [30, 7, 0.25],
+    ] as const) {
+      const at = tilePositions(length, tile, overlap);
+      expect([at[0], (at.at(-1) ?? 0) + tile]).toEqual([0, length]);
+      for (const [i, position] of at.slice(1).entries()) {
+        expect(position - (at[i] ?? 0)).toBeLessThanOrEqual(Math.max(1, Math.ceil(tile * (1 - overlap))));
+        expect(position).toBeGreaterThan(at[i] ?? 0);
+      }
+    }
+  });
+
+  test("weights are symmetric, largest in the middle, nowhere nothing", () => {
+    const weights = tileWeights(9);
+    expect([...weights].reverse()).toEqual([...weights]);
+    expect(weights[4]).toBe(1);
+    expect(Math.min(...tileWeights(512))).toBeGreaterThan(0);
+  });
+
+  test.each([
+    [37, 23, 16],
+    [16, 50, 16],
+    [40, 12, 16],
+    [9, 9, 16],
+  ])(
+    "%i x %i in tiles of %i: what depends on a pixel alone is as without tiles, rows in order",
+    async (width, height, side) => {
+      const image = noise(width, height);
+      const rows: number[] = [];
+      const tiles = { size: { width: side, height: side }, overlap: 0.5 };
+      await blendTiles(image, 2, tiles, pixelwise, (part) => {
+        rows.push(...part);
+      });
+      const whole = await pixelwise(image);
+      expect(rows).toHaveLength(whole.length);
+      expect(Math.max(...rows.map((value, i) => Math.abs(value - (whole[i] ?? 0))))).toBeLessThan(1e-6);
+    },
+  );
+
+  test("where tiles disagree one flows into the other", async () => {
+    const image = noise(48, 8);
+    const rows: number[] = [];
+    let call = 0;
+    const tiles = { size: { width: 32, height: 8 }, overlap: 0.5 };
+    const score = async ({ data }: ByteImage) => new Float32Array(data.length).fill(call++);
+    await blendTiles(image, 1, tiles, score, (part) => {
+      rows.push(...part);
+    });
+    const line = rows.slice(0, 48);
+    expect(line.slice(0, 16)).toEqual(Array(16).fill(0));
+    expect(line.slice(32)).toEqual(Array(16).fill(1));
+    const between = line.slice(15, 33);
+    expect(between.every((value, i) => i === 0 || value >= (between[i - 1] ?? 0))).toBe(true);
+    expect(Math.max(...between.slice(1).map((value, i) => value - (between[i] ?? 0)))).toBeLessThan(0.25);
+  });
+});
+
+describe("views", () => {
+  test("what depends on a pixel alone is as in one view; what depends on the place is even over the eight", async () => {
+    const image = noise(5, 3);
+    const whole = await pixelwise(image);
+    const averaged = await averageViews(image, 2, pixelwise);
+    expect(Math.max(...averaged.map((value, i) => Math.abs(value - (whole[i] ?? 0))))).toBeLessThan(1e-6);
+    // Column 100 * row of the picture as shown: its mean over all eight views does not depend on the pixel's corner.
+    const even = await averageViews(noise(4, 4), 1, placed);
+    for (const value of even) expect(value).toBeCloseTo(1.5 * 101, 4);
+  });
+
+  test("a scorer sees eight different pictures", async () => {
+    const seen = new Set<string>();
+    await averageViews(noise(4, 4), 1, async ({ data }) => {
+      seen.add(String(data));
+      return new Float32Array(data.length);
+    });
+    expect(seen.size).toBe(8);
+  });
+});
+
+/** A network that finds class 1 where red is above half, without a GPU; says which programs are alive. */
+function fakeNetwork() {
+  const alive = new Set<string>();
+  const inference = async ({ native = { width: 0, height: 0 }, probabilities = false }: InferenceOptions) => {
+    const key = `${native.width}x${native.height}${probabilities ? "p" : ""}`;
+    if (native.width > 100) throw new OutOfMemoryError("the plan needs more");
+    alive.add(key);
+    let classes = new Int32Array();
+    const scores = () =>
+      Float32Array.from({ length: 2 * classes.length }, (_, i) => Number(classes[i >> 1] === (i & 1)));
+    const program = {
+      write: (_: string, image: Float32Array) => {
+        classes = Int32Array.from({ length: image.length / 3 }, (_, i) => ((image[3 * i] ?? 0) > 0.5 ? 1 : 0));
+      },
+      run() {},
+      read: async () => scores(),
+      readAll: async (values: readonly unknown[]) => [classes.buffer, scores().buffer].slice(0, values.length),
+      destroy: () => alive.delete(key),
+    };
+    return { program, classes: {}, probabilities: {} };
+  };
+  const network = { config: { width: 8, height: 8, classes: 2 }, inference } as unknown as Network;
+  const checkpoint = { facts: { mean: [0, 0, 0], std: [1, 1, 1] } } as unknown as Checkpoint;
+  return { alive, of: (options?: PredictorOptions) => new Predictor(network, checkpoint, options) };
+}
+
+describe("predictor", () => {
+  const rgb = (width: number, height: number): ByteImage => {
+    const { data } = noise(width, height);
+    return {
+      width,
+      height,
+      channels: 3,
+      data: Uint8Array.from({ length: 3 * data.length }, (_, i) => data[i / 3] ?? 0),
+    };
+  };
+
+  test("at most four sizes stay compiled, the least recently used goes first", async () => {
+    const { alive, of } = fakeNetwork();
+    const predictor = of();
+    for (const width of [4, 5, 6, 7, 4, 8]) await predictor.mask(rgb(width, 3));
+    expect([...alive].sort()).toEqual(["4x3", "6x3", "7x3", "8x3"]);
+    predictor.destroy();
+    expect(alive.size).toBe(0);
+  });
+
+  test("tiles of the trained size and all views agree with the plain result where each pixel decides alone", async () => {
+    const image = rgb(8, 8);
+    const plain = await fakeNetwork().of().mask(image);
+    expect(new Set(plain.data)).toEqual(new Set([0, 1]));
+    const rows: number[] = [];
+    const { alive, of } = fakeNetwork();
+    const views = await of({ views: true }).mask(image, (part) => rows.push(...part));
+    expect(views.data).toEqual(plain.data);
+    expect(rows).toHaveLength(128);
+    const large = rgb(20, 12);
+    const whole = large.data.filter((_, i) => i % 3 === 0).map((red) => (red > 127.5 ? 1 : 0));
+    const tiles = { size: { width: 8, height: 8 }, overlap: 0.5 };
+    expect((await of({ tiles, views: true }).mask(large)).data).toEqual(whole);
+    expect([...alive]).toEqual(["8x8p"]);
+  });
+
+  test("an image that does not fit names the flag that helps", async () => {
+    const tiles = { size: { width: 200, height: 200 }, overlap: 0 };
+    const large = rgb(200, 100);
+    await expect(fakeNetwork().of().mask(large)).rejects.toThrow("200x100 is too large at once (--tile predicts it");
+    await expect(fakeNetwork().of({ tiles }).mask(large)).rejects.toThrow("choose a smaller --tile");
+    await expect(fakeNetwork().of().mask(large)).rejects.toBeInstanceOf(OutOfMemoryError);
+  });
+});
+
+describe("removal of objects", () => {
+  const size = { width: 10, height: 10 };
+  const rule = (changes: Partial<ClassRule>): ClassRule => {
+    const nothing = { class: 1, name: "a", largest: false, minPercent: 0, dice: { before: 0, after: 0 } };
+    return { ...nothing, ...changes };
+  };
+  const labels = new Uint8Array(100);
+  labels.fill(1, 0, 5); // 5 %
+  labels.fill(1, 30, 33); // 3 %
+  labels[77] = 1; // 1 %
+  labels.fill(2, 90, 92); // another class
+
+  test("small ones go, or all but the largest; other classes stay", () => {
+    const count = (of: Uint8Array) => [1, 2].map((label) => of.filter((value) => value === label).length);
+    expect(count(postprocessed(labels, size, [rule({ minPercent: 3 })]))).toEqual([8, 2]);
+    expect(count(postprocessed(labels, size, [rule({ largest: true })]))).toEqual([5, 2]);
+    expect(count(postprocessed(labels, size, [rule({ largest: true, minPercent: 6 })]))).toEqual([0, 2]);
+    expect(count(postprocessed(labels, size, [rule({ class: 2, minPercent: 2.5 })]))).toEqual([9, 0]);
+    expect(postprocessed(labels, size, [rule({})])).toBe(labels);
+    expect(labels[77]).toBe(1);
+  });
+
+  test("the rule with the best mean Dice over images is chosen, none where none helps", () => {
+    const truth = labels.slice();
+    truth.fill(0, 30, 33);
+    truth[77] = 0;
+    const choice = new PostprocessChoice(["background", "a", "b"]);
+    choice.add(labels, truth, size);
+    choice.add(labels, truth, size);
+    const [first, second] = choice.rules();
+    expect(first).toMatchObject({ class: 1, name: "a", largest: true, minPercent: 0, dice: { after: 100 } });
+    expect(first?.dice.before).toBeCloseTo((100 * 2 * 5) / (9 + 5), 10);
+    expect(second).toMatchObject({ class: 2, largest: false, minPercent: 0, dice: { before: 100, after: 100 } });
+    expect([first, second].flatMap((each) => (each ? [ruleText(each)] : []))).toEqual([
+      "largest object only",
+      "unchanged",
+    ]);
+  });
+
+  test("specks where the label map is empty are judged; ignored pixels are not", () => {
+    const specks = new PostprocessChoice(["background", "a"]);
+    const speck = new Uint8Array(1000);
+    speck[0] = 1;
+    specks.add(speck, new Uint8Array(1000), { width: 100, height: 10 });
+    expect(specks.rules()[0]).toMatchObject({ minPercent: 0.2, dice: { before: 0, after: 100 } });
+    const ignored = new PostprocessChoice(["background", "a"]);
+    ignored.add(Uint8Array.of(1, 0), Uint8Array.of(255, 0), { width: 2, height: 1 });
+    expect(ignored.rules()[0]?.dice).toEqual({ before: 100, after: 100 });
+  });
+
+  test("rules are kept in the run folder and checked when read", () => {
+    const chosenOn = { data: "d", split: "val", images: 2, checkpoint: "best.safetensors" };
+    const rules = [rule({ minPercent: 0.5 })];
+    expect(() => readPostprocess(scratch.path, 2)).toThrow("choose the rules on validation images first");
+    writePostprocess(scratch.path, { chosenOn, rules });
+    expect(readPostprocess(scratch.path, 2)).toEqual({ format: "svanet postprocess 1", chosenOn, rules });
+    writePostprocess(scratch.path, { chosenOn, rules: [rule({ class: 4 })] });
+    expect(() => readPostprocess(scratch.path, 2)).toThrow("more than the 2 classes");
+    writePostprocess(scratch.path, { chosenOn, rules: [rule({ minPercent: -1 })] });
+    expect(() => readPostprocess(scratch.path, 2)).toThrow("the file is damaged");
+  });
+});
+
+describe("files", () => {
+  test("npy: header and values as NumPy reads them", () => {
+    const path = join(scratch.path, "a.npy");
+    const file = new NpyFile(path, [2, 3, 2]);
+    file.append(Float32Array.of(1, 2, 3, 4, 5));
+    expect(() => file.finish()).toThrow("7 values are missing");
+    file.append(Float32Array.of(6, 7, 8, 9, 10, 11, 12));
+    file.finish();
+    const bytes = readFileSync(path);
+    const header = readNpyHeader(bytes, path);
+    const facts = { type: "float32", littleEndian: true, fortran: false, shape: [2, 3, 2], dataBytes: 48 };
+    expect(header).toMatchObject(facts);
+    expect(header.dataOffset % 64).toBe(0);
+    expect(bytes.length).toBe(header.dataOffset + 48);
+    expect(bytes.readFloatLE(header.dataOffset + 44)).toBe(12);
+  });
+
+  test("a NIfTI label map without a scan: shape, affine and order of voxels", () => {
+    const affine = [0.5, 0, 0, -10, 0, 0, 2, 20, 0, -0.75, 0, 30];
+    const labels = Uint8Array.from({ length: 24 }, (_, i) => i);
+    const volume = NiftiVolume.decode(encodeNiftiLabels(labels, [2, 3, 4], affine), "labels.nii.gz");
+    expect(volume.header).toMatchObject({ shape: [2, 3, 4, 1], type: "uint8", slope: 1, orientationFrom: "sform" });
+    expect(volume.header.affine).toEqual(affine);
+    // x to the right, y = third axis, z = second axis against the head: the lowest slice is the last row.
+    expect(volume.size).toEqual([2, 4, 3]);
+    expect([...volume.slice(0).values]).toEqual([23, 22, 17, 16, 11, 10, 5, 4]);
+  });
+});

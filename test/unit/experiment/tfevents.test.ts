@@ -1,0 +1,59 @@
+import { appendFileSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { crc32c, EventWriter, maskedCrc32c, readEvents, truncateEvents } from "../../../src/experiment/run/tfevents.ts";
+
+const eventFile = () => join(mkdtempSync(join(tmpdir(), "svanet-")), "events.tfevents");
+
+test("CRC-32C equals the vectors of RFC 3720, B.4", () => {
+  expect(crc32c(new Uint8Array(32))).toBe(0x8a9136aa);
+  expect(crc32c(new Uint8Array(32).fill(0xff))).toBe(0x62a8ab43);
+  expect(crc32c(Uint8Array.from({ length: 32 }, (_, i) => i))).toBe(0x46dd794e);
+  expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
+});
+
+test("the mask rotates and adds", () => {
+  const crc = 0xe3069283;
+  const rotated = ((crc >>> 15) | (crc << 17)) >>> 0;
+  expect(maskedCrc32c(Buffer.from("123456789"))).toBe((rotated + 0xa282ead8) % 2 ** 32);
+});
+
+test("a file starts with the version TensorBoard looks for", () => {
+  const path = eventFile();
+  new EventWriter(path);
+  const bytes = readFileSync(path);
+  // Length 24 = wall time (1 + 8) + version (1 + 1 + 13).
+  expect(bytes.readBigUInt64LE(0)).toBe(24n);
+  expect(bytes.subarray(12, 36).toString("latin1")).toContain("\x1a\x0dbrain.Event:2");
+  expect(readEvents(bytes)).toEqual([]);
+});
+
+test("scalars read back, also with steps past 127 and several tags", () => {
+  const path = eventFile();
+  const writer = new EventWriter(path);
+  writer.add(1, { "train/loss": 0.5 });
+  writer.add(300, { "train/loss": 0.25, "val/mIoU": 61.5 });
+  const [first, second] = readEvents(readFileSync(path));
+  expect(first).toMatchObject({ step: 1, values: new Map([["train/loss", 0.5]]) });
+  expect(second?.step).toBe(300);
+  expect([...(second?.values ?? [])]).toEqual([
+    ["train/loss", 0.25],
+    ["val/mIoU", 61.5],
+  ]);
+  expect(first?.wallTime).toBeGreaterThan(1.6e9);
+});
+
+test("truncation drops later steps and a frame that was cut off, and keeps the version", () => {
+  const path = eventFile();
+  const writer = new EventWriter(path);
+  for (const step of [1, 2, 3]) writer.add(step, { loss: step });
+  const version = readFileSync(path).subarray(0, 40);
+  appendFileSync(path, Buffer.from([24, 0, 0, 0]));
+  truncateEvents(path, 2);
+  const bytes = readFileSync(path);
+  expect(readEvents(bytes).map(({ step }) => step)).toEqual([1, 2]);
+  expect(bytes.subarray(0, 40)).toEqual(version);
+  new EventWriter(path).add(3, { loss: 3 });
+  expect(readEvents(readFileSync(path)).map(({ step }) => step)).toEqual([1, 2, 3]);
+});

@@ -1,0 +1,34 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { OutOfMemoryError } from "../../../src/errors.ts";
+import { resolveConfig } from "../../../src/experiment/settings/config.ts";
+import { networkConfig } from "../../../src/experiment/settings/recipe.ts";
+import { Device } from "../../../src/kernels/device/device.ts";
+import { Network } from "../../../src/training/network.ts";
+import { Trainer } from "../../../src/training/trainer.ts";
+import { isSvanet, NETWORKS } from "../../support/nets.ts";
+
+/** Dawn's back end that runs nothing has 512 MiB, and the limits of the smallest adapter. */
+let device: Device;
+beforeEach(async () => {
+  device = await Device.open({ backend: "null" });
+});
+afterEach(() => device.close());
+
+/** Everything that training makes before its first step. */
+async function prepared(name: string, flags: object): Promise<number> {
+  const model = isSvanet(name) ? { preset: name } : { model: name };
+  const config = resolveConfig({ data: "-", out: "-", ...model, ...flags });
+  const network = await Network.empty(device, networkConfig(config, 8));
+  const trainer = await Trainer.create(network, config);
+  return trainer.prepare(config.batchSize, false);
+}
+
+test.each(NETWORKS)("%s at its full width is refused before it trains, with advice", async (name) => {
+  const tooLarge = prepared(name, { size: "512" });
+  await expect(tooLarge).rejects.toBeInstanceOf(OutOfMemoryError);
+  await expect(tooLarge).rejects.toThrow(/^.* use a smaller --batch-size, --size or --width.*$/);
+});
+
+test("what fits is not refused", async () => {
+  expect(await prepared("unet", { size: "64", width: 4 })).toBeLessThan(2 ** 29);
+});
