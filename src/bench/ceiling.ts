@@ -105,16 +105,16 @@ function scalarTile(size: number): Variant {
         workgroups: [size / 32, size / 64, 1],
         main: `  let m = id.y * ${ROWS}u; let n = id.x;
 ${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
-  for (var k = 0u; k < size.n4; k++) {
-${axes.map((_, j) => `    let b${j} = b_at((4u * k + ${j}u) * size.n4 + n);`).join("\n")}
+  for (var k = 0u; k < args.n4; k++) {
+${axes.map((_, j) => `    let b${j} = b_at((4u * k + ${j}u) * args.n4 + n);`).join("\n")}
 ${rows
   .flatMap((i) => [
-    `    let a${i} = a_at((m + ${i}u) * size.n4 + k);`,
+    `    let a${i} = a_at((m + ${i}u) * args.n4 + k);`,
     ...axes.map((axis, j) => `    s${i} = fma(vec4f(a${i}.${axis}), b${j}, s${i});`),
   ])
   .join("\n")}
   }
-${rows.map((i) => `  out_set((m + ${i}u) * size.n4 + n, s${i});`).join("\n")}`,
+${rows.map((i) => `  out_set((m + ${i}u) * args.n4 + n, s${i});`).join("\n")}`,
       }),
     ],
   };

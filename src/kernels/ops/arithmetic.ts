@@ -68,7 +68,7 @@ export const scale: Op<"x", ScaleAttrs> = defineOp<ScaleAttrs>()({
       same: { x },
       small: {},
       floats: { factor: attrs.factor },
-      expression: "x * size.factor",
+      expression: "x * args.factor",
     }),
   ],
   macs: NO_MACS,

@@ -37,7 +37,7 @@ export const dropout: Op<"x" | "seed", DropoutAttrs> = defineOp<DropoutAttrs>()(
 }`,
       body: `  let random = scrambled(i ^ scrambled(u32(seed_at(0u))));
   let share = f32(random >> 8u) / 16777216.0;
-  return select(x_at(i) * size.kept, 0.0, share < size.drop);`,
+  return select(x_at(i) * args.kept, 0.0, share < args.drop);`,
     }),
   ],
   macs: NO_MACS,

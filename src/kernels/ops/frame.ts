@@ -43,11 +43,11 @@ export const pad2d: Op<"x", FrameAttrs> = defineOp<FrameAttrs>()({
         tensors: { x: read(x, wide) },
         // Offsets below zero wrap round, and so do the differences they make.
         sizes: { h: from.h, w: from.w, c: to.c / (wide ? 4 : 1), height: to.h, width: to.w, top, left },
-        body: `  let x = (i / size.c) % size.width - size.left;
-  let y = (i / size.c / size.width) % size.height - size.top;
-  let n = i / size.c / size.width / size.height;
-  if (y >= size.h || x >= size.w) { return T(0.0); }
-  return x_at(((n * size.h + y) * size.w + x) * size.c + i % size.c);`,
+        body: `  let x = (i / args.c) % args.width - args.left;
+  let y = (i / args.c / args.width) % args.height - args.top;
+  let n = i / args.c / args.width / args.height;
+  if (y >= args.h || x >= args.w) { return T(0.0); }
+  return x_at(((n * args.h + y) * args.w + x) * args.c + i % args.c);`,
       }),
     ];
   },
@@ -77,11 +77,11 @@ export const swapAxes: Op<"x", unknown> = defineOp<unknown>()({
         wide,
         tensors: { x: read(x, wide) },
         sizes: { a, b, c: c / (wide ? 4 : 1) },
-        body: `  let inner = i % size.c;
-  let first = (i / size.c) % size.a;
-  let second = (i / size.c / size.a) % size.b;
-  let outer = i / size.c / size.a / size.b;
-  return x_at(((outer * size.a + first) * size.b + second) * size.c + inner);`,
+        body: `  let inner = i % args.c;
+  let first = (i / args.c) % args.a;
+  let second = (i / args.c / args.a) % args.b;
+  let outer = i / args.c / args.a / args.b;
+  return x_at(((outer * args.a + first) * args.b + second) * args.c + inner);`,
       }),
     ];
   },
@@ -130,10 +130,10 @@ export const shrinkLabels = defineOp<ShrinkAttrs>()({
         wide: false,
         tensors: { label: read(label) },
         sizes: { h, w, height, width, down, across, outside },
-        body: `  let x = (i % size.width) * size.across + size.across / 2u;
-  let y = ((i / size.width) % size.height) * size.down + size.down / 2u;
-  if (y >= size.h || x >= size.w) { return i32(size.outside); }
-  return label_at((i / size.width / size.height * size.h + y) * size.w + x);`,
+        body: `  let x = (i % args.width) * args.across + args.across / 2u;
+  let y = ((i / args.width) % args.height) * args.down + args.down / 2u;
+  if (y >= args.h || x >= args.w) { return i32(args.outside); }
+  return label_at((i / args.width / args.height * args.h + y) * args.w + x);`,
       }),
     ];
   },

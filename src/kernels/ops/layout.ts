@@ -6,7 +6,7 @@ import { lastOf, nhwc, type Shape, sizeOf } from "../trace/shape.ts";
 
 const WORKGROUP = 64;
 const INDEX = `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
-  if (i >= size.count) { return; }`;
+  if (i >= args.count) { return; }`;
 
 /** Pixel (row, column) goes to position 2 * (row % 2) + column % 2 of patch (row / 2) * (w / 2) + column / 2. */
 export const pack2x2: Op<"x", unknown> = defineOp<unknown>()({
@@ -28,11 +28,11 @@ export const pack2x2: Op<"x", unknown> = defineOp<unknown>()({
         wide,
         tensors: { x: read(x, wide) },
         sizes: { c: c / (wide ? 4 : 1), h, w, patches: (h * w) / 4 },
-        body: `  let cell = (i / size.c) % size.patches;
-  let position = (i / size.c / size.patches) % 4u;
-  let row = 2u * (cell / (size.w / 2u)) + position / 2u;
-  let column = 2u * (cell % (size.w / 2u)) + position % 2u;
-  return x_at((((i / size.c / size.patches / 4u) * size.h + row) * size.w + column) * size.c + i % size.c);`,
+        body: `  let cell = (i / args.c) % args.patches;
+  let position = (i / args.c / args.patches) % 4u;
+  let row = 2u * (cell / (args.w / 2u)) + position / 2u;
+  let column = 2u * (cell % (args.w / 2u)) + position % 2u;
+  return x_at((((i / args.c / args.patches / 4u) * args.h + row) * args.w + column) * args.c + i % args.c);`,
       }),
     ];
   },
@@ -71,11 +71,11 @@ export const unpack2x2: Op<"x", UnpackAttrs> = defineOp<UnpackAttrs>()({
         wide,
         tensors: { x: read(x, wide) },
         sizes: { c: lastOf(x.shape) / (wide ? 4 : 1), h: height, w: width, patches: (height * width) / 4 },
-        body: `  let column = (i / size.c) % size.w;
-  let row = (i / size.c / size.w) % size.h;
+        body: `  let column = (i / args.c) % args.w;
+  let row = (i / args.c / args.w) % args.h;
   let position = 2u * (row % 2u) + column % 2u;
-  let cell = (row / 2u) * (size.w / 2u) + column / 2u;
-  return x_at((((i / size.c / size.w / size.h) * 4u + position) * size.patches + cell) * size.c + i % size.c);`,
+  let cell = (row / 2u) * (args.w / 2u) + column / 2u;
+  return x_at((((i / args.c / args.w / args.h) * 4u + position) * args.patches + cell) * args.c + i % args.c);`,
       }),
     ];
   },
@@ -105,8 +105,8 @@ function moveRows(label: string, target: Target, x: Value, order: Value, out: Va
     workgroupSize: [WORKGROUP],
     workgroups: spread(Math.ceil(count / WORKGROUP), target),
     main: `${INDEX}
-  let row = i / size.c;
-  let other = ((row / size.m) * size.m + u32(order_at(row % size.m))) * size.c + i % size.c;
+  let row = i / args.c;
+  let other = ((row / args.m) * args.m + u32(order_at(row % args.m))) * args.c + i % args.c;
   ${scatters ? "out_set(other, x_at(i));" : "out_set(i, x_at(other));"}`,
   });
 }
@@ -158,7 +158,7 @@ function placeChannels(target: Target, x: Value, out: Value, start: number): Dis
     workgroupSize: [WORKGROUP],
     workgroups: spread(Math.ceil(count / WORKGROUP), target),
     main: `${INDEX}
-  out_set((i / size.c) * size.channels + size.start + i % size.c, x_at(i));`,
+  out_set((i / args.c) * args.channels + args.start + i % args.c, x_at(i));`,
   });
 }
 
@@ -220,9 +220,9 @@ const sliceLastGrad = defineOp<SliceAttrs & { readonly x: Shape }>()({
         wide,
         tensors: { grad: read(grad, wide) },
         sizes: { c: lastOf(out.shape) / unit, start: attrs.start / unit, taken: attrs.count / unit },
-        body: `  let j = i % size.c - size.start;
-  if (j >= size.taken) { return T(0.0); }
-  return grad_at((i / size.c) * size.taken + j);`,
+        body: `  let j = i % args.c - args.start;
+  if (j >= args.taken) { return T(0.0); }
+  return grad_at((i / args.c) * args.taken + j);`,
       }),
     ];
   },
@@ -251,7 +251,7 @@ export const sliceLast = defineOp<SliceAttrs>()({
         wide,
         tensors: { x: read(x, wide) },
         sizes: { c: lastOf(x.shape) / unit, start: start / unit, taken: lastOf(out.shape) / unit },
-        body: "  return x_at((i / size.taken) * size.c + size.start + i % size.taken);",
+        body: "  return x_at((i / args.taken) * args.c + args.start + i % args.taken);",
       }),
     ];
   },

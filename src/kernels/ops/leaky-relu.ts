@@ -25,7 +25,7 @@ const leakyReluGrad = defineOp<Slope>()({
         wide,
         tensors: { grad: read(grad, wide), y: read(y, wide) },
         floats: { slope },
-        body: "  return grad_at(i) * select(T(size.slope), T(1.0), y_at(i) > T(0.0));",
+        body: "  return grad_at(i) * select(T(args.slope), T(1.0), y_at(i) > T(0.0));",
       }),
     ];
   },
@@ -51,7 +51,7 @@ export const leakyRelu = defineOp<Slope>()({
         wide,
         tensors: { x: read(x, wide) },
         floats: { slope },
-        body: "  return max(x_at(i), size.slope * x_at(i));",
+        body: "  return max(x_at(i), args.slope * x_at(i));",
       }),
     ];
   },

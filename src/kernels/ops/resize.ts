@@ -40,34 +40,34 @@ function fractionSizes(suffix: string, values: readonly number[]): Record<string
 
 /** `at`: numerator of the fraction. The lower neighbour is at / unit, the upper one's weight (at % unit) / unit. */
 const numerator = (suffix: string): string => `fn numerator${suffix}(o: u32) -> u32 {
-  return max(o * size.rise${suffix} + size.start${suffix}, size.clamp${suffix}) - size.clamp${suffix};
+  return max(o * args.rise${suffix} + args.start${suffix}, args.clamp${suffix}) - args.clamp${suffix};
 }`;
 
 /** The weight of input item `item` in output `o`, and bounds of the outputs in which it can be other than zero. */
 const BILINEAR_WEIGHT = `${numerator("")}
 fn weight(o: u32, item: u32) -> f32 {
   let at = numerator(o);
-  let low = at / size.unit;
-  let upper = f32(at % size.unit) / f32(size.unit);
-  return select(0.0, 1.0 - upper, low == item) + select(0.0, upper, min(low + 1u, size.length - 1u) == item);
+  let low = at / args.unit;
+  let upper = f32(at % args.unit) / f32(args.unit);
+  return select(0.0, 1.0 - upper, low == item) + select(0.0, upper, min(low + 1u, args.length - 1u) == item);
 }
 fn first_of(item: u32) -> u32 {
   if (item == 0u) { return 0u; }
-  return (max((item - 1u) * size.unit + size.clamp, size.start) - size.start) / size.rise;
+  return (max((item - 1u) * args.unit + args.clamp, args.start) - args.start) / args.rise;
 }
 fn stop_of(item: u32) -> u32 {
-  if (item + 1u == size.length) { return size.outputs; }
-  let at = max((item + 1u) * size.unit + size.clamp, size.start) - size.start;
-  return min(at / size.rise + 1u, size.outputs);
+  if (item + 1u == args.length) { return args.outputs; }
+  let at = max((item + 1u) * args.unit + args.clamp, args.start) - args.start;
+  return min(at / args.rise + 1u, args.outputs);
 }`;
 
 /** PyTorch rounds in / out and its product with o to f32; so does this, hence the margins of one in the bounds. */
 const NEAREST_WEIGHT = `fn weight(o: u32, item: u32) -> f32 {
-  return select(0.0, 1.0, min(u32(f32(o) * size.scale), size.length - 1u) == item);
+  return select(0.0, 1.0, min(u32(f32(o) * args.scale), args.length - 1u) == item);
 }
-fn first_of(item: u32) -> u32 { return max(item * size.outputs / size.length, 1u) - 1u; }
+fn first_of(item: u32) -> u32 { return max(item * args.outputs / args.length, 1u) - 1u; }
 fn stop_of(item: u32) -> u32 {
-  return min(((item + 1u) * size.outputs + size.length - 1u) / size.length + 1u, size.outputs);
+  return min(((item + 1u) * args.outputs + args.length - 1u) / args.length + 1u, args.outputs);
 }`;
 
 interface Axis {
@@ -95,12 +95,12 @@ function gatherAlong(label: string, target: Target, grad: Value, out: Value, axi
     sizes: { inner: axis.inner / (wide ? 4 : 1), ...sizes },
     ...(floats ? { floats } : {}),
     functions: text,
-    body: `  let row = i / size.inner;
-  let item = row % size.length;
-  let base = (row / size.length) * size.outputs * size.inner + i % size.inner;
+    body: `  let row = i / args.inner;
+  let item = row % args.length;
+  let base = (row / args.length) * args.outputs * args.inner + i % args.inner;
   let stop = stop_of(item);
   var total = T(0.0);
-  for (var o = first_of(item); o < stop; o++) { total += weight(o, item) * grad_at(base + o * size.inner); }
+  for (var o = first_of(item); o < stop; o++) { total += weight(o, item) * grad_at(base + o * args.inner); }
   return total;`,
   });
 }
@@ -170,19 +170,19 @@ export const resizeBilinear = defineOp<BilinearAttrs>()({
           ...fractionSizes("_x", fraction(w, attrs.width, attrs.alignCorners)),
         },
         functions: `${numerator("_y")}\n${numerator("_x")}`,
-        body: `  let pixel = i / size.c;
-  let across = numerator_x(pixel % size.outputs_x);
-  let down = numerator_y((pixel / size.outputs_x) % size.outputs_y);
-  let base = (pixel / size.outputs_x / size.outputs_y) * size.length_y;
-  let top = (base + down / size.unit_y) * size.length_x;
-  let bottom = (base + min(down / size.unit_y + 1u, size.length_y - 1u)) * size.length_x;
-  let left = across / size.unit_x;
-  let right = min(left + 1u, size.length_x - 1u);
-  let lower = f32(down % size.unit_y) / f32(size.unit_y);
-  let side = f32(across % size.unit_x) / f32(size.unit_x);
-  let j = i % size.c;
-  let above = (1.0 - side) * x_at((top + left) * size.c + j) + side * x_at((top + right) * size.c + j);
-  let below = (1.0 - side) * x_at((bottom + left) * size.c + j) + side * x_at((bottom + right) * size.c + j);
+        body: `  let pixel = i / args.c;
+  let across = numerator_x(pixel % args.outputs_x);
+  let down = numerator_y((pixel / args.outputs_x) % args.outputs_y);
+  let base = (pixel / args.outputs_x / args.outputs_y) * args.length_y;
+  let top = (base + down / args.unit_y) * args.length_x;
+  let bottom = (base + min(down / args.unit_y + 1u, args.length_y - 1u)) * args.length_x;
+  let left = across / args.unit_x;
+  let right = min(left + 1u, args.length_x - 1u);
+  let lower = f32(down % args.unit_y) / f32(args.unit_y);
+  let side = f32(across % args.unit_x) / f32(args.unit_x);
+  let j = i % args.c;
+  let above = (1.0 - side) * x_at((top + left) * args.c + j) + side * x_at((top + right) * args.c + j);
+  let below = (1.0 - side) * x_at((bottom + left) * args.c + j) + side * x_at((bottom + right) * args.c + j);
   return (1.0 - lower) * above + lower * below;`,
       }),
     ];
@@ -222,10 +222,10 @@ export const resizeNearest = defineOp<ResizeAttrs>()({
         tensors: { x: read(x, wide) },
         sizes: { h, w, height, width, c: c / (wide ? 4 : 1) },
         floats: { down: Math.fround(h / height), across: Math.fround(w / width) },
-        body: `  let pixel = i / size.c;
-  let column = min(u32(f32(pixel % size.width) * size.across), size.w - 1u);
-  let row = min(u32(f32((pixel / size.width) % size.height) * size.down), size.h - 1u);
-  return x_at((((pixel / size.width / size.height) * size.h + row) * size.w + column) * size.c + i % size.c);`,
+        body: `  let pixel = i / args.c;
+  let column = min(u32(f32(pixel % args.width) * args.across), args.w - 1u);
+  let row = min(u32(f32((pixel / args.width) % args.height) * args.down), args.h - 1u);
+  return x_at((((pixel / args.width / args.height) * args.h + row) * args.w + column) * args.c + i % args.c);`,
       }),
     ];
   },

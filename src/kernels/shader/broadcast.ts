@@ -82,10 +82,10 @@ function placeText(runs: readonly AxisRun[], wide: boolean): { text: string; siz
     if (axis > 0) sizes[`extent${axis}`] = units;
     if (kept) {
       sizes[`stride${axis}`] = stride;
-      lines.push(`  at += ${axis > 0 ? `(rest % size.extent${axis})` : "rest"} * size.stride${axis};`);
+      lines.push(`  at += ${axis > 0 ? `(rest % args.extent${axis})` : "rest"} * args.stride${axis};`);
       stride *= units;
     }
-    if (axis > 0) lines.push(`  rest /= size.extent${axis};`);
+    if (axis > 0) lines.push(`  rest /= args.extent${axis};`);
   }
   return { text: lines.join("\n"), sizes };
 }

@@ -83,14 +83,14 @@ function fold(spec: {
     type: elementType(wide, partials.dtype),
     tensors: { partials: read(partials, wide), ...tensors },
     sizes: { columns, parts: spec.parts, fan: spec.fan, results: spec.results },
-    body: `  let column = i % size.columns;
-  let result = (i / size.columns) % size.results;
-  let outer = i / size.columns / size.results;
-  let end = min((result + 1u) * size.fan, size.parts);
+    body: `  let column = i % args.columns;
+  let result = (i / args.columns) % args.results;
+  let outer = i / args.columns / args.results;
+  let end = min((result + 1u) * args.fan, args.parts);
 ${each((n) => `  var sum${n} = T(0);`)}
-  for (var part = result * size.fan; part < end; part++) {
-    let at = (outer * size.parts + part) * ${outs.length}u * size.columns + column;
-${each((n) => `    sum${n} += partials_at(at + ${n}u * size.columns);`)}
+  for (var part = result * args.fan; part < end; part++) {
+    let at = (outer * args.parts + part) * ${outs.length}u * args.columns + column;
+${each((n) => `    sum${n} += partials_at(at + ${n}u * args.columns);`)}
   }
 ${each((n) => `  out${n}_set(i, sum${n});`)}`,
   });

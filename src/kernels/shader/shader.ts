@@ -5,7 +5,7 @@ import { sizeOf } from "../trace/shape.ts";
 /**
  * Builds the text of a shader round its body. Every tensor is reached through generated functions, `x_at(i)` to read
  * and `x_set(i, v)` to write, because a tensor longer than the adapter's binding limit is bound in several parts:
- * the functions pick the part, so no kernel knows about the limit. Sizes arrive in a uniform block as `size.name`;
+ * the functions pick the part, so no kernel knows about the limit. Sizes arrive in a uniform block as `args.name`;
  * baked into the text they would make drivers unroll loops and take seconds over it.
  */
 export interface ShaderSpec {
@@ -64,9 +64,9 @@ export function shader(spec: ShaderSpec): Dispatch {
   const lane = y === 1 && z === 1 ? "local.x" : `local.x + ${x}u * (local.y + ${y}u * local.z)`;
   const wgsl = [
     ...(spec.enable ?? []).map((feature) => `enable ${feature};`),
-    members.length > 0 ? `struct Size { ${members.join(", ")} }` : "",
+    members.length > 0 ? `struct Args { ${members.join(", ")} }` : "",
     ...declared.lines,
-    members.length > 0 ? `@group(0) @binding(${declared.count}) var<uniform> size: Size;` : "",
+    members.length > 0 ? `@group(0) @binding(${declared.count}) var<uniform> args: Args;` : "",
     spec.functions ?? "",
     `@compute @workgroup_size(${x}, ${y}, ${z})
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: vec3u,
@@ -150,7 +150,7 @@ export interface KernelSpec {
   readonly body: string;
 }
 
-/** A shader with `count` invocations; `body` sees `i`, the index of its own, `T` (which is `type`) and `size`. */
+/** A shader with `count` invocations; `body` sees `i`, the index of its own, `T` (which is `type`) and `args`. */
 export function perInvocation(spec: KernelSpec & { readonly count: number; readonly type: string }): Dispatch {
   return shader({
     label: spec.label,
@@ -162,7 +162,7 @@ export function perInvocation(spec: KernelSpec & { readonly count: number; reado
     workgroups: spread(Math.ceil(spec.count / WORKGROUP), spec.target),
     functions: `alias T = ${spec.type};\n${spec.functions ?? ""}`,
     main: `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
-  if (i >= size.count) { return; }
+  if (i >= args.count) { return; }
 ${spec.body}`,
   });
 }

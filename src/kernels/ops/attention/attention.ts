@@ -47,11 +47,11 @@ const attentionDelta = defineOp<Heads>()({
         type: elementType(wide),
         tensors: { grad: read(grad, wide), result: read(result, wide), out: write(out) },
         sizes: { heads, tokens, width: wide ? dim / 4 : dim },
-        body: `  let lane_head = i / size.tokens;
-  let row = (lane_head / size.heads) * size.tokens + i % size.tokens;
-  let base = (row * size.heads + lane_head % size.heads) * size.width;
+        body: `  let lane_head = i / args.tokens;
+  let row = (lane_head / args.heads) * args.tokens + i % args.tokens;
+  let base = (row * args.heads + lane_head % args.heads) * args.width;
   var sum = T(0.0);
-  for (var d = 0u; d < size.width; d++) { sum += grad_at(base + d) * result_at(base + d); }
+  for (var d = 0u; d < args.width; d++) { sum += grad_at(base + d) * result_at(base + d); }
   out_set(i, ${wide ? "(sum.x + sum.y) + (sum.z + sum.w)" : "sum"});`,
       }),
     ];
@@ -83,7 +83,7 @@ const attentionQueryGrad = defineOp<Heads>()({
 ${quads(each((j) => `      s${j} += dot(q[d], ${vec("k", j)}); t${j} += dot(grad[d], ${vec("v", j)});`))}
 ${each((j) => `    let w${j} = select(0.0, exp(s${j} - lse) * (t${j} - delta), ${valid(j)});`)}
 ${quads(`      sum[d] += ${sum((j) => `w${j} * ${vec("k", j)}`)};`)}`,
-      after: "    for (var d = 0u; d < QUADS; d++) { out_put(base, d, sum[d] * size.scale); }",
+      after: "    for (var d = 0u; d < QUADS; d++) { out_put(base, d, sum[d] * args.scale); }",
     }),
   ],
   macs: ({ q }, _out, attrs) => 3 * pairs(sizesOf("attentionQueryGrad", { q }, attrs)),
@@ -120,7 +120,7 @@ ${each(
 ${quads(`      sum[d] += ${sum((j) => `w${j} * ${vec("q", j)}`)};
       mix[d] += ${sum((j) => `p${j} * ${vec("grad", j)}`)};`)}`,
       after: `    for (var d = 0u; d < QUADS; d++) {
-      out_put(base, d, sum[d] * size.scale);
+      out_put(base, d, sum[d] * args.scale);
       values_put(base, d, mix[d]);
     }`,
     }),

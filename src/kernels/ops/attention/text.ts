@@ -76,7 +76,7 @@ function formOf(spec: PassSpec): Form {
   const shared = {
     quads: rolled ? 2 ** Math.ceil(Math.log2(quads)) : quads,
     wide,
-    bound: rolled ? "size.quads" : `${quads}u`,
+    bound: rolled ? "args.quads" : `${quads}u`,
   };
   const perRow = 16 * quads * Object.keys(spec.other).length + 4 * Object.keys(spec.otherScalars).length;
   const tile = 2 ** Math.min(6, Math.floor(Math.log2(target.workgroupStorage / perRow)));
@@ -132,7 +132,7 @@ function functions(spec: PassSpec, form: Form, rows: readonly string[]): string 
   return [
     `const LOW = -1e30;
 fn place(lane_head: u32, row: u32) -> u32 {
-  return (((lane_head / size.heads) * size.tokens + row) * size.heads + lane_head % size.heads) * size.width;
+  return (((lane_head / args.heads) * args.tokens + row) * args.heads + lane_head % args.heads) * args.width;
 }`,
     ...rows.map((name) => reader(name, form.wide)),
     ...Object.keys(spec.outs).map((name) => writer(name, form.wide)),
@@ -145,7 +145,7 @@ function reader(name: string, wide: boolean): string {
   if (wide) return `fn ${name}_quad(base: u32, d: u32) -> vec4f { return ${name}_at(base + d); }`;
   return `fn ${name}_quad(base: u32, d: u32) -> vec4f {
   let at = base + 4u * d;
-  let left = size.dim - 4u * d;
+  let left = args.dim - 4u * d;
   var v = vec4f(${name}_at(at), 0.0, 0.0, 0.0);
   if (left > 1u) { v.y = ${name}_at(at + 1u); }
   if (left > 2u) { v.z = ${name}_at(at + 2u); }
@@ -158,7 +158,7 @@ function writer(name: string, wide: boolean): string {
   if (wide) return `fn ${name}_put(base: u32, d: u32, v: vec4f) { ${name}_set(base + d, v); }`;
   return `fn ${name}_put(base: u32, d: u32, v: vec4f) {
   let at = base + 4u * d;
-  let left = size.dim - 4u * d;
+  let left = args.dim - 4u * d;
   ${name}_set(at, v.x);
   if (left > 1u) { ${name}_set(at + 1u, v.y); }
   if (left > 2u) { ${name}_set(at + 2u, v.z); }
@@ -176,15 +176,15 @@ function declareTiles(spec: PassSpec, { tile, quads }: Form): string[] {
 function main(spec: PassSpec, form: Form): string {
   const { quads, bound } = form;
   const own = Object.keys(spec.own);
-  const scale = (name: string) => (name === spec.scaled ? " * size.scale" : "");
+  const scale = (name: string) => (name === spec.scaled ? " * args.scale" : "");
   return `  let block = group.x + group.y * groups.x;
-  if (block >= size.total) { return; }
-  let lane_head = block / size.blocks;
-  let row = (block % size.blocks) * ${form.workgroup}u + lane;
-  let mine = row < size.tokens;
-  let kept = min(row, size.tokens - 1u);
+  if (block >= args.total) { return; }
+  let lane_head = block / args.blocks;
+  let row = (block % args.blocks) * ${form.workgroup}u + lane;
+  let mine = row < args.tokens;
+  let kept = min(row, args.tokens - 1u);
   let base = place(lane_head, kept);
-  let scalars = lane_head * size.tokens;
+  let scalars = lane_head * args.tokens;
 ${own.map((name) => `  var ${name}: array<vec4f, ${quads}>;`).join("\n")}
   for (var d = 0u; d < ${bound}; d++) {
 ${own.map((name) => `    ${name}[d] = ${name}_quad(base, d)${scale(name)};`).join("\n")}
@@ -193,7 +193,7 @@ ${Object.keys(spec.ownScalars)
   .map((name) => `  let ${name} = ${name}_at(scalars + kept);`)
   .join("\n")}
 ${spec.before.replaceAll("QUADS", `${quads}`)}
-  for (var start = 0u; start < size.tokens; start += ${form.tile}u) {
+  for (var start = 0u; start < args.tokens; start += ${form.tile}u) {
 ${walk(spec, form)}
   }
   if (mine) {
@@ -208,27 +208,27 @@ function walk(spec: PassSpec, form: Form): string {
   const { tile, quads, bound, rows } = form;
   const body = spec.block(blockOf(form));
   if (form.sharing === "shuffle") {
-    return `    let near = min(start + lane, size.tokens - 1u);
+    return `    let near = min(start + lane, args.tokens - 1u);
     let there = place(lane_head, near);
 ${others.map((name) => `    var ${name}_near: array<vec4f, ${quads}>;`).join("\n")}
     for (var d = 0u; d < ${bound}; d++) {
 ${others.map((name) => `      ${name}_near[d] = ${name}_quad(there, d);`).join("\n")}
     }
 ${scalars.map((name) => `    let ${name}_near = ${name}_at(scalars + near);`).join("\n")}
-    for (var at = 0u; at < size.tile; at += ${rows}u) {
+    for (var at = 0u; at < args.tile; at += ${rows}u) {
 ${body}
     }`;
   }
   if (form.sharing === "plain") {
-    return `${repeat(rows, (j) => `    let there${j} = place(lane_head, min(start + ${j}u, size.tokens - 1u));`)}
+    return `${repeat(rows, (j) => `    let there${j} = place(lane_head, min(start + ${j}u, args.tokens - 1u));`)}
 ${body}`;
   }
   return `    workgroupBarrier();
     for (var n = lane; n < ${tile * quads}u; n += ${form.workgroup}u) {
-      let there = place(lane_head, min(start + n / ${quads}u, size.tokens - 1u));
+      let there = place(lane_head, min(start + n / ${quads}u, args.tokens - 1u));
 ${others.map((name) => `      ${name}_tile[n] = ${name}_quad(there, n % ${quads}u);`).join("\n")}
     }
-${scalars.map((name) => `    if (lane < ${tile}u) { ${name}_tile[lane] = ${name}_at(scalars + min(start + lane, size.tokens - 1u)); }`).join("\n")}
+${scalars.map((name) => `    if (lane < ${tile}u) { ${name}_tile[lane] = ${name}_at(scalars + min(start + lane, args.tokens - 1u)); }`).join("\n")}
     workgroupBarrier();
     for (var at = 0u; at < ${tile}u; at += ${rows}u) {
 ${body}
@@ -247,7 +247,7 @@ function blockOf({ sharing, rows, quads, bound }: Form): Block {
   const scalar = {
     shuffle: (name: string, j: number) => `subgroupShuffle(${name}_near, at + ${j}u)`,
     tile: (name: string, j: number) => `${name}_tile[at + ${j}u]`,
-    plain: (name: string, j: number) => `${name}_at(scalars + min(start + ${j}u, size.tokens - 1u))`,
+    plain: (name: string, j: number) => `${name}_at(scalars + min(start + ${j}u, args.tokens - 1u))`,
   };
   return {
     rows,
@@ -256,6 +256,6 @@ function blockOf({ sharing, rows, quads, bound }: Form): Block {
     quads: (body) => `    for (var d = 0u; d < ${bound}; d++) {\n${body}\n    }`,
     vec: vec[sharing],
     scalar: scalar[sharing],
-    valid: (j) => `start + ${sharing === "plain" ? "" : "at + "}${j}u < size.tokens`,
+    valid: (j) => `start + ${sharing === "plain" ? "" : "at + "}${j}u < args.tokens`,
   };
 }

@@ -266,7 +266,7 @@ export const addBias: Op<"x" | "bias", unknown> = defineOp<unknown>()({
         wide,
         tensors: { x: read(x, wide), bias: read(bias, wide) },
         sizes: { channels },
-        body: "  return x_at(i) + bias_at(i % size.channels);",
+        body: "  return x_at(i) + bias_at(i % args.channels);",
       }),
     ];
   },

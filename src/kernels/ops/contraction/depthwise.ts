@@ -31,8 +31,8 @@ const WEIGHT = `fn tap4(c: u32, tap: u32) -> vec4f {
 }`;
 
 const SOURCE = `fn source4(line: u32, x: i32, c: u32) -> vec4f {
-  let inside = x >= 0 && x < i32(size.srcW);
-  return select(vec4f(0.0), source_at(select(0u, (line * size.srcW + u32(x)) * size.C + c, inside)), inside);
+  let inside = x >= 0 && x < i32(args.srcW);
+  return select(vec4f(0.0), source_at(select(0u, (line * args.srcW + u32(x)) * args.C + c, inside)), inside);
 }`;
 
 /** Gather, or scatter, which is a gather with the taps in reverse order and the padding's complement. */
@@ -71,14 +71,14 @@ function product(contraction: Contraction): Dispatch[] {
       },
       functions: `${WEIGHT}\n${SOURCE}\n${functions}
 fn finished(sum: T, i: u32, c: u32) -> T { return ${finish}; }`,
-      body: `  let c = i % size.C; let x_ = 4u * ((i / size.C) % size.quads);
-  let y_ = (i / (size.C * size.quads)) % size.H; let n = i / (size.C * size.quads * size.H);
-  let left = i32(x_) - i32(size.beforeX);
+      body: `  let c = i % args.C; let x_ = 4u * ((i / args.C) % args.quads);
+  let y_ = (i / (args.C * args.quads)) % args.H; let n = i / (args.C * args.quads * args.H);
+  let left = i32(x_) - i32(args.beforeX);
 ${sums.map((j) => `  var a${j} = T(0.0);`).join("\n")}
   for (var r = 0u; r < 3u; r++) {
-    let y = i32(y_ + r) - i32(size.beforeY);
-    if (y < 0 || y >= i32(size.srcH)) { continue; }
-    let line = n * size.srcH + u32(y);
+    let y = i32(y_ + r) - i32(args.beforeY);
+    if (y < 0 || y >= i32(args.srcH)) { continue; }
+    let line = n * args.srcH + u32(y);
 ${range(3)
   .map((s) => `    let w${s} = tap4(c, ${gather ? `3u * r + ${s}u` : `3u * (2u - r) + ${2 - s}u`});`)
   .join("\n")}
@@ -87,8 +87,8 @@ ${range(6)
   .join("\n")}
 ${sums.map((j) => `    a${j} += v${j} * w0 + v${j + 1} * w1 + v${j + 2} * w2;`).join("\n")}
   }
-  let at = ((n * size.H + y_) * size.W + x_) * size.C + c;
-${sums.map((j) => `  if (x_ + ${j}u < size.W) { out_set(at + ${j}u * size.C, finished(a${j}, at + ${j}u * size.C, c)); }`).join("\n")}`,
+  let at = ((n * args.H + y_) * args.W + x_) * args.C + c;
+${sums.map((j) => `  if (x_ + ${j}u < args.W) { out_set(at + ${j}u * args.C, finished(a${j}, at + ${j}u * args.C, c)); }`).join("\n")}`,
     }),
   ];
 }
@@ -126,22 +126,22 @@ function pair(contraction: Contraction): Dispatch[] {
     },
     functions: `${SOURCE}
 fn line4(line: u32, inside: bool, x: i32, c: u32) -> vec4f { return select(vec4f(0.0), source4(line, x, c), inside); }`,
-    body: `  let c = i % size.C; let split = i / size.C;
+    body: `  let c = i % args.C; let split = i / args.C;
 ${taps.map((t) => `  var a${t} = T(0.0);`).join("\n")}
-  for (var item = split * size.itemsPerSplit; item < min((split + 1u) * size.itemsPerSplit, size.items); item++) {
-    let line = item / size.perLine; let x0 = (item - line * size.perLine) * size.stretch;
-    let n = line / size.oh; let top = i32(line - n * size.oh) - i32(size.paddingY);
+  for (var item = split * args.itemsPerSplit; item < min((split + 1u) * args.itemsPerSplit, args.items); item++) {
+    let line = item / args.perLine; let x0 = (item - line * args.perLine) * args.stretch;
+    let n = line / args.oh; let top = i32(line - n * args.oh) - i32(args.paddingY);
 ${range(3)
   .map(
-    (r) => `    let in${r} = top + ${r} >= 0 && top + ${r} < i32(size.srcH);
-    let l${r} = n * size.srcH + u32(max(top + ${r}, 0));
-    let left${r} = i32(x0) - i32(size.paddingX);
+    (r) => `    let in${r} = top + ${r} >= 0 && top + ${r} < i32(args.srcH);
+    let l${r} = n * args.srcH + u32(max(top + ${r}, 0));
+    let left${r} = i32(x0) - i32(args.paddingX);
     var p${r} = line4(l${r}, in${r}, left${r}, c); var q${r} = line4(l${r}, in${r}, left${r} + 1, c);`,
   )
   .join("\n")}
-    for (var x = x0; x < min(x0 + size.stretch, size.ow); x++) {
-      let g = y_at((line * size.ow + x) * size.C + c);
-      let right = i32(x) - i32(size.paddingX) + 2;
+    for (var x = x0; x < min(x0 + args.stretch, args.ow); x++) {
+      let g = y_at((line * args.ow + x) * args.C + c);
+      let right = i32(x) - i32(args.paddingX) + 2;
 ${range(3)
   .map(
     (r) => `      let s${r} = line4(l${r}, in${r}, right, c);
@@ -152,8 +152,8 @@ ${range(3)
     }
   }
   var held = array<vec4f, 9>(${taps.map((t) => `a${t}`).join(", ")});
-  for (var t = 0u; t < size.nine; t++) {
-    let at = 36u * (split * size.C + c) + t;
+  for (var t = 0u; t < args.nine; t++) {
+    let at = 36u * (split * args.C + c) + t;
     out_set(at, held[t].x); out_set(at + 9u, held[t].y); out_set(at + 18u, held[t].z); out_set(at + 27u, held[t].w);
   }`,
   });

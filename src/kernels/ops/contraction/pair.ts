@@ -62,37 +62,37 @@ function planPair(given: Contraction, tileRows: number, tileColumns: number, wan
 function pairText({ yWide, xWide }: PairPlan): string {
   const y4 = yWide
     ? `fn y4(pixel: u32, quad: u32, ok: bool) -> vec4f {
-  let width = size.rows / 4u;
+  let width = args.rows / 4u;
   let good = ok && quad < width;
   return select(vec4f(0.0), y_at(select(0u, pixel * width + quad, good)), good);
 }`
     : `fn y1(pixel: u32, k: u32, ok: bool) -> f32 {
-  let good = ok && k < size.rows;
-  return select(0.0, y_at(select(0u, pixel * size.rows + k, good)), good);
+  let good = ok && k < args.rows;
+  return select(0.0, y_at(select(0u, pixel * args.rows + k, good)), good);
 }
 fn y4(pixel: u32, quad: u32, ok: bool) -> vec4f {
   return vec4f(y1(pixel, 4u * quad, ok), y1(pixel, 4u * quad + 1u, ok), y1(pixel, 4u * quad + 2u, ok), y1(pixel, 4u * quad + 3u, ok));
 }`;
   const pixel = `fn moved(n: u32, oy: u32, ox: u32, tap: vec2u) -> u32 {
-  let y = i32(oy * size.strideY + tap.x * size.dilation) - i32(size.paddingY);
-  let x = i32(ox * size.strideX + tap.y * size.dilation) - i32(size.paddingX);
-  let inside = y >= 0 && x >= 0 && y < i32(size.h) && x < i32(size.w) && ox < size.ow;
-  return select(NONE, (n * size.h + u32(y)) * size.w + u32(x), inside);
+  let y = i32(oy * args.strideY + tap.x * args.dilation) - i32(args.paddingY);
+  let x = i32(ox * args.strideX + tap.y * args.dilation) - i32(args.paddingX);
+  let inside = y >= 0 && x >= 0 && y < i32(args.h) && x < i32(args.w) && ox < args.ow;
+  return select(NONE, (n * args.h + u32(y)) * args.w + u32(x), inside);
 }`;
   const column = `fn column_of(j: u32) -> vec3u {
-  let tap = j / size.channels; let r = tap / size.tapsS;
-  return vec3u(r, tap - r * size.tapsS, j - tap * size.channels);
+  let tap = j / args.channels; let r = tap / args.tapsS;
+  return vec3u(r, tap - r * args.tapsS, j - tap * args.channels);
 }`;
   const x4 = xWide
     ? `struct Columns { tap: vec2u, c: u32, ok: bool }
 fn columns_at(quad: u32) -> Columns {
   let o = column_of(4u * quad);
-  return Columns(o.xy, o.z / 4u, 4u * quad < size.columns);
+  return Columns(o.xy, o.z / 4u, 4u * quad < args.columns);
 }
 fn x4(n: u32, oy: u32, ox: u32, j: Columns) -> vec4f {
   let p = moved(n, oy, ox, j.tap);
   let good = p != NONE && j.ok;
-  return select(vec4f(0.0), x_at(select(0u, p * (size.channels / 4u) + j.c, good)), good);
+  return select(vec4f(0.0), x_at(select(0u, p * (args.channels / 4u) + j.c, good)), good);
 }`
     : `struct Columns { a: vec3u, b: vec3u, c: vec3u, d: vec3u, first: u32 }
 fn columns_at(quad: u32) -> Columns {
@@ -101,10 +101,10 @@ fn columns_at(quad: u32) -> Columns {
 fn x1(n: u32, oy: u32, ox: u32, o: vec3u, ok: bool) -> f32 {
   let p = moved(n, oy, ox, o.xy);
   let good = p != NONE && ok;
-  return select(0.0, x_at(select(0u, p * size.channels + o.z, good)), good);
+  return select(0.0, x_at(select(0u, p * args.channels + o.z, good)), good);
 }
 fn x4(n: u32, oy: u32, ox: u32, j: Columns) -> vec4f {
-  let left = size.columns - min(j.first, size.columns);
+  let left = args.columns - min(j.first, args.columns);
   return vec4f(x1(n, oy, ox, j.a, left > 0u), x1(n, oy, ox, j.b, left > 1u), x1(n, oy, ox, j.c, left > 2u), x1(n, oy, ox, j.d, left > 3u));
 }`;
   return ["const NONE = 0xffffffffu;", y4, pixel, column, x4].join("\n");
@@ -112,13 +112,13 @@ fn x4(n: u32, oy: u32, ox: u32, j: Columns) -> vec4f {
 
 function storePair({ xWide, splits, columns }: PairPlan): string {
   const wide = xWide || columns % 4 === 0;
-  const base = splits > 1 ? "(split * size.rows + row)" : "row";
+  const base = splits > 1 ? "(split * args.rows + row)" : "row";
   return wide
     ? `fn store4(split: u32, row: u32, quad: u32, v: vec4f) {
-  if (row < size.rows && 4u * quad < size.columns) { out_set(${base} * (size.columns / 4u) + quad, v); }
+  if (row < args.rows && 4u * quad < args.columns) { out_set(${base} * (args.columns / 4u) + quad, v); }
 }`
     : `fn store1(split: u32, row: u32, j: u32, v: f32) {
-  if (row < size.rows && j < size.columns) { out_set(${base} * size.columns + j, v); }
+  if (row < args.rows && j < args.columns) { out_set(${base} * args.columns + j, v); }
 }
 fn store4(split: u32, row: u32, quad: u32, v: vec4f) {
   store1(split, row, 4u * quad, v.x); store1(split, row, 4u * quad + 1u, v.y);
@@ -130,30 +130,30 @@ const AXES = ["x", "y", "z", "w"] as const;
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 const SPLIT = `  let t = group.x + group.y * groups.x;
-  let tiles = size.tilesM * size.tilesN;
+  let tiles = args.tilesM * args.tilesN;
   let split = t / tiles; let tile = t - split * tiles;
-  let tm = tile / size.tilesN; let tn = tile - tm * size.tilesN;
-  let begin = min(split * size.quadsPerSplit, size.quads); let end = min(begin + size.quadsPerSplit, size.quads);`;
+  let tm = tile / args.tilesN; let tn = tile - tm * args.tilesN;
+  let begin = min(split * args.quadsPerSplit, args.quads); let end = min(begin + args.quadsPerSplit, args.quads);`;
 
 /** Position of the first quad, then one step on: no division inside the loop. */
-const WALK_START = `  var line = begin / size.quadsPerRow; var ox = 4u * (begin - line * size.quadsPerRow);
-  var n = line / size.oh; var oy = line - n * size.oh;`;
+const WALK_START = `  var line = begin / args.quadsPerRow; var ox = 4u * (begin - line * args.quadsPerRow);
+  var n = line / args.oh; var oy = line - n * args.oh;`;
 const WALK_ON = `    ox += 4u;
-    if (ox >= size.ow) { ox = 0u; oy += 1u; line += 1u; if (oy == size.oh) { oy = 0u; n += 1u; } }`;
+    if (ox >= args.ow) { ox = 0u; oy += 1u; line += 1u; if (oy == args.oh) { oy = 0u; n += 1u; } }`;
 
 /** 16 rows by 32 columns a subgroup of 8 lanes, as in contraction-shuffle.ts. */
 export const shufflePair: Lowering = (given) => {
   const plan = planPair(given, 16, 32, 4);
   const rows = range(16);
   const main = `${SPLIT}
-  if (split >= size.splits) { return; }
+  if (split >= args.splits) { return; }
   let columns = columns_at(tn * 8u + lane); let quad = tm * 4u + (lane & 3u); let half = lane >> 2u;
 ${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
 ${WALK_START}
   for (var q = begin; q < end; q++) {
-    let row = line * size.ow;
-    let a0 = y4(row + ox + half, quad, ox + half < size.ow);
-    let a1 = y4(row + ox + 2u + half, quad, ox + 2u + half < size.ow);
+    let row = line * args.ow;
+    let a0 = y4(row + ox + half, quad, ox + half < args.ow);
+    let a1 = y4(row + ox + 2u + half, quad, ox + 2u + half < args.ow);
 ${range(4)
   .map((j) => `    let b${j} = x4(n, oy, ox + ${j}u, columns);`)
   .join("\n")}
@@ -168,7 +168,7 @@ ${rows
 ${WALK_ON}
   }
   var held = array<vec4f, 16>(${rows.map((i) => `s${i}`).join(", ")});
-  for (var i = 0u; i < size.stores; i++) { store4(split, tm * 16u + i, tn * 8u + lane, held[i]); }`;
+  for (var i = 0u; i < args.stores; i++) { store4(split, tm * 16u + i, tn * 8u + lane, held[i]); }`;
   return finishPair(plan, "pair 16x32 shuffle", { workgroup: 8, enable: ["subgroups"], main, functions: "" });
 };
 
@@ -181,18 +181,18 @@ export const tiledPair: Lowering = (given) => {
   const depth = tileDepth(share);
   const lines = 4 * share;
   const main = `${SPLIT}
-  if (split >= size.splits) { return; }
+  if (split >= args.splits) { return; }
   let tx = lane % 16u; let ty = lane / 16u;
   let deep = lane / ${lines}u; let quad = lane % ${lines}u;
   let columns = columns_at(tn * ${lines}u + quad);
 ${tileRegisters(share)}
   for (var q0 = begin; q0 < end; q0 += ${depth / 4}u) {
     let q = q0 + deep / 4u;
-    let line = q / size.quadsPerRow; let ox = 4u * (q - line * size.quadsPerRow) + deep % 4u;
-    let n = line / size.oh; let oy = line - n * size.oh;
-    let inside = q < end && ox < size.ow;
-    let av = y4(line * size.ow + ox, tm * ${lines}u + quad, inside);
-    let bv = x4(n, oy, select(size.ow, ox, inside), columns);
+    let line = q / args.quadsPerRow; let ox = 4u * (q - line * args.quadsPerRow) + deep % 4u;
+    let n = line / args.oh; let oy = line - n * args.oh;
+    let inside = q < end && ox < args.ow;
+    let av = y4(line * args.ow + ox, tm * ${lines}u + quad, inside);
+    let bv = x4(n, oy, select(args.ow, ox, inside), columns);
     workgroupBarrier();
 ${lineToPanel("panelA", "av", "deep", "quad", side)}
 ${lineToPanel("panelB", "bv", "deep", "quad", side)}
@@ -254,7 +254,7 @@ export function sumSplits(parts: Value, out: Value, splits: number, { target }: 
     tensors: { parts: read(parts, wide) },
     sizes: { splits, stretch: count },
     body: `  var sum = parts_at(i);
-  for (var s = 1u; s < size.splits; s++) { sum += parts_at(s * size.stretch + i); }
+  for (var s = 1u; s < args.splits; s++) { sum += parts_at(s * args.stretch + i); }
   return sum;`,
   });
 }

@@ -62,28 +62,28 @@ function plainSizes(contraction: Contraction, unit: number): { [name: string]: n
   };
 }
 
-const POSITION = `  let c = i % size.C; let x_ = (i / size.C) % size.W;
-  let y_ = (i / (size.C * size.W)) % size.H; let n = i / (size.C * size.W * size.H);`;
+const POSITION = `  let c = i % args.C; let x_ = (i / args.C) % args.W;
+  let y_ = (i / (args.C * args.W)) % args.H; let n = i / (args.C * args.W * args.H);`;
 
 /** Opens the loops over the live taps; `sy`, `sx` are the source pixel, already known to be inside. */
 function tapLoops(gather: boolean): string {
   const axis = (a: "y" | "x", tap: "r" | "s", extent: string) => {
-    const padding = `size.padding${a.toUpperCase()}`;
-    const stride = `size.stride${a.toUpperCase()}`;
+    const padding = `args.padding${a.toUpperCase()}`;
+    const stride = `args.stride${a.toUpperCase()}`;
     return gather
-      ? `let s${a} = i32(${a}_ * ${stride} + ${tap} * size.dilation) - i32(${padding});
-    if (s${a} < 0 || s${a} >= i32(size.${extent})) { continue; }`
-      : `let d${a} = i32(${a}_ + ${padding}) - i32(${tap} * size.dilation);
+      ? `let s${a} = i32(${a}_ * ${stride} + ${tap} * args.dilation) - i32(${padding});
+    if (s${a} < 0 || s${a} >= i32(args.${extent})) { continue; }`
+      : `let d${a} = i32(${a}_ + ${padding}) - i32(${tap} * args.dilation);
     if (d${a} < 0 || d${a} % i32(${stride}) != 0) { continue; }
     let s${a} = d${a} / i32(${stride});
-    if (s${a} >= i32(size.${extent})) { continue; }`;
+    if (s${a} >= i32(args.${extent})) { continue; }`;
   };
-  return `  for (var r = size.r0; r < size.r1; r++) {
+  return `  for (var r = args.r0; r < args.r1; r++) {
     ${axis("y", "r", "srcH")}
-    for (var s = size.s0; s < size.s1; s++) {
+    for (var s = args.s0; s < args.s1; s++) {
     ${axis("x", "s", "srcW")}
-      let pixel = ((n * size.srcH + u32(sy)) * size.srcW + u32(sx)) * size.srcC;
-      let tap = r * size.tapsS + s;`;
+      let pixel = ((n * args.srcH + u32(sy)) * args.srcW + u32(sx)) * args.srcC;
+      let tap = r * args.tapsS + s;`;
 }
 
 function depthwiseBody(gather: boolean, wide: boolean, finish: string): string {
@@ -91,7 +91,7 @@ function depthwiseBody(gather: boolean, wide: boolean, finish: string): string {
     ? "vec4f(weight_at((4u * c) * taps + tap), weight_at((4u * c + 1u) * taps + tap), weight_at((4u * c + 2u) * taps + tap), weight_at((4u * c + 3u) * taps + tap))"
     : "weight_at(c * taps + tap)";
   return `${POSITION}
-  let taps = size.tapsR * size.tapsS;
+  let taps = args.tapsR * args.tapsS;
   var sum = T(0.0);
 ${tapLoops(gather)}
       sum += source_at(pixel + c) * ${weight};
@@ -102,14 +102,14 @@ ${tapLoops(gather)}
 
 function groupedBody(gather: boolean, finish: string): string {
   const inner = gather
-    ? `      let g = c / size.perGroupOut;
-      for (var k = 0u; k < size.perGroupIn; k++) {
-        sum += source_at(pixel + g * size.perGroupIn + k) * weight_at((c * size.tapsR * size.tapsS + tap) * size.perGroupIn + k);
+    ? `      let g = c / args.perGroupOut;
+      for (var k = 0u; k < args.perGroupIn; k++) {
+        sum += source_at(pixel + g * args.perGroupIn + k) * weight_at((c * args.tapsR * args.tapsS + tap) * args.perGroupIn + k);
       }`
-    : `      let g = c / size.perGroupIn;
-      for (var k = 0u; k < size.perGroupOut; k++) {
-        let row = g * size.perGroupOut + k;
-        sum += source_at(pixel + row) * weight_at((row * size.tapsR * size.tapsS + tap) * size.perGroupIn + c - g * size.perGroupIn);
+    : `      let g = c / args.perGroupIn;
+      for (var k = 0u; k < args.perGroupOut; k++) {
+        let row = g * args.perGroupOut + k;
+        sum += source_at(pixel + row) * weight_at((row * args.tapsR * args.tapsS + tap) * args.perGroupIn + c - g * args.perGroupIn);
       }`;
   return `${POSITION}
   var sum = 0.0;
@@ -164,19 +164,19 @@ function plainPair(contraction: Contraction): Dispatch[] {
       linesPerSplit: Math.ceil(lines / splits),
       ...geometrySizes(contraction),
     },
-    body: `  let c = i % size.perIn; let s = (i / size.perIn) % size.tapsS; let r = (i / (size.perIn * size.tapsS)) % size.tapsR;
-  let k = (i / (size.perIn * size.tapsS * size.tapsR)) % size.K; let split = i / (size.perIn * size.tapsS * size.tapsR * size.K);
-  let channel = (k / size.perOut) * size.perIn + c;
+    body: `  let c = i % args.perIn; let s = (i / args.perIn) % args.tapsS; let r = (i / (args.perIn * args.tapsS)) % args.tapsR;
+  let k = (i / (args.perIn * args.tapsS * args.tapsR)) % args.K; let split = i / (args.perIn * args.tapsS * args.tapsR * args.K);
+  let channel = (k / args.perOut) * args.perIn + c;
   var total = 0.0;
-  for (var line = split * size.linesPerSplit; line < min((split + 1u) * size.linesPerSplit, size.lines); line++) {
-    let n = line / size.oh;
-    let y = i32((line - n * size.oh) * size.strideY + r * size.dilation) - i32(size.paddingY);
-    if (y < 0 || y >= i32(size.h)) { continue; }
+  for (var line = split * args.linesPerSplit; line < min((split + 1u) * args.linesPerSplit, args.lines); line++) {
+    let n = line / args.oh;
+    let y = i32((line - n * args.oh) * args.strideY + r * args.dilation) - i32(args.paddingY);
+    if (y < 0 || y >= i32(args.h)) { continue; }
     var sum = 0.0;
-    for (var ox = 0u; ox < size.ow; ox++) {
-      let x = i32(ox * size.strideX + s * size.dilation) - i32(size.paddingX);
-      if (x < 0 || x >= i32(size.w)) { continue; }
-      sum += y_at((line * size.ow + ox) * size.K + k) * x_at(((n * size.h + u32(y)) * size.w + u32(x)) * size.channels + channel);
+    for (var ox = 0u; ox < args.ow; ox++) {
+      let x = i32(ox * args.strideX + s * args.dilation) - i32(args.paddingX);
+      if (x < 0 || x >= i32(args.w)) { continue; }
+      sum += y_at((line * args.ow + ox) * args.K + k) * x_at(((n * args.h + u32(y)) * args.w + u32(x)) * args.channels + channel);
     }
     total += sum;
   }

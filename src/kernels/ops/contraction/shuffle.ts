@@ -75,8 +75,8 @@ export function chooseTile(rows: number, columns: number): Tile {
 
 /** Which tile of which phase; shared with contraction-tile.ts. */
 export const TILE = `  let t = group.x + group.y * groups.x;
-  if (t >= size.tilesM * size.tilesN * size.phases) { return; }
-  let tn = t % size.tilesN; let tm = (t / size.tilesN) % size.tilesM; let phase = t / (size.tilesN * size.tilesM);`;
+  if (t >= args.tilesM * args.tilesN * args.phases) { return; }
+  let tn = t % args.tilesN; let tm = (t / args.tilesN) % args.tilesM; let phase = t / (args.tilesN * args.tilesM);`;
 
 const AXES = ["x", "y", "z", "w"] as const;
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -95,11 +95,11 @@ ${AXES.map((a, j) => `      let b${j} = vec4f(q0.${a}, q1.${a}, q2.${a}, q3.${a}
   let m = tm * 16u; let n4 = tn * 8u + lane;
   let o0 = row_origin(m + lane, phase); let o1 = row_origin(m + 8u + lane, phase);
 ${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
-  for (var r = size.r0; r < size.r1; r++) { for (var s = size.s0; s < size.s1; s++) {
+  for (var r = args.r0; r < args.r1; r++) { for (var s = args.s0; s < args.s1; s++) {
     if (!live(phase, r, s)) { continue; }
-    let tap = r * size.tapsS + s;
+    let tap = r * args.tapsS + s;
     let p0 = row_pixel(o0, r, s); let p1 = row_pixel(o1, r, s);
-    for (var k = 0u; k < size.inner4; k++) {
+    for (var k = 0u; k < args.inner4; k++) {
       let a0 = source4(p0, k); let a1 = source4(p1, k);
 ${weights}
 ${rows
@@ -110,7 +110,7 @@ ${rows
     }
   } }
   var tile = array<vec4f, 16>(${rows.map((i) => `s${i}`).join(", ")});
-  for (var i = 0u; i < size.stores; i++) { store4(row_out(m + i, phase), n4, tile[i]); }`;
+  for (var i = 0u; i < args.stores; i++) { store4(row_out(m + i, phase), n4, tile[i]); }`;
 }
 
 /** A lane owns rows m, m + 8, m + 16, m + 24 and all columns; the weights are loaded across the lanes. */
@@ -146,18 +146,18 @@ function tallMain(gather: boolean, columns: number): string {
   let m = tm * 32u + lane; let n = tn * ${columns}u;
 ${own.map((p) => `  let o${p} = row_origin(m + ${8 * p}u, phase);`).join("\n")}
 ${sums.map((sum) => `  var ${sum} = vec4f(0.0);`).join("\n")}
-  for (var r = size.r0; r < size.r1; r++) { for (var s = size.s0; s < size.s1; s++) {
+  for (var r = args.r0; r < args.r1; r++) { for (var s = args.s0; s < args.s1; s++) {
     if (!live(phase, r, s)) { continue; }
-    let tap = r * size.tapsS + s;
+    let tap = r * args.tapsS + s;
 ${own.map((p) => `    let p${p} = row_pixel(o${p}, r, s);`).join("\n")}
-    for (var k = 0u; k < size.inner4; k++) {
+    for (var k = 0u; k < args.inner4; k++) {
 ${own.map((p) => `      let a${p} = source4(p${p}, k);`).join("\n")}
 ${load}
 ${step.join("\n")}
     }
   } }
   var tile = array<vec4f, ${sums.length}>(${sums.join(", ")});
-  for (var i = 0u; i < size.stores; i++) {
+  for (var i = 0u; i < args.stores; i++) {
     store4(row_out(m + 8u * (i / ${quads.length}u), phase), n / 4u + i % ${quads.length}u, tile[i]);
   }`;
 }

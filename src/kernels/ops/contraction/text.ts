@@ -79,55 +79,55 @@ function rowText(gather: boolean): string {
   return gather ? GATHER_ROWS : SCATTER_ROWS;
 }
 
-const DECODE = `  let plane = size.rowH * size.rowW;
-  let n = m / plane; let rest = m - n * plane; let y = rest / size.rowW; let x = rest - y * size.rowW;`;
+const DECODE = `  let plane = args.rowH * args.rowW;
+  let n = m / plane; let rest = m - n * plane; let y = rest / args.rowW; let x = rest - y * args.rowW;`;
 const NOWHERE = "vec3i(0, -0x10000000, -0x10000000)";
 
 const GATHER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
 ${DECODE}
-  let origin = vec3i(i32(n), i32(y * size.strideY) - i32(size.paddingY), i32(x * size.strideX) - i32(size.paddingX));
-  return select(${NOWHERE}, origin, m < size.rows);
+  let origin = vec3i(i32(n), i32(y * args.strideY) - i32(args.paddingY), i32(x * args.strideX) - i32(args.paddingX));
+  return select(${NOWHERE}, origin, m < args.rows);
 }
 fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
-  let y = o.y + i32(r * size.dilation); let x = o.z + i32(s * size.dilation);
-  let inside = y >= 0 && x >= 0 && y < i32(size.srcH) && x < i32(size.srcW);
-  return select(NONE, (u32(o.x) * size.srcH + u32(y)) * size.srcW + u32(x), inside);
+  let y = o.y + i32(r * args.dilation); let x = o.z + i32(s * args.dilation);
+  let inside = y >= 0 && x >= 0 && y < i32(args.srcH) && x < i32(args.srcW);
+  return select(NONE, (u32(o.x) * args.srcH + u32(y)) * args.srcW + u32(x), inside);
 }
-fn row_out(m: u32, phase: u32) -> u32 { return select(NONE, m, m < size.rows); }
+fn row_out(m: u32, phase: u32) -> u32 { return select(NONE, m, m < args.rows); }
 fn live(phase: u32, r: u32, s: u32) -> bool { return true; }`;
 
 const SCATTER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
 ${DECODE}
-  let py = y * size.strideY + phase / size.strideX; let px = x * size.strideX + phase % size.strideX;
-  let origin = vec3i(i32(n), i32(py + size.paddingY), i32(px + size.paddingX));
-  return select(${NOWHERE}, origin, m < size.rows && py < size.outH && px < size.outW);
+  let py = y * args.strideY + phase / args.strideX; let px = x * args.strideX + phase % args.strideX;
+  let origin = vec3i(i32(n), i32(py + args.paddingY), i32(px + args.paddingX));
+  return select(${NOWHERE}, origin, m < args.rows && py < args.outH && px < args.outW);
 }
 fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
-  let y = o.y - i32(r * size.dilation); let x = o.z - i32(s * size.dilation);
-  let qy = u32(max(y, 0)) / size.strideY; let qx = u32(max(x, 0)) / size.strideX;
-  let inside = y >= 0 && x >= 0 && qy < size.srcH && qx < size.srcW;
-  return select(NONE, (u32(o.x) * size.srcH + qy) * size.srcW + qx, inside);
+  let y = o.y - i32(r * args.dilation); let x = o.z - i32(s * args.dilation);
+  let qy = u32(max(y, 0)) / args.strideY; let qx = u32(max(x, 0)) / args.strideX;
+  let inside = y >= 0 && x >= 0 && qy < args.srcH && qx < args.srcW;
+  return select(NONE, (u32(o.x) * args.srcH + qy) * args.srcW + qx, inside);
 }
 fn row_out(m: u32, phase: u32) -> u32 {
 ${DECODE}
-  let py = y * size.strideY + phase / size.strideX; let px = x * size.strideX + phase % size.strideX;
-  return select(NONE, (n * size.outH + py) * size.outW + px, m < size.rows && py < size.outH && px < size.outW);
+  let py = y * args.strideY + phase / args.strideX; let px = x * args.strideX + phase % args.strideX;
+  return select(NONE, (n * args.outH + py) * args.outW + px, m < args.rows && py < args.outH && px < args.outW);
 }
 fn live(phase: u32, r: u32, s: u32) -> bool {
-  let y = i32(phase / size.strideX + size.paddingY) - i32(r * size.dilation);
-  let x = i32(phase % size.strideX + size.paddingX) - i32(s * size.dilation);
-  return y % i32(size.strideY) == 0 && x % i32(size.strideX) == 0;
+  let y = i32(phase / args.strideX + args.paddingY) - i32(r * args.dilation);
+  let x = i32(phase % args.strideX + args.paddingX) - i32(s * args.dilation);
+  return y % i32(args.strideY) == 0 && x % i32(args.strideX) == 0;
 }`;
 
 function sourceText(wide: boolean): string {
   return wide
     ? `fn source4(p: u32, k: u32) -> vec4f {
   let ok = p != NONE;
-  return select(vec4f(0.0), source_at(select(0u, p * size.inner4 + k, ok)), ok);
+  return select(vec4f(0.0), source_at(select(0u, p * args.inner4 + k, ok)), ok);
 }`
     : `fn source1(p: u32, c: u32) -> f32 {
-  let ok = p != NONE && c < size.inner;
-  return select(0.0, source_at(select(0u, p * size.inner + c, ok)), ok);
+  let ok = p != NONE && c < args.inner;
+  return select(0.0, source_at(select(0u, p * args.inner + c, ok)), ok);
 }
 fn source4(p: u32, k: u32) -> vec4f {
   return vec4f(source1(p, 4u * k), source1(p, 4u * k + 1u), source1(p, 4u * k + 2u), source1(p, 4u * k + 3u));
@@ -141,21 +141,21 @@ fn source4(p: u32, k: u32) -> vec4f {
 function weightText(gather: boolean, sourceWide: boolean, outWide: boolean): string {
   if (gather) {
     return sourceWide
-      ? "fn column4(n: u32, tap: u32, k: u32) -> vec4f { return weight_at((min(n, size.columns - 1u) * size.taps + tap) * size.inner4 + k); }"
-      : `fn column1(base: u32, c: u32) -> f32 { return weight_at(base + min(c, size.inner - 1u)); }
+      ? "fn column4(n: u32, tap: u32, k: u32) -> vec4f { return weight_at((min(n, args.columns - 1u) * args.taps + tap) * args.inner4 + k); }"
+      : `fn column1(base: u32, c: u32) -> f32 { return weight_at(base + min(c, args.inner - 1u)); }
 fn column4(n: u32, tap: u32, k: u32) -> vec4f {
-  let base = (min(n, size.columns - 1u) * size.taps + tap) * size.inner;
+  let base = (min(n, args.columns - 1u) * args.taps + tap) * args.inner;
   return vec4f(column1(base, 4u * k), column1(base, 4u * k + 1u), column1(base, 4u * k + 2u), column1(base, 4u * k + 3u));
 }`;
   }
   return outWide
     ? `fn line4(kc: u32, tap: u32, n4: u32) -> vec4f {
-  let width = size.columns / 4u;
-  return weight_at((min(kc, size.inner - 1u) * size.taps + tap) * width + min(n4, width - 1u));
+  let width = args.columns / 4u;
+  return weight_at((min(kc, args.inner - 1u) * args.taps + tap) * width + min(n4, width - 1u));
 }`
-    : `fn line1(base: u32, n: u32) -> f32 { return weight_at(base + min(n, size.columns - 1u)); }
+    : `fn line1(base: u32, n: u32) -> f32 { return weight_at(base + min(n, args.columns - 1u)); }
 fn line4(kc: u32, tap: u32, n4: u32) -> vec4f {
-  let base = (min(kc, size.inner - 1u) * size.taps + tap) * size.columns;
+  let base = (min(kc, args.inner - 1u) * args.taps + tap) * args.columns;
   return vec4f(line1(base, 4u * n4), line1(base, 4u * n4 + 1u), line1(base, 4u * n4 + 2u), line1(base, 4u * n4 + 3u));
 }`;
 }
@@ -178,14 +178,14 @@ export function storeText(product: RowProduct, epilogue: Epilogue) {
   const activationText = activation ? `${alias}\n${ACTIVATIONS[activation].wgsl}` : "";
   const store = outWide
     ? `fn store4(m: u32, n4: u32, v: vec4f) {
-  let width = size.columns / 4u;
+  let width = args.columns / 4u;
   if (m == NONE || n4 >= width) { return; }
   let at = m * width + n4;
   out_set(at, ${finish("n4", "at")});
 }`
     : `fn store1(m: u32, n: u32, v: f32) {
-  if (m == NONE || n >= size.columns) { return; }
-  let at = m * size.columns + n;
+  if (m == NONE || n >= args.columns) { return; }
+  let at = m * args.columns + n;
   out_set(at, ${finish("n", "at")});
 }
 fn store4(m: u32, n4: u32, v: vec4f) {
@@ -194,7 +194,7 @@ fn store4(m: u32, n4: u32, v: vec4f) {
   return { tensors, out, text: `${activationText}\n${store}` };
 }
 
-/** Bits of `size.tail` and numbers of `size.activation` in {@link uniformStoreText}. */
+/** Bits of `args.tail` and numbers of `args.activation` in {@link uniformStoreText}. */
 const TAIL = { scale: 1, bias: 2, residual: 4 } as const;
 const NUMBERED = ["none", "relu", "silu", "gelu", "sigmoid", "hardswish"] as const;
 
@@ -220,30 +220,30 @@ export function uniformStoreText(product: RowProduct, epilogue: Epilogue) {
   const finish = `alias T = ${outWide ? "vec4f" : "f32"};
 ${[...texts].join("\n")}
 fn activated(v: T) -> T {
-  switch size.activation {
+  switch args.activation {
 ${cases}
     default: { return v; }
   }
 }
 fn finished(v: T, channel: u32, at: u32) -> T {
   var y = v;
-  if ((size.tail & ${TAIL.scale}u) != 0u) { y *= scale_at(channel); }
-  if ((size.tail & ${TAIL.bias}u) != 0u) { y += bias_at(channel); }
-  if ((size.tail & ${TAIL.residual}u) != 0u) { y += residual_at(at); }
+  if ((args.tail & ${TAIL.scale}u) != 0u) { y *= scale_at(channel); }
+  if ((args.tail & ${TAIL.bias}u) != 0u) { y += bias_at(channel); }
+  if ((args.tail & ${TAIL.residual}u) != 0u) { y += residual_at(at); }
   return activated(y);
 }`;
   const store = outWide
     ? `fn store4(m: u32, n4: u32, v: vec4f) {
-  let width = size.columns / 4u;
+  let width = args.columns / 4u;
   if (m == NONE || n4 >= width) { return; }
   let at = m * width + n4;
   out_set(at, finished(v, n4, at));
 }`
     : `fn store4(m: u32, n4: u32, v: vec4f) {
   if (m == NONE) { return; }
-  for (var j = 0u; j < min(4u, size.columns - min(4u * n4, size.columns)); j++) {
+  for (var j = 0u; j < min(4u, args.columns - min(4u * n4, args.columns)); j++) {
     let n = 4u * n4 + j;
-    let at = m * size.columns + n;
+    let at = m * args.columns + n;
     out_set(at, finished(v[j], n, at));
   }
 }`;

@@ -92,7 +92,7 @@ function tileMain(share: number, gather: boolean): string {
   const depthQuads = tileDepth(share) / 4;
   const lineQuads = 4 * share;
   const weights = gather
-    ? `      let wv = column4(tn * ${side}u + rowA, tap, min(k + quadA, size.inner4 - 1u));
+    ? `      let wv = column4(tn * ${side}u + rowA, tap, min(k + quadA, args.inner4 - 1u));
 ${scatterToPanel("panelB", "wv", "rowA", "quadA", side)}`
     : `      let wv = line4(4u * k + lane / ${lineQuads}u, tap, tn * ${lineQuads}u + lane % ${lineQuads}u);
 ${lineToPanel("panelB", "wv", `(lane / ${lineQuads}u)`, `(lane % ${lineQuads}u)`, side)}`;
@@ -101,13 +101,13 @@ ${lineToPanel("panelB", "wv", `(lane / ${lineQuads}u)`, `(lane % ${lineQuads}u)`
   let rowA = lane / ${depthQuads}u; let quadA = lane % ${depthQuads}u;
   let origin = row_origin(tm * ${side}u + rowA, phase);
 ${tileRegisters(share)}
-  for (var r = size.r0; r < size.r1; r++) { for (var s = size.s0; s < size.s1; s++) {
+  for (var r = args.r0; r < args.r1; r++) { for (var s = args.s0; s < args.s1; s++) {
     if (!live(phase, r, s)) { continue; }
-    let tap = r * size.tapsS + s;
+    let tap = r * args.tapsS + s;
     let pixel = row_pixel(origin, r, s);
-    for (var k = 0u; k < size.inner4; k += ${depthQuads}u) {
+    for (var k = 0u; k < args.inner4; k += ${depthQuads}u) {
       // Channels past the end are zero in this panel, so whatever the other holds there does not count.
-      let av = source4(select(NONE, pixel, k + quadA < size.inner4), k + quadA);
+      let av = source4(select(NONE, pixel, k + quadA < args.inner4), k + quadA);
       workgroupBarrier();
 ${scatterToPanel("panelA", "av", "rowA", "quadA", side)}
 ${weights}

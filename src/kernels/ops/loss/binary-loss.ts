@@ -65,11 +65,11 @@ export const binaryCrossEntropy = defineOp<unknown>()({
         tensors: { logits: read(logits), truth: read(truth), partials: write(partials) },
         sizes: { base, rest },
         functions: BINARY,
-        body: `  let rows = size.base + select(0u, 1u, i < size.rest);
+        body: `  let rows = args.base + select(0u, 1u, i < args.rest);
   var sum = 0.0;
   var counted = 0.0;
   for (var turn = 0u; turn < rows; turn++) {
-    let at = i + turn * size.count;
+    let at = i + turn * args.count;
     let wanted = truth_at(at);
     let counts = wanted >= 0.0;
     sum += select(0.0, entropy(logits_at(at), wanted), counts);

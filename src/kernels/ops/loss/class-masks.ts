@@ -37,10 +37,10 @@ export const classMasks = defineOp<ClassMasksAttrs>()({
         stop: classes === 1 ? 0x7fffffff : classes,
         ignore: unsigned(ignoreIndex),
       },
-      body: `  let truth = label_at(i / size.channels);
-  if (truth == bitcast<i32>(size.ignore) || truth < 0 || truth >= i32(size.stop)) { return -1.0; }
-  let same = u32(truth) == i % size.channels + 1u;
-  return select(0.0, 1.0, select(same, truth > 0, size.whole == 1u));`,
+      body: `  let truth = label_at(i / args.channels);
+  if (truth == bitcast<i32>(args.ignore) || truth < 0 || truth >= i32(args.stop)) { return -1.0; }
+  let same = u32(truth) == i % args.channels + 1u;
+  return select(0.0, 1.0, select(same, truth > 0, args.whole == 1u));`,
     }),
   ],
   macs: NO_MACS,
@@ -79,11 +79,11 @@ export const boundaryEmphasis = defineOp<EmphasisAttrs>()({
         wide,
         tensors: { truth: read(truth, wide) },
         sizes,
-        body: `  let x = (i / size.c) % size.w;
-  let first = x - min(x, size.reach);
-  let last = min(x + size.reach, size.w - 1u);
+        body: `  let x = (i / args.c) % args.w;
+  let first = x - min(x, args.reach);
+  let last = min(x + args.reach, args.w - 1u);
   var total = T(0.0);
-  for (var at = first; at <= last; at++) { total += max(truth_at(i - (x - at) * size.c), T(0.0)); }
+  for (var at = first; at <= last; at++) { total += max(truth_at(i - (x - at) * args.c), T(0.0)); }
   return total;`,
       }),
       elementwise({
@@ -94,13 +94,13 @@ export const boundaryEmphasis = defineOp<EmphasisAttrs>()({
         tensors: { truth: read(truth, wide), across: read(across, wide) },
         sizes,
         floats: { share: 1 / (side * side), strength },
-        body: `  let y = (i / size.c / size.w) % size.h;
-  let first = y - min(y, size.reach);
-  let last = min(y + size.reach, size.h - 1u);
+        body: `  let y = (i / args.c / args.w) % args.h;
+  let first = y - min(y, args.reach);
+  let last = min(y + args.reach, args.h - 1u);
   var total = T(0.0);
-  for (var at = first; at <= last; at++) { total += across_at(i - (y - at) * size.w * size.c); }
+  for (var at = first; at <= last; at++) { total += across_at(i - (y - at) * args.w * args.c); }
   let mask = truth_at(i);
-  return select(T(1.0) + size.strength * abs(total * size.share - mask), T(0.0), mask < T(0.0));`,
+  return select(T(1.0) + args.strength * abs(total * args.share - mask), T(0.0), mask < T(0.0));`,
       }),
     ];
   },

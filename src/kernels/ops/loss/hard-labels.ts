@@ -36,7 +36,7 @@ function labelProbability({ inputs: { logits, label }, attrs, target }: Call, ou
     functions: `${LOG_SUM}\n${COUNTED}`,
     body: `  let truth = label_at(i);
   if (!counted(truth)) { out_set(i, ${NEVER}); return; }
-  let v = logits_at(i * size.classes + u32(truth)) - log_sum(i);
+  let v = logits_at(i * args.classes + u32(truth)) - log_sum(i);
   let finite = (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
   out_set(i, select(0.0, min(exp(v), 1.0), finite));`,
   });
@@ -87,10 +87,10 @@ function tally(
         partials: write(partials),
       },
       sizes: { base, rest, shift },
-      body: `  let rows = size.base + select(0u, 1u, i < size.rest);
+      body: `  let rows = args.base + select(0u, 1u, i < args.rest);
 ${four((first) => `  var bins${first} = vec4u(0u);`)}
   for (var turn = 0u; turn < rows; turn++) {
-    let bits = bitcast<u32>(probabilities_at(i + turn * size.count)) >> size.shift;
+    let bits = bitcast<u32>(probabilities_at(i + turn * args.count)) >> args.shift;
     ${found ? `if ((bits >> ${DIGIT}u) != found_at(0u)) { continue; }` : ""}
     let digit = vec4u(bits & ${BINS - 1}u);
 ${four((first) => `    bins${first} += select(vec4u(0u), vec4u(1u), digit == vec4u(${numbers(first)}));`)}
@@ -112,7 +112,7 @@ function descend({ target, attrs }: Call, { found, bins, next }: Round & { reado
     type: "u32",
     tensors: { bins: read(bins), ...(found ? { found: read(found) } : {}), next: write(next) },
     sizes: { kept: attrs.kept },
-    body: `  var rank = ${found ? "found_at(1u)" : `min(size.kept, max(${FIRST_BINS}, 1u) - 1u)`};
+    body: `  var rank = ${found ? "found_at(1u)" : `min(args.kept, max(${FIRST_BINS}, 1u) - 1u)`};
   var digit = 0u;
   while (digit < ${BINS - 1}u && rank >= bins_at(digit)) {
     rank -= bins_at(digit);
@@ -148,8 +148,8 @@ export const hardLabels = defineOp<HardLabelsAttrs>()({
         tensors: { label: read(inputs.label), probabilities: read(probabilities), found: read(found) },
         sizes: { ignore: unsigned(attrs.ignoreIndex) },
         floats: { threshold: attrs.threshold },
-        body: `  let limit = max(bitcast<f32>(found_at(0u)), size.threshold);
-  return select(bitcast<i32>(size.ignore), label_at(i), probabilities_at(i) < limit);`,
+        body: `  let limit = max(bitcast<f32>(found_at(0u)), args.threshold);
+  return select(bitcast<i32>(args.ignore), label_at(i), probabilities_at(i) < limit);`,
       }),
     ];
   },

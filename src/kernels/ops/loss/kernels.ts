@@ -51,14 +51,14 @@ export function crossEntropySlope(
       sizes: { classes: lastOf(logits.shape), ignore: unsigned(attrs.ignoreIndex) },
       floats: { hard: 1 - attrs.smoothing, soft: attrs.smoothing / lastOf(logits.shape) },
       functions: COUNTED,
-      body: `  let pixel = i / size.classes;
+      body: `  let pixel = i / args.classes;
   let truth = label_at(pixel);
   let divisor = totals_at(1u);
   if (!counted(truth) || divisor == 0.0) { out_set(i, 0.0); return; }
-  let class_index = i % size.classes;
+  let class_index = i % args.classes;
   let share = exp(logits_at(i) - lse_at(pixel));
   let hit = select(0.0, 1.0, u32(truth) == class_index);
-  let slope = size.hard * weight_at(u32(truth)) * (share - hit) + size.soft * (totals_at(2u) * share - weight_at(class_index));
+  let slope = args.hard * weight_at(u32(truth)) * (share - hit) + args.soft * (totals_at(2u) * share - weight_at(class_index));
   out_set(i, grad_at(0u) / divisor * slope);`,
     }),
   ];
@@ -94,19 +94,19 @@ export function crossEntropyValue(call: LowerCall<"logits" | "label" | "weight",
       sizes: { classes, ignore: unsigned(attrs.ignoreIndex), base, rest },
       floats: { hard: 1 - attrs.smoothing, soft: attrs.smoothing / classes },
       functions: `${LOG_SUM}\n${COUNTED}`,
-      body: `  let pixels = size.base + select(0u, 1u, i < size.rest);
+      body: `  let pixels = args.base + select(0u, 1u, i < args.rest);
   var sum = 0.0;
   var divisor = 0.0;
   for (var turn = 0u; turn < pixels; turn++) {
-    let pixel = i + turn * size.count;
+    let pixel = i + turn * args.count;
     let all = log_sum(pixel);
     lse_set(pixel, all);
     let truth = label_at(pixel);
     if (counted(truth)) {
       let own = weight_at(u32(truth));
       var spread = 0.0;
-      for (var c = 0u; c < size.classes; c++) { spread += weight_at(c) * (all - logits_at(pixel * size.classes + c)); }
-      sum += size.hard * own * (all - logits_at(pixel * size.classes + u32(truth))) + size.soft * spread;
+      for (var c = 0u; c < args.classes; c++) { spread += weight_at(c) * (all - logits_at(pixel * args.classes + c)); }
+      sum += args.hard * own * (all - logits_at(pixel * args.classes + u32(truth))) + args.soft * spread;
       divisor += own;
     }
   }
@@ -133,7 +133,7 @@ export function crossEntropyValue(call: LowerCall<"logits" | "label" | "weight",
       body: `  let sum = sums_at(0u);
   let divisor = sums_at(1u);
   var weights = 0.0;
-  for (var c = 0u; c < size.classes; c++) { weights += weight_at(c); }
+  for (var c = 0u; c < args.classes; c++) { weights += weight_at(c); }
   totals_set(0u, sum);
   totals_set(1u, divisor);
   totals_set(2u, weights);
@@ -176,21 +176,21 @@ export function softDiceSlope(
       floats: { smooth_by: attrs.smooth, share: scored(attrs, samples, classes).share },
       functions: `${COUNTED}
 fn slope(sample: u32, c: u32, truth: u32) -> f32 {
-  if (c < size.first) { return 0.0; }
-  let at = 2u * sample * size.classes + c;
-  let total = sums_at(at + size.classes) + size.smooth_by;
-  let ratio = (2.0 * sums_at(at) + size.smooth_by) / total;
+  if (c < args.first) { return 0.0; }
+  let at = 2u * sample * args.classes + c;
+  let total = sums_at(at + args.classes) + args.smooth_by;
+  let ratio = (2.0 * sums_at(at) + args.smooth_by) / total;
   return (ratio - select(0.0, 2.0, c == truth)) / total;
 }`,
-      body: `  let base = i * size.classes;
+      body: `  let base = i * args.classes;
   let truth = label_at(i);
   let counts = counted(truth);
-  let sample = i / size.pixels;
+  let sample = i / args.pixels;
   let all = lse_at(i);
-  let upstream = grad_at(0u) * size.share;
+  let upstream = grad_at(0u) * args.share;
   var mean = 0.0;
-  for (var c = 0u; c < size.classes; c++) { mean += exp(logits_at(base + c) - all) * slope(sample, c, u32(truth)); }
-  for (var c = 0u; c < size.classes; c++) {
+  for (var c = 0u; c < args.classes; c++) { mean += exp(logits_at(base + c) - all) * slope(sample, c, u32(truth)); }
+  for (var c = 0u; c < args.classes; c++) {
     let value = upstream * exp(logits_at(base + c) - all) * (slope(sample, c, u32(truth)) - mean);
     out_set(base + c, select(0.0, value, counts));
   }`,
@@ -231,24 +231,24 @@ export function softDiceValue(call: LowerCall<"logits" | "label", SoftDiceAttrs>
       tensors: { logits: read(logits), label: read(label), lse: read(lse), partials: write(partials) },
       sizes: { classes, pixels, chunks, base, rest, ignore: unsigned(attrs.ignoreIndex) },
       functions: COUNTED,
-      body: `  let c = i % size.classes;
-  let chunk = (i / size.classes) % size.chunks;
-  let sample = i / size.classes / size.chunks;
-  let rows = size.base + select(0u, 1u, chunk < size.rest);
+      body: `  let c = i % args.classes;
+  let chunk = (i / args.classes) % args.chunks;
+  let sample = i / args.classes / args.chunks;
+  let rows = args.base + select(0u, 1u, chunk < args.rest);
   var hits = 0.0;
   var total = 0.0;
   for (var turn = 0u; turn < rows; turn++) {
-    let pixel = sample * size.pixels + chunk + turn * size.chunks;
+    let pixel = sample * args.pixels + chunk + turn * args.chunks;
     let truth = label_at(pixel);
     if (counted(truth)) {
-      let share = exp(logits_at(pixel * size.classes + c) - lse_at(pixel));
+      let share = exp(logits_at(pixel * args.classes + c) - lse_at(pixel));
       if (u32(truth) == c) { hits += share; total += 1.0; }
       total += share;
     }
   }
-  let at = 2u * (sample * size.chunks + chunk) * size.classes + c;
+  let at = 2u * (sample * args.chunks + chunk) * args.classes + c;
   partials_set(at, hits);
-  partials_set(at + size.classes, total);`,
+  partials_set(at + args.classes, total);`,
     }),
     ...foldSums({
       label: "softDice",
@@ -269,13 +269,13 @@ export function softDiceValue(call: LowerCall<"logits" | "label", SoftDiceAttrs>
       sizes: { classes, samples, first: scored(attrs, samples, classes).first },
       floats: { smooth_by: attrs.smooth, share: scored(attrs, samples, classes).share },
       body: `  var score = 0.0;
-  for (var sample = 0u; sample < size.samples; sample++) {
-    for (var c = size.first; c < size.classes; c++) {
-      let at = 2u * sample * size.classes + c;
-      score += (2.0 * sums_at(at) + size.smooth_by) / (sums_at(at + size.classes) + size.smooth_by);
+  for (var sample = 0u; sample < args.samples; sample++) {
+    for (var c = args.first; c < args.classes; c++) {
+      let at = 2u * sample * args.classes + c;
+      score += (2.0 * sums_at(at) + args.smooth_by) / (sums_at(at + args.classes) + args.smooth_by);
     }
   }
-  out_set(0u, -score * size.share);`,
+  out_set(0u, -score * args.share);`,
     }),
   ];
 }

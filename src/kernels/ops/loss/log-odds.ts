@@ -11,15 +11,15 @@ import { lastOf, sizeOf } from "../../trace/shape.ts";
 const ROW = `struct Row { best: u32, highest: f32, second: f32, sum: f32, spread: f32 }
 fn row(base: u32) -> Row {
   var r = Row(0u, logits_at(base), 0.0, 0.0, 0.0);
-  for (var c = 1u; c < size.classes; c++) {
+  for (var c = 1u; c < args.classes; c++) {
     let v = logits_at(base + c);
     if (v > r.highest) { r.highest = v; r.best = c; }
   }
   r.second = logits_at(base + select(0u, 1u, r.best == 0u));
-  for (var c = 0u; c < size.classes; c++) {
+  for (var c = 0u; c < args.classes; c++) {
     if (c != r.best) { r.second = max(r.second, logits_at(base + c)); }
   }
-  for (var c = 0u; c < size.classes; c++) {
+  for (var c = 0u; c < args.classes; c++) {
     if (c != r.best) { r.sum += exp(logits_at(base + c) - r.second); }
   }
   r.spread = r.sum * exp(r.second - r.highest);
@@ -44,16 +44,16 @@ const logOddsGrad = defineOp<unknown>()({
         functions: `${ROW}
 fn own(i: u32, c: u32) -> f32 {
   if (c == 0u) { return 0.0; }
-  return grad_at(i * (size.classes - 1u) + c - 1u);
+  return grad_at(i * (args.classes - 1u) + c - 1u);
 }`,
         // A class moves its own odds by 1 and those of every other class by minus its share of that class's others.
-        body: `  let base = i * size.classes;
+        body: `  let base = i * args.classes;
   let r = row(base);
   var pulls = 0.0;
-  for (var c = 1u; c < size.classes; c++) {
+  for (var c = 1u; c < args.classes; c++) {
     if (c != r.best) { pulls += own(i, c) / others(r, logits_at(base + c)); }
   }
-  for (var c = 0u; c < size.classes; c++) {
+  for (var c = 0u; c < args.classes; c++) {
     let v = logits_at(base + c);
     var slope = own(i, c);
     if (c == r.best) {
@@ -93,13 +93,13 @@ export const logOdds = defineOp<unknown>()({
         tensors: { logits: read(logits), out: write(out) },
         sizes: { classes },
         functions: ROW,
-        body: `  let base = i * size.classes;
+        body: `  let base = i * args.classes;
   let r = row(base);
-  for (var c = 1u; c < size.classes; c++) {
+  for (var c = 1u; c < args.classes; c++) {
     let v = logits_at(base + c);
     var odds = v - r.highest - log(others(r, v));
     if (c == r.best) { odds = r.highest - r.second - log(r.sum); }
-    out_set(i * (size.classes - 1u) + c - 1u, odds);
+    out_set(i * (args.classes - 1u) + c - 1u, odds);
   }`,
       }),
     ];

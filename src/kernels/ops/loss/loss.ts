@@ -108,10 +108,10 @@ export const argmaxLast = defineOp<unknown>()({
       type: "f32",
       tensors: { x: read(x), out: write(out) },
       sizes: { classes: lastOf(x.shape) },
-      body: `  let base = i * size.classes;
+      body: `  let base = i * args.classes;
   var best = 0u;
   var highest = x_at(base);
-  for (var c = 1u; c < size.classes; c++) {
+  for (var c = 1u; c < args.classes; c++) {
     let v = x_at(base + c);
     if (v > highest) { highest = v; best = c; }
   }
@@ -147,26 +147,26 @@ export const segmentationCounts = defineOp<{ readonly classes: number; readonly 
         type: "u32",
         tensors: { prediction: read(prediction), label: read(label), partials: write(partials) },
         sizes: { classes, chunks, base, rest, ignore: ignoreIndex >>> 0 },
-        body: `  let c = i32(i % size.classes);
-  let chunk = i / size.classes;
-  let rows = size.base + select(0u, 1u, chunk < size.rest);
+        body: `  let c = i32(i % args.classes);
+  let chunk = i / args.classes;
+  let rows = args.base + select(0u, 1u, chunk < args.rest);
   var both = 0u;
   var predicted = 0u;
   var true_ones = 0u;
   for (var turn = 0u; turn < rows; turn++) {
-    let pixel = chunk + turn * size.chunks;
+    let pixel = chunk + turn * args.chunks;
     let truth = label_at(pixel);
-    let counts = truth != bitcast<i32>(size.ignore);
+    let counts = truth != bitcast<i32>(args.ignore);
     let said = counts && prediction_at(pixel) == c;
     let real = counts && truth == c;
     both += select(0u, 1u, said && real);
     predicted += select(0u, 1u, said);
     true_ones += select(0u, 1u, real);
   }
-  let at = 3u * chunk * size.classes + u32(c);
+  let at = 3u * chunk * args.classes + u32(c);
   partials_set(at, both);
-  partials_set(at + size.classes, predicted);
-  partials_set(at + 2u * size.classes, true_ones);`,
+  partials_set(at + args.classes, predicted);
+  partials_set(at + 2u * args.classes, true_ones);`,
       }),
       ...foldSums({
         label: "segmentationCounts",

@@ -29,9 +29,9 @@ function requireMaps(op: string, logits: Shape, ...others: readonly Shape[]): vo
 const sumsShape = ([n = 1, , , c = 1]: Shape): Shape => [n, 4, c];
 
 /** The two sides of the overlap, from where a sample and channel's sums begin. */
-const OVERLAP = `fn shared_part(at: u32) -> f32 { return size.gain * sums_at(at + 2u * size.c) + 1.0; }
+const OVERLAP = `fn shared_part(at: u32) -> f32 { return args.gain * sums_at(at + 2u * args.c) + 1.0; }
 fn whole_part(at: u32) -> f32 {
-  return sums_at(at + 3u * size.c) - (2.0 - size.gain) * sums_at(at + 2u * size.c) + 1.0;
+  return sums_at(at + 3u * args.c) - (2.0 - args.gain) * sums_at(at + 2u * args.c) + 1.0;
 }`;
 
 /** Pixels that count weigh 1 at least. */
@@ -63,13 +63,13 @@ function regionValue(loss: RegionLoss, call: ValueCall, emphasis?: Value): Dispa
       tensors: { ...maps(logits, truth, emphasis), partials: write(partials) },
       sizes: { c, chunks, pixels: h * w, base, rest },
       functions: `${BINARY}\n${weights(emphasis)}`,
-      body: `  let channel = i % size.c;
-  let chunk = (i / size.c) % size.chunks;
-  let sample = i / size.c / size.chunks;
-  let rows = size.base + select(0u, 1u, chunk < size.rest);
+      body: `  let channel = i % args.c;
+  let chunk = (i / args.c) % args.chunks;
+  let sample = i / args.c / args.chunks;
+  let rows = args.base + select(0u, 1u, chunk < args.rest);
   var sums = vec4f(0.0);
   for (var turn = 0u; turn < rows; turn++) {
-    let at = (sample * size.pixels + chunk + turn * size.chunks) * size.c + channel;
+    let at = (sample * args.pixels + chunk + turn * args.chunks) * args.c + channel;
     let wanted = truth_at(at);
     if (wanted >= 0.0) {
       let v = logits_at(at);
@@ -77,8 +77,8 @@ function regionValue(loss: RegionLoss, call: ValueCall, emphasis?: Value): Dispa
       sums += weight_of(at) * vec4f(entropy(v, wanted), 1.0, p * wanted, p + wanted);
     }
   }
-  let first = 4u * (sample * size.chunks + chunk) * size.c + channel;
-  for (var part = 0u; part < 4u; part++) { partials_set(first + part * size.c, sums[part]); }`,
+  let first = 4u * (sample * args.chunks + chunk) * args.c + channel;
+  for (var part = 0u; part < 4u; part++) { partials_set(first + part * args.c, sums[part]); }`,
     }),
     ...foldSums({ label, target, scratch, partials, parts: chunks, outer: n, columns: 4 * c, outs: [sums] }),
     meanOf(loss, call, sums),
@@ -97,13 +97,13 @@ function meanOf({ label, gain }: RegionLoss, { inputs, out, target }: ValueCall,
     floats: { gain, share: 1 / (n * c) },
     functions: OVERLAP,
     body: `  var total = 0.0;
-  for (var sample = 0u; sample < size.n; sample++) {
-    for (var channel = 0u; channel < size.c; channel++) {
-      let at = 4u * sample * size.c + channel;
-      total += sums_at(at) / max(sums_at(at + size.c), 1.0) + 1.0 - shared_part(at) / whole_part(at);
+  for (var sample = 0u; sample < args.n; sample++) {
+    for (var channel = 0u; channel < args.c; channel++) {
+      let at = 4u * sample * args.c + channel;
+      total += sums_at(at) / max(sums_at(at + args.c), 1.0) + 1.0 - shared_part(at) / whole_part(at);
     }
   }
-  out_set(0u, total * size.share);`,
+  out_set(0u, total * args.share);`,
   });
 }
 
@@ -126,13 +126,13 @@ function regionSlope(
       functions: `${BINARY}\n${weights(emphasis)}\n${OVERLAP}`,
       body: `  let wanted = truth_at(i);
   if (wanted < 0.0) { return 0.0; }
-  let at = 4u * (i / size.c / size.pixels) * size.c + i % size.c;
+  let at = 4u * (i / args.c / args.pixels) * args.c + i % args.c;
   let whole = whole_part(at);
   let ratio = shared_part(at) / whole;
   let v = logits_at(i);
-  let by_p = (ratio * (1.0 - (2.0 - size.gain) * wanted) - size.gain * wanted) / whole;
-  let total = slope(v, wanted) / max(sums_at(at + size.c), 1.0) + by_p * yes(v) * yes(-v);
-  return grad_at(0u) * size.share * weight_of(i) * total;`,
+  let by_p = (ratio * (1.0 - (2.0 - args.gain) * wanted) - args.gain * wanted) / whole;
+  let total = slope(v, wanted) / max(sums_at(at + args.c), 1.0) + by_p * yes(v) * yes(-v);
+  return grad_at(0u) * args.share * weight_of(i) * total;`,
     }),
   ];
 }

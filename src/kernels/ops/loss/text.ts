@@ -11,17 +11,17 @@ export function pixelShape(op: string, logits: Shape, label: Shape): Shape {
 
 /** Declares `log_sum(p)`, the log of the sum of exponentials of pixel `p`'s logits. */
 export const LOG_SUM = `fn log_sum(p: u32) -> f32 {
-  let base = p * size.classes;
+  let base = p * args.classes;
   var highest = logits_at(base);
-  for (var c = 1u; c < size.classes; c++) { highest = max(highest, logits_at(base + c)); }
+  for (var c = 1u; c < args.classes; c++) { highest = max(highest, logits_at(base + c)); }
   var sum = 0.0;
-  for (var c = 0u; c < size.classes; c++) { sum += exp(logits_at(base + c) - highest); }
+  for (var c = 0u; c < args.classes; c++) { sum += exp(logits_at(base + c) - highest); }
   return highest + log(sum);
 }`;
 
 /** Declares `counted(label)`, true for one that counts: neither ignored nor outside the classes. */
 export const COUNTED = `fn counted(label: i32) -> bool {
-  return label != bitcast<i32>(size.ignore) && label >= 0 && label < i32(size.classes);
+  return label != bitcast<i32>(args.ignore) && label >= 0 && label < i32(args.classes);
 }`;
 
 /** A whole number as a size of a shader, for `bitcast` to give back. */

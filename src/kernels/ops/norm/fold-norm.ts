@@ -31,8 +31,8 @@ export const foldNorm = defineOp<{ readonly eps: number }>()({
         workgroupSize: [64],
         workgroups: spread(Math.ceil(count / 64), target),
         main: `  let i = id.x + id.y * groups.x * 64u;
-  if (i >= size.count) { return; }
-  let factor = weight_at(i) / sqrt(variance_at(i) + size.eps);
+  if (i >= args.count) { return; }
+  let factor = weight_at(i) / sqrt(variance_at(i) + args.eps);
   scale_set(i, factor);
   shift_set(i, bias_at(i) - mean_at(i) * factor);`,
       }),

@@ -32,12 +32,12 @@ function extentsOf(x: Value, target: Target): Extents {
 }
 
 /** Declares the place of invocation i: its chunk of one sample and column, and the first element of it. */
-const PLACE = `  let column = i % size.columns;
-  let chunk = (i / size.columns) % size.chunks;
-  let sample = i / (size.columns * size.chunks);
-  let rows = size.base + select(0u, 1u, chunk < size.rest);
-  let start = (sample * size.pixels + chunk) * size.columns + column;
-  let stride = size.chunks * size.columns;`;
+const PLACE = `  let column = i % args.columns;
+  let chunk = (i / args.columns) % args.chunks;
+  let sample = i / (args.columns * args.chunks);
+  let rows = args.base + select(0u, 1u, chunk < args.rest);
+  let start = (sample * args.pixels + chunk) * args.columns + column;
+  let stride = args.chunks * args.columns;`;
 
 /** Mean and squared deviations of each chunk, joined by Chan's formula into mean and biased variance `[n, 2, c]`. */
 function statisticsOf(x: Value, statistics: Value, { target, scratch }: Lowering): Dispatch[] {
@@ -61,9 +61,9 @@ function statisticsOf(x: Value, statistics: Value, { target, scratch }: Lowering
     mean += apart * share;
     squares += apart * apart * (f32(row) * share);
   }
-  let at = 2u * (sample * size.chunks + chunk) * size.columns + column;
+  let at = 2u * (sample * args.chunks + chunk) * args.columns + column;
   partials_set(at, mean);
-  partials_set(at + size.columns, squares);`,
+  partials_set(at + args.columns, squares);`,
     }),
     perInvocation({
       label: "instanceNorm statistics join",
@@ -72,23 +72,23 @@ function statisticsOf(x: Value, statistics: Value, { target, scratch }: Lowering
       type,
       tensors: { partials: read(partials, wide), statistics: write(statistics, wide) },
       sizes: { columns, chunks, base, rest, pixels },
-      body: `  let column = i % size.columns;
-  let first = 2u * (i / size.columns) * size.chunks * size.columns + column;
+      body: `  let column = i % args.columns;
+  let first = 2u * (i / args.columns) * args.chunks * args.columns + column;
   var mean = partials_at(first);
-  var squares = partials_at(first + size.columns);
-  var rows = f32(size.base + select(0u, 1u, 0u < size.rest));
-  for (var chunk = 1u; chunk < size.chunks; chunk++) {
-    let at = first + 2u * chunk * size.columns;
-    let more = f32(size.base + select(0u, 1u, chunk < size.rest));
+  var squares = partials_at(first + args.columns);
+  var rows = f32(args.base + select(0u, 1u, 0u < args.rest));
+  for (var chunk = 1u; chunk < args.chunks; chunk++) {
+    let at = first + 2u * chunk * args.columns;
+    let more = f32(args.base + select(0u, 1u, chunk < args.rest));
     let apart = partials_at(at) - mean;
     let share = more / (rows + more);
     mean += apart * share;
-    squares += partials_at(at + size.columns) + apart * apart * (rows * share);
+    squares += partials_at(at + args.columns) + apart * apart * (rows * share);
     rows += more;
   }
-  let to = 2u * (i / size.columns) * size.columns + column;
+  let to = 2u * (i / args.columns) * args.columns + column;
   statistics_set(to, mean);
-  statistics_set(to + size.columns, squares / f32(size.pixels));`,
+  statistics_set(to + args.columns, squares / f32(args.pixels));`,
     }),
   ];
 }
@@ -96,10 +96,10 @@ function statisticsOf(x: Value, statistics: Value, { target, scratch }: Lowering
 type Lowering = Pick<LowerCall<string, Eps>, "target" | "scratch">;
 
 /** Declares `column`, `at` (place of its sample's sums), `centre` and `rate` for element i. */
-const MOMENTS = `  let column = i % size.columns;
-  let sample = i / (size.columns * size.pixels);
-  let centre = statistics_at(2u * sample * size.columns + column);
-  let rate = T(1.0) / sqrt(statistics_at((2u * sample + 1u) * size.columns + column) + size.eps);`;
+const MOMENTS = `  let column = i % args.columns;
+  let sample = i / (args.columns * args.pixels);
+  let centre = statistics_at(2u * sample * args.columns + column);
+  let rate = T(1.0) / sqrt(statistics_at((2u * sample + 1u) * args.columns + column) + args.eps);`;
 
 function normShape(x: Shape, weight: Shape, bias: Shape): Shape {
   const { h, w, c } = nhwc("instanceNorm", "x", x);
@@ -134,8 +134,8 @@ const instanceNormSums = defineOp<Eps>()({
       sizes: { columns, chunks, base, rest, pixels },
       floats: { eps },
       body: `${PLACE}
-  let centre = statistics_at(2u * sample * size.columns + column);
-  let rate = T(1.0) / sqrt(statistics_at((2u * sample + 1u) * size.columns + column) + size.eps);
+  let centre = statistics_at(2u * sample * args.columns + column);
+  let rate = T(1.0) / sqrt(statistics_at((2u * sample + 1u) * args.columns + column) + args.eps);
   var plain = T(0.0);
   var scaled = T(0.0);
   for (var row = 0u; row < rows; row++) {
@@ -144,9 +144,9 @@ const instanceNormSums = defineOp<Eps>()({
     plain += g;
     scaled += g * ((x_at(at) - centre) * rate);
   }
-  let to = 2u * (sample * size.chunks + chunk) * size.columns + column;
+  let to = 2u * (sample * args.chunks + chunk) * args.columns + column;
   partials_set(to, plain);
-  partials_set(to + size.columns, scaled);`,
+  partials_set(to + args.columns, scaled);`,
     });
     const label = "instanceNormSums fold";
     const fold = { label, target, scratch, partials, parts: chunks, outer: samples, columns: channels };
@@ -179,9 +179,9 @@ const instanceNormGrad = defineOp<Eps>()({
         sizes: { columns, pixels },
         floats: { eps },
         body: `${MOMENTS}
-  let at = sample * size.columns + column;
+  let at = sample * args.columns + column;
   let normal = (x_at(i) - centre) * rate;
-  let joint = (plain_at(at) + normal * scaled_at(at)) / f32(size.pixels);
+  let joint = (plain_at(at) + normal * scaled_at(at)) / f32(args.pixels);
   return weight_at(column) * rate * (grad_at(i) - joint);`,
       }),
     ];

@@ -38,12 +38,12 @@ function momentText(moments: Moments, wide: boolean): MomentText {
     ? { statistics: read(moments.statistics, wide) }
     : { mean: read(moments.mean, wide), variance: read(moments.variance, wide) };
   const centre = joint ? "statistics_at(column)" : "mean_at(column)";
-  const low = joint ? "statistics_at(2u * size.columns + column)" : "T(0.0)";
-  const spread = joint ? "statistics_at(size.columns + column)" : "variance_at(column)";
+  const low = joint ? "statistics_at(2u * args.columns + column)" : "T(0.0)";
+  const spread = joint ? "statistics_at(args.columns + column)" : "variance_at(column)";
   return {
     tensors,
     floats: { eps: moments.eps },
-    perColumn: `  let centre = ${centre};\n  let low = ${low};\n  let rate = T(1.0) / sqrt(${spread} + size.eps);`,
+    perColumn: `  let centre = ${centre};\n  let low = ${low};\n  let rate = T(1.0) / sqrt(${spread} + args.eps);`,
     perRow: "",
   };
 }
@@ -85,13 +85,13 @@ export function normaliseChannels(
     },
     floats: text.floats,
     functions: more.functions,
-    body: `  let column = i % size.columns;
+    body: `  let column = i % args.columns;
 ${text.perColumn}
   let factor = rate * weight_at(column);
   let shift = bias_at(column)${more.shift};
-  for (var turn = 0u; turn < size.turns; turn++) {
-    let at = i + turn * size.count;
-    if (at < size.total) { out_set(at, ${more.result("(x_at(at) - centre - low) * factor + shift")}); }
+  for (var turn = 0u; turn < args.turns; turn++) {
+    let at = i + turn * args.count;
+    if (at < args.total) { out_set(at, ${more.result("(x_at(at) - centre - low) * factor + shift")}); }
   }`,
   });
 }
@@ -143,9 +143,9 @@ export function gradientSums(
     tensors: { grad: read(grad, wide), x: read(x, wide), ...text.tensors, partials: write(partials, wide) },
     sizes: { columns, chunks, base, rest },
     floats: text.floats,
-    body: `  let column = i % size.columns;
-  let chunk = i / size.columns;
-  let rows = size.base + select(0u, 1u, chunk < size.rest);
+    body: `  let column = i % args.columns;
+  let chunk = i / args.columns;
+  let rows = args.base + select(0u, 1u, chunk < args.rest);
 ${text.perColumn}
   var plain = T(0.0);
   var scaled = T(0.0);
@@ -154,8 +154,8 @@ ${text.perColumn}
     var blockPlain = T(0.0);
     var blockScaled = T(0.0);
     for (var turn = first; turn < min(first + 32u, rows); turn++) {
-      let row = chunk + turn * size.chunks;
-      let at = i + turn * size.count;
+      let row = chunk + turn * args.chunks;
+      let at = i + turn * args.count;
       ${text.perRow}
       let g = grad_at(at);
       blockPlain += g;
@@ -164,8 +164,8 @@ ${text.perColumn}
     plain += blockPlain;
     scaled += blockScaled;
   }
-  partials_set(2u * chunk * size.columns + column, plain);
-  partials_set((2u * chunk + 1u) * size.columns + column, scaled);`,
+  partials_set(2u * chunk * args.columns + column, plain);
+  partials_set((2u * chunk + 1u) * args.columns + column, scaled);`,
   });
   const fold = foldSums({
     label,
@@ -200,8 +200,8 @@ export function channelGradient(
     ? { plain: read(sums.bias, wide), scaled: read(sums.weight, wide), x: read(x, wide) }
     : {};
   const own = sums
-    ? `  let middle = plain_at(column) / size.rows;
-  let slope = rate * scaled_at(column) / size.rows;`
+    ? `  let middle = plain_at(column) / args.rows;
+  let slope = rate * scaled_at(column) / args.rows;`
     : "";
   const value = sums ? "factor * (grad_at(at) - middle - (x_at(at) - centre - low) * slope)" : "factor * grad_at(at)";
   return perInvocation({
@@ -217,13 +217,13 @@ export function channelGradient(
       out: write(call.out, wide),
     },
     floats: { ...text.floats, rows: rowsOf(x, lastOf(x.shape)) },
-    body: `  let column = i % size.columns;
+    body: `  let column = i % args.columns;
 ${text.perColumn}
   let factor = rate * weight_at(column);
 ${own}
-  for (var turn = 0u; turn < size.turns; turn++) {
-    let at = i + turn * size.count;
-    if (at < size.total) { out_set(at, ${value}); }
+  for (var turn = 0u; turn < args.turns; turn++) {
+    let at = i + turn * args.count;
+    if (at < args.total) { out_set(at, ${value}); }
   }`,
   });
 }

@@ -36,21 +36,21 @@ export function layerNormalise(call: {
     sizes: { columns: wide ? dim / 4 : dim },
     floats: { dim, eps: call.eps },
     functions: TOTAL(wide),
-    body: `  let base = i * size.columns;
+    body: `  let base = i * args.columns;
   var means = x_at(base);
   var squares = T(0.0);
-  for (var column = 1u; column < size.columns; column++) {
+  for (var column = 1u; column < args.columns; column++) {
     let apart = x_at(base + column) - means;
     let share = 1.0 / f32(column + 1u);
     means += apart * share;
     squares += apart * apart * (f32(column) * share);
   }
-  let mean = total(means) * f32(size.columns) / size.dim;
+  let mean = total(means) * f32(args.columns) / args.dim;
   let apart = means - T(mean);
-  let rate = 1.0 / sqrt(total(squares + apart * apart * f32(size.columns)) / size.dim + size.eps);
+  let rate = 1.0 / sqrt(total(squares + apart * apart * f32(args.columns)) / args.dim + args.eps);
   statistics_set(2u * i, mean);
   statistics_set(2u * i + 1u, rate);
-  for (var column = 0u; column < size.columns; column++) {
+  for (var column = 0u; column < args.columns; column++) {
     out_set(base + column, (x_at(base + column) - T(mean)) * rate * weight_at(column) + bias_at(column));
   }`,
   });
@@ -83,19 +83,19 @@ export function layerGradient(call: {
     sizes: { columns: wide ? dim / 4 : dim },
     floats: { dim },
     functions: TOTAL(wide),
-    body: `  let base = i * size.columns;
+    body: `  let base = i * args.columns;
   let mean = T(statistics_at(2u * i));
   let rate = statistics_at(2u * i + 1u);
   var plain = T(0.0);
   var scaled = T(0.0);
-  for (var column = 0u; column < size.columns; column++) {
+  for (var column = 0u; column < args.columns; column++) {
     let g = grad_at(base + column) * weight_at(column);
     plain += g;
     scaled += g * ((x_at(base + column) - mean) * rate);
   }
-  let middle = T(total(plain) / size.dim);
-  let slope = total(scaled) / size.dim;
-  for (var column = 0u; column < size.columns; column++) {
+  let middle = T(total(plain) / args.dim);
+  let slope = total(scaled) / args.dim;
+  for (var column = 0u; column < args.columns; column++) {
     let g = grad_at(base + column) * weight_at(column);
     out_set(base + column, rate * (g - middle - (x_at(base + column) - mean) * (rate * slope)));
   }`,

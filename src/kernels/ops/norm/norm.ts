@@ -210,8 +210,8 @@ export const updateRunning = defineOp<{ readonly momentum: number; readonly coun
       tensors: { mean: update(mean), variance: update(variance), statistics: read(statistics), control: read(control) },
       floats: { keep: 1 - momentum, take: momentum, unbiased: (momentum * count) / Math.max(count - 1, 1) },
       body: `  if (control_at(0u) != 0u) { return; }
-  mean_set(i, size.keep * mean_at(i) + size.take * statistics_at(i));
-  variance_set(i, size.keep * variance_at(i) + size.unbiased * statistics_at(size.count + i));`,
+  mean_set(i, args.keep * mean_at(i) + args.take * statistics_at(i));
+  variance_set(i, args.keep * variance_at(i) + args.unbiased * statistics_at(args.count + i));`,
     }),
   ],
   macs: NO_MACS,

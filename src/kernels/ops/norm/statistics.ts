@@ -55,24 +55,24 @@ export function channelStatistics(call: KernelCall & { scratch: Scratch; x: Valu
  * Blocks of 32 rows, four at a time: mean and squared deviations of a block in registers, then joined to those so far.
  * Rounding grows with the length of a block and the number of blocks, not with their product.
  */
-const CHUNK_STATISTICS = `  let column = i % size.columns;
-  let chunk = i / size.columns;
-  let rows = size.base + select(0u, 1u, chunk < size.rest);
+const CHUNK_STATISTICS = `  let column = i % args.columns;
+  let chunk = i / args.columns;
+  let rows = args.base + select(0u, 1u, chunk < args.rest);
   let origin = x_at(column);
   var mean = T(0.0);
   var squares = T(0.0);
   for (var first = 0u; first < rows; first += 32u) {
     let length = min(32u, rows - first);
-    let start = i + first * size.count;
+    let start = i + first * args.count;
     var near = x_at(start) - origin;
     var spread = T(0.0);
     var row = 1u;
     for (; row + 4u <= length; row += 4u) {
-      let at = start + row * size.count;
+      let at = start + row * args.count;
       let a = x_at(at) - origin;
-      let b = x_at(at + size.count) - origin;
-      let c = x_at(at + 2u * size.count) - origin;
-      let d = x_at(at + 3u * size.count) - origin;
+      let b = x_at(at + args.count) - origin;
+      let c = x_at(at + 2u * args.count) - origin;
+      let d = x_at(at + 3u * args.count) - origin;
       let four = 0.25 * ((a + b) + (c + d));
       let apart = four - near;
       let share = 4.0 / f32(row + 4u);
@@ -81,7 +81,7 @@ const CHUNK_STATISTICS = `  let column = i % size.columns;
         + apart * apart * (f32(row) * share);
     }
     for (; row < length; row++) {
-      let apart = x_at(start + row * size.count) - origin - near;
+      let apart = x_at(start + row * args.count) - origin - near;
       let share = 1.0 / f32(row + 1u);
       near += apart * share;
       spread += apart * apart * (f32(row) * share);
@@ -91,37 +91,37 @@ const CHUNK_STATISTICS = `  let column = i % size.columns;
     mean += apart * share;
     squares += spread + apart * apart * (f32(first) * share);
   }
-  partials_set(2u * chunk * size.columns + column, mean);
-  partials_set((2u * chunk + 1u) * size.columns + column, squares);`;
+  partials_set(2u * chunk * args.columns + column, mean);
+  partials_set((2u * chunk + 1u) * args.columns + column, squares);`;
 
 /** Rows in all chunks before those of partial result `part`. */
 const ROWS_BEFORE = `fn rows_before(part: u32) -> f32 {
-  let chunk = min(part * size.span, size.chunks);
-  return f32(chunk * size.base + min(chunk, size.rest));
+  let chunk = min(part * args.span, args.chunks);
+  return f32(chunk * args.base + min(chunk, args.rest));
 }`;
 
-const JOIN_STATISTICS = `  let column = i % size.columns;
-  let result = i / size.columns;
-  let first = result * size.fan;
-  let end = min(first + size.fan, size.parts);
-  var mean = partials_at(2u * first * size.columns + column);
-  var squares = partials_at((2u * first + 1u) * size.columns + column);
+const JOIN_STATISTICS = `  let column = i % args.columns;
+  let result = i / args.columns;
+  let first = result * args.fan;
+  let end = min(first + args.fan, args.parts);
+  var mean = partials_at(2u * first * args.columns + column);
+  var squares = partials_at((2u * first + 1u) * args.columns + column);
   var rows = rows_before(first + 1u) - rows_before(first);
   for (var part = first + 1u; part < end; part++) {
     let more = rows_before(part + 1u) - rows_before(part);
-    let apart = partials_at(2u * part * size.columns + column) - mean;
+    let apart = partials_at(2u * part * args.columns + column) - mean;
     let share = more / (rows + more);
     mean += apart * share;
-    squares += partials_at((2u * part + 1u) * size.columns + column) + apart * apart * (rows * share);
+    squares += partials_at((2u * part + 1u) * args.columns + column) + apart * apart * (rows * share);
     rows += more;
   }
-  if (size.last == 0u) {
-    joined_set(2u * result * size.columns + column, mean);
-    joined_set((2u * result + 1u) * size.columns + column, squares);
+  if (args.last == 0u) {
+    joined_set(2u * result * args.columns + column, mean);
+    joined_set((2u * result + 1u) * args.columns + column, squares);
     return;
   }
   let origin = x_at(column);
   let high = origin + mean;
   joined_set(column, high);
-  joined_set(size.columns + column, squares / size.divisor);
-  joined_set(2u * size.columns + column, (origin - high) + mean);`;
+  joined_set(args.columns + column, squares / args.divisor);
+  joined_set(2u * args.columns + column, (origin - high) + mean);`;

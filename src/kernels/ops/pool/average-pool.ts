@@ -37,8 +37,8 @@ const sizesOf = (x: Shape, pooled: Shape, attrs: AveragePoolAttrs, wide: boolean
 
 /** Items of the window at `o` along an axis that count: all up to the padded end, or those of the image. */
 const COUNTED = `fn counted(o: u32, extent: u32) -> f32 {
-  let first = max(o * size.stride, size.pad);
-  let stop = min(o * size.stride + size.kernel, extent + 2u * size.padding - size.pad);
+  let first = max(o * args.stride, args.pad);
+  let stop = min(o * args.stride + args.kernel, extent + 2u * args.padding - args.pad);
   return f32(stop - first);
 }`;
 
@@ -62,7 +62,7 @@ const averagePoolGrad = defineOp<FromWindows>()({
         tensors: { grad: read(grad, wide) },
         sizes: sizesOf(attrs.x, grad.shape, attrs, wide),
         functions: COUNTED,
-        share: "grad_at(at) / (counted(y, size.h) * counted(x, size.w))",
+        share: "grad_at(at) / (counted(y, args.h) * counted(x, args.w))",
       }),
     ];
   },
@@ -86,19 +86,19 @@ export const averagePool2d = defineOp<AveragePoolAttrs>()({
         tensors: { x: read(x, wide) },
         sizes: sizesOf(x.shape, out.shape, attrs, wide),
         functions: COUNTED,
-        body: `  let left = (i / size.c) % size.width;
-  let top = (i / size.c / size.width) % size.height;
-  let base = (i / size.c / size.width / size.height) * size.h;
+        body: `  let left = (i / args.c) % args.width;
+  let top = (i / args.c / args.width) % args.height;
+  let base = (i / args.c / args.width / args.height) * args.h;
   var total = T(0.0);
-  for (var r = 0u; r < size.kernel; r++) {
-    for (var s = 0u; s < size.kernel; s++) {
+  for (var r = 0u; r < args.kernel; r++) {
+    for (var s = 0u; s < args.kernel; s++) {
       // Above or left of the image the difference wraps round to something large.
-      let y = top * size.stride + r - size.padding;
-      let x = left * size.stride + s - size.padding;
-      if (y < size.h && x < size.w) { total += x_at(((base + y) * size.w + x) * size.c + i % size.c); }
+      let y = top * args.stride + r - args.padding;
+      let x = left * args.stride + s - args.padding;
+      if (y < args.h && x < args.w) { total += x_at(((base + y) * args.w + x) * args.c + i % args.c); }
     }
   }
-  return total / (counted(top, size.h) * counted(left, size.w));`,
+  return total / (counted(top, args.h) * counted(left, args.w));`,
       }),
     ];
   },

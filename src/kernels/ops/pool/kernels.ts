@@ -40,18 +40,18 @@ export function fromWindows(
     ...rest,
     functions: `${functions}
 fn first_of(at: u32) -> u32 {
-  if (at < size.kernel) { return 0u; }
-  return (at - size.kernel) / size.stride + 1u;
+  if (at < args.kernel) { return 0u; }
+  return (at - args.kernel) / args.stride + 1u;
 }`,
-    body: `  let column = (i / size.c) % size.w + size.padding;
-  let row = (i / size.c / size.w) % size.h + size.padding;
-  let base = (i / size.c / size.w / size.h) * size.height;
-  let bottom = min(row / size.stride + 1u, size.height);
-  let right = min(column / size.stride + 1u, size.width);
+    body: `  let column = (i / args.c) % args.w + args.padding;
+  let row = (i / args.c / args.w) % args.h + args.padding;
+  let base = (i / args.c / args.w / args.h) * args.height;
+  let bottom = min(row / args.stride + 1u, args.height);
+  let right = min(column / args.stride + 1u, args.width);
   var total = T(0.0);
   for (var y = first_of(row); y < bottom; y++) {
     for (var x = first_of(column); x < right; x++) {
-      let at = ((base + y) * size.width + x) * size.c + i % size.c;
+      let at = ((base + y) * args.width + x) * args.c + i % args.c;
       total += ${share};
     }
   }
@@ -82,8 +82,8 @@ const axisSizes = (axis: PooledAxis, wide: boolean): Record<string, number> => (
 });
 
 /** Bin b covers the items floor(b * length / bins) up to ceil((b + 1) * length / bins), so bins may share items. */
-const BINS = `fn first_of(bin: u32) -> u32 { return bin * size.length / size.bins; }
-fn stop_of(bin: u32) -> u32 { return ((bin + 1u) * size.length + size.bins - 1u) / size.bins; }`;
+const BINS = `fn first_of(bin: u32) -> u32 { return bin * args.length / args.bins; }
+fn stop_of(bin: u32) -> u32 { return ((bin + 1u) * args.length + args.bins - 1u) / args.bins; }`;
 
 export function meanAlong(label: string, target: Target, x: Value, out: Value, axis: PooledAxis): Dispatch {
   const wide = axis.inner % 4 === 0;
@@ -95,17 +95,17 @@ export function meanAlong(label: string, target: Target, x: Value, out: Value, a
     tensors: { x: read(x, wide) },
     sizes: axisSizes(axis, wide),
     functions: BINS,
-    body: `  let row = i / size.inner;
-  let base = (row / size.bins) * size.length * size.inner + i % size.inner;
-  let first = first_of(row % size.bins);
-  let stop = stop_of(row % size.bins);
+    body: `  let row = i / args.inner;
+  let base = (row / args.bins) * args.length * args.inner + i % args.inner;
+  let first = first_of(row % args.bins);
+  let stop = stop_of(row % args.bins);
   var total = T(0.0);
   var item = first;
   for (; item + 3u < stop; item += 4u) {
-    let at = base + item * size.inner;
-    total += (x_at(at) + x_at(at + size.inner)) + (x_at(at + 2u * size.inner) + x_at(at + 3u * size.inner));
+    let at = base + item * args.inner;
+    total += (x_at(at) + x_at(at + args.inner)) + (x_at(at + 2u * args.inner) + x_at(at + 3u * args.inner));
   }
-  for (; item < stop; item++) { total += x_at(base + item * size.inner); }
+  for (; item < stop; item++) { total += x_at(base + item * args.inner); }
   return total / f32(stop - first);`,
   });
 }
@@ -121,13 +121,13 @@ export function meanAlongGrad(label: string, target: Target, grad: Value, out: V
     tensors: { grad: read(grad, wide) },
     sizes: axisSizes(axis, wide),
     functions: BINS,
-    body: `  let row = i / size.inner;
-  let item = row % size.length;
-  let base = (row / size.length) * size.bins * size.inner + i % size.inner;
-  let last = ((item + 1u) * size.bins + size.length - 1u) / size.length;
+    body: `  let row = i / args.inner;
+  let item = row % args.length;
+  let base = (row / args.length) * args.bins * args.inner + i % args.inner;
+  let last = ((item + 1u) * args.bins + args.length - 1u) / args.length;
   var total = T(0.0);
-  for (var bin = item * size.bins / size.length; bin < last; bin++) {
-    total += grad_at(base + bin * size.inner) / f32(stop_of(bin) - first_of(bin));
+  for (var bin = item * args.bins / args.length; bin < last; bin++) {
+    total += grad_at(base + bin * args.inner) / f32(stop_of(bin) - first_of(bin));
   }
   return total;`,
   });
@@ -158,7 +158,7 @@ export function maximumKernel(spec: {
     workgroups: spread(Math.ceil(count / WORKGROUP), spec.target),
     functions: `alias T = ${wide ? "vec4f" : "f32"};\n${spec.functions}`,
     main: `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
-  if (i >= size.count) { return; }
+  if (i >= args.count) { return; }
 ${spec.body}
   out_set(i, best);
   place_set(i, place);`,
@@ -174,7 +174,7 @@ export function maximumAlong(
   axis: PooledAxis,
 ): Dispatch {
   const wide = axis.inner % 4 === 0;
-  const placeOf = before ? "T(f32(item * size.width)) + column_at(at)" : "T(f32(item))";
+  const placeOf = before ? "T(f32(item * args.width)) + column_at(at)" : "T(f32(item))";
   return maximumKernel({
     label: "adaptiveMaxPool2d",
     target,
@@ -183,13 +183,13 @@ export function maximumAlong(
     tensors: { x: read(x, wide), ...(before ? { column: read(before.column, wide) } : {}) },
     sizes: { ...axisSizes(axis, wide), ...(before ? { width: before.width } : {}) },
     functions: BINS,
-    body: `  let row = i / size.inner;
-  let base = (row / size.bins) * size.length * size.inner + i % size.inner;
-  let stop = stop_of(row % size.bins);
+    body: `  let row = i / args.inner;
+  let base = (row / args.bins) * args.length * args.inner + i % args.inner;
+  let stop = stop_of(row % args.bins);
   var best = T(-3.4028234e38);
   var place = T(0.0);
-  for (var item = first_of(row % size.bins); item < stop; item++) {
-    let at = base + item * size.inner;
+  for (var item = first_of(row % args.bins); item < stop; item++) {
+    let at = base + item * args.inner;
     let v = x_at(at);
     place = select(place, ${placeOf}, v > best);
     best = max(best, v);

@@ -35,7 +35,7 @@ const maxPoolGrad = defineOp<FromWindows>()({
   shape: (_shapes, { x }) => x,
   lower({ inputs: { grad, place }, out, attrs, target }) {
     const wide = allWide(out);
-    const here = "T(f32((row - y * size.stride) * size.kernel + column - x * size.stride))";
+    const here = "T(f32((row - y * args.stride) * args.kernel + column - x * args.stride))";
     return [
       fromWindows({
         label: "maxPool2dGrad",
@@ -70,19 +70,19 @@ export const maxPool2d = defineOp<Windows>()({
         tensors: { x: read(x, wide) },
         sizes: windowSizes(x.shape, out.shape, attrs, wide),
         functions: "",
-        body: `  let left = (i / size.c) % size.width * size.stride;
-  let top = (i / size.c / size.width) % size.height * size.stride;
-  let base = (i / size.c / size.width / size.height) * size.h;
+        body: `  let left = (i / args.c) % args.width * args.stride;
+  let top = (i / args.c / args.width) % args.height * args.stride;
+  let base = (i / args.c / args.width / args.height) * args.h;
   var best = T(-3.4028234e38);
   var place = T(0.0);
-  for (var r = 0u; r < size.kernel; r++) {
-    for (var s = 0u; s < size.kernel; s++) {
+  for (var r = 0u; r < args.kernel; r++) {
+    for (var s = 0u; s < args.kernel; s++) {
       // Above or left of the image the difference wraps round to something large.
-      let y = top + r - size.padding;
-      let x = left + s - size.padding;
-      if (y < size.h && x < size.w) {
-        let v = x_at(((base + y) * size.w + x) * size.c + i % size.c);
-        place = select(place, T(f32(r * size.kernel + s)), v > best);
+      let y = top + r - args.padding;
+      let x = left + s - args.padding;
+      if (y < args.h && x < args.w) {
+        let v = x_at(((base + y) * args.w + x) * args.c + i % args.c);
+        place = select(place, T(f32(r * args.kernel + s)), v > best);
         best = max(best, v);
       }
     }
@@ -161,16 +161,16 @@ const adaptiveMaxGrad = defineOp<FromBins>()({
         wide,
         tensors: { grad: read(grad, wide), place: read(place, wide) },
         sizes: { h, w, c: c / (wide ? 4 : 1), height: attrs.height, width: attrs.width },
-        body: `  let column = (i / size.c) % size.w;
-  let row = (i / size.c / size.w) % size.h;
-  let base = (i / size.c / size.w / size.h) * size.height;
-  let bottom = ((row + 1u) * size.height + size.h - 1u) / size.h;
-  let right = ((column + 1u) * size.width + size.w - 1u) / size.w;
-  let here = T(f32(row * size.w + column));
+        body: `  let column = (i / args.c) % args.w;
+  let row = (i / args.c / args.w) % args.h;
+  let base = (i / args.c / args.w / args.h) * args.height;
+  let bottom = ((row + 1u) * args.height + args.h - 1u) / args.h;
+  let right = ((column + 1u) * args.width + args.w - 1u) / args.w;
+  let here = T(f32(row * args.w + column));
   var total = T(0.0);
-  for (var y = row * size.height / size.h; y < bottom; y++) {
-    for (var x = column * size.width / size.w; x < right; x++) {
-      let at = ((base + y) * size.width + x) * size.c + i % size.c;
+  for (var y = row * args.height / args.h; y < bottom; y++) {
+    for (var x = column * args.width / args.w; x < right; x++) {
+      let at = ((base + y) * args.width + x) * args.c + i % args.c;
       total += select(T(0.0), grad_at(at), place_at(at) == here);
     }
   }

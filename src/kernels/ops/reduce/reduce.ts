@@ -34,7 +34,7 @@ const expand = defineOp<{ readonly shape: Shape; readonly factor: number }>()({
       same: {},
       small: { x },
       floats: { factor: attrs.factor },
-      expression: "x * size.factor",
+      expression: "x * args.factor",
     }),
   ],
   macs: NO_MACS,
@@ -161,9 +161,9 @@ const weightedSumDots = defineOp<unknown>()({
         wide: false,
         tensors: { x: read(x, wide), grad: read(grad, wide) },
         sizes: { n, c: wide ? c / 4 : c },
-        body: `  let start = (i / size.n) * size.c;
+        body: `  let start = (i / args.n) * args.c;
   var total = 0.0;
-  for (var j = 0u; j < size.c; j++) { total += dot(x_at(i * size.c + j), grad_at(start + j)); }
+  for (var j = 0u; j < args.c; j++) { total += dot(x_at(i * args.c + j), grad_at(start + j)); }
   return total;`,
         functions: wide ? "" : "fn dot(a: f32, b: f32) -> f32 { return a * b; }",
       }),
@@ -189,9 +189,9 @@ const weightedSumRows = defineOp<unknown>()({
         wide,
         tensors: { weights: read(weights), grad: read(grad, wide) },
         sizes: { n, c: lastOf(grad.shape) / (wide ? 4 : 1), step: rows === 1 ? 0 : n },
-        body: `  let row = i / size.c;
-  let group = row / size.n;
-  return weights_at(group * size.step + row % size.n) * grad_at(group * size.c + i % size.c);`,
+        body: `  let row = i / args.c;
+  let group = row / args.n;
+  return weights_at(group * args.step + row % args.n) * grad_at(group * args.c + i % args.c);`,
       }),
     ];
   },
@@ -214,7 +214,7 @@ export const weightedSum = defineOp<unknown>()({
       tensors: { x },
       scalars: { weights },
       sizes: { weightStep: weights.shape[0] === 1 ? 0 : length },
-      value: "weights_at(row * size.weightStep + item) * x_at(i)",
+      value: "weights_at(row * args.weightStep + item) * x_at(i)",
     };
     return reduceBox("weightedSum", call, source, call.out, { outer, length, inner, factor: 1, combiner: "sum" });
   },

@@ -134,17 +134,17 @@ function chunkKernel(spec: {
     floats: { factor: box.factor },
     functions: `alias V = ${wide ? "vec4f" : "f32"};
 ${JOIN[box.combiner]}
-fn value(base: u32, row: u32, item: u32) -> V { let i = base + item * size.inner; return ${source.value}; }`,
-    body: `  let part = i / size.inner;
-  let chunk = part % size.chunks;
-  let row = part / size.chunks;
-  let base = row * size.length * size.inner + i % size.inner;
-  var item = chunk * size.first;
-  let end = min(item + size.span, size.length);
-  let step = size.step;
+fn value(base: u32, row: u32, item: u32) -> V { let i = base + item * args.inner; return ${source.value}; }`,
+    body: `  let part = i / args.inner;
+  let chunk = part % args.chunks;
+  let row = part / args.chunks;
+  let base = row * args.length * args.inner + i % args.inner;
+  var item = chunk * args.first;
+  let end = min(item + args.span, args.length);
+  let step = args.step;
   var total = ${START[box.combiner]};
   while (item < end) {
-    let stop = min(item + size.block, end);
+    let stop = min(item + args.block, end);
     var block = ${START[box.combiner]};
     for (; item + 3u * step < stop; item += 4u * step) {
       let near = join(value(base, row, item), value(base, row, item + step));
@@ -154,7 +154,7 @@ fn value(base: u32, row: u32, item: u32) -> V { let i = base + item * size.inner
     for (; item < stop; item += step) { block = join(block, value(base, row, item)); }
     total = join(total, block);
   }
-  return (${folds ? FOLD[box.combiner] : "total"}) * size.factor;`,
+  return (${folds ? FOLD[box.combiner] : "total"}) * args.factor;`,
   });
 }
 

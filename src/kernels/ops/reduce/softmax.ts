@@ -18,10 +18,10 @@ fn sum(v: V) -> f32 { return v; }`;
 
 /** Largest item and sum of exponentials of every `chunks`-th item of a row, from `begin` on. */
 const STATISTICS = `  var top = V(-3.4028234e38);
-  for (var at = begin; at < end; at += size.chunks) { top = max(top, x_at(at)); }
+  for (var at = begin; at < end; at += args.chunks) { top = max(top, x_at(at)); }
   let most = peak(top);
   var mass = V(0.0);
-  for (var at = begin; at < end; at += size.chunks) { mass += exp(x_at(at) - most); }`;
+  for (var at = begin; at < end; at += args.chunks) { mass += exp(x_at(at) - most); }`;
 
 interface Rows {
   readonly target: Target;
@@ -33,7 +33,7 @@ interface Rows {
 
 const WORKGROUP = 64;
 const INDEX = `  let i = id.x + id.y * groups.x * ${WORKGROUP}u;
-  if (i >= size.count) { return; }`;
+  if (i >= args.count) { return; }`;
 
 /** One invocation a row: for short rows, or when there are many. */
 function rowKernel(x: Value, out: Value, { target, rows, length, wide }: Rows): Dispatch {
@@ -46,8 +46,8 @@ function rowKernel(x: Value, out: Value, { target, rows, length, wide }: Rows): 
     workgroups: spread(Math.ceil(rows / WORKGROUP), target),
     functions: folds(wide),
     main: `${INDEX}
-  let begin = i * size.length;
-  let end = begin + size.length;
+  let begin = i * args.length;
+  let end = begin + args.length;
 ${STATISTICS}
   let total = sum(mass);
   for (var at = begin; at < end; at++) { out_set(at, exp(x_at(at) - most) / total); }`,
@@ -66,9 +66,9 @@ function chunkKernel(x: Value, parts: Parts, chunks: number, { target, rows, len
     workgroups: spread(Math.ceil(count / WORKGROUP), target),
     functions: folds(wide),
     main: `${INDEX}
-  let start = (i / size.chunks) * size.length;
-  let begin = start + i % size.chunks;
-  let end = start + size.length;
+  let start = (i / args.chunks) * args.length;
+  let begin = start + i % args.chunks;
+  let end = start + args.length;
 ${STATISTICS}
   tops_set(i, most);
   masses_set(i, sum(mass));`,
@@ -95,11 +95,11 @@ function combineKernel(parts: Parts, whole: Parts, chunks: number, { target, row
     workgroupSize: [WORKGROUP],
     workgroups: spread(Math.ceil(rows / WORKGROUP), target),
     main: `${INDEX}
-  let end = (i + 1u) * size.chunks;
-  var most = tops_at(i * size.chunks);
-  for (var at = i * size.chunks; at < end; at++) { most = max(most, tops_at(at)); }
+  let end = (i + 1u) * args.chunks;
+  var most = tops_at(i * args.chunks);
+  for (var at = i * args.chunks; at < end; at++) { most = max(most, tops_at(at)); }
   var mass = 0.0;
-  for (var at = i * size.chunks; at < end; at++) { mass += masses_at(at) * exp(tops_at(at) - most); }
+  for (var at = i * args.chunks; at < end; at++) { mass += masses_at(at) * exp(tops_at(at) - most); }
   peak_set(i, most);
   total_set(i, mass);`,
   });

@@ -35,11 +35,11 @@ export function squares({ inputs: { x }, out, target, scratch }: LowerCall<"x", 
       tensors: { x: read(x, wide), partials: write(partials) },
       sizes: { base, rest },
       functions: `alias U = ${wide ? "vec4u" : "u32"};\n${EXPONENT}`,
-      body: `  let turns = size.base + select(0u, 1u, i < size.rest);
+      body: `  let turns = args.base + select(0u, 1u, i < args.rest);
   var squares = T(0.0);
   var wrong = T(0.0);
   for (var turn = 0u; turn < turns; turn++) {
-    let v = x_at(i + turn * size.count);
+    let v = x_at(i + turn * args.count);
     let odd = (bitcast<U>(v) & U(EXPONENT)) == U(EXPONENT);
     squares += select(v * v, T(0.0), odd);
     wrong += select(T(0.0), T(1.0), odd);
@@ -87,7 +87,7 @@ export function judgement(
   }
   let norm = sqrt(squares) * rate_at(1u);
   control_set(0u, 0u);
-  control_set(2u, bitcast<u32>(rate_at(1u) * min(1.0, size.clip / (norm + 1e-6))));
+  control_set(2u, bitcast<u32>(rate_at(1u) * min(1.0, args.clip / (norm + 1e-6))));
   control_set(3u, bitcast<u32>(norm));`,
     }),
   ];

@@ -128,11 +128,11 @@ export const prepareAdamW = defineOp<AdamAttrs>()({
       floats: { log1: logOf(beta1), log2: logOf(beta2), decay: weightDecay, factor: rateFactor },
       functions: COMPLEMENT,
       body: `  let steps = f32(clock_at(0u));
-  let rate = rate_at(0u) * size.factor;
-  out_set(0u, rate / complement(steps * size.log1));
-  out_set(1u, 1.0 / sqrt(complement(steps * size.log2)));
+  let rate = rate_at(0u) * args.factor;
+  out_set(0u, rate / complement(steps * args.log1));
+  out_set(1u, 1.0 / sqrt(complement(steps * args.log2)));
   out_set(2u, bitcast<f32>(control_at(2u)));
-  out_set(3u, 1.0 - rate * size.decay);
+  out_set(3u, 1.0 - rate * args.decay);
   out_set(4u, select(0.0, 1.0, control_at(0u) != 0u));
   for (var n = 5u; n < 8u; n++) { out_set(n, 0.0); }`,
     }),
@@ -178,11 +178,11 @@ export const adamW = defineOp<AdamAttrs & { readonly eps: number }>()({
   let step = hyper_at(0u);
   let g = gradient_at(i) * step.z;
   let before = first_at(i);
-  let m = before + (g - before) * size.take1;
-  let v = size.keep2 * second_at(i) + size.take2 * g * g;
+  let m = before + (g - before) * args.take1;
+  let v = args.keep2 * second_at(i) + args.take2 * g * g;
   first_set(i, m);
   second_set(i, v);
-  parameter_set(i, parameter_at(i) * step.w - step.x * m / (sqrt(v) * step.y + size.eps));`,
+  parameter_set(i, parameter_at(i) * step.w - step.x * m / (sqrt(v) * step.y + args.eps));`,
     }),
   macs: NO_MACS,
   derivative: NO_GRADIENT,
@@ -222,10 +222,10 @@ export const sgd = defineOp<
       },
       body: `  if (control_at(0u) != 0u) { return; }
   let p = parameter_at(i);
-  let g = gradient_at(i) * bitcast<f32>(control_at(2u)) + size.decay * p;
-  let v = size.momentum * velocity_at(i) + g;
+  let g = gradient_at(i) * bitcast<f32>(control_at(2u)) + args.decay * p;
+  let v = args.momentum * velocity_at(i) + g;
   velocity_set(i, v);
-  parameter_set(i, p - rate_at(0u) * size.factor * (size.own * g + size.kept * v));`,
+  parameter_set(i, p - rate_at(0u) * args.factor * (args.own * g + args.kept * v));`,
     }),
   macs: NO_MACS,
   derivative: NO_GRADIENT,
