@@ -5,6 +5,7 @@ import type { Contraction } from "../kernels/ops/contraction/contraction.ts";
 import { lowerContraction } from "../kernels/ops/contraction/conv.ts";
 import { read, shader, write } from "../kernels/shader/shader.ts";
 import type { Target } from "../kernels/target.ts";
+import { FREE } from "../kernels/trace/cost.ts";
 import { Graph } from "../kernels/trace/graph.ts";
 import { type Dispatch, defineOp, type LowerCall, NO_MACS, type Value } from "../kernels/trace/op.ts";
 import { interleaved, kernelTime, type Rounds, spreadOf } from "./measure.ts";
@@ -127,6 +128,7 @@ const matmulOf = (variant: Variant) =>
     shape: ({ a }) => a,
     lower: (call) => variant.lower(call, call.inputs.a, call.inputs.b, call.out),
     macs: NO_MACS,
+    cost: FREE,
     derivative: "a bench only",
   });
 

@@ -1,3 +1,4 @@
+import type { LayerTag } from "../kernels/trace/cost.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import type { Shape } from "../kernels/trace/shape.ts";
@@ -46,6 +47,11 @@ export class Build {
   /** Runs `body` with `name` (dots allowed) in front of the names it uses. */
   scope<R>(name: string, body: () => R): R {
     return this.graph.scope(name, body);
+  }
+
+  /** As {@link scope}, for steps that tables of costs treat as `tag` says. */
+  layer<R>(name: string, tag: LayerTag, body: () => R): R {
+    return this.scope(name, () => this.graph.tagged(tag, body));
   }
 
   /** The full name of `name` here. */

@@ -1,5 +1,6 @@
 import { ShapeError } from "../../errors.ts";
 import { broadcastKernel, broadcasts, spreadAxes } from "../shader/broadcast.ts";
+import { FREE } from "../trace/cost.ts";
 import { defineOp, type Exec, NO_MACS, type Op, type Value } from "../trace/op.ts";
 import { type Shape, sameShape } from "../trace/shape.ts";
 import { reduceProduct, reduceSum } from "./reduce/reduce.ts";
@@ -18,12 +19,14 @@ function sumTo(exec: Exec, grad: Value, to: Shape): Value {
 /** x + y, with y spread along axes where its extent is 1. */
 export const add = defineOp<unknown>()({
   name: "add",
+  fusedAs: "residual",
   inputs: ["x", "y"],
   shape: (shapes) => binaryShape("add", shapes),
   lower: ({ inputs: { x, y }, out, target }) => [
     broadcastKernel({ label: "add", target, out, same: { x }, small: { y }, expression: "x + y" }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, exec }) => ({ x: () => grad, y: () => sumTo(exec, grad, shapes.y) }),
@@ -39,6 +42,7 @@ export const multiply: Op<"x" | "y", unknown> = defineOp<unknown>()({
     broadcastKernel({ label: "multiply", target, out, same: { x }, small: { y }, expression: "x * y" }),
   ],
   macs: NO_MACS,
+  cost: { macs: "product" },
   derivative: {
     saves: ["x", "y"],
     backward: (grad, { x, y }, { shapes, exec }) => ({
@@ -72,6 +76,7 @@ export const scale: Op<"x", ScaleAttrs> = defineOp<ScaleAttrs>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { attrs, exec }) => ({ x: () => exec.apply(scale, { x: grad }, attrs) }),

@@ -1,5 +1,6 @@
 import { ShapeError } from "../../errors.ts";
 import { elementwise, read } from "../shader/shader.ts";
+import { FREE } from "../trace/cost.ts";
 import { defineOp, NO_MACS, type Op } from "../trace/op.ts";
 import { sameShape } from "../trace/shape.ts";
 
@@ -41,6 +42,7 @@ export const dropout: Op<"x" | "seed", DropoutAttrs> = defineOp<DropoutAttrs>()(
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["seed"],
     backward: (grad, { seed }, { attrs, exec }) => ({

@@ -1,5 +1,6 @@
 import { ShapeError } from "../../errors.ts";
 import { allWide, elementwise, read } from "../shader/shader.ts";
+import { FREE } from "../trace/cost.ts";
 import { defineOp, NO_MACS, type Op } from "../trace/op.ts";
 import { bothAxes, nhwc, type PerAxis } from "../trace/shape.ts";
 
@@ -52,6 +53,7 @@ export const pad2d: Op<"x", FrameAttrs> = defineOp<FrameAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { attrs, exec }) => ({ x: () => exec.apply(pad2d, { x: grad }, negated(attrs)) }),
@@ -86,6 +88,7 @@ export const swapAxes: Op<"x", unknown> = defineOp<unknown>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { exec }) => ({ x: () => exec.apply(swapAxes, { x: grad }, {}) }),
@@ -138,5 +141,6 @@ export const shrinkLabels = defineOp<ShrinkAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: "labels do not change smoothly",
 });

@@ -1,6 +1,7 @@
 import { ShapeError } from "../../errors.ts";
 import { allWide, elementwise, read, shader, spread, write } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
+import { FREE } from "../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Op, type Value } from "../trace/op.ts";
 import { lastOf, nhwc, type Shape, sizeOf } from "../trace/shape.ts";
 
@@ -37,6 +38,7 @@ export const pack2x2: Op<"x", unknown> = defineOp<unknown>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, exec }) => ({
@@ -80,6 +82,7 @@ export const unpack2x2: Op<"x", UnpackAttrs> = defineOp<UnpackAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { exec }) => ({ x: () => exec.apply(pack2x2, { x: grad }, {}) }),
@@ -117,6 +120,7 @@ const permuteRowsGrad = defineOp<unknown>()({
   shape: ({ grad, order }) => rowsShape("permuteRowsGrad", grad, order),
   lower: ({ inputs: { grad, order }, out, target }) => [moveRows("permuteRowsGrad", target, grad, order, out, true)],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -127,6 +131,7 @@ export const permuteRows = defineOp<unknown>()({
   shape: ({ x, order }) => rowsShape("permuteRows", x, order),
   lower: ({ inputs: { x, order }, out, target }) => [moveRows("permuteRows", target, x, order, out, false)],
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["order"],
     backward: (grad, { order }, { exec }) => ({
@@ -183,6 +188,7 @@ export function concat(count: number): Op<string, unknown> {
       });
     },
     macs: NO_MACS,
+    cost: FREE,
     derivative: {
       saves: [],
       backward(grad, _saved, { shapes, exec }) {
@@ -227,6 +233,7 @@ const sliceLastGrad = defineOp<SliceAttrs & { readonly x: Shape }>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -256,6 +263,7 @@ export const sliceLast = defineOp<SliceAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({

@@ -1,5 +1,6 @@
 import { ShapeError } from "../../errors.ts";
 import { allWide, elementwise, read } from "../shader/shader.ts";
+import { FREE } from "../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../trace/op.ts";
 import { sameShape } from "../trace/shape.ts";
 
@@ -30,6 +31,7 @@ const leakyReluGrad = defineOp<Slope>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -56,6 +58,7 @@ export const leakyRelu = defineOp<Slope>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["out"],
     backward: (grad, { out }, { attrs, exec }) => ({ x: () => exec.apply(leakyReluGrad, { grad, y: out }, attrs) }),

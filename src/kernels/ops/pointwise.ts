@@ -1,7 +1,8 @@
 import { ShapeError } from "../../errors.ts";
 import { ACTIVATIONS } from "../shader/activation.ts";
 import { allWide, elementwise, read } from "../shader/shader.ts";
-import { defineOp, FIRST_ORDER, NO_MACS, type Op } from "../trace/op.ts";
+import { FREE } from "../trace/cost.ts";
+import { defineOp, FIRST_ORDER, isFusedActivation, NO_MACS, type Op } from "../trace/op.ts";
 import { sameShape } from "../trace/shape.ts";
 
 /** An activation as an op, `y = f(x)`, with `f` and its slope written once in activation.ts. */
@@ -29,10 +30,12 @@ function activation(name: keyof typeof ACTIVATIONS): Op<"x", unknown> {
       ];
     },
     macs: NO_MACS,
+    cost: FREE,
     derivative: FIRST_ORDER,
   });
   return defineOp<unknown>()({
     name,
+    ...(isFusedActivation(name) ? { fusedAs: "activation" as const } : {}),
     inputs: ["x"],
     shape: ({ x }) => x,
     lower: ({ inputs: { x }, out, target }) => {
@@ -50,6 +53,7 @@ function activation(name: keyof typeof ACTIVATIONS): Op<"x", unknown> {
       ];
     },
     macs: NO_MACS,
+    cost: FREE,
     derivative: {
       saves: [from],
       backward: (g, saved, { exec }) => ({

@@ -1,6 +1,7 @@
 import { ShapeError } from "../../errors.ts";
 import { allWide, elementwise, read } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
+import { FREE, perOutput } from "../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Value } from "../trace/op.ts";
 import { nhwc, type Shape } from "../trace/shape.ts";
 
@@ -146,6 +147,7 @@ const bilinearGrad = defineOp<{ readonly x: Shape; readonly alignCorners: boolea
   lower: (call) =>
     gather("resizeBilinearGrad", call, call.inputs.grad, call.out, bilinearWeights(call.attrs.alignCorners)),
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -188,6 +190,7 @@ export const resizeBilinear = defineOp<BilinearAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: { macs: "none", profiled: perOutput(11, "module") },
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({
@@ -202,6 +205,7 @@ const nearestGrad = defineOp<{ readonly x: Shape }>()({
   shape: (_shapes, { x }) => x,
   lower: (call) => gather("resizeNearestGrad", call, call.inputs.grad, call.out, nearestWeights),
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -230,6 +234,7 @@ export const resizeNearest = defineOp<ResizeAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: { macs: "none", profiled: perOutput(1, "module") },
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, exec }) => ({

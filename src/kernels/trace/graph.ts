@@ -1,4 +1,5 @@
 import { ShapeError } from "../../errors.ts";
+import { FREE, type LayerTag } from "./cost.ts";
 import type { AnyOp, DType, Epilogue, Exec, Op, Shapes, Value, Values } from "./op.ts";
 import { type Shape, sizeOf } from "./shape.ts";
 
@@ -11,6 +12,8 @@ export interface Step {
   readonly outputs: readonly Value[];
   /** The layer that called it, for messages and profiles. */
   readonly path: string;
+  /** What the layer said it is, for tables of costs. */
+  readonly tag: LayerTag | null;
   readonly epilogue: Epilogue;
 }
 
@@ -30,6 +33,7 @@ export class Graph implements Exec {
   /** View id to the id of the tensor whose storage it shares. */
   readonly views = new Map<number, number>();
   readonly #path: string[] = [];
+  #tag: LayerTag | null = null;
 
   /** A tensor the host writes before each run. The same name gives the same tensor; another shape is an error. */
   input(name: string, shape: Shape, dtype: DType = "f32"): Value {
@@ -48,6 +52,17 @@ export class Graph implements Exec {
       return body();
     } finally {
       this.#path.pop();
+    }
+  }
+
+  /** Runs `body`, whose steps are what `tag` says; an outer tag yields to an inner one. */
+  tagged<R>(tag: LayerTag, body: () => R): R {
+    const outer = this.#tag;
+    this.#tag = tag;
+    try {
+      return body();
+    } finally {
+      this.#tag = outer;
     }
   }
 
@@ -76,7 +91,15 @@ export class Graph implements Exec {
     const shape = this.#inPath(() => op.shape(shapes, attrs));
     const outputs =
       shape === null ? [] : [fresh(shape, op.dtype), ...(op.extra?.(shapes, attrs) ?? []).map((s) => fresh(s))];
-    this.steps.push({ op: op as unknown as AnyOp, inputs, attrs, outputs, path: this.path, epilogue: {} });
+    this.steps.push({
+      op: op as unknown as AnyOp,
+      inputs,
+      attrs,
+      outputs,
+      path: this.path,
+      tag: this.#tag,
+      epilogue: {},
+    });
     return outputs;
   }
 
@@ -95,7 +118,15 @@ export class Graph implements Exec {
     }
     const view = fresh(shape, value.dtype);
     this.views.set(view.id, this.root(value.id));
-    this.steps.push({ op: viewOp, inputs: { x: value }, attrs: {}, outputs: [view], path: this.path, epilogue: {} });
+    this.steps.push({
+      op: viewOp,
+      inputs: { x: value },
+      attrs: {},
+      outputs: [view],
+      path: this.path,
+      tag: this.#tag,
+      epilogue: {},
+    });
     return view;
   }
 
@@ -137,13 +168,9 @@ export const viewOp: AnyOp = {
   shape: (shapes: Shapes<string>) => shapes["x"] ?? [],
   lower: () => [],
   macs: () => 0,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, exec }) => ({ x: () => exec.view(grad, shapes["x"] ?? []) }),
   },
 };
-
-/** Multiply-accumulates of a whole trace. */
-export function totalMacs(graph: Graph): number {
-  return graph.steps.reduce((sum, s) => sum + s.op.macs(shapesOf(s.inputs), s.outputs[0]?.shape ?? [], s.attrs), 0);
-}

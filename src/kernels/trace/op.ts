@@ -1,4 +1,5 @@
 import type { Target } from "../target.ts";
+import type { Cost } from "./cost.ts";
 import type { Shape } from "./shape.ts";
 
 export type DType = "f32" | "i32" | "u32";
@@ -40,7 +41,13 @@ export interface Epilogue {
   readonly activation?: Activation;
 }
 
-export type Activation = "relu" | "silu" | "gelu" | "sigmoid" | "hardswish";
+/** Activations that an epilogue may have; kernels number them in this order. */
+export const FUSED_ACTIVATIONS = ["relu", "silu", "gelu", "sigmoid", "hardswish"] as const;
+export type Activation = (typeof FUSED_ACTIVATIONS)[number];
+
+/** Whether an op of this name may move into an epilogue as its activation. */
+export const isFusedActivation = (name: string): name is Activation =>
+  FUSED_ACTIVATIONS.some((known) => known === name);
 
 /** Everything an op may use to write its dispatches. */
 export interface LowerCall<I extends string, A> {
@@ -87,10 +94,14 @@ export interface Op<I extends string, A> {
   /** Shapes of outputs that the same pass makes anyway. They carry no gradient. */
   extra?(inputs: Shapes<I>, attrs: A): readonly Shape[];
   lower(call: LowerCall<I, A>): readonly Dispatch[];
-  /** True when `lower` honours `epilogue`. */
-  readonly fusesEpilogue?: boolean;
-  /** Multiply-accumulates, the number papers report. Zero for ops that only move or compare. */
+  /** What `lower` honours of {@link LowerCall.epilogue}; fusion gives it nothing else. Left out: nothing. */
+  readonly epilogue?: readonly (keyof Epilogue)[];
+  /** What it is to the step before it, which may take it over into its epilogue. Left out: nothing. */
+  readonly fusedAs?: keyof Epilogue | "norm";
+  /** Multiply-accumulates that are really done. Zero for ops that only move or compare. */
   macs(inputs: Shapes<I>, out: Shape, attrs: A): number;
+  /** What tables of costs make of them. */
+  readonly cost: Cost;
   /** A string says why the op has no derivative. */
   readonly derivative: Derivative<I, A, string> | string;
 }

@@ -62,7 +62,7 @@ function separableBlock(build: Build, config: AssemFormerSettings, x: Value): Va
   const norm = (name: string, t: Value) => batchNorm(build, name, t, config.formerNormEps, config.normMomentum);
   const [query, key, value] = convSplit(build, "project", norm("norm_attention", x), [1, d, d]);
   if (!query || !key || !value) throw new Error("the projection has three parts");
-  const mixed = graph.scope("attention", () => separableCore(build, query, key, value));
+  const mixed = build.layer("attention", "attention", () => separableCore(build, query, key, value));
   const attended = graph.apply(add, { x, y: convBare(build, "merge", mixed, { outer: d }) }, {});
   const outer = roundChannels(config.formerFfn * d, 16);
   const wide = convBare(build, "widen", norm("norm_mlp", attended), { outer, act: config.formerActivation });

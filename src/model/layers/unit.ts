@@ -99,11 +99,11 @@ export function activated(build: Build, x: Value, act: Act): Value {
     : build.graph.apply(leakyRelu, { x }, { slope: act.leaky });
 }
 
-/** An upsampling layer, corners aligned. Its scope `grow` is what the profiler's rule counts. */
+/** An upsampling layer, corners aligned. */
 export function grow(build: Build, x: Value, factor: number, mode: "bilinear" | "nearest" = "bilinear"): Value {
   const { h, w } = nhwc("grow", "x", x.shape);
   const size = { height: h * factor, width: w * factor };
-  return build.scope("grow", () =>
+  return build.layer("grow", "module", () =>
     mode === "nearest"
       ? build.graph.apply(resizeNearest, { x }, size)
       : build.graph.apply(resizeBilinear, { x }, { ...size, alignCorners: true }),

@@ -65,9 +65,8 @@ function boundaryMerge(build: Build, name: string, x: Value, boundary: Value): V
   return build.scope(name, () => {
     const { h, w, c } = nhwc("merge", "x", x.shape);
     const mixed = unit(build, "mix", joined(build, x, boundary), { outer: c, kernel: 3 });
-    const mean = build.scope("pool", () =>
-      build.graph.apply(reduceSum, { x: mixed }, { axes: [1, 2], factor: 1 / (h * w) }),
-    );
+    const whole = { axes: [1, 2], factor: 1 / (h * w) };
+    const mean = build.layer("pool", "module", () => build.graph.apply(reduceSum, { x: mixed }, whole));
     const down = full(build, "down", mean, Math.max(1, Math.floor(c / 4)), 1);
     const gate = build.graph.apply(sigmoid, { x: unit(build, "rise", down, { outer: c, bias: true }) }, {});
     return sum(build, x, product(build, mixed, gate));
@@ -91,7 +90,7 @@ function boundaries(build: Build, pooled: Value, first: Value, outer: number): V
   const b = full(build, "low.1", first, outer, 3, 2);
   const both = joined(build, a, b);
   const scores = joined(build, classifier(build, "gate.0", both, 1), classifier(build, "gate.1", both, 1));
-  const shares = build.scope("soft", () => build.graph.apply(softmax, { x: scores }, {}));
+  const shares = build.layer("soft", "module", () => build.graph.apply(softmax, { x: scores }, {}));
   const share = (start: number) => build.graph.apply(sliceLast, { x: shares }, { start, count: 1 });
   const found = [sum(build, product(build, a, share(0)), product(build, b, share(1)))];
   for (let i = 0; i < 3; i++) {

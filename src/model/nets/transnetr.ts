@@ -80,7 +80,7 @@ interface Rows {
 /** Attention of `x` `[images * rows, width]` over the images at each row, or over the rows of each image. */
 function attended(build: Build, config: TransnetrConfig, x: Value, { images, rows, width }: Rows): Value {
   const { graph } = build;
-  return build.scope("attn", () => {
+  return build.layer("attn", "hidden", () => {
     const mixes = config.over === "batch" && (build.mode === "train" || config.mixInEvaluation);
     const lanes = (t: Value): Value => {
       if (config.over === "rows") return graph.view(t, [images, rows, width]);

@@ -1,6 +1,7 @@
 import { ShapeError } from "../../../errors.ts";
 import { once } from "../../once.ts";
 import { elementType, perInvocation, read, write } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
 import { type Shape, sameShape, sizeOf } from "../../trace/shape.ts";
 import { attentionPass } from "./text.ts";
@@ -57,6 +58,7 @@ const attentionDelta = defineOp<Heads>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -87,6 +89,7 @@ ${quads(`      sum[d] += ${sum((j) => `w${j} * ${vec("k", j)}`)};`)}`,
     }),
   ],
   macs: ({ q }, _out, attrs) => 3 * pairs(sizesOf("attentionQueryGrad", { q }, attrs)),
+  cost: { macs: "activations" },
   derivative: FIRST_ORDER,
 });
 
@@ -126,6 +129,7 @@ ${quads(`      sum[d] += ${sum((j) => `w${j} * ${vec("q", j)}`)};
     }),
   ],
   macs: ({ q }, _out, attrs) => 4 * pairs(sizesOf("attentionKeyGrad", { q }, attrs)),
+  cost: { macs: "activations" },
   derivative: FIRST_ORDER,
 });
 
@@ -172,6 +176,7 @@ ${quads(`      sum[d] = sum[d] * fade + (${sum((j) => `p${j} * ${vec("v", j)}`)}
     }),
   ],
   macs: ({ q }, _out, attrs) => 2 * pairs(sizesOf("attention", { q }, attrs)),
+  cost: { macs: "activations" },
   derivative: {
     saves: ["q", "k", "v", "out", "extra0"],
     backward(grad, { q, k, v, out, extra0: lse }, { attrs, exec }) {

@@ -1,8 +1,9 @@
 import { ShapeError } from "../../../errors.ts";
 import { allWide, elementwise, read } from "../../shader/shader.ts";
 import { fitsWorkgroupTiles, prefersShuffleTiles } from "../../target.ts";
+import { FREE, LAYER } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Op, type Value } from "../../trace/op.ts";
-import { bothAxes, krsc, lastOf, nhwc, type PerAxis, type Shape } from "../../trace/shape.ts";
+import { bothAxes, krsc, lastOf, nhwc, type PerAxis, type Shape, sizeOf } from "../../trace/shape.ts";
 import { reduceSum } from "../reduce/reduce.ts";
 import { allTaps, type Contraction, contractionMacs, extents, liveTaps } from "./contraction.ts";
 import { slidesDepthwise, slidingDepthwise } from "./depthwise.ts";
@@ -35,6 +36,15 @@ export function lowerContraction(contraction: Contraction): readonly Dispatch[] 
   if (fitsWorkgroupTiles(target)) return kind === "pair" ? tiledPair(contraction) : tiledProduct(contraction);
   return plainContraction(contraction);
 }
+
+/** A contraction's tail can do all of it. Gradients by the weight are sums of another kind and take nothing. */
+const EVERYTHING = ["scale", "bias", "residual", "activation"] as const;
+
+/** Operations by what a transposed convolution makes, each output pixel taken to meet every tap. */
+const transposedOnOutput = ({ x = [], weight = [] }: { readonly [name: string]: Shape }, out: Shape): number => {
+  const [, r = 1, s = 1, k = 1] = weight;
+  return (sizeOf(out) / k) * lastOf(x) * r * s * k;
+};
 
 type Roles = Pick<Contraction, "kind" | "x" | "weight" | "y">;
 type Geometry = Pick<Conv2dAttrs, "stride" | "padding" | "dilation" | "groups">;
@@ -92,8 +102,9 @@ export const conv2d = defineOp<Conv2dAttrs>()({
     const { x, weight } = call.inputs;
     return contract(call, { kind: "gather", x, weight, y: call.out }, call.attrs, call.attrs.taps === "all");
   },
-  fusesEpilogue: true,
+  epilogue: EVERYTHING,
   macs: ({ weight }, out) => contractionMacs(out, weight),
+  cost: LAYER,
   derivative: {
     saves: ["x", "weight"],
     backward: (grad, { x, weight }, { attrs, exec }) => ({
@@ -113,7 +124,9 @@ const conv2dGradX = defineOp<LikeConv>()({
     const { grad, weight } = call.inputs;
     return contract(call, { kind: "scatter", x: call.out, weight, y: grad }, call.attrs, call.attrs.taps === "all");
   },
+  epilogue: EVERYTHING,
   macs: ({ grad, weight }) => contractionMacs(grad, weight),
+  cost: { macs: "weights" },
   derivative: FIRST_ORDER,
 });
 
@@ -126,6 +139,7 @@ const conv2dGradWeight = defineOp<LikeConv>()({
     return contract(call, { kind: "pair", x, weight: call.out, y: grad }, call.attrs);
   },
   macs: ({ grad }, out) => contractionMacs(grad, out),
+  cost: { macs: "weights" },
   derivative: FIRST_ORDER,
 });
 
@@ -152,8 +166,9 @@ export const convTranspose2d = defineOp<ConvTranspose2dAttrs>()({
     const { x, weight } = call.inputs;
     return contract(call, { kind: "scatter", x: call.out, weight, y: x }, dense(call.attrs));
   },
-  fusesEpilogue: true,
+  epilogue: EVERYTHING,
   macs: ({ x, weight }) => contractionMacs(x, weight),
+  cost: { macs: "weights", profiled: { when: "always", operations: transposedOnOutput } },
   derivative: {
     saves: ["x", "weight"],
     backward: (grad, { x, weight }, { attrs, exec }) => ({
@@ -175,7 +190,9 @@ const convTranspose2dGradX = defineOp<LikeTransposed>()({
     const { grad, weight } = call.inputs;
     return contract(call, { kind: "gather", x: grad, weight, y: call.out }, dense(call.attrs));
   },
+  epilogue: EVERYTHING,
   macs: ({ weight }, out) => contractionMacs(out, weight),
+  cost: { macs: "weights" },
   derivative: FIRST_ORDER,
 });
 
@@ -188,6 +205,7 @@ const convTranspose2dGradWeight = defineOp<LikeTransposed>()({
     return contract(call, { kind: "pair", x: grad, weight: call.out, y: x }, dense(call.attrs));
   },
   macs: ({ x }, out) => contractionMacs(x, out),
+  cost: { macs: "weights" },
   derivative: FIRST_ORDER,
 });
 
@@ -211,8 +229,9 @@ export const linear = defineOp<unknown>()({
     const { x, weight } = call.inputs;
     return contract(call, { kind: "gather", x: asImage(x), weight: asWeight(weight), y: asImage(call.out) }, POINT);
   },
-  fusesEpilogue: true,
+  epilogue: EVERYTHING,
   macs: ({ weight }, out) => (out[0] ?? 0) * (weight[0] ?? 0) * (weight[1] ?? 0),
+  cost: LAYER,
   derivative: {
     saves: ["x", "weight"],
     backward: (grad, { x, weight }, { exec }) => ({
@@ -230,7 +249,9 @@ const linearGradX = defineOp<unknown>()({
     const { grad, weight } = call.inputs;
     return contract(call, { kind: "scatter", x: asImage(call.out), weight: asWeight(weight), y: asImage(grad) }, POINT);
   },
+  epilogue: EVERYTHING,
   macs: ({ grad, weight }) => (grad[0] ?? 0) * (weight[0] ?? 0) * (weight[1] ?? 0),
+  cost: { macs: "weights" },
   derivative: FIRST_ORDER,
 });
 
@@ -243,12 +264,14 @@ const linearGradWeight = defineOp<unknown>()({
     return contract(call, { kind: "pair", x: asImage(x), weight: asWeight(call.out), y: asImage(grad) }, POINT);
   },
   macs: ({ grad }, out) => (grad[0] ?? 0) * (out[0] ?? 0) * (out[1] ?? 0),
+  cost: { macs: "weights" },
   derivative: FIRST_ORDER,
 });
 
 /** `x [.., c]` plus `bias [c]`. A pass moves it into the convolution or linear layer before it. */
 export const addBias: Op<"x" | "bias", unknown> = defineOp<unknown>()({
   name: "addBias",
+  fusedAs: "bias",
   inputs: ["x", "bias"],
   shape({ x, bias }) {
     if (bias.length !== 1 || bias[0] !== lastOf(x))
@@ -271,6 +294,7 @@ export const addBias: Op<"x" | "bias", unknown> = defineOp<unknown>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _, { shapes, exec }) => ({

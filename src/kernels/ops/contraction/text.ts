@@ -1,6 +1,6 @@
 import { ACTIVATIONS } from "../../shader/activation.ts";
 import { read, type TensorUse } from "../../shader/shader.ts";
-import type { Epilogue, Value } from "../../trace/op.ts";
+import { type Epilogue, FUSED_ACTIVATIONS, type Value } from "../../trace/op.ts";
 import { bothAxes } from "../../trace/shape.ts";
 import { type Contraction, extents, geometrySizes } from "./contraction.ts";
 
@@ -196,7 +196,7 @@ fn store4(m: u32, n4: u32, v: vec4f) {
 
 /** Bits of `args.tail` and numbers of `args.activation` in {@link uniformStoreText}. */
 const TAIL = { scale: 1, bias: 2, residual: 4 } as const;
-const NUMBERED = ["none", "relu", "silu", "gelu", "sigmoid", "hardswish"] as const;
+const NUMBERED = ["none", ...FUSED_ACTIVATIONS] as const;
 
 /**
  * As {@link storeText}, with the choice of tail in the uniform instead of the text: where a tile's kernel takes a

@@ -1,6 +1,7 @@
 import { ShapeError } from "../../../errors.ts";
 import { chunksOf, foldSums } from "../../shader/chunks.ts";
 import { elementwise, perInvocation, read, write } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
 import { sameShape, sizeOf } from "../../trace/shape.ts";
 
@@ -35,6 +36,7 @@ const binaryCrossEntropyGrad = defineOp<unknown>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -90,6 +92,7 @@ export const binaryCrossEntropy = defineOp<unknown>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["logits", "truth", "extra0"],
     backward: (grad, { logits, truth, extra0: totals }, { exec }) => ({

@@ -1,5 +1,6 @@
 import { ShapeError } from "../../../errors.ts";
 import { allWide, elementwise, read } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { defineOp, NO_MACS } from "../../trace/op.ts";
 import { lastOf, nhwc } from "../../trace/shape.ts";
 import { unsigned } from "./text.ts";
@@ -44,6 +45,7 @@ export const classMasks = defineOp<ClassMasksAttrs>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: "labels do not change smoothly",
 });
 
@@ -105,5 +107,6 @@ export const boundaryEmphasis = defineOp<EmphasisAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: "labels do not change smoothly",
 });

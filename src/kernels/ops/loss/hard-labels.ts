@@ -1,5 +1,6 @@
 import { chunksOf, foldSums } from "../../shader/chunks.ts";
 import { elementwise, perInvocation, read, write } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, type LowerCall, NO_MACS, type Value } from "../../trace/op.ts";
 import { lastOf, sizeOf } from "../../trace/shape.ts";
 import { COUNTED, LOG_SUM, pixelShape, unsigned } from "./text.ts";
@@ -154,5 +155,6 @@ export const hardLabels = defineOp<HardLabelsAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: "a choice of pixels does not change smoothly",
 });

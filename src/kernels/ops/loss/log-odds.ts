@@ -1,5 +1,6 @@
 import { ShapeError } from "../../../errors.ts";
 import { perInvocation, read, write } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
 import { lastOf, sizeOf } from "../../trace/shape.ts";
 
@@ -68,6 +69,7 @@ fn own(i: u32, c: u32) -> f32 {
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -105,6 +107,7 @@ export const logOdds = defineOp<unknown>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["logits"],
     backward: (grad, { logits }, { exec }) => ({ logits: () => exec.apply(logOddsGrad, { grad, logits }, {}) }),

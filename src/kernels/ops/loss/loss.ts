@@ -1,6 +1,7 @@
 import { ShapeError } from "../../../errors.ts";
 import { chunksOf, foldSums } from "../../shader/chunks.ts";
 import { perInvocation, read, write } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
 import { lastOf, sameShape, sizeOf } from "../../trace/shape.ts";
 import {
@@ -22,6 +23,7 @@ const crossEntropyGrad = defineOp<CrossEntropyAttrs>()({
   },
   lower: crossEntropySlope,
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -46,6 +48,7 @@ export const crossEntropy = defineOp<CrossEntropyAttrs>()({
   extra: ({ label }) => [[3], label],
   lower: crossEntropyValue,
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["logits", "label", "weight", "extra0", "extra1"],
     backward: (grad, { logits, label, weight, extra0: totals, extra1: lse }, { attrs, exec }) => ({
@@ -65,6 +68,7 @@ const softDiceGrad = defineOp<SoftDiceAttrs>()({
   },
   lower: softDiceSlope,
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -82,6 +86,7 @@ export const softDice = defineOp<SoftDiceAttrs>()({
   extra: ({ logits: [samples = 1, ...rest], label }) => [[samples, 2, lastOf(rest)], label],
   lower: softDiceValue,
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["logits", "label", "extra0", "extra1"],
     backward: (grad, { logits, label, extra0: sums, extra1: lse }, { attrs, exec }) => ({
@@ -119,6 +124,7 @@ export const argmaxLast = defineOp<unknown>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: "an index does not change smoothly",
 });
 
@@ -181,5 +187,6 @@ export const segmentationCounts = defineOp<{ readonly classes: number; readonly 
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: "counts do not change smoothly",
 });

@@ -1,6 +1,7 @@
 import { ShapeError } from "../../../errors.ts";
 import { chunksOf, foldSums } from "../../shader/chunks.ts";
 import { elementwise, perInvocation, read, write } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Value } from "../../trace/op.ts";
 import { nhwc, type Shape, sameShape } from "../../trace/shape.ts";
 import { BINARY } from "./binary-loss.ts";
@@ -143,6 +144,7 @@ const structureLossGrad = defineOp<unknown>()({
   shape: ({ logits }) => logits,
   lower: (call) => regionSlope(STRUCTURE, call, call.inputs.emphasis),
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -162,6 +164,7 @@ export const structureLoss = defineOp<unknown>()({
   extra: ({ logits }) => [sumsShape(logits)],
   lower: (call) => regionValue(STRUCTURE, call, call.inputs.emphasis),
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["logits", "truth", "emphasis", "extra0"],
     backward: (grad, { logits, truth, emphasis, extra0: sums }, { exec }) => ({
@@ -178,6 +181,7 @@ const bceDiceLossGrad = defineOp<unknown>()({
   shape: ({ logits }) => logits,
   lower: (call) => regionSlope(BCE_DICE, call),
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -196,6 +200,7 @@ export const bceDiceLoss = defineOp<unknown>()({
   extra: ({ logits }) => [sumsShape(logits)],
   lower: (call) => regionValue(BCE_DICE, call),
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["logits", "truth", "extra0"],
     backward: (grad, { logits, truth, extra0: sums }, { exec }) => ({

@@ -1,4 +1,5 @@
 import { allWide, read, shader, spread, write } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { defineOp, NO_MACS } from "../../trace/op.ts";
 import { lastOf } from "../../trace/shape.ts";
 
@@ -39,5 +40,6 @@ export const foldNorm = defineOp<{ readonly eps: number }>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: "it is made by a pass that runs after differentiation",
 });

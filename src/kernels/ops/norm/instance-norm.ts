@@ -3,6 +3,7 @@ import { once } from "../../once.ts";
 import { type Chunks, chunksOf, foldSums } from "../../shader/chunks.ts";
 import { allWide, elementType, elementwise, perInvocation, read, write } from "../../shader/shader.ts";
 import { type Target, usefulParts } from "../../target.ts";
+import { FREE, perOutput } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Value } from "../../trace/op.ts";
 import { nhwc, type Shape, sameShape } from "../../trace/shape.ts";
 import { reduceSum } from "../reduce/reduce.ts";
@@ -153,6 +154,7 @@ const instanceNormSums = defineOp<Eps>()({
     return [sums, ...foldSums({ ...fold, outs: [out, scaled] })];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -187,6 +189,7 @@ const instanceNormGrad = defineOp<Eps>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -222,6 +225,7 @@ export const instanceNorm = defineOp<Eps>()({
     ];
   },
   macs: NO_MACS,
+  cost: { macs: "none", profiled: perOutput(4, "always") },
   derivative: {
     saves: ["x", "weight", "extra0"],
     backward(grad, { x, weight, extra0: statistics }, { attrs, exec }) {

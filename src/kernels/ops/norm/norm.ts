@@ -1,6 +1,7 @@
 import { ShapeError } from "../../../errors.ts";
 import { once } from "../../once.ts";
 import { allWide, perInvocation, read, update } from "../../shader/shader.ts";
+import { FREE, perOutput } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS, type Shapes, type Value } from "../../trace/op.ts";
 import { lastOf, type Shape, sameShape } from "../../trace/shape.ts";
 import { channelGradient, gradientSums, normaliseChannels } from "./kernels.ts";
@@ -46,6 +47,7 @@ const batchNormTrainSums = defineOp<Eps>()({
       outs: [out, weight],
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -70,6 +72,7 @@ const batchNormTrainGrad = defineOp<Eps>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -84,7 +87,7 @@ export const batchNormTrain = defineOp<Eps>()({
   inputs: ["x", "weight", "bias"],
   shape: (shapes) => channelwise("batchNormTrain", shapes),
   extra: ({ x }) => [[3, lastOf(x)]],
-  fusesEpilogue: true,
+  epilogue: ["residual", "activation"],
   lower({ inputs: { x, weight, bias }, out, extra: [statistics = out], attrs: { eps }, target, epilogue, scratch }) {
     const call = { label: "batchNormTrain", target, wide: allWide(x), x };
     return [
@@ -93,6 +96,7 @@ export const batchNormTrain = defineOp<Eps>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["x", "weight", "extra0"],
     backward(grad, { x, weight, extra0: statistics }, { attrs, exec }) {
@@ -126,6 +130,7 @@ const batchNormEvalSums = defineOp<Eps>()({
       outs: [out, weight],
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -146,15 +151,17 @@ const batchNormEvalGrad = defineOp<Eps>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
 /** Batch norm by running statistics, which are constants to it. */
 export const batchNormEval = defineOp<Eps>()({
   name: "batchNormEval",
+  fusedAs: "norm",
   inputs: ["x", "weight", "bias", "mean", "variance"],
   shape: (shapes) => channelwise("batchNormEval", shapes),
-  fusesEpilogue: true,
+  epilogue: ["residual", "activation"],
   lower: ({ inputs: { x, weight, bias, mean, variance }, out, attrs: { eps }, target, epilogue }) => [
     normaliseChannels({
       label: "batchNormEval",
@@ -169,6 +176,7 @@ export const batchNormEval = defineOp<Eps>()({
     }),
   ],
   macs: NO_MACS,
+  cost: { macs: "none", profiled: perOutput(4, "always") },
   derivative: {
     saves: ["x", "weight", "mean", "variance"],
     backward(grad, { x, weight, mean, variance }, { attrs, exec }) {
@@ -215,6 +223,7 @@ export const updateRunning = defineOp<{ readonly momentum: number; readonly coun
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: "statistics take no part in the loss",
 });
 
@@ -235,6 +244,7 @@ const layerNormSums = defineOp<unknown>()({
       outs: [out, weight],
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -249,6 +259,7 @@ const layerNormGrad = defineOp<unknown>()({
     layerGradient({ target, wide: allWide(x), grad, x, statistics, weight, out }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -262,6 +273,7 @@ export const layerNorm = defineOp<Eps>()({
     layerNormalise({ target, wide: allWide(x), x, weight, bias, statistics, out, eps }),
   ],
   macs: NO_MACS,
+  cost: { macs: "none", profiled: perOutput(4, "always") },
   derivative: {
     saves: ["x", "weight", "extra0"],
     backward(grad, { x, weight, extra0: statistics }, { exec }) {

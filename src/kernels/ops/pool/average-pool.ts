@@ -1,5 +1,6 @@
 import { ShapeError } from "../../../errors.ts";
 import { allWide, elementwise, read } from "../../shader/shader.ts";
+import { FREE, perOutput } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
 import { nhwc, type Shape } from "../../trace/shape.ts";
 import { fromWindows, type Windows, windowSizes } from "./kernels.ts";
@@ -67,6 +68,7 @@ const averagePoolGrad = defineOp<FromWindows>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -103,6 +105,7 @@ export const averagePool2d = defineOp<AveragePoolAttrs>()({
     ];
   },
   macs: NO_MACS,
+  cost: { macs: "none", profiled: perOutput(1, "always") },
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({

@@ -1,5 +1,6 @@
 import { ShapeError } from "../../../errors.ts";
 import { allWide, elementwise, read } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
 import { nhwc, type Shape } from "../../trace/shape.ts";
 import {
@@ -49,6 +50,7 @@ const maxPoolGrad = defineOp<FromWindows>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -91,6 +93,7 @@ export const maxPool2d = defineOp<Windows>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["extra0"],
     backward: (grad, { extra0 }, { shapes, attrs, exec }) => ({
@@ -123,6 +126,7 @@ const adaptiveAverageGrad = defineOp<FromBins>()({
     return [meanAlongGrad(label, target, grad, between, columns), meanAlongGrad(label, target, between, out, rows)];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -138,6 +142,7 @@ export const adaptiveAveragePool2d = defineOp<PoolSize>()({
     return [meanAlong(label, target, x, between, rows), meanAlong(label, target, between, out, columns)];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({
@@ -179,6 +184,7 @@ const adaptiveMaxGrad = defineOp<FromBins>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -199,6 +205,7 @@ export const adaptiveMaxPool2d = defineOp<PoolSize>()({
     ];
   },
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["extra0"],
     backward: (grad, { extra0 }, { shapes, attrs, exec }) => ({

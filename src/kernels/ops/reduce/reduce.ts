@@ -1,6 +1,7 @@
 import { ShapeError } from "../../../errors.ts";
 import { broadcastKernel, broadcasts } from "../../shader/broadcast.ts";
 import { allWide, elementwise, read } from "../../shader/shader.ts";
+import { FREE } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
 import { lastOf, type Shape, sameShape, sizeOf } from "../../trace/shape.ts";
 import { keepAxes, reduceBox, reduceDispatches, whole } from "./reduction.ts";
@@ -38,6 +39,7 @@ const expand = defineOp<{ readonly shape: Shape; readonly factor: number }>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -48,6 +50,7 @@ export const reduceSum = defineOp<ReduceSumAttrs>()({
   lower: (call) =>
     reduceDispatches("reduceSum", call, whole(call.inputs.x), call.inputs.x.shape, { ...call.attrs, combiner: "sum" }),
   macs: NO_MACS,
+  cost: { macs: "none", profiled: { when: "module", operations: ({ x = [0] }, out) => sizeOf(x) + sizeOf(out) } },
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({
@@ -71,6 +74,7 @@ export const reduceProduct = defineOp<{ readonly axes: readonly number[] }>()({
       combiner: "sum",
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -90,6 +94,7 @@ const ties = defineOp<unknown>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -109,6 +114,7 @@ const reduceMaxGrad = defineOp<unknown>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -123,6 +129,7 @@ export const reduceMax = defineOp<{ readonly axes: readonly number[] }>()({
       combiner: "max",
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: {
     saves: ["x", "out"],
     backward: (grad, { x, out }, { attrs, exec }) => ({
@@ -170,6 +177,7 @@ const weightedSumDots = defineOp<unknown>()({
     ];
   },
   macs: ({ x }) => sizeOf(x),
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -196,6 +204,7 @@ const weightedSumRows = defineOp<unknown>()({
     ];
   },
   macs: ({ weights, grad }) => (weights[1] ?? 0) * sizeOf(grad),
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -219,6 +228,7 @@ export const weightedSum = defineOp<unknown>()({
     return reduceBox("weightedSum", call, source, call.out, { outer, length, inner, factor: 1, combiner: "sum" });
   },
   macs: ({ x }) => sizeOf(x),
+  cost: { macs: "product" },
   derivative: {
     saves: ["weights", "x"],
     backward: (grad, { weights, x }, { exec }) => ({

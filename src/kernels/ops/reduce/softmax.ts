@@ -2,6 +2,7 @@ import { ShapeError } from "../../../errors.ts";
 import { broadcastKernel } from "../../shader/broadcast.ts";
 import { read, shader, spread, write } from "../../shader/shader.ts";
 import type { Target } from "../../target.ts";
+import { FREE } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Value } from "../../trace/op.ts";
 import { lastOf, type Shape, sizeOf } from "../../trace/shape.ts";
 import { reduceProduct } from "./reduce.ts";
@@ -127,6 +128,7 @@ const softmaxGrad = defineOp<unknown>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: FIRST_ORDER,
 });
 
@@ -161,6 +163,10 @@ export const softmax = defineOp<unknown>()({
     ];
   },
   macs: NO_MACS,
+  cost: {
+    macs: "none",
+    profiled: { when: "module", operations: (_, out) => (sizeOf(out) / lastOf(out)) * (3 * lastOf(out) - 1) },
+  },
   derivative: {
     saves: ["out"],
     backward: (grad, { out }, { out: shape, exec }) => ({

@@ -1,5 +1,6 @@
 import { allWide, elementType, perInvocation, read, type TensorUse, update, write } from "../../shader/shader.ts";
 import type { Target } from "../../target.ts";
+import { FREE } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, NO_MACS, type Value } from "../../trace/op.ts";
 import { type Shape, sizeOf } from "../../trace/shape.ts";
 
@@ -53,6 +54,7 @@ export const squaredNorm = defineOp<unknown>()({
   shape: () => [1, 2],
   lower: squares,
   macs: NO_MACS,
+  cost: FREE,
   derivative: NO_GRADIENT,
 });
 
@@ -70,6 +72,7 @@ export const judgeStep = defineOp<{ readonly clipNorm: number | null }>()({
   },
   lower: judgement,
   macs: NO_MACS,
+  cost: FREE,
   derivative: NO_GRADIENT,
 });
 
@@ -93,6 +96,7 @@ export const tick = defineOp<unknown>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: NO_GRADIENT,
 });
 
@@ -138,6 +142,7 @@ export const prepareAdamW = defineOp<AdamAttrs>()({
     }),
   ],
   macs: NO_MACS,
+  cost: FREE,
   derivative: NO_GRADIENT,
 });
 
@@ -185,6 +190,7 @@ export const adamW = defineOp<AdamAttrs & { readonly eps: number }>()({
   parameter_set(i, parameter_at(i) * step.w - step.x * m / (sqrt(v) * step.y + args.eps));`,
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: NO_GRADIENT,
 });
 
@@ -228,6 +234,7 @@ export const sgd = defineOp<
   parameter_set(i, p - rate_at(0u) * args.factor * (args.own * g + args.kept * v));`,
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: NO_GRADIENT,
 });
 
@@ -249,6 +256,7 @@ export const accumulate = defineOp<unknown>()({
       body: "  total_set(i, total_at(i) + part_at(i));",
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: NO_GRADIENT,
 });
 
@@ -270,5 +278,6 @@ export const copyTo = defineOp<unknown>()({
       body: "  target_set(i, source_at(i));",
     }),
   macs: NO_MACS,
+  cost: FREE,
   derivative: NO_GRADIENT,
 });
