@@ -1,6 +1,6 @@
 /** Folders that appear whole or not at all. */
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
-import path from "node:path";
+import { resolve } from "node:path";
 import { DataError } from "../errors.ts";
 
 const isMissing = (error: unknown) => error instanceof Error && "code" in error && error.code === "ENOENT";
@@ -22,7 +22,7 @@ export async function requireFree(out: string): Promise<void> {
  */
 export async function writeFolder<R>(out: string, write: (partial: string) => Promise<R>): Promise<R> {
   await requireFree(out);
-  const partial = `${path.resolve(out)}.partial`;
+  const partial = `${resolve(out)}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
   const result = await write(partial);

@@ -37,7 +37,7 @@ interface Thread<Task, Result> {
 }
 
 /** Jobs a thread holds at once: one is decoded (in libvips' own thread) while another is worked on. */
-const jobsAtOnce = 2;
+const JOBS_AT_ONCE = 2;
 
 /** Threads by default: all cores but the one that feeds the GPU, at most 8. */
 export function defaultWorkers(): number {
@@ -80,80 +80,80 @@ export function answerTasks<Task, Result>(
 }
 
 export class ThreadPool<Task, Result> {
-  private readonly work: Work<Task, Result>;
-  private readonly threads: Thread<Task, Result>[];
-  private readonly queue: Job<Task, Result>[] = [];
-  private nextId = 0;
-  private broken: Error | undefined;
+  readonly #work: Work<Task, Result>;
+  readonly #threads: Thread<Task, Result>[];
+  readonly #queue: Job<Task, Result>[] = [];
+  #nextId = 0;
+  #broken: Error | undefined;
 
   /** `workers` threads; 0 = the work is done in this thread. */
   constructor(work: Work<Task, Result>, workers: number = defaultWorkers()) {
-    this.work = work;
-    this.threads = Array.from({ length: workers }, () => this.start(work.entry));
+    this.#work = work;
+    this.#threads = Array.from({ length: workers }, () => this.#start(work.entry));
   }
 
   /** The answer to one task. Rejects with DataError naming the file; never stays open when a thread dies. */
   run(task: Task): Promise<Result> {
-    if (this.broken !== undefined) return Promise.reject(this.broken);
-    if (this.threads.length === 0) return this.work.here(task);
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    if (this.#threads.length === 0) return this.#work.here(task);
     return new Promise((resolve, reject) => {
-      this.queue.push({ task, resolve, reject });
-      this.dispatch();
+      this.#queue.push({ task, resolve, reject });
+      this.#dispatch();
     });
   }
 
   /** Ends the threads; what was not answered yet is rejected. */
   async close(): Promise<void> {
-    this.fail(new DataError("the data loader was closed"));
-    await Promise.all(this.threads.map(({ worker }) => worker.terminate()));
+    this.#fail(new DataError("the data loader was closed"));
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
-  private start(entry: URL): Thread<Task, Result> {
+  #start(entry: URL): Thread<Task, Result> {
     const thread: Thread<Task, Result> = { worker: startWorker(entry), jobs: new Map() };
     // A program that ends early must not be held by idle threads; `dispatch` holds it while work is under way.
     thread.worker.unref();
-    thread.worker.on("message", (answer: Answer<Result>) => this.receive(thread, answer));
-    thread.worker.on("error", (error) => this.die(thread, error instanceof Error ? error.message : String(error)));
-    thread.worker.on("exit", (code) => this.die(thread, `exit code ${code}`));
+    thread.worker.on("message", (answer: Answer<Result>) => this.#receive(thread, answer));
+    thread.worker.on("error", (error) => this.#die(thread, error instanceof Error ? error.message : String(error)));
+    thread.worker.on("exit", (code) => this.#die(thread, `exit code ${code}`));
     return thread;
   }
 
-  private dispatch(): void {
+  #dispatch(): void {
     for (;;) {
-      const free = this.threads.reduce((least, thread) => (thread.jobs.size < least.jobs.size ? thread : least));
-      const job = free.jobs.size < jobsAtOnce ? this.queue.shift() : undefined;
+      const free = this.#threads.reduce((least, thread) => (thread.jobs.size < least.jobs.size ? thread : least));
+      const job = free.jobs.size < JOBS_AT_ONCE ? this.#queue.shift() : undefined;
       if (job === undefined) return;
-      const id = this.nextId++;
+      const id = this.#nextId++;
       free.jobs.set(id, job);
       free.worker.ref();
       free.worker.postMessage({ id, task: job.task } satisfies Request<Task>);
     }
   }
 
-  private receive(thread: Thread<Task, Result>, answer: Answer<Result>): void {
+  #receive(thread: Thread<Task, Result>, answer: Answer<Result>): void {
     const job = thread.jobs.get(answer.id);
     thread.jobs.delete(answer.id);
     if (thread.jobs.size === 0) thread.worker.unref();
     if ("result" in answer) job?.resolve(answer.result);
     else job?.reject(answer.explained ? new DataError(answer.failure) : new Error(answer.failure));
-    this.dispatch();
+    this.#dispatch();
   }
 
-  private die(thread: Thread<Task, Result>, why: string): void {
+  #die(thread: Thread<Task, Result>, why: string): void {
     const [oldest] = thread.jobs.values();
-    const where = oldest === undefined ? "" : `${this.work.fileOf(oldest.task)}: `;
-    this.fail(
+    const where = oldest === undefined ? "" : `${this.#work.fileOf(oldest.task)}: `;
+    this.#fail(
       new DataError(
         `${where}the thread that reads data ended unexpectedly (${why}); run again, if it repeats with --workers 0`,
       ),
     );
   }
 
-  private fail(error: Error): void {
-    this.broken ??= error;
-    const open = [...this.threads.flatMap(({ jobs }) => [...jobs.values()]), ...this.queue];
-    this.queue.length = 0;
-    for (const { jobs } of this.threads) jobs.clear();
-    for (const job of open) job.reject(this.broken);
+  #fail(error: Error): void {
+    this.#broken ??= error;
+    const open = [...this.#threads.flatMap(({ jobs }) => [...jobs.values()]), ...this.#queue];
+    this.#queue.length = 0;
+    for (const { jobs } of this.#threads) jobs.clear();
+    for (const job of open) job.reject(this.#broken);
   }
 }

@@ -16,12 +16,12 @@ export interface Random {
   normal(): number;
 }
 
-const two32 = 2 ** 32;
-const rounds = 10;
-const multiplierA = 0xd2511f53;
-const multiplierB = 0xcd9e8d57;
-const weylA = 0x9e3779b9;
-const weylB = 0xbb67ae85;
+const TWO_32 = 2 ** 32;
+const ROUNDS = 10;
+const MULTIPLIER_A = 0xd2511f53;
+const MULTIPLIER_B = 0xcd9e8d57;
+const WEYL_A = 0x9e3779b9;
+const WEYL_B = 0xbb67ae85;
 
 /** Upper 32 bits of the product of two unsigned words; only exact integer steps below 2^53. */
 function multiplyHigh(a: number, b: number): number {
@@ -46,17 +46,17 @@ export function philox(counter: Uint32Array, keyA: number, keyB: number, out: Ui
   let x3 = c3;
   let a = keyA | 0;
   let b = keyB | 0;
-  for (let round = 0; round < rounds; round++) {
-    const high0 = multiplyHigh(x0, multiplierA);
-    const high1 = multiplyHigh(x2, multiplierB);
-    const low0 = Math.imul(x0, multiplierA);
-    const low1 = Math.imul(x2, multiplierB);
+  for (let round = 0; round < ROUNDS; round++) {
+    const high0 = multiplyHigh(x0, MULTIPLIER_A);
+    const high1 = multiplyHigh(x2, MULTIPLIER_B);
+    const low0 = Math.imul(x0, MULTIPLIER_A);
+    const low1 = Math.imul(x2, MULTIPLIER_B);
     x0 = high1 ^ x1 ^ a;
     x1 = low1;
     x2 = high0 ^ x3 ^ b;
     x3 = low0;
-    a = (a + weylA) | 0;
-    b = (b + weylB) | 0;
+    a = (a + WEYL_A) | 0;
+    b = (b + WEYL_B) | 0;
   }
   out[0] = x0;
   out[1] = x1;
@@ -91,48 +91,48 @@ class Chain {
 
   /** A number as two words; `kind` keeps (seed, counters) and the stream's letters apart. */
   addNumber(value: number, kind: number): void {
-    this.add(value % two32, Math.floor(value / two32), kind);
+    this.add(value % TWO_32, Math.floor(value / TWO_32), kind);
   }
 }
 
 class PhiloxRandom implements Random {
-  private readonly keyA: number;
-  private readonly keyB: number;
-  private readonly counter: Uint32Array;
-  private readonly words = new Uint32Array(4);
-  private used = 4;
-  private spare: number | undefined;
+  readonly #keyA: number;
+  readonly #keyB: number;
+  readonly #counter: Uint32Array;
+  readonly #words = new Uint32Array(4);
+  #used = 4;
+  #spare: number | undefined;
 
   constructor(state: Uint32Array) {
-    this.keyA = state[0] ?? 0;
-    this.keyB = state[1] ?? 0;
+    this.#keyA = state[0] ?? 0;
+    this.#keyB = state[1] ?? 0;
     // The lower half counts blocks; the upper half belongs to the stream.
-    this.counter = Uint32Array.of(0, 0, state[2] ?? 0, state[3] ?? 0);
+    this.#counter = Uint32Array.of(0, 0, state[2] ?? 0, state[3] ?? 0);
   }
 
-  private word(): number {
-    if (this.used === 4) {
-      philox(this.counter, this.keyA, this.keyB, this.words);
-      const next = ((this.counter[0] ?? 0) + 1) >>> 0;
-      this.counter[0] = next;
-      if (next === 0) this.counter[1] = (this.counter[1] ?? 0) + 1;
-      this.used = 0;
+  #word(): number {
+    if (this.#used === 4) {
+      philox(this.#counter, this.#keyA, this.#keyB, this.#words);
+      const next = ((this.#counter[0] ?? 0) + 1) >>> 0;
+      this.#counter[0] = next;
+      if (next === 0) this.#counter[1] = (this.#counter[1] ?? 0) + 1;
+      this.#used = 0;
     }
-    return this.words[this.used++] ?? 0;
+    return this.#words[this.#used++] ?? 0;
   }
 
   uniform(): number {
-    return this.word() / two32;
+    return this.#word() / TWO_32;
   }
 
   integer(count: number): number {
-    if (!Number.isInteger(count) || count < 1 || count > two32) {
+    if (!Number.isInteger(count) || count < 1 || count > TWO_32) {
       throw new RangeError(`random.integer: count is ${count}; it must be a whole number from 1 to 2^32`);
     }
     // Words past the last whole multiple of count would favour small results.
-    const fair = two32 - (two32 % count);
-    let word = this.word();
-    while (word >= fair) word = this.word();
+    const fair = TWO_32 - (TWO_32 % count);
+    let word = this.#word();
+    while (word >= fair) word = this.#word();
     return word % count;
   }
 
@@ -148,9 +148,9 @@ class PhiloxRandom implements Random {
   }
 
   normal(): number {
-    if (this.spare !== undefined) {
-      const value = this.spare;
-      this.spare = undefined;
+    if (this.#spare !== undefined) {
+      const value = this.#spare;
+      this.#spare = undefined;
       return value;
     }
     for (;;) {
@@ -159,7 +159,7 @@ class PhiloxRandom implements Random {
       const square = u * u + v * v;
       if (square > 0 && square < 1) {
         const scale = Math.sqrt((-2 * logarithm(square)) / square);
-        this.spare = v * scale;
+        this.#spare = v * scale;
         return u * scale;
       }
     }

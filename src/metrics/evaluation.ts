@@ -158,18 +158,18 @@ export class Evaluation {
   readonly images: ImageResult[] = [];
   /** The images' counts, in the order of `images`; empty unless `keep` was asked for. */
   readonly kept: ScoredImage[] = [];
-  private readonly keep: boolean;
-  private readonly classes: number;
-  private readonly area: AreaRule;
-  private readonly limits: readonly number[];
-  private readonly sets: ReadonlyMap<string, ImageSet>;
+  readonly #keep: boolean;
+  readonly #classes: number;
+  readonly #area: AreaRule;
+  readonly #limits: readonly number[];
+  readonly #sets: ReadonlyMap<string, ImageSet>;
 
   constructor({ classes, area = "release", limits = STRATUM_LIMITS, keep = false }: EvaluationOptions) {
-    this.keep = keep;
-    this.classes = classes;
-    this.area = area;
-    this.limits = limits;
-    this.sets = new Map(limits.map((limit) => [stratumName(limit), new ImageSet(classes)]));
+    this.#keep = keep;
+    this.#classes = classes;
+    this.#area = area;
+    this.#limits = limits;
+    this.#sets = new Map(limits.map((limit) => [stratumName(limit), new ImageSet(classes)]));
   }
 
   /**
@@ -181,12 +181,12 @@ export class Evaluation {
     if (target.length !== height * width) {
       throw new DataError(`${name}: the label map has ${target.length} pixels, expected ${height} x ${width}.`);
     }
-    const totals = this.countImage(prediction, target, name);
+    const totals = this.#countImage(prediction, target, name);
     const shares = image.shares ?? imageShares(target, height, width);
-    const strata = strataOf(shares[this.area], this.limits);
+    const strata = strataOf(shares[this.#area], this.#limits);
     const scored = scoreImage(totals);
-    for (const stratum of strata) this.sets.get(stratum)?.addScored(scored);
-    if (this.keep) this.kept.push(scored);
+    for (const stratum of strata) this.#sets.get(stratum)?.addScored(scored);
+    if (this.#keep) this.kept.push(scored);
     const row = toRow(image, totals, shares, strata);
     this.images.push(row);
     return row;
@@ -194,12 +194,12 @@ export class Evaluation {
 
   /** Results by stratum name. */
   strata(): Record<string, StratumResult> {
-    return Object.fromEntries([...this.sets].map(([name, set]) => [name, toStratum(set.summary())]));
+    return Object.fromEntries([...this.#sets].map(([name, set]) => [name, toStratum(set.summary())]));
   }
 
-  private countImage(prediction: Labels, target: Labels, name: string): Totals {
+  #countImage(prediction: Labels, target: Labels, name: string): Totals {
     try {
-      return Totals.ofImage(prediction, target, this.classes);
+      return Totals.ofImage(prediction, target, this.#classes);
     } catch (error) {
       throw error instanceof DataError ? new DataError(`${name}: ${error.message}`, { cause: error }) : error;
     }

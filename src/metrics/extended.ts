@@ -122,11 +122,11 @@ function surfaceResult(label: number, scores: readonly SurfaceScore[]): SurfaceR
 
 /** Gathers objects and borders image by image; the maps are not kept. */
 export class ExtendedEvaluation {
-  private readonly options: ExtendedOptions;
-  private readonly entries: Entry[] = [];
+  readonly #options: ExtendedOptions;
+  readonly #entries: Entry[] = [];
 
   constructor(options: ExtendedOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** Counts one image: maps `[height, width]`, and the strata it belongs to. */
@@ -135,10 +135,10 @@ export class ExtendedEvaluation {
     target: Labels,
     { height, width, strata }: { readonly height: number; readonly width: number; readonly strata: readonly string[] },
   ): void {
-    const { classes, tolerance = SURFACE_TOLERANCE } = this.options;
+    const { classes, tolerance = SURFACE_TOLERANCE } = this.#options;
     const shown = withoutIgnored(prediction, target);
     const labels = Array.from({ length: classes - 1 }, (_, c) => c + 1);
-    this.entries.push({
+    this.#entries.push({
       strata,
       lesions: labels.map((label) => matchLesions(shown, target, { label, height, width })),
       surface: labels.map((label) => surfaceScore(shown, target, { label, height, width, tolerance })),
@@ -147,27 +147,27 @@ export class ExtendedEvaluation {
 
   /** Everything gathered. `kept`: the images' counts in the order they were added here. */
   result(strata: readonly string[], kept: readonly ScoredImage[]): ExtendedResult {
-    const { tolerance = SURFACE_TOLERANCE, seed, resamples, level } = { ...BOOTSTRAP, ...this.options };
+    const { tolerance = SURFACE_TOLERANCE, seed, resamples, level } = { ...BOOTSTRAP, ...this.#options };
     const draws = { seed, resamples, level };
-    const places = (name: string) => [...this.entries.keys()].filter((i) => this.entries[i]?.strata.includes(name));
+    const places = (name: string) => [...this.#entries.keys()].filter((i) => this.#entries[i]?.strata.includes(name));
     const intervals = strata.map((name) => {
       const members = places(name).flatMap((i) => kept[i] ?? []);
       return [name, intervalsOf(members, draws)] as const;
     });
-    const surface = strata.map((name) => [name, this.surfaceOf(places(name))] as const);
+    const surface = strata.map((name) => [name, this.#surfaceOf(places(name))] as const);
     return {
       bootstrap: draws,
       intervals: Object.fromEntries(intervals),
-      lesions: this.lesions(draws),
+      lesions: this.#lesions(draws),
       surface: { tolerance, policy: SURFACE_POLICY, strata: Object.fromEntries(surface) },
     };
   }
 
-  private surfaceOf(places: readonly number[]): SurfaceSummary {
-    const classes = Array.from({ length: this.options.classes - 1 }, (_, c) =>
+  #surfaceOf(places: readonly number[]): SurfaceSummary {
+    const classes = Array.from({ length: this.#options.classes - 1 }, (_, c) =>
       surfaceResult(
         c + 1,
-        places.flatMap((i) => this.entries[i]?.surface[c] ?? []),
+        places.flatMap((i) => this.#entries[i]?.surface[c] ?? []),
       ),
     );
     const distances = classes.map(({ hausdorff95 }) => hausdorff95).filter((distance) => !Number.isNaN(distance));
@@ -179,9 +179,9 @@ export class ExtendedEvaluation {
     };
   }
 
-  private lesions(draws: BootstrapOptions): ExtendedResult["lesions"] {
-    return lesionResults(this.entries.flatMap(({ lesions }) => lesions)).map((result, at) => {
-      const counts = this.entries.map(({ lesions }) => {
+  #lesions(draws: BootstrapOptions): ExtendedResult["lesions"] {
+    return lesionResults(this.#entries.flatMap(({ lesions }) => lesions)).map((result, at) => {
+      const counts = this.#entries.map(({ lesions }) => {
         const matched = (kind: "truth" | "predicted") =>
           lesions.flatMap((image) => image[kind]).filter((lesion) => lesion.matched[at] === true).length;
         const all = (kind: "truth" | "predicted") => lesions.reduce((sum, image) => sum + image[kind].length, 0);
@@ -192,7 +192,7 @@ export class ExtendedEvaluation {
         const score = lesionScore({ truth: sum(0), found: sum(1), predicted: sum(2), correct: sum(3) });
         return LESION_RATES.map((rate) => score[rate]);
       };
-      const found = bootstrap(this.entries.length, statistic, draws);
+      const found = bootstrap(this.#entries.length, statistic, draws);
       const named = LESION_RATES.map((rate, k) => [rate, found[k]]);
       return { ...result, intervals: Object.fromEntries(named) as Record<LesionRate, Interval> };
     });

@@ -52,19 +52,19 @@ export function rocCurve(scores: ArrayLike<number>, truth: ArrayLike<number>): R
 
 /** A ROC curve over whole data sets in fixed memory: scores of [0, 1] fall into bins, those of one bin count as tied. */
 export class RocHistogram {
-  private readonly positives: Float64Array;
-  private readonly negatives: Float64Array;
+  readonly #positives: Float64Array;
+  readonly #negatives: Float64Array;
 
   /** With 4096 bins the area's error is below 1/4096. */
   constructor(bins = 4096) {
-    this.positives = new Float64Array(bins);
-    this.negatives = new Float64Array(bins);
+    this.#positives = new Float64Array(bins);
+    this.#negatives = new Float64Array(bins);
   }
 
   /** Counts one pixel. Throws DataError for a score outside [0, 1]. */
   add(score: number, positive: boolean): void {
     if (!(score >= 0 && score <= 1)) throw new DataError(`A ROC score must be in [0, 1], not ${score}.`);
-    const counts = positive ? this.positives : this.negatives;
+    const counts = positive ? this.#positives : this.#negatives;
     const bin = Math.min(counts.length - 1, Math.floor(score * counts.length));
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
@@ -95,11 +95,11 @@ export class RocHistogram {
 
   /** Adds the counts of another histogram with the same number of bins. */
   merge(other: RocHistogram): void {
-    if (other.positives.length !== this.positives.length) {
-      throw new DataError(`${other.positives.length} ROC bins cannot join ${this.positives.length}.`);
+    if (other.#positives.length !== this.#positives.length) {
+      throw new DataError(`${other.#positives.length} ROC bins cannot join ${this.#positives.length}.`);
     }
-    for (const [bin, count] of other.positives.entries()) this.positives[bin] = (this.positives[bin] ?? 0) + count;
-    for (const [bin, count] of other.negatives.entries()) this.negatives[bin] = (this.negatives[bin] ?? 0) + count;
+    for (const [bin, count] of other.#positives.entries()) this.#positives[bin] = (this.#positives[bin] ?? 0) + count;
+    for (const [bin, count] of other.#negatives.entries()) this.#negatives[bin] = (this.#negatives[bin] ?? 0) + count;
   }
 
   /** The curve through the bins that hold anything. */
@@ -109,14 +109,14 @@ export class RocHistogram {
     const thresholds: number[] = [];
     let hit = 0;
     let miss = 0;
-    for (let bin = this.positives.length - 1; bin >= 0; bin--) {
-      const here = (this.positives[bin] ?? 0) + (this.negatives[bin] ?? 0);
+    for (let bin = this.#positives.length - 1; bin >= 0; bin--) {
+      const here = (this.#positives[bin] ?? 0) + (this.#negatives[bin] ?? 0);
       if (here === 0) continue;
-      hit += this.positives[bin] ?? 0;
-      miss += this.negatives[bin] ?? 0;
+      hit += this.#positives[bin] ?? 0;
+      miss += this.#negatives[bin] ?? 0;
       hits.push(hit);
       misses.push(miss);
-      thresholds.push(bin / this.positives.length);
+      thresholds.push(bin / this.#positives.length);
     }
     return curveOf(hits, misses, thresholds);
   }

@@ -13,17 +13,17 @@ import { type ClassCounts, countsOf, type Labels, Totals } from "./totals.ts";
 
 /** Mean over the values that exist. An image with every pixel ignored has none and takes no part. */
 class Mean {
-  private sum = 0;
-  private count = 0;
+  #sum = 0;
+  #count = 0;
 
   add(value: number, times: number): void {
     if (Number.isNaN(value)) return;
-    this.sum += times * value;
-    this.count += times;
+    this.#sum += times * value;
+    this.#count += times;
   }
 
   get value(): number {
-    return this.sum / this.count;
+    return this.#sum / this.#count;
   }
 }
 
@@ -66,13 +66,13 @@ export function scoreImage(totals: Totals): ScoredImage {
 
 /** Running totals of a set of images; memory does not grow with their number. */
 export class ImageSet {
-  private readonly totals: Totals;
-  private readonly dice = new Mean();
-  private readonly alignment = new Mean();
-  private emptyImages = 0;
+  readonly #totals: Totals;
+  readonly #dice = new Mean();
+  readonly #alignment = new Mean();
+  #emptyImages = 0;
 
   constructor(classes: number) {
-    this.totals = new Totals(classes);
+    this.#totals = new Totals(classes);
   }
 
   /** Adds one image's counts. */
@@ -82,34 +82,34 @@ export class ImageSet {
 
   /** Adds an image as if it occurred `times`. */
   addScored({ totals, dice, alignment }: ScoredImage, times = 1): void {
-    this.totals.merge(totals, times);
-    this.dice.add(dice, times);
-    this.alignment.add(alignment, times);
-    if (totals.presence.every((images, c) => c === 0 || images === 0)) this.emptyImages += times;
+    this.#totals.merge(totals, times);
+    this.#dice.add(dice, times);
+    this.#alignment.add(alignment, times);
+    if (totals.presence.every((images, c) => c === 0 || images === 0)) this.#emptyImages += times;
   }
 
   /** All metrics of the images added so far. */
   summary(): Summary {
-    const counts = countsOf(this.totals);
+    const counts = countsOf(this.#totals);
     const perClass = classValues(counts);
-    const { presence } = this.totals;
+    const { presence } = this.#totals;
     // Without images the plain means would be a zero that looks measured.
-    const percent = (fraction: number) => (this.totals.images === 0 ? Number.NaN : 100 * fraction);
+    const percent = (fraction: number) => (this.#totals.images === 0 ? Number.NaN : 100 * fraction);
     const means = (mean: (values: Float64Array) => number) =>
       Object.fromEntries(OVERLAP_METRICS.map((name) => [name, percent(mean(perClass[name]))])) as Summary["micro"];
     return {
-      images: this.totals.images,
-      emptyImages: this.emptyImages,
+      images: this.#totals.images,
+      emptyImages: this.#emptyImages,
       counts,
       presence,
       perClass,
       micro: means((values) => microMean(values, presence)),
       macro: means(macroMean),
       foregroundDice: percent(foregroundDice(perClass.dice, presence)),
-      imageDice: 100 * this.dice.value,
-      errors: absoluteErrors(this.totals),
-      alignment: 100 * this.alignment.value,
-      alignmentPooled: 100 * pooledAlignment(this.totals),
+      imageDice: 100 * this.#dice.value,
+      errors: absoluteErrors(this.#totals),
+      alignment: 100 * this.#alignment.value,
+      alignmentPooled: 100 * pooledAlignment(this.#totals),
     };
   }
 }

@@ -8,55 +8,55 @@ const REMARKS: ReadonlySet<string> = new Set(["note"]);
 
 /** The attributes of one case. Reading one consumes it; an attribute nobody reads is a failure of its file. */
 export class Attributes {
-  private readonly owner: string;
-  private readonly values: ReadonlyMap<string, unknown>;
-  private readonly taken = new Set<string>();
+  readonly #owner: string;
+  readonly #values: ReadonlyMap<string, unknown>;
+  readonly #taken = new Set<string>();
 
   constructor(owner: string, values: Readonly<Record<string, unknown>>) {
-    this.owner = owner;
-    this.values = new Map(Object.entries(values));
+    this.#owner = owner;
+    this.#values = new Map(Object.entries(values));
   }
 
   has(key: string): boolean {
-    return this.values.has(key);
+    return this.#values.has(key);
   }
 
   /** Any value, undefined when absent. */
   raw(key: string): unknown {
-    this.taken.add(key);
-    return this.values.get(key);
+    this.#taken.add(key);
+    return this.#values.get(key);
   }
 
   /** A finite number; AttributeError otherwise. */
   number(key: string): number {
     const value = this.raw(key);
-    if (typeof value !== "number" || !Number.isFinite(value)) throw this.wrong(key, "a number", value);
+    if (typeof value !== "number" || !Number.isFinite(value)) throw this.#wrong(key, "a number", value);
     return value;
   }
 
   /** An integer; AttributeError otherwise. */
   integer(key: string): number {
     const value = this.number(key);
-    if (!Number.isInteger(value)) throw this.wrong(key, "an integer", value);
+    if (!Number.isInteger(value)) throw this.#wrong(key, "an integer", value);
     return value;
   }
 
   text(key: string): string {
     const value = this.raw(key);
-    if (typeof value !== "string") throw this.wrong(key, "a text", value);
+    if (typeof value !== "string") throw this.#wrong(key, "a text", value);
     return value;
   }
 
   flag(key: string): boolean {
     const value = this.raw(key);
-    if (typeof value !== "boolean") throw this.wrong(key, "true or false", value);
+    if (typeof value !== "boolean") throw this.#wrong(key, "true or false", value);
     return value;
   }
 
   numbers(key: string): number[] {
     const value = this.raw(key);
     if (!Array.isArray(value) || !value.every((item) => typeof item === "number" && Number.isFinite(item))) {
-      throw this.wrong(key, "a list of numbers", value);
+      throw this.#wrong(key, "a list of numbers", value);
     }
     return value;
   }
@@ -65,22 +65,22 @@ export class Attributes {
   choice<T extends string>(key: string, options: readonly T[]): T {
     const value = this.raw(key);
     const found = options.find((option) => option === value);
-    if (found === undefined) throw this.wrong(key, `one of ${options.join(", ")}`, value);
+    if (found === undefined) throw this.#wrong(key, `one of ${options.join(", ")}`, value);
     return found;
   }
 
   /** Marks attributes that only explain as read, present or not. */
   remarks(...keys: string[]): void {
-    for (const key of keys) this.taken.add(key);
+    for (const key of keys) this.#taken.add(key);
   }
 
   /** Names of the attributes nobody has read. */
   unread(): string[] {
-    return [...this.values.keys()].filter((key) => !this.taken.has(key) && !REMARKS.has(key));
+    return [...this.#values.keys()].filter((key) => !this.#taken.has(key) && !REMARKS.has(key));
   }
 
-  private wrong(key: string, expected: string, value: unknown): AttributeError {
+  #wrong(key: string, expected: string, value: unknown): AttributeError {
     const found = value === undefined ? "it is missing" : `it is ${JSON.stringify(value)}`;
-    return new AttributeError(`attribute "${key}" of case "${this.owner}" should be ${expected}, but ${found}`);
+    return new AttributeError(`attribute "${key}" of case "${this.#owner}" should be ${expected}, but ${found}`);
   }
 }

@@ -25,32 +25,32 @@ export interface IntTensor extends FixtureTensor {
 export class FixtureCase {
   readonly name: string;
   readonly attributes: Attributes;
-  private readonly file: FixtureFile;
+  readonly #file: FixtureFile;
 
   constructor(file: FixtureFile, name: string) {
-    this.file = file;
+    this.#file = file;
     this.name = name;
     this.attributes = file.attributes(name);
   }
 
   has(name: string): boolean {
-    return this.file.has(`${this.name}.${name}`);
+    return this.#file.has(`${this.name}.${name}`);
   }
 
   /** Names of the case's tensors without the case, in file order. Does not consume them. */
   names(): string[] {
     const prefix = `${this.name}.`;
-    return this.file.names(prefix).map((name) => name.slice(prefix.length));
+    return this.#file.names(prefix).map((name) => name.slice(prefix.length));
   }
 
   /** Consumes a float tensor of this case; FixtureError when it is missing or holds integers. */
   float(name: string): FloatTensor {
-    return this.file.takeFloat(`${this.name}.${name}`);
+    return this.#file.takeFloat(`${this.name}.${name}`);
   }
 
   /** Consumes an integer tensor of this case; FixtureError when it is missing or holds floats. */
   int(name: string): IntTensor {
-    return this.file.takeInt(`${this.name}.${name}`);
+    return this.#file.takeInt(`${this.name}.${name}`);
   }
 }
 
@@ -64,18 +64,18 @@ export class FixtureFile {
   readonly folder: string;
   /** File name without extension; in ops/ it says which check applies. */
   readonly stem: string;
-  private readonly tensors: ReadonlyMap<string, StoredTensor>;
-  private readonly metadata: ReadonlyMap<string, string>;
-  private readonly takenTensors = new Set<string>();
-  private readonly takenMetadata = new Set<string>();
-  private readonly readAttributes = new Map<string, Attributes>();
+  readonly #tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #metadata: ReadonlyMap<string, string>;
+  readonly #takenTensors = new Set<string>();
+  readonly #takenMetadata = new Set<string>();
+  readonly #readAttributes = new Map<string, Attributes>();
 
   constructor(path: string, tensors: ReadonlyMap<string, StoredTensor>, metadata: ReadonlyMap<string, string>) {
     this.path = path;
     this.folder = basename(dirname(resolve(path)));
     this.stem = basename(path).replace(/\.safetensors$/, "");
-    this.tensors = tensors;
-    this.metadata = metadata;
+    this.#tensors = tensors;
+    this.#metadata = metadata;
   }
 
   /** Opens and fully reads a file; CheckpointError when it is missing, truncated or no safetensors file. */
@@ -85,33 +85,33 @@ export class FixtureFile {
   }
 
   has(name: string): boolean {
-    return this.tensors.has(name);
+    return this.#tensors.has(name);
   }
 
   /** Names of all tensors that start with `prefix`, in file order. Does not consume them. */
   names(prefix = ""): string[] {
-    return [...this.tensors.keys()].filter((name) => name.startsWith(prefix));
+    return [...this.#tensors.keys()].filter((name) => name.startsWith(prefix));
   }
 
   /** Shape of a tensor without consuming it; FixtureError when it is missing. */
   shapeOf(name: string): readonly number[] {
-    return this.stored(name).shape;
+    return this.#stored(name).shape;
   }
 
   /** Consumes a tensor of either type; FixtureError when it is missing. May be taken several times. */
   take(name: string): FixtureTensor {
-    return this.stored(name).dtype === "I32" ? this.takeInt(name) : this.takeFloat(name);
+    return this.#stored(name).dtype === "I32" ? this.takeInt(name) : this.takeFloat(name);
   }
 
   /** Consumes a float tensor; FixtureError when it is missing or of another type. */
   takeFloat(name: string): FloatTensor {
-    const tensor = this.typed(name, "F32");
+    const tensor = this.#typed(name, "F32");
     return { name, shape: tensor.shape, data: float32(tensor) };
   }
 
   /** Consumes an integer tensor; FixtureError when it is missing or of another type. */
   takeInt(name: string): IntTensor {
-    const tensor = this.typed(name, "I32");
+    const tensor = this.#typed(name, "I32");
     return { name, shape: tensor.shape, data: int32(tensor) };
   }
 
@@ -122,9 +122,9 @@ export class FixtureFile {
 
   /** Consumes a metadata entry; FixtureError when it is missing. */
   text(key: string): string {
-    const text = this.metadata.get(key);
+    const text = this.#metadata.get(key);
     if (text === undefined) throw new FixtureError(`the metadata has no entry "${key}"`);
-    this.takenMetadata.add(key);
+    this.#takenMetadata.add(key);
     return text;
   }
 
@@ -140,13 +140,13 @@ export class FixtureFile {
 
   /** Consumes metadata entries meant for human readers, present or not. */
   remarks(...keys: string[]): void {
-    for (const key of keys) this.takenMetadata.add(key);
+    for (const key of keys) this.#takenMetadata.add(key);
   }
 
   /** Cases of an ops file: whatever the metadata describes or a tensor's name begins with. */
   caseNames(): string[] {
     const prefixes = this.names().map((name) => name.split(".", 1)[0] ?? name);
-    return [...new Set([...this.metadata.keys(), ...prefixes])];
+    return [...new Set([...this.#metadata.keys(), ...prefixes])];
   }
 
   /** Opens a case, consuming its metadata entry; FixtureError when that is missing or no JSON object. */
@@ -156,14 +156,14 @@ export class FixtureFile {
 
   /** The attributes of a case: always the same object, which remembers what was read. */
   attributes(name: string): Attributes {
-    const known = this.readAttributes.get(name);
+    const known = this.#readAttributes.get(name);
     if (known) return known;
     const value = this.json(name);
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new FixtureError(`the metadata entry "${name}" is not an object of attributes`);
     }
     const attributes = new Attributes(name, value as Record<string, unknown>);
-    this.readAttributes.set(name, attributes);
+    this.#readAttributes.set(name, attributes);
     return attributes;
   }
 
@@ -172,24 +172,24 @@ export class FixtureFile {
     const of = (names: Iterable<string>, taken: ReadonlySet<string>, message: string) =>
       [...names].filter((name) => !taken.has(name)).map((name) => ({ name, message }));
     return [
-      ...of(this.tensors.keys(), this.takenTensors, "tensor was consumed by no check"),
-      ...of(this.metadata.keys(), this.takenMetadata, "metadata entry was consumed by no check"),
-      ...[...this.readAttributes].flatMap(([name, attributes]) =>
+      ...of(this.#tensors.keys(), this.#takenTensors, "tensor was consumed by no check"),
+      ...of(this.#metadata.keys(), this.#takenMetadata, "metadata entry was consumed by no check"),
+      ...[...this.#readAttributes].flatMap(([name, attributes]) =>
         attributes.unread().map((key) => ({ name, message: `attribute "${key}" was consumed by no check` })),
       ),
     ];
   }
 
-  private stored(name: string): StoredTensor {
-    const tensor = this.tensors.get(name);
+  #stored(name: string): StoredTensor {
+    const tensor = this.#tensors.get(name);
     if (!tensor) throw new FixtureError(`tensor "${name}" is missing`);
     return tensor;
   }
 
-  private typed(name: string, dtype: "F32" | "I32"): StoredTensor {
-    const tensor = this.stored(name);
+  #typed(name: string, dtype: "F32" | "I32"): StoredTensor {
+    const tensor = this.#stored(name);
     if (tensor.dtype !== dtype) throw new FixtureError(`tensor "${name}" has type ${tensor.dtype}, expected ${dtype}`);
-    this.takenTensors.add(name);
+    this.#takenTensors.add(name);
     return tensor;
   }
 }

@@ -29,12 +29,12 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 /** Collects what a checker finds in one file. */
 export class FileReport {
   readonly file: string;
-  private readonly cases = new Set<string>();
-  private readonly broken = new Set<string>();
-  private readonly failures: Failure[] = [];
-  private values = 0;
-  private worst = 0;
-  private worstTensor = "";
+  readonly #cases = new Set<string>();
+  readonly #broken = new Set<string>();
+  readonly #failures: Failure[] = [];
+  #values = 0;
+  #worst = 0;
+  #worstTensor = "";
 
   constructor(file: string) {
     this.file = file;
@@ -45,25 +45,25 @@ export class FileReport {
    * checked. A case that compares nothing fails.
    */
   async inCase(caseName: string, body: () => void | Promise<void>): Promise<void> {
-    this.cases.add(caseName);
-    const before = this.values + this.failures.length;
+    this.#cases.add(caseName);
+    const before = this.#values + this.#failures.length;
     try {
       await body();
-      if (this.values + this.failures.length === before) this.fail(caseName, "", "nothing was compared");
+      if (this.#values + this.#failures.length === before) this.fail(caseName, "", "nothing was compared");
     } catch (error) {
-      this.broken.add(caseName);
+      this.#broken.add(caseName);
       this.fail(caseName, "", messageOf(error));
     }
   }
 
   /** Compares a result with its golden tensor and keeps the verdict. */
   compare(caseName: string, expected: FixtureTensor, got: Produced, tolerance: Tolerance): void {
-    this.cases.add(caseName);
+    this.#cases.add(caseName);
     const { values, worst, beyond, mismatch, problem } = compare(got, expected, tolerance);
-    this.values += values;
-    if (worst > this.worst) {
-      this.worst = worst;
-      this.worstTensor = expected.name;
+    this.#values += values;
+    if (worst > this.#worst) {
+      this.#worst = worst;
+      this.#worstTensor = expected.name;
     }
     if (problem !== undefined) this.fail(caseName, expected.name, problem);
     else if (mismatch) this.fail(caseName, expected.name, `${beyond} of ${values} values beyond tolerance`, mismatch);
@@ -71,18 +71,24 @@ export class FileReport {
 
   /** Records a failure; empty names stand for the whole case or file. */
   fail(caseName: string, tensor: string, message: string, mismatch?: Mismatch): void {
-    this.failures.push({ file: this.file, caseName, tensor, message, ...(mismatch ? { mismatch } : {}) });
+    this.#failures.push({ file: this.file, caseName, tensor, message, ...(mismatch ? { mismatch } : {}) });
   }
 
   /** Ends the check: whatever the file holds and no check consumed is a failure, unless its case already broke off. */
   finish(fixture: FixtureFile | undefined): FileResult {
     for (const { name, message } of fixture?.leftovers() ?? []) {
       const caseName = name.split(".", 1)[0] ?? name;
-      if (!this.broken.has(caseName)) this.fail(caseName, name, message);
+      if (!this.#broken.has(caseName)) this.fail(caseName, name, message);
     }
-    const { file, values, worst, worstTensor, failures } = this;
-    if (values === 0 && failures.length === 0) this.fail("", "", "nothing was compared");
-    return { file, cases: this.cases.size, values, worst, worstTensor, failures };
+    if (this.#values === 0 && this.#failures.length === 0) this.fail("", "", "nothing was compared");
+    return {
+      file: this.file,
+      cases: this.#cases.size,
+      values: this.#values,
+      worst: this.#worst,
+      worstTensor: this.#worstTensor,
+      failures: this.#failures,
+    };
   }
 }
 

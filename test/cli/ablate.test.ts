@@ -8,7 +8,7 @@ import { cells, scratchFolder } from "../support/training.ts";
 const scratch = scratchFolder();
 const data = join(scratch.path, "cells");
 const out = join(scratch.path, "table6");
-const tiny = [
+const TINY = [
   "--encoder",
   "mini",
   "--width",
@@ -23,7 +23,7 @@ const tiny = [
   "0",
 ];
 const ablate = (...more: string[]) =>
-  svanet("ablate", ...more, "--data", data, "--out", out, ...tiny, "--repeats", "2");
+  svanet("ablate", ...more, "--data", data, "--out", out, ...TINY, "--repeats", "2");
 
 beforeAll(async () => {
   await cells(data, 4, 3);

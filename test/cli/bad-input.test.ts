@@ -12,7 +12,7 @@ import { cells, scratchFolder, tinyTrainer } from "../support/training.ts";
 
 const scratch = scratchFolder();
 const at = (...names: string[]) => join(scratch.path, ...names);
-const tiny = ["--encoder", "mini", "--width", "4", "--size", "64"];
+const TINY = ["--encoder", "mini", "--width", "4", "--size", "64"];
 const checkpoint = at("good.safetensors");
 
 beforeAll(async () => {
@@ -58,7 +58,7 @@ function spoilt(name: string, change: (folder: string) => void): string {
 }
 
 const truncate = (file: string) => writeFileSync(file, readFileSync(file).subarray(0, readFileSync(file).length / 2));
-const train = (data: string, ...more: string[]) => ["train", "--data", data, "--out", at("run"), ...tiny, ...more];
+const train = (data: string, ...more: string[]) => ["train", "--data", data, "--out", at("run"), ...TINY, ...more];
 
 test("a folder that is not there", () => {
   refused(train(at("nowhere")), 1, `${at("nowhere")}: there is no such folder; a dataset folder holds train/`);

@@ -17,8 +17,8 @@ const path = (...names: string[]) => join(scratch.path, ...names);
 const [run, data, scans] = [path("run"), path("cells"), path("scans")];
 
 // Array axes run to the back, to the head and to the left: [40 rows back, 3 slices, 32 columns].
-const affine = [0, 0, -0.5, 8, -0.25, 0, 0, 9, 0, 2, 0, -3];
-const shape = [40, 3, 32] as const;
+const AFFINE = [0, 0, -0.5, 8, -0.25, 0, 0, 9, 0, 2, 0, -3];
+const SHAPE = [40, 3, 32] as const;
 
 beforeAll(async () => {
   const device = await Device.open();
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const picture = await readImage(path("cells", "val", "val-0000.png"));
   const grey = (row: number, column: number) => picture.data[3 * (row * 64 + column)] ?? 0;
   const value = (index: number) => grey(index % 40, Math.floor(index / 120)) + 10 * (Math.floor(index / 40) % 3);
-  writeFileSync(join(scans, "volume.nii.gz"), niftiBytes({ shape, value, affine, gzip: true }));
+  writeFileSync(join(scans, "volume.nii.gz"), niftiBytes({ shape: SHAPE, value, affine: AFFINE, gzip: true }));
   for (const z of [4, 2, 0]) {
     const values = Array.from({ length: 40 * 32 }, (_, i) => 900 + 2 * grey(Math.floor(i / 32), i % 32) + z);
     const spec = { series: "1.2.3", instance: `1.2.3.${z}`, z, rows: 40, columns: 32, values };
@@ -72,7 +72,7 @@ test("a volume, a series and the same slices as pictures give one result, each i
   });
 
   const labels = await NiftiVolume.open(path("out", "volume.nii.gz"));
-  expect(labels.header).toMatchObject({ shape: [...shape, 1], type: "uint8", affine });
+  expect(labels.header).toMatchObject({ shape: [...SHAPE, 1], type: "uint8", affine: AFFINE });
   const scores = npy(path("out", "volume-probabilities.npy"));
   expect(scores.shape).toEqual([3, 40, 32, 2]);
   let inside = 0;
@@ -148,7 +148,7 @@ test("what cannot be meant is refused in a sentence, before anything is written"
   const leak = refused("eval", run, "--data", data, "--split", "test", "--choose-postprocess");
   expect(leak).toContain("rules are chosen on val");
   const four = join(scratch.path, "four.nii");
-  writeFileSync(four, niftiBytes({ shape: [2, 2, 2, 3], value: (i) => i, affine }));
+  writeFileSync(four, niftiBytes({ shape: [2, 2, 2, 3], value: (i) => i, affine: AFFINE }));
   await expect(openNifti(four, undefined)).rejects.toThrow("holds 3 volumes; choose one with --volume 0 to 2");
   await expect(openNifti(four, 3)).rejects.toThrow("has the volumes 0 to 2");
   expect((await openNifti(four, 2)).slice(0).values).toHaveLength(4);

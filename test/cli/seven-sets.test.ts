@@ -17,14 +17,14 @@ import { Device } from "../../src/kernels/device/device.ts";
 import type { ClassResult } from "../../src/metrics/evaluation.ts";
 import { stratumName } from "../../src/metrics/strata.ts";
 import { ctElements, dicomBytes } from "../support/raw/dicom.ts";
-import { niftiBytes, ras } from "../support/raw/nifti.ts";
+import { niftiBytes, RAS } from "../support/raw/nifti.ts";
 import { fresh, run } from "../support/raw/prepare.ts";
 import * as trees from "../support/raw/trees.ts";
 import { svanet, svanetJson } from "../support/svanet.ts";
 import { tinyConfig, trainHere } from "../support/training.ts";
 
 /** By set: what writes its raw tree, names of the classes without the background, images in test. */
-const sets = [
+const SETS = [
   ["fives", trees.fivesTree, ["amd", "dr", "glaucoma", "healthy"], 4],
   ["isic2018", trees.isicTree, ["lesion"], 2],
   ["polypgen", trees.polypgenTree, ["polyp"], 6],
@@ -34,8 +34,8 @@ const sets = [
   ["spermhealth", trees.spermTree, ["normal", "abnormal"], 2],
 ] as const;
 
-const limits = [0.5, 1, 2, 3, 5, 10, 100];
-const stratumNames = limits.map(stratumName).sort();
+const LIMITS = [0.5, 1, 2, 3, 5, 10, 100];
+const stratumNames = LIMITS.map(stratumName).sort();
 
 let device: Device;
 beforeAll(async () => {
@@ -73,7 +73,7 @@ async function evaluated(folder: string, out: string) {
   const inference = await network.inference({ batch: 2, probabilities: true });
   try {
     const result = await evaluateSplit(network, {
-      ...{ samples, classes: classes.length, statistics: { mean, std }, inference, limits, roc: true },
+      ...{ samples, classes: classes.length, statistics: { mean, std }, inference, limits: LIMITS, roc: true },
       extended: { resamples: 10 },
     });
     return { classes, samples, report: documentOf(result) };
@@ -83,7 +83,7 @@ async function evaluated(folder: string, out: string) {
   }
 }
 
-test.each(sets)("%s: from its raw tree to scores on test", async (name, tree, objects, images) => {
+test.each(SETS)("%s: from its raw tree to scores on test", async (name, tree, objects, images) => {
   const [raw, folder] = [fresh(), fresh()];
   await tree(raw);
   expect((await run(name, raw, folder)).images.test).toBe(images);
@@ -124,7 +124,7 @@ async function writeScans(folder: string): Promise<void> {
   mkdirSync(join(folder, "series"), { recursive: true });
   const value = (index: number) => (index * 37) % 500;
   const scan = join(folder, "scan.nii.gz");
-  writeFileSync(scan, niftiBytes({ shape: [16, 12, 2], value: (i) => value(i) - 200, affine: ras, gzip: true }));
+  writeFileSync(scan, niftiBytes({ shape: [16, 12, 2], value: (i) => value(i) - 200, affine: RAS, gzip: true }));
   const volume = await NiftiVolume.open(scan);
   await writePng(join(folder, "slice.png"), windowed(volume.slice(0), { low: -160, high: 240 }));
   const values = Array.from({ length: 12 * 16 }, (_, i) => 1024 + value(i));
@@ -144,7 +144,7 @@ test("kits23 by the commands alone; predict shows scans through the window the s
   expect(svanetJson("data", "stats", folder)).toMatchObject([{ splits: { train: 8, test: 2 }, objects: { all: 10 } }]);
   const tiny = ["--encoder", "mini", "--width", "4", "--size", "64", "--batch-size", "2", "--steps", "2"];
   expect(said("train", "--data", folder, "--out", out, ...tiny)).toContain("done: 2 steps");
-  const report = svanetJson("eval", out, "--data", folder, "--split", "test", "--strata", limits.join());
+  const report = svanetJson("eval", out, "--data", folder, "--split", "test", "--strata", LIMITS.join());
   const { strata, classes } = report as { readonly strata: object; readonly classes: readonly string[] };
   expect(classes).toEqual(["background", "kidney", "tumour", "cyst"]);
   expect(Object.keys(strata).sort()).toEqual(stratumNames);

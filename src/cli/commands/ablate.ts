@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { type SplitName, splitNames } from "../../data/dataset/dataset.ts";
+import { SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
 import { UsageError } from "../../errors.ts";
 import { runAblation } from "../../experiment/ablate/ablate.ts";
 import {
@@ -36,7 +36,7 @@ export function register(command: Command): void {
     TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume"),
   )
     .option("--repeats <n>", "runs of each configuration, seeds one apart", numberArgument, 3)
-    .addOption(new Option("--split <name>", "split to evaluate").choices(splitNames).default("val"))
+    .addOption(new Option("--split <name>", "split to evaluate").choices(SPLIT_NAMES).default("val"))
     .option("--json", "print the table as JSON")
     .action(ablate);
 }

@@ -79,10 +79,10 @@ function checkFlags({ test, val, seed, every, workers }: PrepareFlags): void {
 async function prepareSet(name: string, flags: PrepareFlags): Promise<void> {
   const { nearestName } = await import("../../nearest.ts");
   const { prepare } = await import("../../data/prepare/prepare.ts");
-  const { setKinds } = await import("../../data/prepare/sets.ts");
+  const { SET_KINDS } = await import("../../data/prepare/sets.ts");
   checkFlags(flags);
-  const set = setKinds.find((kind) => kind.name === name);
-  const names = setKinds.map((kind) => kind.name);
+  const set = SET_KINDS.find((kind) => kind.name === name);
+  const names = SET_KINDS.map((kind) => kind.name);
   if (set === undefined) {
     const near = nearestName(name, names);
     throw new UsageError(

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type Stratum, strata } from "../../data/synth/stratum.ts";
+import { STRATA, type Stratum } from "../../data/synth/stratum.ts";
 import { numberArgument } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress } from "../progress.ts";
@@ -31,7 +31,7 @@ export function addSynth(command: Command): void {
         "--stratum <name>",
         "size of the largest object: below 1 % of the picture, 1 to 10 %, from 10 %, or each as often (default: mixed; " +
           "cells: the usual view, most below 1 %)",
-      ).choices([...strata]),
+      ).choices([...STRATA]),
     )
     .option("--json", "print what was written as JSON")
     .action(synth);

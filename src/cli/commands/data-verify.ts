@@ -10,7 +10,7 @@ interface VerifyFlags {
 }
 
 /** Findings of one kind that the text lists; `--json` lists all. */
-const mostShown = 5;
+const MOST_SHOWN = 5;
 
 /** `svanet data verify`: everything wrong or odd in a dataset folder. */
 export function addVerify(command: Command): void {
@@ -85,8 +85,8 @@ function printFindings(findings: readonly Finding[]): void {
   for (const code of codes) {
     const own = findings.filter((finding) => finding.code === code);
     printLine(`${own[0]?.severity ?? ""} ${code} (${own.length})`);
-    for (const { message } of own.slice(0, mostShown)) printLine(`  ${message}`);
-    if (own.length > mostShown) printLine(`  and ${own.length - mostShown} more (--json lists all)`);
+    for (const { message } of own.slice(0, MOST_SHOWN)) printLine(`  ${message}`);
+    if (own.length > MOST_SHOWN) printLine(`  and ${own.length - MOST_SHOWN} more (--json lists all)`);
   }
 }
 

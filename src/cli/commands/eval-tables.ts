@@ -7,7 +7,7 @@ import { percent } from "../session.ts";
 
 type Row = StratumResult & { readonly name: string };
 
-const right = "right" as const;
+const RIGHT = "right" as const;
 
 const limitOf = (name: string): number => (name === "all" ? 100 : Number(name));
 
@@ -50,21 +50,21 @@ function printOverlap(rows: readonly Row[], extended: ExtendedResult | undefined
   const column = (title: string, value: (row: Row) => number) => ({
     title,
     cell: (row: Row) => percent(value(row)),
-    align: right,
+    align: RIGHT,
   });
   printTable<Row>(
     [
       { title: "objects", cell: ({ name }) => stratumTitle(name) },
-      { title: "images", cell: ({ images }) => String(images), align: right },
-      { title: "of them empty", cell: ({ emptyImages }) => String(emptyImages), align: right },
+      { title: "images", cell: ({ images }) => String(images), align: RIGHT },
+      { title: "of them empty", cell: ({ emptyImages }) => String(emptyImages), align: RIGHT },
       column("mDice", (r) => r.mDice),
-      ...(extended ? [{ title: "95 % interval", cell: (row: Row) => interval(row, "mDice"), align: right }] : []),
+      ...(extended ? [{ title: "95 % interval", cell: (row: Row) => interval(row, "mDice"), align: RIGHT }] : []),
       column("mIoU", (r) => r.mIoU),
       column("sensitivity", (r) => r.sensitivity),
       column("F2", (r) => r.f2),
       column("foreground Dice", (r) => r.foregroundDice),
       ...(extended
-        ? [{ title: "95 % interval", cell: (row: Row) => interval(row, "foregroundDice"), align: right }]
+        ? [{ title: "95 % interval", cell: (row: Row) => interval(row, "foregroundDice"), align: RIGHT }]
         : []),
       column("image Dice", (r) => r.imageDice),
     ],
@@ -76,13 +76,13 @@ function printErrors(rows: readonly Row[]): void {
   const column = (title: string, value: (row: Row) => number, digits = 3) => ({
     title,
     cell: (row: Row) => (Number.isNaN(value(row)) ? "-" : value(row).toFixed(digits)),
-    align: right,
+    align: RIGHT,
   });
   printLine("");
   printTable<Row>(
     [
       { title: "objects", cell: ({ name }) => stratumTitle(name) },
-      { title: "images", cell: ({ images }) => String(images), align: right },
+      { title: "images", cell: ({ images }) => String(images), align: RIGHT },
       column("MAE foreground (%)", (r) => 100 * r.mae),
       column("MAE index (%)", (r) => 100 * r.maeIndex),
       column("MAE binarised (%)", (r) => 100 * r.maeBinarised),
@@ -102,10 +102,10 @@ function printClasses(all: StratumResult, classes: readonly string[]): void {
   printTable(
     [
       { title: "class", cell: (row) => classes[row.class] ?? String(row.class) },
-      { title: "images", cell: (row) => String(row.images), align: right },
-      { title: "Dice", cell: (row) => percent(100 * row.dice), align: right },
-      { title: "IoU", cell: (row) => percent(100 * row.iou), align: right },
-      { title: "recall", cell: (row) => percent(100 * row.recall), align: right },
+      { title: "images", cell: (row) => String(row.images), align: RIGHT },
+      { title: "Dice", cell: (row) => percent(100 * row.dice), align: RIGHT },
+      { title: "IoU", cell: (row) => percent(100 * row.iou), align: RIGHT },
+      { title: "recall", cell: (row) => percent(100 * row.recall), align: RIGHT },
     ],
     all.classes,
   );
@@ -117,12 +117,12 @@ function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes:
     [
       { title: "found objects, IoU", cell: (row) => `>= ${row.overlap}` },
       { title: "size (%)", cell: (row) => row.size },
-      { title: "in masks", cell: (row) => String(row.truth), align: right },
-      { title: "recall", cell: (row) => percent(row.recall), align: right },
-      { title: "predicted", cell: (row) => String(row.predicted), align: right },
-      { title: "precision", cell: (row) => percent(row.precision), align: right },
-      { title: "F1", cell: (row) => percent(row.f1), align: right },
-      { title: "95 % interval", cell: (row) => row.interval, align: right },
+      { title: "in masks", cell: (row) => String(row.truth), align: RIGHT },
+      { title: "recall", cell: (row) => percent(row.recall), align: RIGHT },
+      { title: "predicted", cell: (row) => String(row.predicted), align: RIGHT },
+      { title: "precision", cell: (row) => percent(row.precision), align: RIGHT },
+      { title: "F1", cell: (row) => percent(row.f1), align: RIGHT },
+      { title: "95 % interval", cell: (row) => row.interval, align: RIGHT },
     ],
     lesions.flatMap(({ overlap, total, bins, intervals }) => {
       const [low, high] = intervals.f1;
@@ -143,14 +143,14 @@ function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes:
     [
       { title: "borders of", cell: (row) => classes[row.class] ?? String(row.class) },
       { title: "objects", cell: (row) => stratumTitle(row.name) },
-      { title: "images", cell: (row) => String(row.images), align: right },
-      { title: `surface Dice (${surface.tolerance} px)`, cell: (row) => percent(row.surfaceDice), align: right },
-      { title: "HD95 (px)", cell: (row) => percent(row.hausdorff95), align: right },
-      { title: "HD95, in both (px)", cell: (row) => percent(row.hausdorff95Present), align: right },
-      { title: "images with distance", cell: (row) => String(row.distances), align: right },
-      { title: "absent in both", cell: (row) => String(row.bothEmpty), align: right },
-      { title: "not predicted", cell: (row) => String(row.predictionEmpty), align: right },
-      { title: "wrongly predicted", cell: (row) => String(row.targetEmpty), align: right },
+      { title: "images", cell: (row) => String(row.images), align: RIGHT },
+      { title: `surface Dice (${surface.tolerance} px)`, cell: (row) => percent(row.surfaceDice), align: RIGHT },
+      { title: "HD95 (px)", cell: (row) => percent(row.hausdorff95), align: RIGHT },
+      { title: "HD95, in both (px)", cell: (row) => percent(row.hausdorff95Present), align: RIGHT },
+      { title: "images with distance", cell: (row) => String(row.distances), align: RIGHT },
+      { title: "absent in both", cell: (row) => String(row.bothEmpty), align: RIGHT },
+      { title: "not predicted", cell: (row) => String(row.predictionEmpty), align: RIGHT },
+      { title: "wrongly predicted", cell: (row) => String(row.targetEmpty), align: RIGHT },
     ],
     byLimit(surface.strata).flatMap(([name, stratum]) =>
       stratum.classes.map((row) => ({ name, images: stratum.images, ...row })),

@@ -10,7 +10,7 @@ sharp.concurrency(1);
 sharp.cache(false);
 
 /** File name extensions read as images. */
-export const imageExtensions: ReadonlySet<string> = new Set([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]);
+export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]);
 
 /** The file's bytes; a missing or unreadable one is a DataError. */
 export async function readBytes(file: string): Promise<Buffer> {

@@ -8,12 +8,12 @@ import { PNG } from "pngjs";
 import { DataError } from "../../errors.ts";
 import type { ByteImage } from "../image/image.ts";
 
-const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-const colourTypes = { grey: 0, rgb: 2, palette: 3, greyAlpha: 4, rgbAlpha: 6 } as const;
+const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+const COLOUR_TYPES = { grey: 0, rgb: 2, palette: 3, greyAlpha: 4, rgbAlpha: 6 } as const;
 
-export type PngKind = keyof typeof colourTypes;
+export type PngKind = keyof typeof COLOUR_TYPES;
 
-const samplesPerPixel = { grey: 1, rgb: 3, palette: 1, greyAlpha: 2, rgbAlpha: 4 } satisfies Record<PngKind, number>;
+const SAMPLES_PER_PIXEL = { grey: 1, rgb: 3, palette: 1, greyAlpha: 2, rgbAlpha: 4 } satisfies Record<PngKind, number>;
 
 export interface PngSamples {
   readonly width: number;
@@ -44,7 +44,7 @@ const damaged = (file: string, what: string) =>
   new DataError(`${file}: the PNG is damaged or cut short (${what}); restore the file from its source`);
 
 function* chunksOf(bytes: Buffer, file: string): Generator<Chunk> {
-  let at = signature.length;
+  let at = SIGNATURE.length;
   while (at < bytes.length) {
     if (at + 12 > bytes.length) throw damaged(file, `ends inside a chunk at byte ${bytes.length}`);
     const length = bytes.readUInt32BE(at);
@@ -63,8 +63,8 @@ function* chunksOf(bytes: Buffer, file: string): Generator<Chunk> {
 
 function headerOf(body: Buffer, file: string): Header {
   if (body.length !== 13) throw damaged(file, `header of ${body.length} bytes`);
-  const kinds = Object.keys(colourTypes) as PngKind[];
-  const kind = kinds.find((name) => colourTypes[name] === body[9]);
+  const kinds = Object.keys(COLOUR_TYPES) as PngKind[];
+  const kind = kinds.find((name) => COLOUR_TYPES[name] === body[9]);
   const header = { width: body.readUInt32BE(0), height: body.readUInt32BE(4), depth: body[8] ?? 0 };
   const depths = kind === "grey" ? [1, 2, 4, 8, 16] : kind === "palette" ? [1, 2, 4, 8] : [8, 16];
   if (kind === undefined || !depths.includes(header.depth) || header.width === 0 || header.height === 0) {
@@ -81,7 +81,7 @@ function paeth(left: number, up: number, corner: number): number {
 }
 
 type Predictor = (left: number, up: number, corner: number) => number;
-const predictors: readonly Predictor[] = [
+const PREDICTORS: readonly Predictor[] = [
   () => 0,
   (left) => left,
   (_, up) => up,
@@ -113,7 +113,7 @@ function unfilter(data: Uint8Array, rows: number, rowBytes: number, pixelBytes: 
   for (let row = 0; row < rows; row++) {
     const start = row * stride;
     const filter = data[start] ?? 255;
-    const predict = predictors[filter];
+    const predict = PREDICTORS[filter];
     if (predict === undefined) throw damaged(file, `row ${row} has filter ${filter}`);
     if (filter !== 0) unfilterRow(data, start + 1, start + stride, pixelBytes, row === 0 ? 0 : stride, predict);
   }
@@ -129,8 +129,8 @@ function sampleAt(data: Uint8Array, start: number, index: number, depth: number)
 
 /** A part of the picture stored on its own: every `stepX`-th column from `left`, every `stepY`-th row from `top`. */
 type Pass = readonly [left: number, top: number, stepX: number, stepY: number];
-const wholePicture: readonly Pass[] = [[0, 0, 1, 1]];
-const adam7: readonly Pass[] = [
+const WHOLE_PICTURE: readonly Pass[] = [[0, 0, 1, 1]];
+const ADAM7: readonly Pass[] = [
   [0, 0, 8, 8],
   [4, 0, 8, 8],
   [0, 4, 4, 8],
@@ -143,7 +143,7 @@ const adam7: readonly Pass[] = [
 /** Copies one pass to its places in `out`; gives the bytes it took. */
 function readPass(header: Header, data: Uint8Array, pass: Pass, out: Uint16Array, file: string): number {
   const [left, top, stepX, stepY] = pass;
-  const channels = samplesPerPixel[header.kind];
+  const channels = SAMPLES_PER_PIXEL[header.kind];
   const { columns, rows, rowBytes, length } = passSize(header, pass);
   if (length === 0) return 0;
   unfilter(data, rows, rowBytes, Math.max(1, (channels * header.depth) >> 3), file);
@@ -167,28 +167,28 @@ function readPass(header: Header, data: Uint8Array, pass: Pass, out: Uint16Array
 function passSize({ width, height, depth, kind }: Header, [left, top, stepX, stepY]: Pass) {
   const columns = Math.max(0, Math.ceil((width - left) / stepX));
   const rows = Math.max(0, Math.ceil((height - top) / stepY));
-  const rowBytes = Math.ceil((columns * samplesPerPixel[kind] * depth) / 8);
+  const rowBytes = Math.ceil((columns * SAMPLES_PER_PIXEL[kind] * depth) / 8);
   return { columns, rows, rowBytes, length: columns === 0 ? 0 : rows * (rowBytes + 1) };
 }
 
 /** DEFLATE cannot shrink data further than this; what a header announces beyond it is not there. */
-const largestRatio = 1032;
+const LARGEST_RATIO = 1032;
 /** Largest picture: 23170 x 23170 grey pixels, 1 GiB as samples. */
-const mostSamples = 2 ** 29;
+const MOST_SAMPLES = 2 ** 29;
 /** Bytes behind the last row that are tolerated. */
-const slack = 2 ** 16;
+const SLACK = 2 ** 16;
 
 /** The unpacked rows. Sizes are checked before memory is taken: a few bytes may announce a picture of terabytes. */
 function inflate(parts: readonly Buffer[], length: number, file: string): Uint8Array {
   const packed = Buffer.concat(parts);
-  if (length > packed.length * largestRatio) {
+  if (length > packed.length * LARGEST_RATIO) {
     throw damaged(
       file,
       `the header announces ${length} bytes of pixels, ${packed.length} packed ones cannot hold them`,
     );
   }
   try {
-    return inflateSync(packed, { maxOutputLength: length + slack });
+    return inflateSync(packed, { maxOutputLength: length + SLACK });
   } catch (error) {
     throw damaged(file, error instanceof Error ? error.message : String(error));
   }
@@ -197,7 +197,7 @@ function inflate(parts: readonly Buffer[], length: number, file: string): Uint8A
 /** Decodes a PNG to its stored values. Throws DataError, naming `file`, for anything else or damaged. */
 export function decodePng(bytes: Buffer, file: string): PngSamples {
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
-  if (!signature.every((byte, at) => bytes[at] === byte)) {
+  if (!SIGNATURE.every((byte, at) => bytes[at] === byte)) {
     throw new DataError(`${file}: this is no PNG (it starts with other bytes); masks are PNG files, convert it`);
   }
   let header: Header | undefined;
@@ -208,16 +208,16 @@ export function decodePng(bytes: Buffer, file: string): PngSamples {
   }
   if (header === undefined) throw damaged(file, "no header");
   const { width, height, kind, depth } = header;
-  const channels = samplesPerPixel[kind];
+  const channels = SAMPLES_PER_PIXEL[kind];
   return { width, height, kind, depth, channels, samples: samplesOf(header, parts, file) };
 }
 
 /** All samples, in their places. */
 function samplesOf(header: Header, parts: readonly Buffer[], file: string): Uint16Array {
   const { width, height, kind, interlaced } = header;
-  const count = width * height * samplesPerPixel[kind];
-  if (count > mostSamples) throw damaged(file, `header: ${width}x${height}, more than can be read at once`);
-  const passes = interlaced ? adam7 : wholePicture;
+  const count = width * height * SAMPLES_PER_PIXEL[kind];
+  if (count > MOST_SAMPLES) throw damaged(file, `header: ${width}x${height}, more than can be read at once`);
+  const passes = interlaced ? ADAM7 : WHOLE_PICTURE;
   const length = passes.reduce((sum, pass) => sum + passSize(header, pass).length, 0);
   let data = inflate(parts, length, file);
   if (data.length < length) throw damaged(file, "fewer pixels than the header announces");
@@ -258,11 +258,11 @@ function encodeIndexed({ width, height, data }: ByteImage, palette: readonly Rgb
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header[8] = 8;
-  header[9] = colourTypes.palette;
+  header[9] = COLOUR_TYPES.palette;
   const rows = new Uint8Array(height * (width + 1));
   for (let row = 0; row < height; row++) rows.set(data.subarray(row * width, (row + 1) * width), row * (width + 1) + 1);
   return Buffer.concat([
-    signature,
+    SIGNATURE,
     chunk("IHDR", header),
     chunk("PLTE", Buffer.from(palette.slice(0, 256).flat())),
     chunk("IDAT", deflateSync(rows)),

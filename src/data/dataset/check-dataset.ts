@@ -2,11 +2,11 @@
  * A full check of the splits in use before anything is trained or measured on them: every image and mask is decoded, every
  * problem listed at once. What is learnt on the way (sizes, labels, pixel statistics) is kept in an index file.
  */
-import path from "node:path";
+import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
-import { ignoreLabel } from "../image/image.ts";
+import { IGNORE_LABEL } from "../image/image.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
@@ -53,7 +53,7 @@ export interface CheckOptions extends SurveyOptions {
   readonly classes?: readonly string[];
 }
 
-const mostListed = 20;
+const MOST_LISTED = 20;
 
 interface ReadSplit {
   readonly split: SplitName;
@@ -66,7 +66,7 @@ export function labelProblems(samples: readonly CheckedSample[], classes: readon
   const known = classes.map((name, label) => `${label} ${name}`).join(", ");
   return samples.flatMap(({ mask, labels }) =>
     labels
-      .filter(([label]) => label >= classes.length && label !== ignoreLabel)
+      .filter(([label]) => label >= classes.length && label !== IGNORE_LABEL)
       .map(([label, pixels]) =>
         problem(
           "label-beyond-classes",
@@ -80,7 +80,9 @@ export function labelProblems(samples: readonly CheckedSample[], classes: readon
 
 /** Names where nothing names them: labels 0 .. the largest in any mask. */
 function countedClasses(samples: readonly CheckedSample[]): readonly string[] {
-  const used = samples.flatMap(({ labels }) => labels.map(([label]) => label).filter((label) => label !== ignoreLabel));
+  const used = samples.flatMap(({ labels }) =>
+    labels.map(([label]) => label).filter((label) => label !== IGNORE_LABEL),
+  );
   const largest = Math.max(0, ...used);
   if (largest === 1) return ["background", "foreground"];
   return Array.from({ length: largest + 1 }, (_, label) => (label === 0 ? "background" : `class ${label}`));
@@ -101,7 +103,7 @@ function statisticsOf(images: readonly ImageFacts[]): PixelStatistics {
   return { mean, std };
 }
 
-const displayColours: readonly Rgb[] = [
+const DISPLAY_COLOURS: readonly Rgb[] = [
   [0, 0, 0],
   [255, 176, 0],
   [0, 158, 255],
@@ -115,7 +117,7 @@ const displayColours: readonly Rgb[] = [
 /** Display colours for labels nothing names a colour for: eight apart for most eyes, then repeated darker. */
 export function defaultColours(count: number): Rgb[] {
   return Array.from({ length: count }, (_, label): Rgb => {
-    const [red, green, blue] = displayColours[label < 8 ? label : 1 + ((label - 8) % 7)] ?? [255, 255, 255];
+    const [red, green, blue] = DISPLAY_COLOURS[label < 8 ? label : 1 + ((label - 8) % 7)] ?? [255, 255, 255];
     const shade = 0.7 ** (label < 8 ? 0 : 1 + Math.floor((label - 8) / 7));
     return [Math.round(red * shade), Math.round(green * shade), Math.round(blue * shade)];
   });
@@ -125,15 +127,15 @@ function throwProblems(dataset: Dataset, splits: readonly SplitName[], problems:
   const [first] = problems;
   if (first === undefined) return;
   if (problems.length === 1) throw new DataError(first.message);
-  const listed = problems.slice(0, mostListed).map(({ message }) => `  - ${message}`);
-  if (problems.length > mostListed) listed.push(`  - and ${problems.length - mostListed} more`);
+  const listed = problems.slice(0, MOST_LISTED).map(({ message }) => `  - ${message}`);
+  if (problems.length > MOST_LISTED) listed.push(`  - and ${problems.length - MOST_LISTED} more`);
   throw new DataError(`${dataset.folder}: ${problems.length} problems in ${splits.join(", ")}:\n${listed.join("\n")}`);
 }
 
 /** Everything found wrong in the splits, in their order: what nobody can train on or measure with. */
 export function allProblems(read: readonly ReadSplit[], classes: readonly string[], dataset: Dataset): Problem[] {
   return read.flatMap(({ split, samples, problems }) => {
-    const unmapped = zeroAnd255Problem(path.join(dataset.folder, split), samples);
+    const unmapped = zeroAnd255Problem(join(dataset.folder, split), samples);
     return [...problems, ...(unmapped === undefined ? [] : [unmapped]), ...labelProblems(samples, classes)];
   });
 }

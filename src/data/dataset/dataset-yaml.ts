@@ -8,13 +8,13 @@ import type { Window } from "../formats/window.ts";
 import { nearestName } from "../nearest.ts";
 
 const byte = z.int().min(0).max(255);
-const hexColour = /^#[0-9a-f]{6}$/i;
+const HEX_COLOUR = /^#[0-9a-f]{6}$/i;
 
 const colour = z.union([
   z.tuple([byte, byte, byte]),
   z
     .string()
-    .regex(hexColour, "a colour is [red, green, blue] with 0..255 or #rrggbb")
+    .regex(HEX_COLOUR, "a colour is [red, green, blue] with 0..255 or #rrggbb")
     .transform((text): [number, number, number] => {
       const value = Number.parseInt(text.slice(1), 16);
       return [value >> 16, (value >> 8) & 255, value & 255];
@@ -57,11 +57,11 @@ export interface DatasetYaml {
   readonly provenance?: (Readonly<Record<string, unknown>> & { readonly window?: Window | undefined }) | undefined;
 }
 
-const known = Object.keys(schema.shape);
+const KNOWN = Object.keys(schema.shape);
 
 function unknownKey(key: string): string {
-  const nearest = nearestName(key, known);
-  const hint = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean "${nearest}"?`;
+  const nearest = nearestName(key, KNOWN);
+  const hint = nearest === undefined ? `known: ${KNOWN.join(", ")}` : `did you mean "${nearest}"?`;
   return `unknown key "${key}"; ${hint}`;
 }
 

@@ -1,13 +1,13 @@
 /** A dataset folder: `train/`, `val/` and/or `test/` with images, `mask/<same stem>.png`, optional `dataset.yaml`. */
 import { readdir } from "node:fs/promises";
-import path from "node:path";
+import { basename, join, parse, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
-import { imageExtensions } from "../codec/decode.ts";
+import { IMAGE_EXTENSIONS } from "../codec/decode.ts";
 import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
 import { type Problem, problem } from "./problems.ts";
 
-export const splitNames = ["train", "val", "test"] as const;
-export type SplitName = (typeof splitNames)[number];
+export const SPLIT_NAMES = ["train", "val", "test"] as const;
+export type SplitName = (typeof SPLIT_NAMES)[number];
 
 /** One image with its mask; the files exist by name, their content is `checkDataset`'s matter. */
 export interface Sample {
@@ -32,14 +32,14 @@ export interface Dataset {
 }
 
 /** Files that systems leave behind and nobody means as images. */
-const strayFiles = new Set(["Thumbs.db", "desktop.ini"]);
+const STRAY_FILES = new Set(["Thumbs.db", "desktop.ini"]);
 
 async function namesIn(folder: string): Promise<string[] | undefined> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
     // Code units, not the reader's language: the order decides which draws an image gets.
-    return names.filter((name) => !name.startsWith(".") && !strayFiles.has(name)).sort(byCodeUnits);
+    return names.filter((name) => !name.startsWith(".") && !STRAY_FILES.has(name)).sort(byCodeUnits);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : "";
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
@@ -60,12 +60,12 @@ function pairUp(folder: string, split: SplitName, names: readonly string[], mask
   const problems: Problem[] = [];
   const samples = new Map<string, Sample>();
   for (const name of names) {
-    const { name: stem, ext } = path.parse(name);
-    const image = path.join(folder, split, name);
-    const mask = path.join(folder, "mask", `${stem}.png`);
+    const { name: stem, ext } = parse(name);
+    const image = join(folder, split, name);
+    const mask = join(folder, "mask", `${stem}.png`);
     const earlier = samples.get(stem);
-    if (!imageExtensions.has(ext.toLowerCase())) {
-      const known = [...imageExtensions].join(" ");
+    if (!IMAGE_EXTENSIONS.has(ext.toLowerCase())) {
+      const known = [...IMAGE_EXTENSIONS].join(" ");
       problems.push(problem("not-an-image", image, `no image format we read (${known})`, "convert it or move it away"));
     } else if (earlier !== undefined) {
       const what = `has the same stem as ${earlier.image}, both would share one mask`;
@@ -88,13 +88,13 @@ export async function openDataset(folder: string): Promise<Dataset> {
   if ((await namesIn(folder)) === undefined) {
     throw new DataError(`${folder}: there is no such folder; ${expected}`);
   }
-  const yaml = (await readDatasetYaml(path.join(folder, "dataset.yaml"))) ?? {};
+  const yaml = (await readDatasetYaml(join(folder, "dataset.yaml"))) ?? {};
   const listed = await Promise.all(
-    splitNames.map(async (split) => [split, await namesIn(path.join(folder, split))] as const),
+    SPLIT_NAMES.map(async (split) => [split, await namesIn(join(folder, split))] as const),
   );
   const present = listed.filter(([, names]) => names !== undefined);
   if (present.length === 0) throw new DataError(`${folder}: has none of train/, val/, test/; ${expected}`);
-  const masks = await namesIn(path.join(folder, "mask"));
+  const masks = await namesIn(join(folder, "mask"));
   if (masks === undefined) throw new DataError(`${folder}: has no folder mask/; ${expected}`);
   const maskNames = new Set(masks);
   const splits: Partial<Record<SplitName, readonly Sample[]>> = {};
@@ -106,7 +106,7 @@ export async function openDataset(folder: string): Promise<Dataset> {
   }
   const used = new Set(Object.values(splits).flatMap((samples) => samples.map(({ stem }) => `${stem}.png`)));
   const unusedMasks = masks.filter((name) => !used.has(name));
-  return { folder, name: yaml.name ?? path.basename(path.resolve(folder)), yaml, splits, problems, unusedMasks };
+  return { folder, name: yaml.name ?? basename(resolve(folder)), yaml, splits, problems, unusedMasks };
 }
 
 /** The samples of a split. Throws DataError naming the splits there are when it is missing or empty. */
@@ -120,7 +120,7 @@ export function samplesOf(dataset: Dataset, split: SplitName): readonly Sample[]
   }
   if (samples.length === 0 && (dataset.problems[split] ?? []).length === 0) {
     throw new DataError(
-      `${path.join(dataset.folder, split)}: the folder has no images (${[...imageExtensions].join(" ")})`,
+      `${join(dataset.folder, split)}: the folder has no images (${[...IMAGE_EXTENSIONS].join(" ")})`,
     );
   }
   return samples;

@@ -1,6 +1,6 @@
 /** Pictures that stand twice in a dataset: equal ones by the hash of their pixels, similar ones by how they look. */
 import type { SplitName } from "./dataset.ts";
-import { lookSide } from "./file-facts.ts";
+import { LOOK_SIDE } from "./file-facts.ts";
 import type { SurveyedSample } from "./survey.ts";
 
 export interface PlacedSample {
@@ -38,18 +38,18 @@ export interface SimilarPair {
  * From here on two pictures count as near duplicates. Measured on six real sets: stored again as JPEG of quality 50, resized
  * or 15 % brighter a picture keeps 0.95 to 1.0 with itself; different pictures reach 0.93 (neighbouring CT slices 0.97 to 1.0).
  */
-const nearFrom = 0.95;
+const NEAR_FROM = 0.95;
 
 /** Below this count the common look of a set cannot be told from its pictures; they are compared as they are, strictly. */
-const fewImages = 16;
-const nearFromFew = 0.995;
+const FEW_IMAGES = 16;
+const NEAR_FROM_FEW = 0.995;
 
 /** Grey levels that must be left of a picture (root of the mean square) to compare it at all. */
-const leastContrast = 1.5;
+const LEAST_CONTRAST = 1.5;
 
 /** Sums over blocks of 4 x 4: an orthonormal projection, so that it bounds the full product. */
-const blockSide = 4;
-const blocks = lookSide / blockSide;
+const BLOCK_SIDE = 4;
+const BLOCKS = LOOK_SIDE / BLOCK_SIDE;
 
 interface Look {
   readonly at: PlacedSample;
@@ -73,11 +73,11 @@ function dot(a: Float32Array, b: Float32Array): number {
 }
 
 function coarseOf(full: Float32Array): Float32Array {
-  const out = new Float32Array(blocks * blocks);
+  const out = new Float32Array(BLOCKS * BLOCKS);
   full.forEach((value, at) => {
-    const [row, column] = [Math.floor(at / lookSide), at % lookSide];
-    const block = Math.floor(row / blockSide) * blocks + Math.floor(column / blockSide);
-    out[block] = (out[block] ?? 0) + value / blockSide;
+    const [row, column] = [Math.floor(at / LOOK_SIDE), at % LOOK_SIDE];
+    const block = Math.floor(row / BLOCK_SIDE) * BLOCKS + Math.floor(column / BLOCK_SIDE);
+    out[block] = (out[block] ?? 0) + value / BLOCK_SIDE;
   });
   return out;
 }
@@ -85,8 +85,8 @@ function coarseOf(full: Float32Array): Float32Array {
 /** The look of every picture less what all have in common (a round field of view, black corners), as unit vectors. */
 function looksOf(samples: readonly PlacedSample[]): Look[] {
   const vectors = samples.map(({ sample }) => centred(sample.imageFacts.look));
-  const mean = new Float32Array(lookSide * lookSide);
-  if (samples.length >= fewImages) {
+  const mean = new Float32Array(LOOK_SIDE * LOOK_SIDE);
+  if (samples.length >= FEW_IMAGES) {
     for (const vector of vectors)
       for (let at = 0; at < mean.length; at++) mean[at] = (mean[at] ?? 0) + (vector[at] ?? 0);
   }
@@ -96,7 +96,7 @@ function looksOf(samples: readonly PlacedSample[]): Look[] {
     const common = square === 0 ? 0 : dot(vector, mean) / square;
     const own = vector.map((value, part) => value - common * (mean[part] ?? 0));
     const length = Math.sqrt(dot(own, own));
-    if (length < leastContrast * lookSide) return [];
+    if (length < LEAST_CONTRAST * LOOK_SIDE) return [];
     const full = own.map((value) => value / length);
     const coarse = coarseOf(full);
     return [{ at, full, coarse, rest: Math.sqrt(Math.max(0, 1 - dot(coarse, coarse))) }];
@@ -106,7 +106,7 @@ function looksOf(samples: readonly PlacedSample[]): Look[] {
 /** Pairs that look alike though their pixels differ, the most similar first. */
 export function similarImages(splits: readonly SplitSamples[]): SimilarPair[] {
   const samples = placed(splits);
-  const threshold = samples.length >= fewImages ? nearFrom : nearFromFew;
+  const threshold = samples.length >= FEW_IMAGES ? NEAR_FROM : NEAR_FROM_FEW;
   const looks = looksOf(samples);
   const pairs: SimilarPair[] = [];
   for (const [index, a] of looks.entries()) {

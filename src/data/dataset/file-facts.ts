@@ -43,7 +43,7 @@ export const fileFacts = z.union([imageFacts, maskFacts]);
 export type FileFacts = z.infer<typeof fileFacts>;
 
 /** Parts along each side of an image's `look`. */
-export const lookSide = 24;
+export const LOOK_SIDE = 24;
 
 export interface FactsTask {
   readonly file: string;
@@ -66,11 +66,12 @@ function contentHash({ width, height, channels, data }: ByteImage): string {
 export function lookOf(image: ByteImage): Uint8Array {
   const { width, height } = image;
   const gray = luma(image);
-  const out = new Uint8Array(lookSide * lookSide);
-  const edges = (length: number) => Array.from({ length: lookSide + 1 }, (_, k) => Math.floor((k * length) / lookSide));
+  const out = new Uint8Array(LOOK_SIDE * LOOK_SIDE);
+  const edges = (length: number) =>
+    Array.from({ length: LOOK_SIDE + 1 }, (_, k) => Math.floor((k * length) / LOOK_SIDE));
   const [columns, rows] = [edges(width), edges(height)];
   for (let part = 0; part < out.length; part++) {
-    const [row, column] = [Math.floor(part / lookSide), part % lookSide];
+    const [row, column] = [Math.floor(part / LOOK_SIDE), part % LOOK_SIDE];
     const [top, left] = [rows[row] ?? 0, columns[column] ?? 0];
     const bottom = Math.max(top + 1, rows[row + 1] ?? 0);
     const right = Math.max(left + 1, columns[column + 1] ?? 0);
@@ -81,7 +82,7 @@ export function lookOf(image: ByteImage): Uint8Array {
   return out;
 }
 
-const depths: Readonly<Record<string, number>> = { ushort: 16, short: 16, uint: 32, int: 32, float: 32, double: 64 };
+const DEPTHS: Readonly<Record<string, number>> = { ushort: 16, short: 16, uint: 32, int: 32, float: 32, double: 64 };
 
 /** Storage as the file's header tells it. */
 async function storageOf(bytes: Buffer): Promise<{ mode: string; depth: number }> {
@@ -89,7 +90,7 @@ async function storageOf(bytes: Buffer): Promise<{ mode: string; depth: number }
   if (isPalette === true) return { mode: "palette", depth: bitsPerSample ?? 8 };
   const colour = space === "cmyk" ? "cmyk" : channels <= 2 ? "grey" : "rgb";
   const mode = hasAlpha ? (colour === "grey" ? "greyAlpha" : `${colour}a`) : colour;
-  return { mode, depth: depths[depth] ?? bitsPerSample ?? 8 };
+  return { mode, depth: DEPTHS[depth] ?? bitsPerSample ?? 8 };
 }
 
 async function imageFactsOf(bytes: Buffer, file: string): Promise<ImageFacts> {

@@ -5,13 +5,13 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import path from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts } from "./file-facts.ts";
 
 /** Raised whenever facts or decoding change, so that older indexes are made anew. */
-const indexVersion = 2;
+const INDEX_VERSION = 2;
 
 const entry = z.object({
   size: z.number(),
@@ -21,7 +21,7 @@ const entry = z.object({
 });
 type Entry = z.infer<typeof entry>;
 
-const indexSchema = z.object({ version: z.literal(indexVersion), files: z.record(z.string(), entry) });
+const indexSchema = z.object({ version: z.literal(INDEX_VERSION), files: z.record(z.string(), entry) });
 
 type FactsOf<K extends FileFacts["kind"]> = Extract<FileFacts, { readonly kind: K }>;
 
@@ -30,24 +30,24 @@ export type FactsReader = (task: FactsTask) => Promise<FactsAnswer>;
 
 /** The place for a dataset's index when the caller names none: the user's cache folder, one file a dataset. */
 export function defaultIndexFile(folder: string): string {
-  const fallback = homedir() === "" ? tmpdir() : path.join(homedir(), ".cache");
+  const fallback = homedir() === "" ? tmpdir() : join(homedir(), ".cache");
   const cache = process.env["XDG_CACHE_HOME"] || fallback;
-  const key = createHash("sha256").update(path.resolve(folder)).digest("hex").slice(0, 16);
-  return path.join(cache, "svanet", "datasets", `${path.basename(path.resolve(folder))}-${key}.json`);
+  const key = createHash("sha256").update(resolve(folder)).digest("hex").slice(0, 16);
+  return join(cache, "svanet", "datasets", `${basename(resolve(folder))}-${key}.json`);
 }
 
 export class FileIndex {
   /** Files decoded since the index was opened; 0 = everything was known. */
   decoded = 0;
-  private changed = false;
-  private readonly file: string;
-  private readonly folder: string;
-  private readonly entries: Map<string, Entry>;
+  #changed = false;
+  readonly #file: string;
+  readonly #folder: string;
+  readonly #entries: Map<string, Entry>;
 
   private constructor(file: string, folder: string, entries: Map<string, Entry>) {
-    this.file = file;
-    this.folder = folder;
-    this.entries = entries;
+    this.#file = file;
+    this.#folder = folder;
+    this.#entries = entries;
   }
 
   /** Opens the index of dataset `folder`; a missing, foreign or damaged index file counts as empty. */
@@ -65,40 +65,40 @@ export class FileIndex {
   /** The facts about `file`, from the index where size and time or hash agree, else by `read`. */
   async facts<K extends FileFacts["kind"]>(file: string, kind: K, read: FactsReader): Promise<FactsOf<K>> {
     const { size, mtimeMs: time } = await statOf(file);
-    const name = this.nameOf(file);
-    const entry = this.entries.get(name);
+    const name = this.#nameOf(file);
+    const entry = this.#entries.get(name);
     const known = entry !== undefined && entry.size === size && isOf(entry.facts, kind) ? entry : undefined;
     if (known !== undefined && known.time === time) return known.facts as FactsOf<K>;
-    this.changed = true;
+    this.#changed = true;
     const { sha256, facts } = await read({ file, kind, known: known?.sha256 });
     if (facts === undefined && known !== undefined) {
-      this.entries.set(name, { ...known, time });
+      this.#entries.set(name, { ...known, time });
       return known.facts as FactsOf<K>;
     }
     if (facts === undefined || !isOf(facts, kind)) throw new Error(`${file}: read as something else than ${kind}`);
     this.decoded++;
-    this.entries.set(name, { size, time, sha256, facts });
+    this.#entries.set(name, { size, time, sha256, facts });
     return facts;
   }
 
-  private nameOf(file: string): string {
-    return path.relative(this.folder, file).split(path.sep).join("/");
+  #nameOf(file: string): string {
+    return relative(this.#folder, file).split(sep).join("/");
   }
 
   /** Writes the index where something changed; gives a sentence when that fails, since nothing depends on it. */
   async save(): Promise<string | undefined> {
-    if (!this.changed) return undefined;
-    const files = Object.fromEntries([...this.entries].sort(([a], [b]) => (a < b ? -1 : 1)));
-    const text = JSON.stringify({ version: indexVersion, files });
-    const temporary = `${this.file}.${process.pid}.tmp`;
+    if (!this.#changed) return undefined;
+    const files = Object.fromEntries([...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const text = JSON.stringify({ version: INDEX_VERSION, files });
+    const temporary = `${this.#file}.${process.pid}.tmp`;
     try {
-      await mkdir(path.dirname(this.file), { recursive: true });
+      await mkdir(dirname(this.#file), { recursive: true });
       await writeFile(temporary, text);
-      await rename(temporary, this.file);
-      this.changed = false;
+      await rename(temporary, this.#file);
+      this.#changed = false;
       return undefined;
     } catch (error) {
-      return `${this.file}: the index of checked files cannot be written (${String(error)}); the next start checks again`;
+      return `${this.#file}: the index of checked files cannot be written (${String(error)}); the next start checks again`;
     }
   }
 }

@@ -1,6 +1,6 @@
 /** What is looked for in a surveyed dataset, beyond what makes it unusable: one function a kind of finding. */
-import path from "node:path";
-import { ignoreLabel } from "../image/image.ts";
+import { join } from "node:path";
+import { IGNORE_LABEL } from "../image/image.ts";
 import { checkedSample } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { equalImages, type PlacedSample, placed, type SimilarPair, similarImages } from "./duplicates.ts";
@@ -34,9 +34,7 @@ const inWords = (counts: Counts) => Object.entries(counts).map(([name, count]) =
 export function emptySplits({ folder, splits, problems }: Dataset): Problem[] {
   return Object.entries(splits)
     .filter(([split, samples]) => samples.length === 0 && (problems[split as SplitName] ?? []).length === 0)
-    .map(([split]) =>
-      problem("empty-split", path.join(folder, split), "the folder has no images", "fill it or remove it"),
-    );
+    .map(([split]) => problem("empty-split", join(folder, split), "the folder has no images", "fill it or remove it"));
 }
 
 /** One stem in two splits: both images ask for the same mask file. */
@@ -116,7 +114,7 @@ export function emptyFindings(splits: readonly SplitSurvey[]): Problem[] {
       found.push(
         problem("empty-mask", mask, "holds background only", "check that nothing is to be found in its image"),
       );
-    } else if (values.every((label) => label === ignoreLabel)) {
+    } else if (values.every((label) => label === IGNORE_LABEL)) {
       found.push(problem("empty-mask", mask, "is ignored as a whole (255)", "leave the image out"));
     }
     const pixels = imageFacts.width * imageFacts.height;
@@ -194,7 +192,7 @@ export function absentClasses(folder: string, classes: readonly VerifiedClass[])
     return without.map((split) =>
       problem(
         "class-never-present",
-        path.join(folder, split),
+        join(folder, split),
         `no mask of ${split} holds class ${label} ${name}`,
         split === "train" ? "it cannot be learnt; split the images anew" : "its score there is undefined; split anew",
       ),
@@ -205,12 +203,7 @@ export function absentClasses(folder: string, classes: readonly VerifiedClass[])
 /** Masks nobody asks for, single masks of 0 and 255, an index that cannot be kept. */
 export function restFindings({ folder, unusedMasks }: Dataset, survey: Survey): Problem[] {
   const found = unusedMasks.map((name) =>
-    problem(
-      "unused-mask",
-      path.join(folder, "mask", name),
-      "no image of any split has its stem",
-      "remove or rename it",
-    ),
+    problem("unused-mask", join(folder, "mask", name), "no image of any split has its stem", "remove or rename it"),
   );
   const single = zeroAnd255Warning(survey.splits.flatMap(({ samples }) => samples.map(checkedSample)));
   if (single !== undefined) {

@@ -1,12 +1,12 @@
 /** Corrections that cannot lose or change what a dataset means, written as a new dataset folder. */
 import { copyFile, mkdir, readdir } from "node:fs/promises";
-import path from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
 import { readMask, writePng } from "../codec/decode.ts";
 import type { Rgb } from "../codec/png.ts";
 import { writeFolder } from "../new-folder.ts";
 import { defaultColours } from "./check-dataset.ts";
-import { type Dataset, type SplitName, splitNames } from "./dataset.ts";
+import { type Dataset, SPLIT_NAMES, type SplitName } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { Verification } from "./verify.ts";
 
@@ -31,12 +31,12 @@ interface Plan {
 }
 
 /** The split that keeps a picture standing in several: the one nobody may have seen before. */
-const keepers: readonly SplitName[] = ["test", "val", "train"];
+const KEEPERS: readonly SplitName[] = ["test", "val", "train"];
 
 function leftOutOf({ survey }: Verification): Map<string, string> {
   const out = new Map<string, string>();
   for (const group of equalImages(survey.splits)) {
-    const keeper = keepers.find((split) => group.some((one) => one.split === split));
+    const keeper = KEEPERS.find((split) => group.some((one) => one.split === split));
     const kept = group.find(({ split }) => split === keeper);
     for (const { split, sample } of group) if (split !== keeper) out.set(sample.image, kept?.sample.image ?? "");
   }
@@ -51,7 +51,7 @@ function renumberedIn(dataset: Dataset, { findings, classes, survey }: Verificat
     findings.filter(({ code, severity }) => code === "mask-0-255" && severity === "error").map(({ file }) => file),
   );
   return survey.splits
-    .filter(({ split }) => folders.has(path.join(dataset.folder, split)))
+    .filter(({ split }) => folders.has(join(dataset.folder, split)))
     .flatMap(({ samples }) => samples.filter(({ maskFacts }) => maskFacts.labels.some(([label]) => label === 255)))
     .map(({ mask }) => mask);
 }
@@ -59,9 +59,9 @@ function renumberedIn(dataset: Dataset, { findings, classes, survey }: Verificat
 function planFor(dataset: Dataset, verification: Verification): Plan {
   const leftOut = leftOutOf(verification);
   const kept = new Set(
-    splitNames
-      .flatMap((split) => dataset.splits[split] ?? [])
-      .flatMap(({ image, mask }) => (leftOut.has(image) ? [] : mask)),
+    SPLIT_NAMES.flatMap((split) => dataset.splits[split] ?? []).flatMap(({ image, mask }) =>
+      leftOut.has(image) ? [] : mask,
+    ),
   );
   const orphans = verification.survey.splits.flatMap(({ samples }) => samples.map(({ mask }) => mask));
   const coloured = verification.findings.filter(({ code }) => code === "mask-in-colour").map(({ file }) => file);
@@ -84,9 +84,9 @@ async function writeMask(from: string, to: string, renumber: boolean, colours: r
 async function filesOf(folder: string): Promise<string[]> {
   const top = await readdir(folder, { withFileTypes: true });
   const names = top.filter((entry) => entry.isFile()).map(({ name }) => name);
-  for (const inner of [...splitNames, "mask"]) {
-    const entries = await readdir(path.join(folder, inner), { withFileTypes: true }).catch(() => []);
-    names.push(...entries.filter((entry) => entry.isFile()).map(({ name }) => path.join(inner, name)));
+  for (const inner of [...SPLIT_NAMES, "mask"]) {
+    const entries = await readdir(join(folder, inner), { withFileTypes: true }).catch(() => []);
+    names.push(...entries.filter((entry) => entry.isFile()).map(({ name }) => join(inner, name)));
   }
   return names;
 }
@@ -98,8 +98,8 @@ async function filesOf(folder: string): Promise<string[]> {
  * including what is wrong. Throws DataError where `out` holds something, or lies inside the dataset.
  */
 export async function fixDataset(dataset: Dataset, verification: Verification, out: string): Promise<Fixed> {
-  const inside = path.relative(path.resolve(dataset.folder), path.resolve(out));
-  if (inside === "" || !(inside.startsWith("..") || path.isAbsolute(inside))) {
+  const inside = relative(resolve(dataset.folder), resolve(out));
+  if (inside === "" || !(inside.startsWith("..") || isAbsolute(inside))) {
     throw new DataError(
       `--fix ${out}: lies inside ${dataset.folder}; name a folder beside it, originals stay untouched`,
     );
@@ -108,11 +108,11 @@ export async function fixDataset(dataset: Dataset, verification: Verification, o
   const colours = dataset.yaml.colours ?? defaultColours(Math.max(2, verification.classes.length));
   let copied = 0;
   await writeFolder(out, async (partial) => {
-    for (const inner of [...splitNames.filter((split) => dataset.splits[split] !== undefined), "mask"]) {
-      await mkdir(path.join(partial, inner), { recursive: true });
+    for (const inner of [...SPLIT_NAMES.filter((split) => dataset.splits[split] !== undefined), "mask"]) {
+      await mkdir(join(partial, inner), { recursive: true });
     }
     for (const name of await filesOf(dataset.folder)) {
-      const [from, to] = [path.join(dataset.folder, name), path.join(partial, name)];
+      const [from, to] = [join(dataset.folder, name), join(partial, name)];
       if (plan.leftOut.has(from) || plan.orphaned.has(from)) continue;
       if (plan.renumbered.has(from) || plan.restored.has(from)) {
         await writeMask(from, to, plan.renumbered.has(from), colours);

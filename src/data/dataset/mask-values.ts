@@ -1,5 +1,5 @@
 /** Masks drawn as black and white: 255 where the class index 1 is meant. With 255 = ignore nothing would be learnt. */
-import { ignoreLabel } from "../image/image.ts";
+import { IGNORE_LABEL } from "../image/image.ts";
 import type { Problem } from "./problems.ts";
 
 interface MaskValues {
@@ -7,8 +7,8 @@ interface MaskValues {
   readonly labels: readonly (readonly [label: number, pixels: number])[];
 }
 
-const ignoredPixels = ({ labels }: MaskValues) => labels.find(([label]) => label === ignoreLabel)?.[1] ?? 0;
-const hasObjects = ({ labels }: MaskValues) => labels.some(([label]) => label !== 0 && label !== ignoreLabel);
+const ignoredPixels = ({ labels }: MaskValues) => labels.find(([label]) => label === IGNORE_LABEL)?.[1] ?? 0;
+const hasObjects = ({ labels }: MaskValues) => labels.some(([label]) => label !== 0 && label !== IGNORE_LABEL);
 
 /** The problem of a split whose masks know no other values than 0 and 255; undefined where labels occur. */
 export function zeroAnd255Problem(folder: string, masks: readonly MaskValues[]): Problem | undefined {

@@ -2,7 +2,7 @@
 
 import { readImage, readMask } from "../codec/decode.ts";
 import { luma } from "../image/colour.ts";
-import { ignoreLabel } from "../image/image.ts";
+import { IGNORE_LABEL } from "../image/image.ts";
 import type { Sample } from "./dataset.ts";
 
 /** The byte that best splits the values in two (largest variance between the parts): foreground is above it; 255 where all are equal. */
@@ -42,7 +42,7 @@ export async function otsuDice(samples: readonly Sample[]): Promise<number> {
     const threshold = otsuThreshold(gray);
     for (let pixel = 0; pixel < gray.length; pixel++) {
       const label = data[pixel] ?? 0;
-      if (label === ignoreLabel) continue;
+      if (label === IGNORE_LABEL) continue;
       const predicted = (gray[pixel] ?? 0) > threshold ? 1 : 0;
       const truth = label > 0 ? 1 : 0;
       both += predicted * truth;

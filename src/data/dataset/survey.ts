@@ -1,7 +1,7 @@
 /** Every file of a dataset's splits decoded once, or known from its index; what cannot be used is listed, not thrown. */
 
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
-import { type Dataset, type Sample, type SplitName, splitNames } from "./dataset.ts";
+import { type Dataset, type Sample, SPLIT_NAMES, type SplitName } from "./dataset.ts";
 import { type FactsAnswer, type FactsTask, type ImageFacts, type MaskFacts, readFacts } from "./file-facts.ts";
 import { defaultIndexFile, type FactsReader, FileIndex } from "./file-index.ts";
 import { type Problem, problem, unreadable } from "./problems.ts";
@@ -40,27 +40,27 @@ export interface SurveyOptions {
 }
 
 /** Files read in this thread before others are started: starting them takes as long as reading about this many. */
-const filesBeforeThreads = 24;
+const FILES_BEFORE_THREADS = 24;
 
 /** Reads in this thread first, in threads of its own when it goes on. */
 class Reader {
-  private count = 0;
-  private pool: ThreadPool<FactsTask, FactsAnswer> | undefined;
-  private readonly workers: number;
+  #count = 0;
+  #pool: ThreadPool<FactsTask, FactsAnswer> | undefined;
+  readonly #workers: number;
 
   constructor(workers: number) {
-    this.workers = workers;
+    this.#workers = workers;
   }
 
   readonly read: FactsReader = (task) => {
-    if (this.workers === 0 || this.count++ < filesBeforeThreads) return readFacts(task);
+    if (this.#workers === 0 || this.#count++ < FILES_BEFORE_THREADS) return readFacts(task);
     const entry = threadProgram(import.meta.url, "facts-worker");
-    this.pool ??= new ThreadPool({ here: readFacts, entry, fileOf: ({ file }) => file }, this.workers);
-    return this.pool.run(task);
+    this.#pool ??= new ThreadPool({ here: readFacts, entry, fileOf: ({ file }) => file }, this.#workers);
+    return this.#pool.run(task);
   };
 
   async close(): Promise<void> {
-    await this.pool?.close();
+    await this.#pool?.close();
   }
 }
 
@@ -91,7 +91,7 @@ async function surveyPair(
 /** Surveys the given splits (those the dataset has, by default). Nothing wrong in a file makes it throw. */
 export async function surveyDataset(
   dataset: Dataset,
-  splits: readonly SplitName[] = splitNames.filter((split) => dataset.splits[split] !== undefined),
+  splits: readonly SplitName[] = SPLIT_NAMES.filter((split) => dataset.splits[split] !== undefined),
   options: SurveyOptions = {},
 ): Promise<Survey> {
   const indexFile = options.indexFile ?? defaultIndexFile(dataset.folder);

@@ -5,7 +5,7 @@
  */
 import type { Random } from "../../kernels/random.ts";
 import { brightness, contrast, hue, permuteChannels, saturation } from "../image/colour.ts";
-import { type ByteImage, crop, horizontalFlip, ignoreLabel, pad, type Size } from "../image/image.ts";
+import { type ByteImage, crop, horizontalFlip, IGNORE_LABEL, pad, type Size } from "../image/image.ts";
 import { gaussianBlur, resize, resizeNearest } from "../image/resample.ts";
 import { rotateBilinear, rotateNearest } from "../image/rotate.ts";
 
@@ -26,7 +26,7 @@ export interface AugmentOptions {
 }
 
 /** All on: what the paper's recipe does. */
-export const paperAugmentation: AugmentOptions = { scale: true, flip: true, blur: true, colour: true, rotate: true };
+export const PAPER_AUGMENTATION: AugmentOptions = { scale: true, flip: true, blur: true, colour: true, rotate: true };
 
 export interface Pair {
   readonly image: ByteImage;
@@ -66,9 +66,9 @@ export interface ForegroundDraws {
  * The pixel aimed at lies within the middle 60 % of the crop, anywhere: centred exactly, a network would learn that objects
  * stand in the middle, the more so the smaller they are. Still inside after a turn by 10 degrees.
  */
-const middle = { from: 0.2, to: 0.8 } as const;
+const MIDDLE = { from: 0.2, to: 0.8 } as const;
 
-const largestTurn = 10;
+const LARGEST_TURN = 10;
 
 /** Draws one image's augmentation; always takes the same number of values of the same kinds from `random`. */
 export function drawAugmentation(random: Random): AugmentDraws {
@@ -100,7 +100,7 @@ export function drawAugmentation(random: Random): AugmentDraws {
     saturation: perhaps(() => between(0.5, 1.5)),
     hue: perhaps(() => between(-0.05, 0.05)),
     channels: perhaps(() => random.permutation(3)),
-    degrees: between(-largestTurn, largestTurn),
+    degrees: between(-LARGEST_TURN, LARGEST_TURN),
   };
 }
 
@@ -138,7 +138,7 @@ const place = (fraction: number, room: number) => Math.floor(fraction * (room + 
 function pixelOf(mask: ByteImage, draws: ForegroundDraws): { x: number; y: number } | undefined {
   const counts = new Uint32Array(256);
   for (const label of mask.data) counts[label] = (counts[label] ?? 0) + 1;
-  const present = [...counts.keys()].filter((label) => label > 0 && label !== ignoreLabel && counts[label] !== 0);
+  const present = [...counts.keys()].filter((label) => label > 0 && label !== IGNORE_LABEL && counts[label] !== 0);
   const label = present[Math.floor(draws.label * present.length)];
   if (label === undefined) return undefined;
   let left = Math.floor(draws.pixel * (counts[label] ?? 0));
@@ -148,7 +148,7 @@ function pixelOf(mask: ByteImage, draws: ForegroundDraws): { x: number; y: numbe
 
 /** First column (or row) of a crop of `length` that shows `target` at `fraction` of its middle, kept within `room`. */
 function aim(target: number, fraction: number, length: number, room: number): number {
-  const inside = Math.floor((middle.from + fraction * (middle.to - middle.from)) * length);
+  const inside = Math.floor((MIDDLE.from + fraction * (MIDDLE.to - MIDDLE.from)) * length);
   return Math.min(room, Math.max(0, target - inside));
 }
 
@@ -170,7 +170,7 @@ function padAndCrop({ image, mask }: Pair, size: Size, draws: AugmentDraws, fore
   }
   return {
     image: crop(padded ? pad(image, border, 255) : image, box),
-    mask: crop(padded ? pad(mask, border, ignoreLabel) : mask, box),
+    mask: crop(padded ? pad(mask, border, IGNORE_LABEL) : mask, box),
   };
 }
 
@@ -203,7 +203,7 @@ export function applyAugmentation(
   if (!options.rotate) return out;
   return {
     image: rotateBilinear(out.image, draws.degrees, 0),
-    mask: rotateNearest(out.mask, draws.degrees, ignoreLabel),
+    mask: rotateNearest(out.mask, draws.degrees, IGNORE_LABEL),
   };
 }
 
@@ -215,7 +215,7 @@ export function augment(
   pair: Pair,
   size: Size,
   random: Random,
-  options: AugmentOptions = paperAugmentation,
+  options: AugmentOptions = PAPER_AUGMENTATION,
   foreground?: Random,
 ): Pair {
   const aimed = foreground === undefined ? undefined : drawForeground(foreground, options.foregroundCrops ?? 0);

@@ -7,7 +7,7 @@ import { random } from "../../kernels/random.ts";
 import type { PixelStatistics } from "../dataset/check-dataset.ts";
 import type { Sample } from "../dataset/dataset.ts";
 import type { Size } from "../image/image.ts";
-import { type AugmentOptions, paperAugmentation } from "./augment.ts";
+import { type AugmentOptions, PAPER_AUGMENTATION } from "./augment.ts";
 import type { PreparedSample, SampleTask } from "./sample.ts";
 import { SamplePool } from "./sample-pool.ts";
 
@@ -137,19 +137,19 @@ function assemble(plan: Plan, prepared: readonly PreparedSample[], { samples, si
 /** Plans on one side, finished batches on the other, `depth` more of them under way than asked for. */
 class PrefetchedBatches implements BatchStream {
   waitedMs = 0;
-  private closed = false;
-  private readonly ahead: Promise<Batch>[] = [];
-  private readonly plans: Iterator<Plan>;
-  private readonly make: (plan: Plan) => Promise<Batch>;
-  private readonly depth: number;
-  private readonly end: () => Promise<void>;
+  #closed = false;
+  readonly #ahead: Promise<Batch>[] = [];
+  readonly #plans: Iterator<Plan>;
+  readonly #make: (plan: Plan) => Promise<Batch>;
+  readonly #depth: number;
+  readonly #end: () => Promise<void>;
 
   constructor(plans: Iterator<Plan>, make: (plan: Plan) => Promise<Batch>, depth: number, end: () => Promise<void>) {
-    this.plans = plans;
-    this.make = make;
-    this.depth = depth;
-    this.end = end;
-    this.fill(depth);
+    this.#plans = plans;
+    this.#make = make;
+    this.#depth = depth;
+    this.#end = end;
+    this.#fill(depth);
   }
 
   [Symbol.asyncIterator](): this {
@@ -157,8 +157,8 @@ class PrefetchedBatches implements BatchStream {
   }
 
   async next(): Promise<IteratorResult<Batch, undefined>> {
-    if (!this.closed) this.fill(this.depth + 1);
-    const batch = this.ahead.shift();
+    if (!this.#closed) this.#fill(this.#depth + 1);
+    const batch = this.#ahead.shift();
     if (batch === undefined) {
       await this.close();
       return { done: true, value: undefined };
@@ -167,7 +167,7 @@ class PrefetchedBatches implements BatchStream {
     try {
       return { done: false, value: await batch };
     } catch (error) {
-      if (this.closed) return { done: true, value: undefined };
+      if (this.#closed) return { done: true, value: undefined };
       await this.close();
       throw error;
     } finally {
@@ -181,20 +181,20 @@ class PrefetchedBatches implements BatchStream {
   }
 
   async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
-    this.ahead.length = 0;
-    await this.end();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ahead.length = 0;
+    await this.#end();
   }
 
-  private fill(count: number): void {
-    while (this.ahead.length < count) {
-      const plan = this.plans.next();
+  #fill(count: number): void {
+    while (this.#ahead.length < count) {
+      const plan = this.#plans.next();
       if (plan.done) return;
-      const batch = this.make(plan.value);
+      const batch = this.#make(plan.value);
       // Nobody may be waiting for it yet; whoever asks for it in `next` sees the failure.
       batch.catch(() => undefined);
-      this.ahead.push(batch);
+      this.#ahead.push(batch);
     }
   }
 }
@@ -224,7 +224,7 @@ function fileTask({ samples, size, statistics }: LoaderOptions, member: number):
  * no batch of two can be formed at all.
  */
 export function trainBatches(options: TrainBatchOptions): BatchStream {
-  const { samples, batchSize, seed, augment = paperAugmentation, keepSingle = false } = options;
+  const { samples, batchSize, seed, augment = PAPER_AUGMENTATION, keepSingle = false } = options;
   requireBatches(samples.length, batchSize, keepSingle);
   const steps = stepsPerEpoch(samples.length, batchSize, keepSingle);
   return streamOf(trainPlan(options, steps), options, ({ epoch }, index) => ({

@@ -7,7 +7,7 @@ import {
   orientationOf,
   pixelBytes,
   positionOf,
-  segmentationClass,
+  SEGMENTATION_CLASS,
   type Vector,
 } from "./dicom.ts";
 
@@ -43,7 +43,7 @@ function items(data: DataSet | undefined, tag: string): readonly DataSet[] {
 
 const first = (data: DataSet | undefined, tag: string) => items(data, tag)[0];
 
-const tags = {
+const TAGS = {
   segments: "x00620002",
   segmentNumber: "x00620004",
   segmentLabel: "x00620005",
@@ -77,50 +77,50 @@ function insideOf(bytes: Uint8Array, frame: number, pixels: number, fractional: 
 
 function segmentNames(dicom: DicomFile): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
-  for (const item of items(dicom.data, tags.segments)) {
-    const number = item.uint16(tags.segmentNumber) ?? 0;
+  for (const item of items(dicom.data, TAGS.segments)) {
+    const number = item.uint16(TAGS.segmentNumber) ?? 0;
     if (names.has(number) || number === 0)
       throw dicomError(dicom.file, `segment number ${number} is 0 or occurs twice`);
-    names.set(number, item.string(tags.segmentLabel) ?? `segment ${number}`);
+    names.set(number, item.string(TAGS.segmentLabel) ?? `segment ${number}`);
   }
   if (names.size === 0) throw dicomError(dicom.file, "a segmentation without segments");
   return names;
 }
 
 function typeOf({ data, file }: DicomFile): { fractional: boolean; maximum: number; bits: number } {
-  const type = data.string(tags.type) ?? "";
-  const bits = data.uint16(tags.bitsAllocated) ?? 0;
+  const type = data.string(TAGS.type) ?? "";
+  const bits = data.uint16(TAGS.bitsAllocated) ?? 0;
   const fractional = type === "FRACTIONAL";
   if ((type !== "BINARY" && !fractional) || bits !== (fractional ? 8 : 1)) {
     throw dicomError(file, `a segmentation of type ${type || "missing"} with ${bits} bits a pixel`);
   }
-  return { fractional, maximum: data.uint16(tags.maximum) ?? 255, bits };
+  return { fractional, maximum: data.uint16(TAGS.maximum) ?? 255, bits };
 }
 
 /** Reads a segmentation object. Throws DataError where it is none, or damaged. */
 export function readSegmentation(dicom: DicomFile): Segmentation {
   const { data, file, rows, columns, frames } = dicom;
-  if (dicom.sopClass !== segmentationClass) throw dicomError(file, "it is no segmentation object");
+  if (dicom.sopClass !== SEGMENTATION_CLASS) throw dicomError(file, "it is no segmentation object");
   return guarded(file, () => {
     const { fractional, maximum, bits } = typeOf(dicom);
     const segments = segmentNames(dicom);
-    const groups = items(data, tags.perFrame);
+    const groups = items(data, TAGS.perFrame);
     const pixels = rows * columns;
     if (groups.length < frames || pixels === 0) {
       throw dicomError(file, `${frames} frames of ${columns}x${rows} with the places of ${groups.length}`);
     }
     const bytes = pixelBytes(dicom, pixels, bits);
-    const shared = first(data, tags.shared);
+    const shared = first(data, TAGS.shared);
     const either = (group: DataSet, tag: string) => first(group, tag) ?? first(shared, tag);
     const frameOf = (group: DataSet, frame: number): SegmentationFrame => {
-      const segment = either(group, tags.identification)?.uint16(tags.referencedSegment) ?? 0;
+      const segment = either(group, TAGS.identification)?.uint16(TAGS.referencedSegment) ?? 0;
       if (!segments.has(segment))
         throw dicomError(file, `frame ${frame + 1} belongs to segment ${segment}, which is not listed`);
-      const derivations = [...items(group, tags.derivation), ...items(shared, tags.derivation)];
+      const derivations = [...items(group, TAGS.derivation), ...items(shared, TAGS.derivation)];
       const sources = derivations.flatMap((item) =>
-        items(item, tags.source).map((source) => source.string(tags.instance)),
+        items(item, TAGS.source).map((source) => source.string(TAGS.instance)),
       );
-      const [position, orientation] = [either(group, tags.planePosition), either(group, tags.planeOrientation)];
+      const [position, orientation] = [either(group, TAGS.planePosition), either(group, TAGS.planeOrientation)];
       return {
         segment,
         sources: sources.filter((uid) => uid !== undefined),
@@ -129,7 +129,7 @@ export function readSegmentation(dicom: DicomFile): Segmentation {
         inside: insideOf(bytes, frame, pixels, fractional, maximum),
       };
     };
-    const series = first(data, tags.referencedSeries)?.string(tags.series) ?? "";
+    const series = first(data, TAGS.referencedSeries)?.string(TAGS.series) ?? "";
     return { file, rows, columns, segments, series, fractional, frames: groups.slice(0, frames).map(frameOf) };
   });
 }
@@ -140,7 +140,7 @@ function agrees(a: readonly number[] | undefined, b: readonly number[] | undefin
 }
 
 /** Largest distance in millimetres between a frame and the image it is laid on. */
-const nearest = 0.05;
+const NEAREST = 0.05;
 
 /**
  * Whether `frame` belongs to `image`: by the referenced SOP instance where the frame names images, else by position.
@@ -151,7 +151,7 @@ export function belongsTo(frame: SegmentationFrame, image: DicomFile, file: stri
   const near =
     position !== undefined &&
     frame.position !== undefined &&
-    Math.hypot(...position.map((value, at) => value - (frame.position?.[at] ?? 0))) < nearest;
+    Math.hypot(...position.map((value, at) => value - (frame.position?.[at] ?? 0))) < NEAREST;
   const named = frame.sources.includes(image.sopInstance);
   // A frame may be derived from several images, even all of a series: then its position decides among them.
   const decided = frame.sources.length === 1 || frame.position === undefined;

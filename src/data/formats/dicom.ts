@@ -6,7 +6,7 @@ import dicomParser from "dicom-parser";
 import { DataError } from "../../errors.ts";
 import { decodeRle } from "./dicom-rle.ts";
 import type { ValueSlice } from "./nifti.ts";
-import { elementCount, largestArray, type ValueType, valueReader } from "./values.ts";
+import { elementCount, LARGEST_ARRAY, type ValueType, valueReader } from "./values.ts";
 import type { Window } from "./window.ts";
 
 type DataSet = dicomParser.DataSet;
@@ -34,7 +34,7 @@ export interface DicomFile {
   readonly data: DataSet;
 }
 
-const tags = {
+const TAGS = {
   transferSyntax: "x00020010",
   sopClass: "x00080016",
   sopInstance: "x00080018",
@@ -60,16 +60,16 @@ const tags = {
   pixels: "x7fe00010",
 } as const;
 
-export const segmentationClass = "1.2.840.10008.5.1.4.1.1.66.4";
+export const SEGMENTATION_CLASS = "1.2.840.10008.5.1.4.1.1.66.4";
 
-const readable: ReadonlySet<string> = new Set([
+const READABLE: ReadonlySet<string> = new Set([
   "1.2.840.10008.1.2", // implicit VR little endian
   "1.2.840.10008.1.2.1", // explicit VR little endian
   "1.2.840.10008.1.2.5", // RLE lossless
 ]);
-const rle = "1.2.840.10008.1.2.5";
+const RLE = "1.2.840.10008.1.2.5";
 
-const refused: Readonly<Record<string, string>> = {
+const REFUSED: Readonly<Record<string, string>> = {
   "1.2.840.10008.1.2.1.99": "deflated explicit VR little endian",
   "1.2.840.10008.1.2.2": "explicit VR big endian",
   "1.2.840.10008.1.2.4.50": "JPEG baseline",
@@ -116,18 +116,18 @@ export function decimals(data: DataSet, tag: string, count: number): readonly nu
 
 /** Image Position (Patient) of a data set. */
 export function positionOf(data: DataSet): Vector | undefined {
-  const [x, y, z] = decimals(data, tags.position, 3) ?? [];
+  const [x, y, z] = decimals(data, TAGS.position, 3) ?? [];
   return x === undefined || y === undefined || z === undefined ? undefined : [x, y, z];
 }
 
 /** Image Orientation (Patient) of a data set: six direction cosines. */
 export function orientationOf(data: DataSet): readonly number[] | undefined {
-  return decimals(data, tags.orientation, 6);
+  return decimals(data, TAGS.orientation, 6);
 }
 
 function windowOf(data: DataSet): Window | undefined {
-  const centre = decimals(data, tags.windowCentre, 1)?.[0];
-  const width = decimals(data, tags.windowWidth, 1)?.[0];
+  const centre = decimals(data, TAGS.windowCentre, 1)?.[0];
+  const width = decimals(data, TAGS.windowWidth, 1)?.[0];
   if (centre === undefined || width === undefined || width <= 1) return undefined;
   // The linear function of the standard (PS3.3 C.11.2.1.2).
   return { low: centre - 0.5 - (width - 1) / 2, high: centre - 0.5 + (width - 1) / 2 };
@@ -144,8 +144,8 @@ export function guarded<T>(file: string, read: () => T): T {
 }
 
 function checkSyntax(syntax: string, file: string): void {
-  if (readable.has(syntax)) return;
-  const name = refused[syntax];
+  if (READABLE.has(syntax)) return;
+  const name = REFUSED[syntax];
   throw dicomError(
     file,
     `transfer syntax ${syntax || "missing"}${name === undefined ? "" : `: ${name}`}; ` +
@@ -158,20 +158,20 @@ export function readDicom(bytes: Uint8Array, file: string): DicomFile {
   const data = parse(bytes, file);
   return guarded(file, () => {
     const text = (tag: string) => data.string(tag) ?? "";
-    const transferSyntax = text(tags.transferSyntax);
+    const transferSyntax = text(TAGS.transferSyntax);
     checkSyntax(transferSyntax, file);
-    const frames = decimals(data, tags.frames, 1)?.[0] ?? 1;
+    const frames = decimals(data, TAGS.frames, 1)?.[0] ?? 1;
     if (!(Number.isInteger(frames) && frames >= 1)) throw dicomError(file, `${frames} frames`);
     return {
       ...{ file, transferSyntax, frames, data },
-      rows: data.uint16(tags.rows) ?? 0,
-      columns: data.uint16(tags.columns) ?? 0,
-      sopClass: text(tags.sopClass),
-      sopInstance: text(tags.sopInstance),
-      series: text(tags.series),
-      patient: text(tags.patient),
-      modality: text(tags.modality),
-      instanceNumber: decimals(data, tags.instanceNumber, 1)?.[0],
+      rows: data.uint16(TAGS.rows) ?? 0,
+      columns: data.uint16(TAGS.columns) ?? 0,
+      sopClass: text(TAGS.sopClass),
+      sopInstance: text(TAGS.sopInstance),
+      series: text(TAGS.series),
+      patient: text(TAGS.patient),
+      modality: text(TAGS.modality),
+      instanceNumber: decimals(data, TAGS.instanceNumber, 1)?.[0],
       position: positionOf(data),
       orientation: orientationOf(data),
       window: windowOf(data),
@@ -190,8 +190,8 @@ interface PixelLayout {
 }
 
 function layoutOf({ data, rows, columns, frames, file }: DicomFile): PixelLayout {
-  const samples = data.uint16(tags.samples) ?? 1;
-  const photometric = data.string(tags.photometric) ?? "";
+  const samples = data.uint16(TAGS.samples) ?? 1;
+  const photometric = data.string(TAGS.photometric) ?? "";
   if (samples !== 1 || !/^MONOCHROME[12]$/.test(photometric)) {
     throw dicomError(
       file,
@@ -199,9 +199,9 @@ function layoutOf({ data, rows, columns, frames, file }: DicomFile): PixelLayout
     );
   }
   if (frames !== 1) throw dicomError(file, `${frames} frames in one file; split it into single-frame files`);
-  const bits = data.uint16(tags.bitsAllocated) ?? 0;
-  const stored = data.uint16(tags.bitsStored) ?? bits;
-  const signed = data.uint16(tags.signed) === 1;
+  const bits = data.uint16(TAGS.bitsAllocated) ?? 0;
+  const stored = data.uint16(TAGS.bitsStored) ?? bits;
+  const signed = data.uint16(TAGS.signed) === 1;
   if ((bits !== 8 && bits !== 16 && bits !== 32) || stored < 1 || stored > bits) {
     throw dicomError(file, `${stored} bits stored in ${bits} bits a pixel`);
   }
@@ -214,7 +214,7 @@ function layoutOf({ data, rows, columns, frames, file }: DicomFile): PixelLayout
 /** Run lengths undone, frame after frame; one frame may lie in several fragments, several frames have one each. */
 function unpackedFrames(dicom: DicomFile, framePixels: number, bytesPerPixel: number): Uint8Array {
   const { data, file, frames } = dicom;
-  const element = data.elements[tags.pixels];
+  const element = data.elements[TAGS.pixels];
   const fragments = element?.fragments ?? [];
   if (element === undefined || fragments.length < 1 || (frames > 1 && fragments.length !== frames)) {
     throw dicomError(file, `${frames} frames in ${fragments.length} fragments`);
@@ -230,11 +230,11 @@ function unpackedFrames(dicom: DicomFile, framePixels: number, bytesPerPixel: nu
 /** Bytes of all frames' pixels, `bits` a pixel: as stored, or run lengths undone. Throws DataError naming the file. */
 export function pixelBytes(dicom: DicomFile, framePixels: number, bits: number): Uint8Array {
   const { data, file, transferSyntax, frames } = dicom;
-  const element = data.elements[tags.pixels];
+  const element = data.elements[TAGS.pixels];
   if (element === undefined) throw dicomError(file, "it has no pixels");
   const wanted = Math.ceil((frames * framePixels * bits) / 8);
-  if (wanted > largestArray) throw dicomError(file, `pixels of ${wanted} bytes`);
-  if (transferSyntax === rle) {
+  if (wanted > LARGEST_ARRAY) throw dicomError(file, `pixels of ${wanted} bytes`);
+  if (transferSyntax === RLE) {
     if (bits < 8) throw dicomError(file, "run lengths of single bits");
     return unpackedFrames(dicom, framePixels, bits / 8);
   }
@@ -251,8 +251,8 @@ export function dicomValues(dicom: DicomFile): ValueSlice {
     const layout = layoutOf(dicom);
     const bytes = pixelBytes(dicom, layout.values, layout.bits);
     const read = valueReader(bytes, layout.type, true);
-    const slope = decimals(dicom.data, tags.slope, 1)?.[0] ?? 1;
-    const intercept = decimals(dicom.data, tags.intercept, 1)?.[0] ?? 0;
+    const slope = decimals(dicom.data, TAGS.slope, 1)?.[0] ?? 1;
+    const intercept = decimals(dicom.data, TAGS.intercept, 1)?.[0] ?? 0;
     const range = 2 ** layout.stored;
     const values = new Float64Array(layout.values);
     for (let at = 0; at < values.length; at++) {

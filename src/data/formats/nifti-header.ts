@@ -4,7 +4,7 @@
  */
 import { DataError } from "../../errors.ts";
 import { type Affine, determinant } from "./orientation.ts";
-import { elementCount, type ValueType, valueTypes } from "./values.ts";
+import { elementCount, VALUE_TYPES, type ValueType } from "./values.ts";
 
 export interface NiftiHeader {
   readonly version: 1 | 2;
@@ -25,9 +25,9 @@ export interface NiftiHeader {
 }
 
 /** Bytes that hold any header. */
-export const longestHeader = 544;
+export const LONGEST_HEADER = 544;
 
-const types: Readonly<Record<number, ValueType>> = {
+const TYPES: Readonly<Record<number, ValueType>> = {
   2: "uint8",
   4: "int16",
   8: "int32",
@@ -40,7 +40,7 @@ const types: Readonly<Record<number, ValueType>> = {
   1280: "uint64",
 };
 
-const unsupported: Readonly<Record<number, string>> = {
+const UNSUPPORTED: Readonly<Record<number, string>> = {
   1: "1-bit voxels",
   32: "complex numbers",
   128: "RGB colours",
@@ -51,7 +51,7 @@ const unsupported: Readonly<Record<number, string>> = {
 };
 
 /** Where the fields of each version lie. */
-const layouts = {
+const LAYOUTS = {
   1: {
     bytes: 348,
     magicAt: 344,
@@ -94,41 +94,41 @@ const layouts = {
 
 /** Reads fields of one header; NIfTI-2 widens 16 bits to 32 or 64 and float32 to float64. */
 export class HeaderFields {
-  readonly layout: (typeof layouts)[1 | 2];
+  readonly layout: (typeof LAYOUTS)[1 | 2];
   readonly littleEndian: boolean;
   readonly version: 1 | 2;
-  private readonly view: DataView;
+  readonly #view: DataView;
 
   constructor(bytes: Uint8Array, version: 1 | 2, littleEndian: boolean) {
-    this.layout = layouts[version];
+    this.layout = LAYOUTS[version];
     this.littleEndian = littleEndian;
     this.version = version;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   short(at: number): number {
-    return this.view.getInt16(at, this.littleEndian);
+    return this.#view.getInt16(at, this.littleEndian);
   }
 
   extent(index: number): number {
     const { dim } = this.layout;
-    if (this.version === 1) return this.view.getInt16(dim + 2 * index, this.littleEndian);
-    return Number(this.view.getBigInt64(dim + 8 * index, this.littleEndian));
+    if (this.version === 1) return this.#view.getInt16(dim + 2 * index, this.littleEndian);
+    return Number(this.#view.getBigInt64(dim + 8 * index, this.littleEndian));
   }
 
   code(at: number): number {
-    return this.version === 1 ? this.short(at) : this.view.getInt32(at, this.littleEndian);
+    return this.version === 1 ? this.short(at) : this.#view.getInt32(at, this.littleEndian);
   }
 
   /** Number `index` of the reals that start at `at`. */
   real(at: number, index = 0): number {
-    if (this.version === 1) return this.view.getFloat32(at + 4 * index, this.littleEndian);
-    return this.view.getFloat64(at + 8 * index, this.littleEndian);
+    if (this.version === 1) return this.#view.getFloat32(at + 4 * index, this.littleEndian);
+    return this.#view.getFloat64(at + 8 * index, this.littleEndian);
   }
 
   dataOffset(): number {
     const { dataOffset } = this.layout;
-    return this.version === 1 ? this.real(dataOffset) : Number(this.view.getBigInt64(dataOffset, this.littleEndian));
+    return this.version === 1 ? this.real(dataOffset) : Number(this.#view.getBigInt64(dataOffset, this.littleEndian));
   }
 }
 
@@ -139,15 +139,15 @@ export function niftiError(file: string, what: string): DataError {
 
 /** Recognises version and byte order by the header's own length and its magic word. */
 export function headerFields(bytes: Uint8Array, file: string): HeaderFields {
-  if (bytes.length < layouts[1].bytes) {
+  if (bytes.length < LAYOUTS[1].bytes) {
     throw niftiError(
       file,
-      `${bytes.length} bytes, the header alone has ${layouts[1].bytes}; restore it from its source`,
+      `${bytes.length} bytes, the header alone has ${LAYOUTS[1].bytes}; restore it from its source`,
     );
   }
   const first = new DataView(bytes.buffer, bytes.byteOffset, 4);
   for (const version of [1, 2] as const) {
-    const { bytes: length, magicAt, magic, pair } = layouts[version];
+    const { bytes: length, magicAt, magic, pair } = LAYOUTS[version];
     for (const littleEndian of [true, false]) {
       if (first.getInt32(0, littleEndian) !== length || bytes.length < length) continue;
       const found = Buffer.from(bytes.subarray(magicAt, magicAt + magic.length)).toString("latin1");
@@ -182,12 +182,12 @@ function shapeOf(fields: HeaderFields, file: string): NiftiHeader["shape"] {
 
 function typeOf(fields: HeaderFields, file: string): ValueType {
   const code = fields.short(fields.layout.type);
-  const type = types[code];
+  const type = TYPES[code];
   if (type === undefined) {
-    throw niftiError(file, `voxels of type ${code}${unsupported[code] === undefined ? "" : ` (${unsupported[code]})`}`);
+    throw niftiError(file, `voxels of type ${code}${UNSUPPORTED[code] === undefined ? "" : ` (${UNSUPPORTED[code]})`}`);
   }
   const bits = fields.short(fields.layout.bits);
-  if (bits !== 0 && bits !== valueTypes[type] * 8) throw niftiError(file, `type ${type} with ${bits} bits a voxel`);
+  if (bits !== 0 && bits !== VALUE_TYPES[type] * 8) throw niftiError(file, `type ${type} with ${bits} bits a voxel`);
   return type;
 }
 
@@ -247,7 +247,7 @@ export function readNiftiHeader(bytes: Uint8Array, file: string): NiftiHeader {
   if (!Number.isSafeInteger(dataOffset) || dataOffset < fields.layout.bytes || dataOffset > 2 ** 30) {
     throw niftiError(file, `its voxels are said to start at byte ${dataOffset}`);
   }
-  const dataBytes = (elementCount(shape) ?? Number.POSITIVE_INFINITY) * valueTypes[type];
+  const dataBytes = (elementCount(shape) ?? Number.POSITIVE_INFINITY) * VALUE_TYPES[type];
   const { version, littleEndian } = fields;
   return {
     ...{ version, littleEndian, shape, type, dataOffset, dataBytes },

@@ -3,9 +3,9 @@ import { gzipSync } from "node:zlib";
 import { type DicomFile, decimals, type Vector } from "./dicom.ts";
 import type { Affine } from "./orientation.ts";
 
-const headerBytes = 352;
-const pixelSpacing = "x00280030";
-const sliceThickness = "x00180050";
+const HEADER_BYTES = 352;
+const PIXEL_SPACING = "x00280030";
+const SLICE_THICKNESS = "x00180050";
 
 /**
  * Labels as a compressed NIfTI-1 file: extents x, y, z with the first index running fastest, the affine as sform in
@@ -16,7 +16,7 @@ export function encodeNiftiLabels(
   shape: readonly [number, number, number],
   affine: Affine,
 ): Buffer {
-  const header = Buffer.alloc(headerBytes);
+  const header = Buffer.alloc(HEADER_BYTES);
   header.writeInt32LE(348, 0);
   [3, ...shape, 1, 1, 1, 1].forEach((extent, at) => {
     header.writeInt16LE(extent, 40 + 2 * at);
@@ -27,7 +27,7 @@ export function encodeNiftiLabels(
   [1, size(0), size(1), size(2)].forEach((value, at) => {
     header.writeFloatLE(value, 76 + 4 * at);
   });
-  header.writeFloatLE(headerBytes, 108);
+  header.writeFloatLE(HEADER_BYTES, 108);
   header.writeFloatLE(1, 112); // no scaling
   header.writeUInt8(2, 123); // millimetres
   header.writeInt16LE(1, 254); // sform: the scanner's own coordinates
@@ -49,11 +49,11 @@ function stepBetween(first: Vector, last: Vector, steps: number): readonly numbe
  */
 export function seriesAffine(series: readonly DicomFile[]): Affine | undefined {
   const [first, last] = [series[0], series.at(-1)];
-  const spacing = first && decimals(first.data, pixelSpacing, 2);
+  const spacing = first && decimals(first.data, PIXEL_SPACING, 2);
   if (!first?.position || !last?.position || !first.orientation || !spacing) return undefined;
   const [rx = 0, ry = 0, rz = 0, cx = 0, cy = 0, cz = 0] = first.orientation;
   const [down = 1, across = 1] = spacing;
-  const thickness = decimals(first.data, sliceThickness, 1)?.[0] ?? 1;
+  const thickness = decimals(first.data, SLICE_THICKNESS, 1)?.[0] ?? 1;
   const [nx, ny, nz] = [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx];
   const step =
     series.length > 1

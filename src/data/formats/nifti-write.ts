@@ -4,31 +4,31 @@ import type { NiftiVolume } from "./nifti.ts";
 import { headerFields } from "./nifti-header.ts";
 
 export class NiftiLabelMap {
-  private readonly volume: NiftiVolume;
-  private readonly labels: Uint8Array;
+  readonly #volume: NiftiVolume;
+  readonly #labels: Uint8Array;
 
   /** An empty (all background) label map for `volume`; of a 4-D file it is one 3-D map. */
   constructor(volume: NiftiVolume) {
-    this.volume = volume;
-    this.labels = new Uint8Array(volume.size[0] * volume.size[1] * volume.size[2]);
+    this.#volume = volume;
+    this.#labels = new Uint8Array(volume.size[0] * volume.size[1] * volume.size[2]);
   }
 
   /** Sets axial slice `z` from labels in the orientation of `NiftiVolume.slice`, row by row. */
   setSlice(z: number, labels: Uint8Array): void {
-    const [width, height] = this.volume.size;
+    const [width, height] = this.#volume.size;
     if (labels.length !== width * height) {
       throw new RangeError(`slice ${z} has ${labels.length} labels, the volume's slices have ${width}x${height}`);
     }
-    this.volume.eachVoxel(z, 0, (pixel, index) => {
-      this.labels[index] = labels[pixel] ?? 0;
+    this.#volume.eachVoxel(z, 0, (pixel, index) => {
+      this.#labels[index] = labels[pixel] ?? 0;
     });
   }
 
   /** The file: the scan's own header with type uint8 and no scaling; compressed unless `gzip` is false. */
   encode(gzip = true): Buffer {
-    const { header, headerBytes } = this.volume;
+    const { header, headerBytes } = this.#volume;
     const head = Buffer.from(headerBytes);
-    const { layout, version, littleEndian } = headerFields(head, this.volume.file);
+    const { layout, version, littleEndian } = headerFields(head, this.#volume.file);
     const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
     const real = (at: number, value: number) =>
       version === 1 ? view.setFloat32(at, value, littleEndian) : view.setFloat64(at, value, littleEndian);
@@ -45,7 +45,7 @@ export class NiftiLabelMap {
     // The scan's display range (cal_max, cal_min) would show labels as black.
     real(layout.calibration, 0);
     real(layout.calibration + (version === 1 ? 4 : 8), 0);
-    const file = Buffer.concat([head, this.labels]);
+    const file = Buffer.concat([head, this.#labels]);
     return gzip ? gzipSync(file) : file;
   }
 }

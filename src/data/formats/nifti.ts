@@ -2,9 +2,9 @@
 import { gunzipSync, constants as zlib } from "node:zlib";
 import { DataError } from "../../errors.ts";
 import { readBytes } from "../codec/decode.ts";
-import { longestHeader, type NiftiHeader, niftiError, readNiftiHeader } from "./nifti-header.ts";
+import { LONGEST_HEADER, type NiftiHeader, niftiError, readNiftiHeader } from "./nifti-header.ts";
 import { type PatientAxis, patientAxes } from "./orientation.ts";
-import { largestArray, valueReader } from "./values.ts";
+import { LARGEST_ARRAY, valueReader } from "./values.ts";
 
 /** One slice: `height` rows of `width` values, row by row. */
 export interface ValueSlice {
@@ -16,11 +16,11 @@ export interface ValueSlice {
 }
 
 /** Compressed bytes that surely hold a header, with room for a file name inside the gzip wrapper. */
-const firstCompressed = 8192;
+const FIRST_COMPRESSED = 8192;
 /** DEFLATE cannot shrink data further than this. */
-const largestRatio = 1032;
+const LARGEST_RATIO = 1032;
 /** Bytes after the last voxel that are tolerated. */
-const slack = 2 ** 20;
+const SLACK = 2 ** 20;
 
 function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
@@ -40,13 +40,13 @@ function gunzip(bytes: Uint8Array, file: string): { header: NiftiHeader; data: U
       throw niftiError(file, `gzip: ${why}; restore it from its source`);
     }
   };
-  const start = unzip(bytes.subarray(0, firstCompressed), { finishFlush: zlib.Z_SYNC_FLUSH });
-  const header = readNiftiHeader(start.subarray(0, longestHeader), file);
+  const start = unzip(bytes.subarray(0, FIRST_COMPRESSED), { finishFlush: zlib.Z_SYNC_FLUSH });
+  const header = readNiftiHeader(start.subarray(0, LONGEST_HEADER), file);
   const total = header.dataOffset + header.dataBytes;
-  const possible = bytes.length * largestRatio;
-  if (!(total <= possible && total <= largestArray)) throw tooLarge(file, header, Math.min(possible, largestArray));
+  const possible = bytes.length * LARGEST_RATIO;
+  if (!(total <= possible && total <= LARGEST_ARRAY)) throw tooLarge(file, header, Math.min(possible, LARGEST_ARRAY));
   // One output buffer of the right size: no doubling while it grows.
-  const data = unzip(bytes, { maxOutputLength: total + slack, chunkSize: Math.max(64, total + 64) });
+  const data = unzip(bytes, { maxOutputLength: total + SLACK, chunkSize: Math.max(64, total + 64) });
   return { header, data };
 }
 
@@ -59,18 +59,18 @@ export class NiftiVolume {
   readonly volumes: number;
   /** The file's header as stored (decompressed), up to the voxels. */
   readonly headerBytes: Uint8Array;
-  private readonly read: (index: number) => number;
-  private readonly axes: readonly [PatientAxis, PatientAxis, PatientAxis];
+  readonly #read: (index: number) => number;
+  readonly #axes: readonly [PatientAxis, PatientAxis, PatientAxis];
 
   private constructor(file: string, header: NiftiHeader, bytes: Uint8Array) {
     this.file = file;
     this.header = header;
     this.headerBytes = bytes.subarray(0, header.dataOffset);
     const voxels = bytes.subarray(header.dataOffset, header.dataOffset + header.dataBytes);
-    this.read = valueReader(voxels, header.type, header.littleEndian);
-    this.axes = patientAxes(header.affine);
+    this.#read = valueReader(voxels, header.type, header.littleEndian);
+    this.#axes = patientAxes(header.affine);
     const extent = ({ axis }: PatientAxis) => header.shape[axis];
-    this.size = [extent(this.axes[0]), extent(this.axes[1]), extent(this.axes[2])];
+    this.size = [extent(this.#axes[0]), extent(this.#axes[1]), extent(this.#axes[2])];
     this.volumes = header.shape[3];
   }
 
@@ -82,10 +82,10 @@ export class NiftiVolume {
     if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
     if (isGzip(bytes)) {
       const { header, data } = gunzip(bytes, file);
-      return NiftiVolume.of(file, header, data);
+      return NiftiVolume.#of(file, header, data);
     }
-    const header = readNiftiHeader(bytes.subarray(0, longestHeader), file);
-    return NiftiVolume.of(file, header, bytes);
+    const header = readNiftiHeader(bytes.subarray(0, LONGEST_HEADER), file);
+    return NiftiVolume.#of(file, header, bytes);
   }
 
   /** `decode` of a file on disk. */
@@ -93,7 +93,7 @@ export class NiftiVolume {
     return NiftiVolume.decode(await readBytes(file), file);
   }
 
-  private static of(file: string, header: NiftiHeader, bytes: Uint8Array): NiftiVolume {
+  static #of(file: string, header: NiftiHeader, bytes: Uint8Array): NiftiVolume {
     const stored = bytes.length - header.dataOffset;
     if (!(header.dataBytes <= stored)) throw tooLarge(file, header, Math.max(0, stored));
     return new NiftiVolume(file, header, bytes);
@@ -109,7 +109,7 @@ export class NiftiVolume {
     const { slope, intercept } = this.header;
     let nonFinite = 0;
     this.eachVoxel(z, volume, (pixel, index) => {
-      const value = this.read(index) * slope + intercept;
+      const value = this.#read(index) * slope + intercept;
       if (Number.isFinite(value)) values[pixel] = value;
       else nonFinite++;
     });
@@ -126,7 +126,7 @@ export class NiftiVolume {
     const strides = [1, shape[0], shape[0] * shape[1]];
     const step = ({ axis, flipped }: PatientAxis) => (flipped ? -1 : 1) * (strides[axis] ?? 0);
     const start = ({ axis, flipped }: PatientAxis) => (flipped ? (shape[axis] - 1) * (strides[axis] ?? 0) : 0);
-    const [ax, ay, az] = this.axes;
+    const [ax, ay, az] = this.#axes;
     const base = start(ax) + start(ay) + start(az) + z * step(az) + volume * shape[0] * shape[1] * shape[2];
     let pixel = 0;
     for (let row = 0; row < height; row++) {

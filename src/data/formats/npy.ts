@@ -1,6 +1,6 @@
 /** NumPy's array files: header of versions 1 to 3, numbers only. Objects (pickles) are refused, they would run code. */
 import { DataError } from "../../errors.ts";
-import { elementCount, type ValueType, valueTypes } from "./values.ts";
+import { elementCount, VALUE_TYPES, type ValueType } from "./values.ts";
 
 export interface NpyHeader {
   readonly type: ValueType;
@@ -14,11 +14,11 @@ export interface NpyHeader {
 }
 
 /** Longest header accepted: real ones have 128 bytes. */
-export const longestNpyHeader = 65536 + 12;
+export const LONGEST_NPY_HEADER = 65536 + 12;
 
-const magic = Buffer.from("\x93NUMPY", "latin1");
+const MAGIC = Buffer.from("\x93NUMPY", "latin1");
 
-const types: Readonly<Record<string, ValueType>> = {
+const TYPES: Readonly<Record<string, ValueType>> = {
   ...{ b1: "uint8", u1: "uint8", i1: "int8", u2: "uint16", i2: "int16", u4: "uint32", i4: "int32" },
   ...{ u8: "uint64", i8: "int64", f2: "float16", f4: "float32", f8: "float64" },
 };
@@ -28,7 +28,7 @@ const npyError = (file: string, what: string) =>
 
 /** Length of the whole header, from the first 12 bytes. */
 export function npyHeaderLength(start: Uint8Array, file: string): number {
-  if (start.length < 12 || !magic.every((byte, at) => start[at] === byte)) {
+  if (start.length < 12 || !MAGIC.every((byte, at) => start[at] === byte)) {
     throw npyError(file, "it does not start with the mark of NumPy's arrays");
   }
   const [major, minor] = [start[6] ?? 0, start[7] ?? 0];
@@ -36,13 +36,13 @@ export function npyHeaderLength(start: Uint8Array, file: string): number {
     throw npyError(file, `format version ${major}.${minor}, known are 1, 2 and 3`);
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const length = major === 1 ? 10 + view.getUint16(8, true) : 12 + view.getUint32(8, true);
-  if (length > longestNpyHeader) throw npyError(file, `a header of ${length} bytes`);
+  if (length > LONGEST_NPY_HEADER) throw npyError(file, `a header of ${length} bytes`);
   return length;
 }
 
 function typeOf(descr: string, file: string): { type: ValueType; littleEndian: boolean } {
   const kind = descr.slice(1);
-  const type = types[kind];
+  const type = TYPES[kind];
   if (type === undefined) {
     const why = kind.startsWith("O")
       ? "Python objects, which are programs; save the numbers alone"
@@ -70,7 +70,7 @@ export function readNpyHeader(bytes: Uint8Array, file: string): NpyHeader {
     .filter((extent) => extent !== "")
     .map(Number);
   const { type, littleEndian } = typeOf(descr, file);
-  const dataBytes = (elementCount(shape) ?? Number.NaN) * valueTypes[type];
+  const dataBytes = (elementCount(shape) ?? Number.NaN) * VALUE_TYPES[type];
   if (!Number.isSafeInteger(dataBytes)) throw npyError(file, `shape (${shape.join(", ")})`);
   return { type, littleEndian, fortran: order === "True", shape, dataOffset, dataBytes };
 }

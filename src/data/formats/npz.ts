@@ -1,7 +1,7 @@
 /** NumPy's archives (.npz): named arrays in a zip file, read item by item along their first axis. */
 import { DataError } from "../../errors.ts";
 import { type NpyHeader, npyHeaderLength, npySizeError, readNpyHeader } from "./npy.ts";
-import { largestArray, type ValueReader, valueReader, valueTypes } from "./values.ts";
+import { LARGEST_ARRAY, VALUE_TYPES, type ValueReader, valueReader } from "./values.ts";
 import { ZipArchive, type ZipEntry } from "./zip.ts";
 
 /** Part of an array: its shape and a reader of values in C order (last index fastest). */
@@ -12,30 +12,30 @@ export interface ArrayPart {
 
 /** Cuts a stream of pieces into parts of the lengths asked for. */
 class Cutter {
-  private held: Buffer = Buffer.alloc(0);
-  private readonly pieces: AsyncIterator<Buffer>;
+  #held: Buffer = Buffer.alloc(0);
+  readonly #pieces: AsyncIterator<Buffer>;
 
   constructor(pieces: AsyncIterable<Buffer>) {
-    this.pieces = pieces[Symbol.asyncIterator]();
+    this.#pieces = pieces[Symbol.asyncIterator]();
   }
 
   /** The next `length` bytes, fewer where the stream ends. */
   async take(length: number): Promise<Buffer> {
-    const parts = [this.held];
-    let have = this.held.length;
+    const parts = [this.#held];
+    let have = this.#held.length;
     while (have < length) {
-      const { value, done } = await this.pieces.next();
+      const { value, done } = await this.#pieces.next();
       if (done === true) break;
       parts.push(value);
       have += value.length;
     }
-    const all = parts.length === 1 ? this.held : Buffer.concat(parts);
-    this.held = all.subarray(length);
+    const all = parts.length === 1 ? this.#held : Buffer.concat(parts);
+    this.#held = all.subarray(length);
     return all.subarray(0, length);
   }
 
   async stop(): Promise<void> {
-    await this.pieces.return?.();
+    await this.#pieces.return?.();
   }
 }
 
@@ -56,10 +56,10 @@ function transposed(read: ValueReader, shape: readonly number[]): ValueReader {
 export class NpzFile {
   /** Names of the arrays, without ".npy". */
   readonly names: readonly string[];
-  private readonly archive: ZipArchive;
+  readonly #archive: ZipArchive;
 
   private constructor(archive: ZipArchive) {
-    this.archive = archive;
+    this.#archive = archive;
     this.names = archive.entries.filter(({ name }) => name.endsWith(".npy")).map(({ name }) => name.slice(0, -4));
   }
 
@@ -74,20 +74,22 @@ export class NpzFile {
   }
 
   close(): Promise<void> {
-    return this.archive.close();
+    return this.#archive.close();
   }
 
-  private place(name: string): { entry: ZipEntry; where: string } {
-    const entry = this.archive.entries.find((candidate) => candidate.name === `${name}.npy`);
+  #place(name: string): { entry: ZipEntry; where: string } {
+    const entry = this.#archive.entries.find((candidate) => candidate.name === `${name}.npy`);
     if (entry === undefined) {
-      throw new DataError(`${this.archive.file}: holds no array "${name}" (found: ${this.names.join(", ") || "none"})`);
+      throw new DataError(
+        `${this.#archive.file}: holds no array "${name}" (found: ${this.names.join(", ") || "none"})`,
+      );
     }
-    return { entry, where: `${this.archive.file}: ${entry.name}` };
+    return { entry, where: `${this.#archive.file}: ${entry.name}` };
   }
 
-  private async start(name: string): Promise<{ header: NpyHeader; cutter: Cutter; where: string }> {
-    const { entry, where } = this.place(name);
-    const cutter = new Cutter(this.archive.stream(entry));
+  async #start(name: string): Promise<{ header: NpyHeader; cutter: Cutter; where: string }> {
+    const { entry, where } = this.#place(name);
+    const cutter = new Cutter(this.#archive.stream(entry));
     try {
       const first = await cutter.take(12);
       const rest = await cutter.take(npyHeaderLength(first, where) - first.length);
@@ -103,17 +105,17 @@ export class NpzFile {
 
   /** Type and shape of an array. */
   async header(name: string): Promise<NpyHeader> {
-    const { header, cutter } = await this.start(name);
+    const { header, cutter } = await this.#start(name);
     await cutter.stop();
     return header;
   }
 
   /** A whole array. Throws DataError where it exceeds what one buffer holds. */
   async array(name: string): Promise<ArrayPart> {
-    const { header, cutter, where } = await this.start(name);
+    const { header, cutter, where } = await this.#start(name);
     try {
       const { dataBytes, shape, fortran, type, littleEndian } = header;
-      if (dataBytes > largestArray) throw npySizeError(where, header, largestArray);
+      if (dataBytes > LARGEST_ARRAY) throw npySizeError(where, header, LARGEST_ARRAY);
       const bytes = await cutter.take(dataBytes);
       await cutter.take(1); // reaching the end has the checksum checked
       if (bytes.length !== dataBytes) throw npySizeError(where, header, bytes.length);
@@ -129,7 +131,7 @@ export class NpzFile {
    * are spread over the file).
    */
   async *items(name: string): AsyncGenerator<ArrayPart> {
-    const { header, cutter, where } = await this.start(name);
+    const { header, cutter, where } = await this.#start(name);
     try {
       const { fortran, type, littleEndian } = header;
       if (header.dataBytes === 0) return; // an extent of 0 beside a huge one would be a long walk through nothing
@@ -140,8 +142,8 @@ export class NpzFile {
         for (let item = 0; item < count; item++) yield { shape, at: (index) => whole.at(item * length + index) };
         return;
       }
-      const bytes = length * valueTypes[type];
-      if (bytes > largestArray) throw npySizeError(where, header, largestArray);
+      const bytes = length * VALUE_TYPES[type];
+      if (bytes > LARGEST_ARRAY) throw npySizeError(where, header, LARGEST_ARRAY);
       for (let item = 0; item < count; item++) {
         const part = await cutter.take(bytes);
         if (part.length !== bytes) throw npySizeError(where, header, item * bytes + part.length);

@@ -10,7 +10,7 @@ export interface PatientAxis {
 }
 
 type Axes = readonly [0 | 1 | 2, 0 | 1 | 2, 0 | 1 | 2];
-const orders: readonly Axes[] = [
+const ORDERS: readonly Axes[] = [
   [0, 1, 2],
   [0, 2, 1],
   [1, 0, 2],
@@ -19,7 +19,7 @@ const orders: readonly Axes[] = [
   [2, 1, 0],
 ];
 
-const letters = [
+const LETTERS = [
   ["R", "L"],
   ["A", "P"],
   ["S", "I"],
@@ -53,7 +53,7 @@ export function patientAxes(affine: Affine): readonly [PatientAxis, PatientAxis,
   const total = (order: Axes) => order.reduce<number>((sum, column, row) => sum + Math.abs(cosine(row, column)), 0);
   let best: Axes = [0, 1, 2];
   // Ties (a scan at exactly 45 degrees) keep the earlier order.
-  for (const order of orders) if (total(order) > total(best) + 1e-9) best = order;
+  for (const order of ORDERS) if (total(order) > total(best) + 1e-9) best = order;
   const axis = (row: 0 | 1 | 2): PatientAxis => ({ axis: best[row], flipped: cosine(row, best[row]) < 0 });
   return [axis(0), axis(1), axis(2)];
 }
@@ -63,7 +63,7 @@ export function axisCode(affine: Affine): string {
   const axes = patientAxes(affine);
   const letterOf = (column: number) => {
     const row = axes.findIndex(({ axis }) => axis === column);
-    return letters[row]?.[axes[row]?.flipped ? 1 : 0] ?? "?";
+    return LETTERS[row]?.[axes[row]?.flipped ? 1 : 0] ?? "?";
   };
   return [0, 1, 2].map(letterOf).join("");
 }

@@ -1,7 +1,7 @@
 /** Numbers as files store them: reading one value by its type and byte order, with sizes known before anything is read. */
 
 /** Types of the elements of an array file. */
-export const valueTypes = {
+export const VALUE_TYPES = {
   uint8: 1,
   int8: 1,
   uint16: 2,
@@ -15,7 +15,7 @@ export const valueTypes = {
   float64: 8,
 } as const;
 
-export type ValueType = keyof typeof valueTypes;
+export type ValueType = keyof typeof VALUE_TYPES;
 
 /** Value number `index` of an array. 64-bit integers beyond 2^53 lose their last digits. */
 export type ValueReader = (index: number) => number;
@@ -50,7 +50,7 @@ export function valueReader(bytes: Uint8Array, type: ValueType, littleEndian: bo
 }
 
 /** Largest array a reader accepts, in bytes: what one buffer of Node can hold, with room for a header. */
-export const largestArray = 2 ** 32 - 2 ** 20;
+export const LARGEST_ARRAY = 2 ** 32 - 2 ** 20;
 
 /** The product of an array's extents; undefined where it is no whole number below 2^53. */
 export function elementCount(shape: readonly number[]): number | undefined {

@@ -9,9 +9,9 @@ export interface Window {
 }
 
 /** Shares of the voxels left below and above by `percentileWindow`. */
-export const percentiles = { low: 0.005, high: 0.995 } as const;
+export const PERCENTILES = { low: 0.005, high: 0.995 } as const;
 
-const bins = 65536;
+const BINS = 65536;
 
 /** Values as a grey picture through a window. */
 export function windowed({ width, height, values }: Omit<ValueSlice, "nonFinite">, { low, high }: Window): ByteImage {
@@ -44,8 +44,8 @@ function extremes(slices: Slices): Window & { readonly count: number } {
 export function percentileWindow(slices: Slices): Window {
   const { low, high, count } = extremes(slices);
   if (!(high > low)) return { low, high };
-  const histogram = new Float64Array(bins);
-  const scale = (bins - 1) / (high - low);
+  const histogram = new Float64Array(BINS);
+  const scale = (BINS - 1) / (high - low);
   for (const { values } of slices()) {
     for (const value of values) {
       const bin = Math.round((value - low) * scale);
@@ -60,7 +60,7 @@ export function percentileWindow(slices: Slices): Window {
     });
     return low + bin / scale;
   };
-  const window = { low: at(percentiles.low), high: at(percentiles.high) };
+  const window = { low: at(PERCENTILES.low), high: at(PERCENTILES.high) };
   // A few bright voxels on an empty background: both percentiles fall into the background.
   return window.high > window.low ? window : { low, high };
 }

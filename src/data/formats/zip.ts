@@ -18,17 +18,17 @@ export interface ZipEntry {
   readonly offset: number;
 }
 
-const endMark = 0x06054b50;
-const locatorMark = 0x07064b50;
-const end64Mark = 0x06064b50;
-const centralMark = 0x02014b50;
-const localMark = 0x04034b50;
+const END_MARK = 0x06054b50;
+const LOCATOR_MARK = 0x07064b50;
+const END_64_MARK = 0x06064b50;
+const CENTRAL_MARK = 0x02014b50;
+const LOCAL_MARK = 0x04034b50;
 /** The end record with the longest comment. */
-const longestEnd = 22 + 65535;
+const LONGEST_END = 22 + 65535;
 /** A listing larger than this is no listing of data files. */
-const longestListing = 64 * 2 ** 20;
+const LONGEST_LISTING = 64 * 2 ** 20;
 /** DEFLATE cannot shrink data further than this. */
-const largestRatio = 1032;
+const LARGEST_RATIO = 1032;
 
 /** Random access to an archive's bytes. */
 export interface ZipSource {
@@ -54,10 +54,10 @@ interface Listing {
 }
 
 async function findListing(source: ZipSource, file: string): Promise<Listing> {
-  const tailAt = Math.max(0, source.size - longestEnd);
+  const tailAt = Math.max(0, source.size - LONGEST_END);
   const tail = await readPart(source, file, tailAt, source.size - tailAt);
   let at = tail.length - 22;
-  while (at >= 0 && !(tail.readUInt32LE(at) === endMark && at + 22 + tail.readUInt16LE(at + 20) === tail.length)) at--;
+  while (at >= 0 && !(tail.readUInt32LE(at) === END_MARK && at + 22 + tail.readUInt16LE(at + 20) === tail.length)) at--;
   if (at < 0)
     throw zipError(file, "no directory at its end; it is cut short or no zip file; restore it from its source");
   const listing = {
@@ -66,9 +66,9 @@ async function findListing(source: ZipSource, file: string): Promise<Listing> {
     offset: tail.readUInt32LE(at + 16),
   };
   if (listing.entries !== 0xffff && listing.size !== 0xffffffff && listing.offset !== 0xffffffff) return listing;
-  if (at < 20 || tail.readUInt32LE(at - 20) !== locatorMark) return listing;
+  if (at < 20 || tail.readUInt32LE(at - 20) !== LOCATOR_MARK) return listing;
   const end64 = await readPart(source, file, Number(tail.readBigUInt64LE(at - 12)), 56);
-  if (end64.readUInt32LE(0) !== end64Mark) throw zipError(file, "its zip64 directory has a wrong mark");
+  if (end64.readUInt32LE(0) !== END_64_MARK) throw zipError(file, "its zip64 directory has a wrong mark");
   return {
     entries: Number(end64.readBigUInt64LE(32)),
     size: Number(end64.readBigUInt64LE(40)),
@@ -115,7 +115,7 @@ function checkEntry(entry: ZipEntry, method: number, flags: number, source: ZipS
   if (!(offset + packed <= source.size)) {
     throw zipError(file, `entry ${name} ends at byte ${offset + packed}, the file has ${source.size}`);
   }
-  const possible = method === 0 ? packed : packed * largestRatio + 64;
+  const possible = method === 0 ? packed : packed * LARGEST_RATIO + 64;
   if (!(size <= possible) || (method === 0 && size !== packed)) {
     throw zipError(file, `entry ${name} is said to unpack from ${packed} to ${size} bytes, which cannot be`);
   }
@@ -126,7 +126,7 @@ function entriesOf(listing: Buffer, count: number, source: ZipSource, file: stri
   const entries = new Map<string, ZipEntry>();
   let at = 0;
   for (let index = 0; index < count; index++) {
-    if (at + 46 > listing.length || listing.readUInt32LE(at) !== centralMark) {
+    if (at + 46 > listing.length || listing.readUInt32LE(at) !== CENTRAL_MARK) {
       throw zipError(file, `entry ${index} of ${count} is missing in its directory`);
     }
     const [flags, method] = [listing.readUInt16LE(at + 8), listing.readUInt16LE(at + 10)];
@@ -147,19 +147,19 @@ function entriesOf(listing: Buffer, count: number, source: ZipSource, file: stri
 }
 
 /** How much of an entry is read at once. */
-const piece = 256 * 1024;
+const PIECE = 256 * 1024;
 
 export class ZipArchive {
   readonly file: string;
   readonly entries: readonly ZipEntry[];
-  private readonly source: ZipSource;
-  private readonly handle: FileHandle | undefined;
+  readonly #source: ZipSource;
+  readonly #handle: FileHandle | undefined;
 
   private constructor(file: string, source: ZipSource, entries: readonly ZipEntry[], handle?: FileHandle) {
     this.file = file;
-    this.source = source;
+    this.#source = source;
     this.entries = entries;
-    this.handle = handle;
+    this.#handle = handle;
   }
 
   /** Opens an archive on disk; close it. Throws DataError naming `file`. */
@@ -174,7 +174,7 @@ export class ZipArchive {
         if (bytesRead !== length) throw zipError(file, `ends at byte ${offset + bytesRead} while being read`);
         return buffer;
       };
-      return await ZipArchive.list(file, { size, read }, handle);
+      return await ZipArchive.#list(file, { size, read }, handle);
     } catch (error) {
       await handle.close();
       throw error;
@@ -184,12 +184,12 @@ export class ZipArchive {
   /** An archive in memory. */
   static fromBytes(bytes: Buffer, file: string): Promise<ZipArchive> {
     const read = (offset: number, length: number) => Promise.resolve(bytes.subarray(offset, offset + length));
-    return ZipArchive.list(file, { size: bytes.length, read });
+    return ZipArchive.#list(file, { size: bytes.length, read });
   }
 
-  private static async list(file: string, source: ZipSource, handle?: FileHandle): Promise<ZipArchive> {
+  static async #list(file: string, source: ZipSource, handle?: FileHandle): Promise<ZipArchive> {
     const { entries, size, offset } = await findListing(source, file);
-    if (!(size <= longestListing && entries * 46 <= size)) {
+    if (!(size <= LONGEST_LISTING && entries * 46 <= size)) {
       throw zipError(file, `a directory of ${entries} entries in ${size} bytes`);
     }
     const listing = await readPart(source, file, offset, size);
@@ -197,7 +197,7 @@ export class ZipArchive {
   }
 
   async close(): Promise<void> {
-    await this.handle?.close();
+    await this.#handle?.close();
   }
 
   /**
@@ -206,7 +206,7 @@ export class ZipArchive {
    */
   async *stream(entry: ZipEntry): AsyncGenerator<Buffer> {
     let [seen, crc] = [0, 0];
-    for await (const part of this.unpacked(entry)) {
+    for await (const part of this.#unpacked(entry)) {
       seen += part.length;
       if (seen > entry.size)
         throw zipError(this.file, `entry ${entry.name} is longer than the announced ${entry.size} bytes`);
@@ -218,23 +218,23 @@ export class ZipArchive {
       throw zipError(this.file, `checksum of entry ${entry.name} is wrong; restore it from its source`);
   }
 
-  private async *packedBytes(entry: ZipEntry): AsyncGenerator<Buffer> {
-    const head = await readPart(this.source, this.file, entry.offset, 30);
-    if (head.readUInt32LE(0) !== localMark)
+  async *#packedBytes(entry: ZipEntry): AsyncGenerator<Buffer> {
+    const head = await readPart(this.#source, this.file, entry.offset, 30);
+    if (head.readUInt32LE(0) !== LOCAL_MARK)
       throw zipError(this.file, `entry ${entry.name} does not start where it should`);
     const start = entry.offset + 30 + head.readUInt16LE(26) + head.readUInt16LE(28);
-    for (let at = 0; at < entry.packed; at += piece) {
-      yield readPart(this.source, this.file, start + at, Math.min(piece, entry.packed - at));
+    for (let at = 0; at < entry.packed; at += PIECE) {
+      yield readPart(this.#source, this.file, start + at, Math.min(PIECE, entry.packed - at));
     }
   }
 
-  private async *unpacked(entry: ZipEntry): AsyncGenerator<Buffer> {
+  async *#unpacked(entry: ZipEntry): AsyncGenerator<Buffer> {
     if (entry.method === "stored") {
-      yield* this.packedBytes(entry);
+      yield* this.#packedBytes(entry);
       return;
     }
     // A failing source destroys `inflate` with its error, a reader that stops early destroys the source.
-    const inflate = pipeline(Readable.from(this.packedBytes(entry)), createInflateRaw(), () => {});
+    const inflate = pipeline(Readable.from(this.#packedBytes(entry)), createInflateRaw(), () => {});
     try {
       for await (const part of inflate) yield part as Buffer;
     } catch (error) {

@@ -18,7 +18,7 @@ export interface Rectangle extends Size {
 }
 
 /** The pixel value that takes part in neither loss nor metrics. */
-export const ignoreLabel = 255;
+export const IGNORE_LABEL = 255;
 
 /** An image of one byte value. */
 export function filled({ width, height }: Size, channels: 1 | 3, value: number): ByteImage {

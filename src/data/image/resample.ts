@@ -18,7 +18,7 @@ const along = {
 
 export type SmoothMode = "bilinear" | "bicubic";
 
-const reach = { bilinear: 1, bicubic: 2 } satisfies Record<SmoothMode, number>;
+const REACH = { bilinear: 1, bicubic: 2 } satisfies Record<SmoothMode, number>;
 
 function tap(mode: SmoothMode, offset: number): number {
   const x = Math.abs(offset);
@@ -27,7 +27,7 @@ function tap(mode: SmoothMode, offset: number): number {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
 }
 
-const weightBits = 22;
+const WEIGHT_BITS = 22;
 
 interface Taps {
   /** First source position of every output. */
@@ -41,7 +41,7 @@ interface Taps {
 function tapsFor(count: number, size: number, mode: SmoothMode): Taps {
   const step = count / size;
   const stretch = Math.max(step, 1);
-  const support = reach[mode] * stretch;
+  const support = REACH[mode] * stretch;
   const stride = Math.ceil(support) * 2 + 1;
   const first = new Int32Array(size);
   const counts = new Int32Array(size);
@@ -61,13 +61,13 @@ function tapsFor(count: number, size: number, mode: SmoothMode): Taps {
     counts[index] = end - start;
     for (let k = 0; k < end - start; k++) {
       const weight = (exact[k] ?? 0) / sum;
-      weights[index * stride + k] = Math.trunc(weight * (1 << weightBits) + (weight < 0 ? -0.5 : 0.5));
+      weights[index * stride + k] = Math.trunc(weight * (1 << WEIGHT_BITS) + (weight < 0 ? -0.5 : 0.5));
     }
   }
   return { first, counts, weights, stride };
 }
 
-const half = 1 << (weightBits - 1);
+const HALF = 1 << (WEIGHT_BITS - 1);
 
 /**
  * One axis of an antialiased resize. Sums stay below 2^31 (at most 255 * 2^22 times the kernel's overshoot), so their order
@@ -90,7 +90,7 @@ function resizePixels(data: Uint8Array, { outer, length }: Lines, size: number, 
       let at = (line * length + (first[index] ?? 0)) * 3;
       const firstWeight = index * stride;
       const lastWeight = firstWeight + (counts[index] ?? 0);
-      let [red, green, blue] = [half, half, half];
+      let [red, green, blue] = [HALF, HALF, HALF];
       for (let k = firstWeight; k < lastWeight; k++) {
         const weight = weights[k] ?? 0;
         red = (red + Math.imul(data[at] ?? 0, weight)) | 0;
@@ -98,9 +98,9 @@ function resizePixels(data: Uint8Array, { outer, length }: Lines, size: number, 
         blue = (blue + Math.imul(data[at + 2] ?? 0, weight)) | 0;
         at += 3;
       }
-      out[to] = red >> weightBits;
-      out[to + 1] = green >> weightBits;
-      out[to + 2] = blue >> weightBits;
+      out[to] = red >> WEIGHT_BITS;
+      out[to + 1] = green >> WEIGHT_BITS;
+      out[to + 2] = blue >> WEIGHT_BITS;
       to += 3;
     }
   }
@@ -123,14 +123,14 @@ function resizeRows(
   const sums = new Int32Array(inner);
   for (let line = 0; line < outer; line++) {
     for (let index = 0; index < size; index++) {
-      sums.fill(half);
+      sums.fill(HALF);
       for (let k = 0; k < (counts[index] ?? 0); k++) {
         const weight = weights[index * stride + k] ?? 0;
         const from = (line * length + (first[index] ?? 0) + k) * inner;
         addWeighted(sums, data, from, weight);
       }
       const to = (line * size + index) * inner;
-      for (let j = 0; j < inner; j++) out[to + j] = (sums[j] ?? 0) >> weightBits;
+      for (let j = 0; j < inner; j++) out[to + j] = (sums[j] ?? 0) >> WEIGHT_BITS;
     }
   }
 }

@@ -1,22 +1,21 @@
 /** ATLAS: contrast-enhanced MR of the liver, with its tumours. */
-import path from "node:path";
+import { join } from "node:path";
 import type { SetKind, VolumeTask } from "./plan.ts";
 import { filesWith, findInside, notThis, requirePairs } from "./raw-folder.ts";
 import { splitGroups } from "./splits.ts";
 
-const expected = "imagesTr/im0.nii.gz ... and labelsTr/lb0.nii.gz ... (the folder train/ of the download)";
-const endings = [".nii.gz", ".nii"];
+const EXPECTED = "imagesTr/im0.nii.gz ... and labelsTr/lb0.nii.gz ... (the folder train/ of the download)";
+const ENDINGS = [".nii.gz", ".nii"];
 
 export const atlas: SetKind = {
   name: "atlas",
   summary: "MR of the liver, liver and tumour; every 4th slice and the last",
   async plan(raw, settings) {
     const root = await findInside(raw, ({ folders }) => folders.includes("imagesTr") && folders.includes("labelsTr"));
-    if (root === undefined) throw await notThis(raw, "ATLAS", expected);
-    const images = (await filesWith(path.join(root, "imagesTr"), endings)).filter((name) => /^im\d+\./.test(name));
-    const labels = (await filesWith(path.join(root, "labelsTr"), endings)).filter((name) => /^lb\d+\./.test(name));
-    if (images.length === 0)
-      throw await notThis(path.join(root, "imagesTr"), "ATLAS", "files im0.nii.gz, im1.nii.gz, ...");
+    if (root === undefined) throw await notThis(raw, "ATLAS", EXPECTED);
+    const images = (await filesWith(join(root, "imagesTr"), ENDINGS)).filter((name) => /^im\d+\./.test(name));
+    const labels = (await filesWith(join(root, "labelsTr"), ENDINGS)).filter((name) => /^lb\d+\./.test(name));
+    if (images.length === 0) throw await notThis(join(root, "imagesTr"), "ATLAS", "files im0.nii.gz, im1.nii.gz, ...");
     requirePairs(
       root,
       images.map((name) => name.slice(2)),
@@ -29,8 +28,8 @@ export const atlas: SetKind = {
         kind: "volume",
         split: splitOf(stemOf(name)),
         stem: stemOf(name),
-        image: path.join(root, "imagesTr", name),
-        label: path.join(root, "labelsTr", `lb${name.slice(2)}`),
+        image: join(root, "imagesTr", name),
+        label: join(root, "labelsTr", `lb${name.slice(2)}`),
         slices: { kind: "every", step: 4, last: true },
         window: settings.window,
         largest: 2,

@@ -1,27 +1,25 @@
 /** FIVES: 800 fundus photographs with vessel masks; the disease, and with it the vessels' class, stands in the file name. */
-import path from "node:path";
+import { join, parse } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { PictureTask, SetKind } from "./plan.ts";
 import { filesWith, findInside, notThis, requirePairs } from "./raw-folder.ts";
 
-const expected = 'train/ and test/, each with "Original" and "Ground truth" holding PNG files such as 12_A.png';
-const classes: Readonly<Record<string, number>> = { A: 1, D: 2, G: 3, N: 4 };
+const EXPECTED = 'train/ and test/, each with "Original" and "Ground truth" holding PNG files such as 12_A.png';
+const CLASSES: Readonly<Record<string, number>> = { A: 1, D: 2, G: 3, N: 4 };
 
 async function tasksOf(root: string, split: "train" | "test"): Promise<readonly PictureTask[]> {
-  const [images, masks] = [path.join(root, split, "Original"), path.join(root, split, "Ground truth")];
+  const [images, masks] = [join(root, split, "Original"), join(root, split, "Ground truth")];
   const names = await filesWith(images, [".png"]);
-  requirePairs(path.join(root, split), names, await filesWith(masks, [".png"]));
+  requirePairs(join(root, split), names, await filesWith(masks, [".png"]));
   return names.map((name) => {
-    const { name: stem } = path.parse(name);
-    const value = classes[/_([ADGN])$/.exec(stem)?.[1] ?? ""];
+    const { name: stem } = parse(name);
+    const value = CLASSES[/_([ADGN])$/.exec(stem)?.[1] ?? ""];
     if (value === undefined) {
-      throw new DataError(
-        `${path.join(images, name)}: the name does not end in _A, _D, _G or _N, which tells the disease`,
-      );
+      throw new DataError(`${join(images, name)}: the name does not end in _A, _D, _G or _N, which tells the disease`);
     }
-    const layers = [{ file: path.join(masks, name), value }];
+    const layers = [{ file: join(masks, name), value }];
     // Numbers start at 1 in both splits; the authors' own preparation names them so too.
-    return { kind: "picture", split, stem: `${stem}_${split}`, image: path.join(images, name), layers };
+    return { kind: "picture", split, stem: `${stem}_${split}`, image: join(images, name), layers };
   });
 }
 
@@ -31,7 +29,7 @@ export const fives: SetKind = {
   async plan(raw) {
     const root = await findInside(raw, ({ folders }) => folders.includes("train") && folders.includes("test"));
     const tasks = root === undefined ? [] : [...(await tasksOf(root, "train")), ...(await tasksOf(root, "test"))];
-    if (tasks.length === 0) throw await notThis(raw, "FIVES", expected);
+    if (tasks.length === 0) throw await notThis(raw, "FIVES", EXPECTED);
     return {
       name: "FIVES",
       classes: ["background", "amd", "dr", "glaucoma", "healthy"],

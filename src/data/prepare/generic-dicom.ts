@@ -1,23 +1,23 @@
 /** DICOM series with segmentation objects. Patients stay unnamed: files are numbered, not called after them. */
-import path from "node:path";
+import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { readBytes } from "../codec/decode.ts";
-import { type DicomFile, looksLikeDicom, readDicom, segmentationClass } from "../formats/dicom.ts";
+import { type DicomFile, looksLikeDicom, readDicom, SEGMENTATION_CLASS } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
 import { ownData } from "./generic.ts";
 import type { SeriesTask, SetKind } from "./plan.ts";
 import { list, notThis } from "./raw-folder.ts";
 import { splitGroups } from "./splits.ts";
 
-const expected =
+const EXPECTED =
   "DICOM files (in folders of any depth): the images of one or more series and segmentation objects (SEG) drawn on them";
 /** Folders deeper than this are no longer searched. */
-const deepest = 12;
+const DEEPEST = 12;
 
 async function* filesUnder(folder: string, depth = 0): AsyncGenerator<string> {
   const { files = [], folders = [] } = (await list(folder)) ?? {};
-  for (const name of files) yield path.join(folder, name);
-  if (depth < deepest) for (const name of folders) yield* filesUnder(path.join(folder, name), depth + 1);
+  for (const name of files) yield join(folder, name);
+  if (depth < DEEPEST) for (const name of folders) yield* filesUnder(join(folder, name), depth + 1);
 }
 
 /** What is kept of a file while all are listed: not its bytes. */
@@ -41,7 +41,7 @@ async function search(raw: string): Promise<Found> {
     if (!looksLikeDicom(bytes)) continue;
     const dicom = readDicom(bytes, file);
     const { data: _, ...head } = dicom;
-    if (dicom.sopClass === segmentationClass) {
+    if (dicom.sopClass === SEGMENTATION_CLASS) {
       const { series, segments, frames } = readSegmentation(dicom);
       segmentations.push({
         head,
@@ -74,7 +74,7 @@ export const dicomKind: SetKind = {
   async plan(raw, settings) {
     const { images, segmentations } = await search(raw);
     if (images.length === 0 || segmentations.length === 0)
-      throw await notThis(raw, "DICOM series with masks", expected);
+      throw await notThis(raw, "DICOM series with masks", EXPECTED);
     const segments = settings.classes ?? [...new Set(segmentations.flatMap(({ labels }) => labels))].sort();
     const unnamed = segmentations.find(({ labels }) => labels.some((label) => !segments.includes(label)));
     if (unnamed !== undefined) {

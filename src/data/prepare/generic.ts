@@ -1,8 +1,8 @@
 /** Anyone's own data: pictures with masks, NIfTI volumes, npz arrays. (DICOM: generic-dicom.ts) */
-import path from "node:path";
+import { basename, join, parse, resolve } from "node:path";
 import { DataError, UsageError } from "../../errors.ts";
-import { decodeImage, imageExtensions, readBytes } from "../codec/decode.ts";
-import { type SplitName, splitNames } from "../dataset/dataset.ts";
+import { decodeImage, IMAGE_EXTENSIONS, readBytes } from "../codec/decode.ts";
+import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { patientOf } from "../dataset/patients.ts";
 import { NpzFile } from "../formats/npz.ts";
 import type { ArrayTask, Layer, PictureTask, Plan, SetKind, Settings, VolumeTask } from "./plan.ts";
@@ -12,11 +12,11 @@ import { type Shares, splitGroups, splitRuns } from "./splits.ts";
 /** What every generic plan says about itself. */
 export function ownData(raw: string, modality: string, settings: Settings): Omit<Plan, "tasks" | "notes"> {
   return {
-    name: path.basename(path.resolve(raw)),
+    name: basename(resolve(raw)),
     classes: settings.classes === undefined ? undefined : ["background", ...settings.classes],
     modality,
     licence: "not stated; add it",
-    source: path.basename(path.resolve(raw)),
+    source: basename(resolve(raw)),
   };
 }
 
@@ -26,9 +26,9 @@ export const largestLabel = ({ classes }: Settings) => classes?.length ?? 254;
 /** The folders a layout may stand in: the raw folder, or train/, val/, test/ inside it. */
 async function partsOf(raw: string): Promise<readonly { folder: string; split: SplitName | undefined }[]> {
   const folders = (await list(raw))?.folders ?? [];
-  const splits = splitNames.filter((name) => folders.includes(name));
+  const splits = SPLIT_NAMES.filter((name) => folders.includes(name));
   if (splits.length === 0) return [{ folder: raw, split: undefined }];
-  return splits.map((split) => ({ folder: path.join(raw, split), split }));
+  return splits.map((split) => ({ folder: join(raw, split), split }));
 }
 
 interface Unit {
@@ -59,19 +59,19 @@ function splitUnits(
   };
 }
 
-const pictureEndings = [...imageExtensions];
-const folderExpected =
+const PICTURE_ENDINGS = [...IMAGE_EXTENSIONS];
+const FOLDER_EXPECTED =
   "images/ and masks/ (or labels/), masks named as their images, with _mask or with _segmentation behind; " +
   "or train/, val/, test/, each with images/ and masks/";
 
 /** Masks of at most this many files decide whether masks are black and white or hold class numbers. */
-const probes = 16;
+const PROBES = 16;
 
 async function isBlackAndWhite(files: readonly string[]): Promise<boolean> {
   if (files.some((file) => !file.toLowerCase().endsWith(".png"))) return true; // JPEG's noise holds no class numbers
-  const step = Math.max(1, Math.floor(files.length / probes));
+  const step = Math.max(1, Math.floor(files.length / PROBES));
   const values = new Set<number>();
-  for (const file of files.filter((_, at) => at % step === 0).slice(0, probes)) {
+  for (const file of files.filter((_, at) => at % step === 0).slice(0, PROBES)) {
     for (const value of (await decodeImage(await readBytes(file), file)).data) values.add(value);
   }
   return values.has(255) && [...values].every((value) => value === 0 || value === 255);
@@ -82,21 +82,21 @@ async function pairsOf({ folder, split }: { folder: string; split: SplitName | u
   const masks = ["masks", "mask", "labels", "label"].find((name) => folders.includes(name));
   const images = ["images", "image", "imgs"].find((name) => folders.includes(name));
   if (masks === undefined || images === undefined) return [];
-  const names = await filesWith(path.join(folder, images), pictureEndings);
+  const names = await filesWith(join(folder, images), PICTURE_ENDINGS);
   const masked = new Map(
-    (await filesWith(path.join(folder, masks), pictureEndings)).map((name) => [
-      path.parse(name).name.replace(/_(mask|segmentation|label|gt)$/i, ""),
-      path.join(folder, masks, name),
+    (await filesWith(join(folder, masks), PICTURE_ENDINGS)).map((name) => [
+      parse(name).name.replace(/_(mask|segmentation|label|gt)$/i, ""),
+      join(folder, masks, name),
     ]),
   );
   requirePairs(
     folder,
-    names.map((name) => path.parse(name).name),
+    names.map((name) => parse(name).name),
     [...masked.keys()],
   );
   return names.map((name) => {
-    const { name: stem } = path.parse(name);
-    return { split, stem, image: path.join(folder, images, name), mask: masked.get(stem) ?? "" };
+    const { name: stem } = parse(name);
+    return { split, stem, image: join(folder, images, name), mask: masked.get(stem) ?? "" };
   });
 }
 
@@ -105,7 +105,7 @@ export const folderKind: SetKind = {
   summary: "your own pictures: images/ and masks/",
   async plan(raw, settings) {
     const pairs = (await Promise.all((await partsOf(raw)).map(pairsOf))).flat();
-    if (pairs.length === 0) throw await notThis(raw, "a folder of pictures", folderExpected);
+    if (pairs.length === 0) throw await notThis(raw, "a folder of pictures", FOLDER_EXPECTED);
     const white = await isBlackAndWhite(pairs.map(({ mask }) => mask));
     const { of, note } = splitUnits(pairs, settings, "pictures");
     const layer = (file: string): Layer => ({ file, value: white ? 1 : "labels" });
@@ -134,10 +134,10 @@ export const folderKind: SetKind = {
   },
 };
 
-const niftiExpected =
+const NIFTI_EXPECTED =
   "imagesTr/NAME_0000.nii.gz and labelsTr/NAME.nii.gz; or images/ and labels/ with equal names (also in train/, val/, test/); " +
   "or folders with image.nii.gz and label.nii.gz";
-const volumeEndings = [".nii.gz", ".nii"];
+const VOLUME_ENDINGS = [".nii.gz", ".nii"];
 const volumeStem = (name: string) => name.replace(/\.nii(\.gz)?$/i, "").replace(/_0000$/, "");
 
 interface VolumePair extends Unit {
@@ -161,28 +161,28 @@ async function volumesIn({
   ] as const) {
     if (!folders.includes(images) || !folders.includes(labels)) continue;
     const names = new Map(
-      (await filesWith(path.join(folder, images), volumeEndings)).map((name) => [volumeStem(name), name]),
+      (await filesWith(join(folder, images), VOLUME_ENDINGS)).map((name) => [volumeStem(name), name]),
     );
     const labelled = new Map(
-      (await filesWith(path.join(folder, labels), volumeEndings)).map((name) => [volumeStem(name), name]),
+      (await filesWith(join(folder, labels), VOLUME_ENDINGS)).map((name) => [volumeStem(name), name]),
     );
     requirePairs(folder, [...names.keys()], [...labelled.keys()]);
     for (const [stem, name] of names) {
       pairs.push({
         stem,
         split,
-        image: path.join(folder, images, name),
-        label: path.join(folder, labels, labelled.get(stem) ?? ""),
+        image: join(folder, images, name),
+        label: join(folder, labels, labelled.get(stem) ?? ""),
       });
     }
     return pairs;
   }
   for (const stem of folders) {
-    const names = await filesWith(path.join(folder, stem), volumeEndings);
+    const names = await filesWith(join(folder, stem), VOLUME_ENDINGS);
     const image = names.find((name) => /^(image|imaging|img)\.nii/i.test(name));
     const label = names.find((name) => /^(label|labels|mask|segmentation|seg)\.nii/i.test(name));
     if (image !== undefined && label !== undefined) {
-      pairs.push({ stem, split, image: path.join(folder, stem, image), label: path.join(folder, stem, label) });
+      pairs.push({ stem, split, image: join(folder, stem, image), label: join(folder, stem, label) });
     }
   }
   return pairs;
@@ -193,7 +193,7 @@ export const niftiKind: SetKind = {
   summary: "your own NIfTI volumes with label volumes, by axial slices",
   async plan(raw, settings) {
     const pairs = (await Promise.all((await partsOf(raw)).map(volumesIn))).flat();
-    if (pairs.length === 0) throw await notThis(raw, "NIfTI volumes", niftiExpected);
+    if (pairs.length === 0) throw await notThis(raw, "NIfTI volumes", NIFTI_EXPECTED);
     // A volume is a unit of its own: several scans of a patient go together only where names tell.
     const named = pairs.map((pair) => ({ ...pair, patient: patientOf(pair.stem) ?? pair.stem }));
     const splitOf = named.every(({ split }) => split !== undefined)
@@ -228,10 +228,10 @@ export const niftiKind: SetKind = {
   },
 };
 
-const imageArrays = ["X", "x", "images", "image", "imgs", "img", "data"];
-const labelArrays = ["y", "Y", "labels", "label", "masks", "mask", "seg"];
-const npzExpected =
-  `npz files with an image array (${imageArrays.join(", ")}) and a label array (${labelArrays.join(", ")}): one file a patient, ` +
+const IMAGE_ARRAYS = ["X", "x", "images", "image", "imgs", "img", "data"];
+const LABEL_ARRAYS = ["y", "Y", "labels", "label", "masks", "mask", "seg"];
+const NPZ_EXPECTED =
+  `npz files with an image array (${IMAGE_ARRAYS.join(", ")}) and a label array (${LABEL_ARRAYS.join(", ")}): one file a patient, ` +
   "or stacks named train.npz, val.npz, test.npz";
 
 export const npzKind: SetKind = {
@@ -239,32 +239,32 @@ export const npzKind: SetKind = {
   summary: "your own NumPy archives: images and class numbers",
   async plan(raw, settings) {
     const root = await findInside(raw, ({ files }) => files.some((name) => name.toLowerCase().endsWith(".npz")));
-    if (root === undefined) throw await notThis(raw, "NumPy archives", npzExpected);
+    if (root === undefined) throw await notThis(raw, "NumPy archives", NPZ_EXPECTED);
     const files = await filesWith(root, [".npz"]);
     const units = files.map((name) => ({
-      stem: path.parse(name).name,
-      split: splitNames.find((split) => new RegExp(`(^|[-_.])${split}$`, "i").test(path.parse(name).name)),
+      stem: parse(name).name,
+      split: SPLIT_NAMES.find((split) => new RegExp(`(^|[-_.])${split}$`, "i").test(parse(name).name)),
     }));
     if (files.length === 1 && units[0]?.split === undefined) {
       throw new DataError(
-        `${path.join(root, files[0] ?? "")}: one stack whose patients are not known cannot be split; write one file a patient, or ` +
+        `${join(root, files[0] ?? "")}: one stack whose patients are not known cannot be split; write one file a patient, or ` +
           "train.npz, val.npz and test.npz",
       );
     }
     const { of, note } = splitUnits(units, settings, "files");
     const tasks = await Promise.all(
       files.map(async (name, at): Promise<ArrayTask> => {
-        const file = path.join(root, name);
+        const file = join(root, name);
         const npz = await NpzFile.open(file);
         await npz.close();
-        const image = imageArrays.find((candidate) => npz.names.includes(candidate));
-        const label = labelArrays.find((candidate) => npz.names.includes(candidate));
+        const image = IMAGE_ARRAYS.find((candidate) => npz.names.includes(candidate));
+        const label = LABEL_ARRAYS.find((candidate) => npz.names.includes(candidate));
         if (image === undefined || label === undefined) {
           throw new DataError(
-            `${file}: holds the arrays ${npz.names.join(", ") || "(none)"}; expected are ${npzExpected}`,
+            `${file}: holds the arrays ${npz.names.join(", ") || "(none)"}; expected are ${NPZ_EXPECTED}`,
           );
         }
-        const stem = path.parse(name).name;
+        const stem = parse(name).name;
         return {
           kind: "array",
           split: of(at),

@@ -1,10 +1,10 @@
 /** ISIC 2018 Task 1: dermatoscopic photographs with lesion masks. */
-import path from "node:path";
+import { join, parse } from "node:path";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { PictureTask, SetKind } from "./plan.ts";
 import { filesWith, findInside, notThis, requirePairs } from "./raw-folder.ts";
 
-const expected =
+const EXPECTED =
   "ISIC2018_Task1-2_Training_Input, ISIC2018_Task1_Training_GroundTruth, ISIC2018_Task1-2_Validation_Input and " +
   "ISIC2018_Task1_Validation_GroundTruth, with ISIC_*.jpg and ISIC_*_segmentation.png";
 
@@ -17,8 +17,8 @@ async function tasksOf(
     findInside(raw, ({ files }, folder) => folder.includes(ending) && files.some((name) => name.endsWith(file)));
   const images = await folderOf(`ISIC2018_Task1-2_${phase}_Input`, ".jpg");
   const masks = await folderOf(`ISIC2018_Task1_${phase}_GroundTruth`, "_segmentation.png");
-  if (images === undefined || masks === undefined) throw await notThis(raw, "ISIC 2018 Task 1", expected);
-  const stems = (await filesWith(images, [".jpg"])).map((name) => path.parse(name).name);
+  if (images === undefined || masks === undefined) throw await notThis(raw, "ISIC 2018 Task 1", EXPECTED);
+  const stems = (await filesWith(images, [".jpg"])).map((name) => parse(name).name);
   const masked = (await filesWith(masks, ["_segmentation.png"])).map((name) =>
     name.slice(0, -"_segmentation.png".length),
   );
@@ -27,8 +27,8 @@ async function tasksOf(
     kind: "picture",
     split,
     stem,
-    image: path.join(images, `${stem}.jpg`),
-    layers: [{ file: path.join(masks, `${stem}_segmentation.png`), value: 1 }],
+    image: join(images, `${stem}.jpg`),
+    layers: [{ file: join(masks, `${stem}_segmentation.png`), value: 1 }],
   }));
 }
 

@@ -1,29 +1,29 @@
 /** KiTS23: CT of the kidneys, with tumours and cysts. */
-import path from "node:path";
+import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { SetKind, VolumeTask } from "./plan.ts";
 import { filesWith, findInside, list, notThis } from "./raw-folder.ts";
 import { splitGroups } from "./splits.ts";
 
-const expected = "case_00000/ ... (in dataset/), each with imaging.nii.gz and segmentation.nii.gz";
+const EXPECTED = "case_00000/ ... (in dataset/), each with imaging.nii.gz and segmentation.nii.gz";
 /** Abdominal soft tissue: level 40, width 400 Hounsfield units. */
-const softTissue = { low: -160, high: 240 };
+const SOFT_TISSUE = { low: -160, high: 240 };
 
 export const kits23: SetKind = {
   name: "kits23",
   summary: "CT of the kidneys, kidney, tumour and cyst; about 2 % of the slices",
   async plan(raw, settings) {
     const root = await findInside(raw, ({ folders }) => folders.some((name) => /^case_\d{5}$/.test(name)));
-    if (root === undefined) throw await notThis(raw, "KiTS23", expected);
+    if (root === undefined) throw await notThis(raw, "KiTS23", EXPECTED);
     const cases = ((await list(root))?.folders ?? []).filter((name) => /^case_\d{5}$/.test(name));
     const fileOf = async (name: string, stem: string) => {
-      const [file] = await filesWith(path.join(root, name), [`${stem}.nii.gz`, `${stem}.nii`]);
-      if (file !== undefined) return path.join(root, name, file);
+      const [file] = await filesWith(join(root, name), [`${stem}.nii.gz`, `${stem}.nii`]);
+      if (file !== undefined) return join(root, name, file);
       const cure = stem === "imaging" ? "; the repository fetches scans separately (kits23_download_data)" : "";
-      throw new DataError(`${path.join(root, name)}: has no ${stem}.nii.gz${cure}`);
+      throw new DataError(`${join(root, name)}: has no ${stem}.nii.gz${cure}`);
     };
     const splitOf = splitGroups(cases, settings, "cases");
-    const window = settings.window ?? softTissue;
+    const window = settings.window ?? SOFT_TISSUE;
     const tasks = await Promise.all(
       cases.map(
         async (name): Promise<VolumeTask> => ({

@@ -1,10 +1,10 @@
 /** PolypGen: single colonoscopy frames with polyps from six hospitals. */
-import path from "node:path";
+import { join, parse } from "node:path";
 import type { PictureTask, SetKind } from "./plan.ts";
 import { filesWith, findInside, notThis, requirePairs } from "./raw-folder.ts";
 import { splitRuns } from "./splits.ts";
 
-const expected = "data_C1 to data_C6, each with images_Cx/*.jpg and masks_Cx/*_mask.jpg (positive single frames)";
+const EXPECTED = "data_C1 to data_C6, each with images_Cx/*.jpg and masks_Cx/*_mask.jpg (positive single frames)";
 
 interface Frame {
   readonly stem: string;
@@ -14,24 +14,21 @@ interface Frame {
 
 async function framesOf(root: string, centre: string): Promise<readonly Frame[]> {
   const [images, masks] = [
-    path.join(root, `data_${centre}`, `images_${centre}`),
-    path.join(root, `data_${centre}`, `masks_${centre}`),
+    join(root, `data_${centre}`, `images_${centre}`),
+    join(root, `data_${centre}`, `masks_${centre}`),
   ];
   const names = await filesWith(images, [".jpg", ".jpeg", ".png"]);
   const masked = new Map(
-    (await filesWith(masks, [".jpg", ".jpeg", ".png"])).map((name) => [
-      path.parse(name).name.replace(/_mask$/i, ""),
-      name,
-    ]),
+    (await filesWith(masks, [".jpg", ".jpeg", ".png"])).map((name) => [parse(name).name.replace(/_mask$/i, ""), name]),
   );
   requirePairs(
-    path.join(root, `data_${centre}`),
-    names.map((name) => path.parse(name).name),
+    join(root, `data_${centre}`),
+    names.map((name) => parse(name).name),
     [...masked.keys()],
   );
   return names.map((name) => {
-    const { name: stem } = path.parse(name);
-    return { stem, image: path.join(images, name), mask: path.join(masks, masked.get(stem) ?? "") };
+    const { name: stem } = parse(name);
+    return { stem, image: join(images, name), mask: join(masks, masked.get(stem) ?? "") };
   });
 }
 
@@ -40,7 +37,7 @@ export const polypgen: SetKind = {
   summary: "colonoscopy frames of six hospitals, polyps (positive single frames)",
   async plan(raw, settings) {
     const root = await findInside(raw, ({ folders }) => folders.some((name) => /^data_C\d$/.test(name)));
-    if (root === undefined) throw await notThis(raw, "PolypGen", expected);
+    if (root === undefined) throw await notThis(raw, "PolypGen", EXPECTED);
     const centres = await Promise.all(["C1", "C2", "C3", "C4", "C5", "C6"].map((centre) => framesOf(root, centre)));
     const splits = splitRuns(
       centres.map(({ length }) => length),

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, readFile, rename, rmdir, stat, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
-import path from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { stringify } from "yaml";
 import { DataError } from "../../errors.ts";
 import { packageInfo } from "../../package-info.ts";
@@ -43,7 +43,7 @@ interface Entry extends TaskResult {
   readonly key: string;
 }
 
-const journalName = ".prepare.jsonl";
+const JOURNAL_NAME = ".prepare.jsonl";
 const keyOf = ({ split, stem }: Task) => `${split}/${stem}`;
 
 async function sizeOf(file: string): Promise<number> {
@@ -56,9 +56,9 @@ async function sizeOf(file: string): Promise<number> {
 
 /** Changes whenever tasks, settings or sizes of raw files do; where the raw folder lies does not matter. */
 async function fingerprintOf(plan: Plan, from: string, sizes: ReadonlyMap<string, number>): Promise<string> {
-  const relative = (_: string, value: unknown) =>
-    typeof value === "string" && value.startsWith(from) ? path.relative(from, value).split(path.sep).join("/") : value;
-  const text = JSON.stringify([plan.tasks, plan.classes, [...sizes.values()]], relative);
+  const withoutFolder = (_: string, value: unknown) =>
+    typeof value === "string" && value.startsWith(from) ? relative(from, value).split(sep).join("/") : value;
+  const text = JSON.stringify([plan.tasks, plan.classes, [...sizes.values()]], withoutFolder);
   return createHash("sha256").update(text).digest("hex");
 }
 
@@ -68,7 +68,7 @@ interface Journal {
 }
 
 async function readJournal(folder: string): Promise<Journal | undefined> {
-  const text = await readFile(path.join(folder, journalName), "utf8").catch(() => undefined);
+  const text = await readFile(join(folder, JOURNAL_NAME), "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   const lines = text.split("\n").flatMap((line): Record<string, unknown>[] => {
     try {
@@ -86,8 +86,8 @@ async function readJournal(folder: string): Promise<Journal | undefined> {
 
 /** Where to write, and what is finished there. */
 async function openTarget(out: string, fingerprint: string): Promise<{ folder: string; journal: Journal }> {
-  const partial = `${path.resolve(out)}.partial`;
-  for (const folder of [path.resolve(out), partial]) {
+  const partial = `${resolve(out)}.partial`;
+  for (const folder of [resolve(out), partial]) {
     const journal = await readJournal(folder);
     if (journal === undefined) continue;
     if (journal.fingerprint === fingerprint) return { folder, journal };
@@ -98,14 +98,14 @@ async function openTarget(out: string, fingerprint: string): Promise<{ folder: s
   await requireFree(out);
   await requireFree(partial);
   await mkdir(partial, { recursive: true });
-  await writeFile(path.join(partial, journalName), `${JSON.stringify({ fingerprint })}\n`);
+  await writeFile(join(partial, JOURNAL_NAME), `${JSON.stringify({ fingerprint })}\n`);
   return { folder: partial, journal: { fingerprint, entries: new Map() } };
 }
 
 async function isComplete(folder: string, { files }: Entry): Promise<boolean> {
   const found = await Promise.all(
     files.map((file) =>
-      stat(path.join(folder, file)).then(
+      stat(join(folder, file)).then(
         ({ size }) => size > 0,
         () => false,
       ),
@@ -129,14 +129,14 @@ function requireDistinct(tasks: readonly Task[]): void {
 }
 
 function requireApart(from: string, out: string): void {
-  const inside = (folder: string, other: string) => `${other}${path.sep}`.startsWith(`${folder}${path.sep}`);
-  if (inside(path.resolve(from), path.resolve(out)) || inside(path.resolve(out), path.resolve(from))) {
+  const inside = (folder: string, other: string) => `${other}${sep}`.startsWith(`${folder}${sep}`);
+  if (inside(resolve(from), resolve(out)) || inside(resolve(out), resolve(from))) {
     throw new DataError(`${out}: lies inside ${from} or around it; raw files stay untouched, name a folder elsewhere`);
   }
 }
 
 /** Gzip and npz unpack to about this many times their size. */
-const unpacked = 4;
+const UNPACKED = 4;
 
 /** As many threads as asked for, fewer where the largest volumes together would fill more than half of the memory. */
 function affordable(workers: number, tasks: readonly Task[], sizes: ReadonlyMap<string, number>): number {
@@ -145,7 +145,7 @@ function affordable(workers: number, tasks: readonly Task[], sizes: ReadonlyMap<
     1,
     ...volumes.map((task) => filesOf(task).reduce((sum, file) => sum + (sizes.get(file) ?? 0), 0)),
   );
-  return Math.max(Math.min(1, workers), Math.min(workers, Math.floor(totalmem() / 2 / (largest * unpacked))));
+  return Math.max(Math.min(1, workers), Math.min(workers, Math.floor(totalmem() / 2 / (largest * UNPACKED))));
 }
 
 interface Run {
@@ -245,7 +245,7 @@ function countImages(entries: Iterable<Entry>): PrepareSummary["images"] {
  */
 export async function prepare(options: PrepareOptions): Promise<PrepareSummary> {
   const { set, settings, out } = options;
-  const from = path.resolve(options.from);
+  const from = resolve(options.from);
   requireApart(from, out);
   const plan = await set.plan(from, settings);
   requireDistinct(plan.tasks);
@@ -268,7 +268,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
     target: { folder, palette: plan.colours as readonly Rgb[] | undefined },
     workers: affordable(options.workers ?? defaultWorkers(), pending, sizes),
     onDone: async (entry) => {
-      await appendFile(path.join(folder, journalName), `${JSON.stringify(entry)}\n`);
+      await appendFile(join(folder, JOURNAL_NAME), `${JSON.stringify(entry)}\n`);
       finished.set(entry.key, entry);
       options.onProgress?.(finished.size);
     },
@@ -276,9 +276,9 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   if (failures.length > 0) throw failureOf(failures, plan.tasks.length, folder);
   const entries = plan.tasks.flatMap((task) => finished.get(keyOf(task)) ?? []);
   // Names inside the raw folder: where it lies on this machine is nobody's business.
-  const notes = entries.flatMap((entry) => entry.notes.map((note) => note.replaceAll(`${from}${path.sep}`, "")));
-  if (folder !== path.resolve(out)) {
-    await writeFile(path.join(folder, "dataset.yaml"), yamlOf(plan, options, notes, fingerprint));
+  const notes = entries.flatMap((entry) => entry.notes.map((note) => note.replaceAll(`${from}${sep}`, "")));
+  if (folder !== resolve(out)) {
+    await writeFile(join(folder, "dataset.yaml"), yamlOf(plan, options, notes, fingerprint));
     await rmdir(out).catch(() => undefined); // an empty folder of that name
     await rename(folder, out);
   }

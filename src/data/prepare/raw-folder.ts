@@ -1,6 +1,6 @@
 /** Looking for a known layout in a folder someone downloaded. */
 import { readdir, stat } from "node:fs/promises";
-import path from "node:path";
+import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 
 export interface Listing {
@@ -17,7 +17,7 @@ export async function list(folder: string): Promise<Listing | undefined> {
     const isFolder = new Map<string, boolean>();
     for (const entry of entries) {
       // A link counts as what it points to.
-      const real = entry.isSymbolicLink() ? await stat(path.join(folder, entry.name)) : entry;
+      const real = entry.isSymbolicLink() ? await stat(join(folder, entry.name)) : entry;
       isFolder.set(entry.name, real.isDirectory());
     }
     const names = [...isFolder.keys()].sort((a, b) => numbers.compare(a, b) || (a < b ? -1 : 1));
@@ -53,7 +53,7 @@ export async function findInside(
       const listing = await list(candidate);
       if (listing === undefined) continue;
       if (matches(listing, candidate)) return candidate;
-      next.push(...listing.folders.map((name) => path.join(candidate, name)));
+      next.push(...listing.folders.map((name) => join(candidate, name)));
     }
     level = next;
   }

@@ -1,7 +1,7 @@
 /** Items of npz arrays as images and masks. */
 import { DataError } from "../../errors.ts";
 import { type ArrayPart, NpzFile } from "../formats/npz.ts";
-import { percentiles, percentileWindow, type Window, windowed } from "../formats/window.ts";
+import { PERCENTILES, percentileWindow, type Window, windowed } from "../formats/window.ts";
 import type { ByteImage } from "../image/image.ts";
 import { labelMask } from "./labels.ts";
 import type { ArrayTask } from "./plan.ts";
@@ -159,7 +159,7 @@ export async function runArrays(task: ArrayTask, sink: Sink): Promise<void> {
 }
 
 /** The sentence about TissueNet's colours and labels. */
-export const tissueNote =
+export const TISSUE_NOTE =
   "Green is the nuclear channel (X[..., 0]), blue the membrane channel (X[..., 1]), red is empty; each is scaled per image " +
-  `from the ${percentiles.low * 100}th to the ${percentiles.high * 100}th percentile of its non-zero values. ` +
+  `from the ${PERCENTILES.low * 100}th to the ${PERCENTILES.high * 100}th percentile of its non-zero values. ` +
   "Class 1 is the cell outside its nucleus (y[..., 0]), class 2 the nucleus (y[..., 1])";

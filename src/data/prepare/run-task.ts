@@ -1,5 +1,5 @@
 /** Carrying out one task: reading raw files, writing images and masks. Done by threads; depends on the task alone. */
-import path from "node:path";
+import { extname } from "node:path";
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
 import { readBytes, readImage } from "../codec/decode.ts";
@@ -15,7 +15,7 @@ import { runArrays } from "./run-arrays.ts";
 import { Sink } from "./sink.ts";
 
 async function runPicture(task: PictureTask, sink: Sink): Promise<void> {
-  const name = `${task.stem}${path.extname(task.image).toLowerCase()}`;
+  const name = `${task.stem}${extname(task.image).toLowerCase()}`;
   if (await sink.isDone(task.split, name)) return;
   // Decoded although it is copied: a damaged file is found now, not while training.
   const image = await readImage(task.image);
@@ -35,8 +35,8 @@ export function chosenSlices(choice: SliceChoice, count: number): readonly numbe
   return taken.length > 0 ? taken : all.slice(0, 1);
 }
 
-const digits = 4;
-const numbered = (stem: string, index: number) => `${stem}_${String(index).padStart(digits, "0")}.png`;
+const DIGITS = 4;
+const numbered = (stem: string, index: number) => `${stem}_${String(index).padStart(DIGITS, "0")}.png`;
 const show = ({ low, high }: Window) => `${Number(low.toPrecision(6))} to ${Number(high.toPrecision(6))}`;
 
 /** Largest difference of two volumes' places at their corners, in voxels of the first. */

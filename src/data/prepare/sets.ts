@@ -11,7 +11,7 @@ import { spermhealth } from "./spermhealth.ts";
 import { tissuenet } from "./tissuenet.ts";
 
 /** The paper's seven sets, then four kinds of one's own data. */
-export const setKinds: readonly SetKind[] = [
+export const SET_KINDS: readonly SetKind[] = [
   ...[fives, isic2018, polypgen, atlas, kits23, tissuenet, spermhealth],
   ...[folderKind, niftiKind, dicomKind, npzKind],
 ];

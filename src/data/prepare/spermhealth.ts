@@ -1,11 +1,11 @@
 /** SpermHealth, the paper's private set: microscope frames of sperm, normal and abnormal. */
-import path from "node:path";
+import { join, parse } from "node:path";
 import type { Layer, PictureTask, SetKind } from "./plan.ts";
 import { filesWith, list, notThis, requirePairs } from "./raw-folder.ts";
 import { splitRuns } from "./splits.ts";
 
-const endings = [".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"];
-const expected =
+const ENDINGS = [".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"];
+const EXPECTED =
   "images/ and masks/; a mask is masks/<same stem>.png with the values 0, 1 (normal) and 2 (abnormal), or two white-on-black " +
   "pictures masks/normal/<same stem>.png and masks/abnormal/<same stem>.png, where one without objects may be missing";
 
@@ -13,13 +13,13 @@ async function layersByStem(masks: string): Promise<ReadonlyMap<string, readonly
   const layers = new Map<string, Layer[]>();
   const add = (stem: string, layer: Layer) => layers.set(stem, [...(layers.get(stem) ?? []), layer]);
   for (const name of await filesWith(masks, [".png"]))
-    add(path.parse(name).name, { file: path.join(masks, name), value: "labels" });
+    add(parse(name).name, { file: join(masks, name), value: "labels" });
   for (const [value, folder] of [
     [1, "normal"],
     [2, "abnormal"],
   ] as const) {
-    for (const name of await filesWith(path.join(masks, folder), endings)) {
-      add(path.parse(name).name, { file: path.join(masks, folder, name), value });
+    for (const name of await filesWith(join(masks, folder), ENDINGS)) {
+      add(parse(name).name, { file: join(masks, folder, name), value });
     }
   }
   return layers;
@@ -29,19 +29,19 @@ export const spermhealth: SetKind = {
   name: "spermhealth",
   summary: "microscope frames of sperm, normal and abnormal (the paper's private set)",
   async plan(raw, settings) {
-    const images = await filesWith(path.join(raw, "images"), endings);
-    const layers = await layersByStem(path.join(raw, "masks"));
+    const images = await filesWith(join(raw, "images"), ENDINGS);
+    const layers = await layersByStem(join(raw, "masks"));
     if (images.length === 0 || layers.size === 0 || (await list(raw)) === undefined)
-      throw await notThis(raw, "SpermHealth", expected);
+      throw await notThis(raw, "SpermHealth", EXPECTED);
     requirePairs(
       raw,
-      images.map((name) => path.parse(name).name),
+      images.map((name) => parse(name).name),
       [...layers.keys()],
     );
     const [splits = []] = splitRuns([images.length], settings, "frames");
     const tasks = images.map((name, at): PictureTask => {
-      const { name: stem } = path.parse(name);
-      const image = path.join(raw, "images", name);
+      const { name: stem } = parse(name);
+      const image = join(raw, "images", name);
       return { kind: "picture", split: splits[at] ?? "train", stem, image, layers: layers.get(stem) ?? [] };
     });
     return {

@@ -1,24 +1,24 @@
 /** TissueNet: fluorescence images of tissue, cells and their nuclei. */
-import path from "node:path";
+import { join } from "node:path";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { ArrayTask, SetKind } from "./plan.ts";
 import { filesWith, findInside, notThis } from "./raw-folder.ts";
-import { tissueNote } from "./run-arrays.ts";
+import { TISSUE_NOTE } from "./run-arrays.ts";
 
-const expected =
+const EXPECTED =
   'tissuenet_v1.1_train.npz, tissuenet_v1.1_val.npz and tissuenet_v1.1_test.npz with the arrays "X" and "y"';
-const named = /^tissuenet.*_(train|val|test)\.npz$/i;
+const NAMED = /^tissuenet.*_(train|val|test)\.npz$/i;
 
 export const tissuenet: SetKind = {
   name: "tissuenet",
   summary: "fluorescence images of tissue, cell and nucleus",
   async plan(raw) {
-    const root = await findInside(raw, ({ files }) => files.some((name) => named.test(name)));
-    if (root === undefined) throw await notThis(raw, "TissueNet", expected);
-    const files = (await filesWith(root, [".npz"])).filter((name) => named.test(name));
+    const root = await findInside(raw, ({ files }) => files.some((name) => NAMED.test(name)));
+    if (root === undefined) throw await notThis(raw, "TissueNet", EXPECTED);
+    const files = (await filesWith(root, [".npz"])).filter((name) => NAMED.test(name));
     const tasks = files.map((name): ArrayTask => {
-      const split = (named.exec(name)?.[1] ?? "train").toLowerCase() as SplitName;
-      const file = path.join(root, name);
+      const split = (NAMED.exec(name)?.[1] ?? "train").toLowerCase() as SplitName;
+      const file = join(root, name);
       return {
         kind: "array",
         split,
@@ -32,7 +32,7 @@ export const tissuenet: SetKind = {
     });
     const splits = tasks.map(({ split }) => split);
     if (!splits.includes("train") || !splits.includes("test") || new Set(splits).size !== splits.length) {
-      throw await notThis(root, "TissueNet", `one version's files: ${expected}`);
+      throw await notThis(root, "TissueNet", `one version's files: ${EXPECTED}`);
     }
     return {
       name: "TissueNet",
@@ -46,7 +46,7 @@ export const tissuenet: SetKind = {
       licence: "modified Apache 2.0, non-commercial; check at datasets.deepcell.org",
       source: "Greenwald et al., Nature Biotechnology 40, 555-565 (2022); datasets.deepcell.org",
       tasks,
-      notes: ["Split as published", tissueNote],
+      notes: ["Split as published", TISSUE_NOTE],
     };
   },
 };

@@ -18,10 +18,10 @@ const times = (count: number, act: () => void) => {
 };
 
 /** Smallest and largest picture: below, an object is too small to have a shape; above, nothing was tried. */
-export const cellSizes = { least: 48, most: 2048, usual: 128 } as const;
+export const CELL_SIZES = { least: 48, most: 2048, usual: 128 } as const;
 
 /** Object lengths are given for 128 pixels and grow with the picture, so that shares of the area stay. */
-const scaleOf = (side: number) => Math.max(0.6, side / cellSizes.usual);
+const scaleOf = (side: number) => Math.max(0.6, side / CELL_SIZES.usual);
 
 /** Light: a slope, broad glows and shadows, mottling, and things out of focus that are no objects. */
 function paintBackground(field: Field, walk: Random): void {
@@ -154,7 +154,7 @@ export const cellsKind: SynthKind = {
     [255, 176, 0],
   ],
   modality: "procedural microscopy",
-  sizes: cellSizes,
+  sizes: CELL_SIZES,
   picture: cellPicture,
 };
 

@@ -7,7 +7,7 @@ import { type Blob, type BlobShape, blob } from "./outline.ts";
 import { drawTarget, fitScale, type Stratum, type Target } from "./stratum.ts";
 
 /** Grey of each tissue, 0 to 1, as a window of 400 HU about 40 shows it. */
-const tissue = {
+const TISSUE = {
   air: 0,
   lung: 0.02,
   fat: 0.13,
@@ -133,9 +133,9 @@ function paintBody(canvas: Canvas, walk: Random, body: Body): void {
     const behind = smooth(0.25, 0.8, (v * side - body.y) / body.high);
     const deep = -distance - thick * (1 + 0.3 * fibres(u * 0.2, v * 0.2));
     const muscle = smooth(-1, 1, deep) * smooth(wall * (1 + 3.2 * behind) + 1, wall * (1 + 3.2 * behind) - 1, deep);
-    const fat = tissue.fat + 0.05 * Math.max(0, strands(u, v));
+    const fat = TISSUE.fat + 0.05 * Math.max(0, strands(u, v));
     const skin = smooth(2.2, 0.8, -distance) * 0.36;
-    return fat + skin + muscle * (tissue.muscle - fat + 0.05 * fibres(u, v));
+    return fat + skin + muscle * (TISSUE.muscle - fat + 0.05 * fibres(u, v));
   });
   const bed = { x: side / 2, y: side * (0.4 - 1.15), radius: side * 1.66 };
   for (let pixel = 0; pixel < side * side; pixel++) {
@@ -154,7 +154,7 @@ function paintBones(canvas: Canvas, walk: Random, body: Body): void {
   const { side } = canvas;
   const spongy = noise(walk, 40, 2);
   const bone = (u: number, v: number, distance: number) =>
-    clamp(tissue.bone - 0.2 * smooth(-1, -4, distance) + 0.1 * spongy(u, v), 0.6, 1);
+    clamp(TISSUE.bone - 0.2 * smooth(-1, -4, distance) + 0.1 * spongy(u, v), 0.6, 1);
   const [x, y] = place(body, 0, 0.5);
   cover(canvas, blob(walk, x, y, 0.052 * side, form(walk, 1.25, 0, 0.05)), bone);
   for (const turn of [-1, 1]) {
@@ -185,10 +185,10 @@ function paintKidney(canvas: Canvas, walk: Random, body: Body, turn: number): vo
   const pyramids = noise(walk, (3.4 * side) / size / 2, 1);
   cover(canvas, blob(walk, x, y, size, form(walk, 1.45, tilt, 0.05)), (u, v, distance) => {
     const inner = smooth(-0.2 * size, -0.42 * size, distance);
-    return tissue.kidney + 0.06 - inner * (0.13 + 0.09 * pyramids(u, v));
+    return TISSUE.kidney + 0.06 - inner * (0.13 + 0.09 * pyramids(u, v));
   });
   const hilum = blob(walk, x - turn * size * 0.45, y + size * 0.1, size * 0.36, form(walk, 1.5, tilt, 0.1));
-  cover(canvas, hilum, () => tissue.fat + 0.06, size * 0.12);
+  cover(canvas, hilum, () => TISSUE.fat + 0.06, size * 0.12);
 }
 
 /** Loops of bowel with a wall, content or gas, where nothing else lies. */
@@ -206,9 +206,9 @@ function paintBowel(canvas: Canvas, walk: Random, body: Body): void {
       // Gas rises: the upper part is black down to a level.
       const level = smooth(-0.1, 0.1, (v * side - y) / size - 0.15);
       const content = gas
-        ? tissue.air + (tissue.bowel - tissue.air) * level
-        : tissue.bowel - 0.12 + 0.3 * (filling - 0.24) + 0.09 * folds(u, v);
-      return content + (tissue.bowel + 0.07 - content) * wall;
+        ? TISSUE.air + (TISSUE.bowel - TISSUE.air) * level
+        : TISSUE.bowel - 0.12 + 0.3 * (filling - 0.24) + 0.09 * folds(u, v);
+      return content + (TISSUE.bowel + 0.07 - content) * wall;
     });
   }
 }
@@ -219,10 +219,10 @@ function paintVessels(canvas: Canvas, walk: Random, body: Body): void {
     const [x, y] = place(body, across, down);
     cover(canvas, blob(walk, x, y, radius * side, form(walk, 1.1, 0, 0.02)), () => grey);
   };
-  disc(0.06, 0.28, between(walk, 0.021, 0.027), between(walk, tissue.vessel, 0.97));
-  disc(-0.13, 0.26, between(walk, 0.024, 0.03), tissue.vessel - 0.12);
+  disc(0.06, 0.28, between(walk, 0.021, 0.027), between(walk, TISSUE.vessel, 0.97));
+  disc(-0.13, 0.26, between(walk, 0.024, 0.03), TISSUE.vessel - 0.12);
   for (let count = 6 + walk.integer(8); count > 0; count--) {
-    disc(between(walk, -0.2, 0.5), between(walk, -0.4, 0.2), between(walk, 0.004, 0.009), tissue.vessel);
+    disc(between(walk, -0.2, 0.5), between(walk, -0.4, 0.2), between(walk, 0.004, 0.009), TISSUE.vessel);
   }
 }
 
@@ -236,7 +236,7 @@ function paintSpleen(canvas: Canvas, walk: Random, body: Body): void {
     form(walk, 2, between(walk, 1.1, 1.5), 0.06),
   );
   const pulp = noise(walk, 18, 2);
-  cover(canvas, spleen, (u, v) => tissue.spleen + 0.015 * pulp(u, v));
+  cover(canvas, spleen, (u, v) => TISSUE.spleen + 0.015 * pulp(u, v));
 }
 
 /** Parenchyma with bright vessel cross-sections; the tumour takes up less contrast, with a rim and a dark core. */
@@ -251,7 +251,7 @@ function paintLiver(canvas: Canvas, walk: Random, body: Body, { liver, tumour, m
   canvas.around(liver.x, liver.y, liver.reach + 2, (pixel, dx, dy) => {
     const [x, y] = [liver.x + dx, liver.y + dy];
     const [u, v] = [x / side, y / side];
-    const grey = tissue.liver + 0.02 * pulp(u, v);
+    const grey = TISSUE.liver + 0.02 * pulp(u, v);
     canvas.blend(pixel, [grey, grey, grey], within(x, y));
   });
   for (let count = 5 + walk.integer(9); count > 0; count--) {
@@ -270,7 +270,7 @@ function paintLiver(canvas: Canvas, walk: Random, body: Body, { liver, tumour, m
     const alpha = smooth(fade, -fade, distance) * within(x, y);
     const middle = smooth(1, 0.35, tumour.ratio(x, y));
     const grey =
-      tissue.liver -
+      TISSUE.liver -
       0.16 -
       core * middle +
       rim * Math.exp(-((distance / (1.5 * fade)) ** 2)) +

@@ -11,8 +11,8 @@ import type { Stratum } from "./stratum.ts";
 import { vesselPicture } from "./vessels.ts";
 import type { SynthKind } from "./write.ts";
 
-const sizes = { least: 64, most: 2048, usual: 256 } as const;
-const black: Rgb = [0, 0, 0];
+const SIZES = { least: 64, most: 2048, usual: 256 } as const;
+const BLACK: Rgb = [0, 0, 0];
 
 type Picture = (seed: number, index: number, side: number, stratum: Stratum) => ReturnType<SynthKind["picture"]>;
 
@@ -22,16 +22,16 @@ const mixed =
   (seed, index, side, stratum = "mixed") =>
     picture(seed, index, side, stratum);
 
-export const synthKinds: readonly SynthKind[] = [
+export const SYNTH_KINDS: readonly SynthKind[] = [
   cellsKind,
   {
     kind: "sperm",
     summary: "stained sperm, normal and deformed, on a slide with debris",
     name: "Synthetic sperm",
     classes: ["background", "normal", "abnormal"],
-    colours: [black, [0, 158, 255], [220, 38, 127]],
+    colours: [BLACK, [0, 158, 255], [220, 38, 127]],
     modality: "procedural bright-field microscopy",
-    sizes,
+    sizes: SIZES,
     picture: mixed(spermPicture),
   },
   {
@@ -39,9 +39,9 @@ export const synthKinds: readonly SynthKind[] = [
     summary: "fundus photographs with branching vessel trees",
     name: "Synthetic fundus vessels",
     classes: ["background", "vessel"],
-    colours: [black, [0, 200, 120]],
+    colours: [BLACK, [0, 200, 120]],
     modality: "procedural fundus photography",
-    sizes,
+    sizes: SIZES,
     picture: mixed(vesselPicture),
   },
   {
@@ -49,9 +49,9 @@ export const synthKinds: readonly SynthKind[] = [
     summary: "pigmented skin lesions under a dermatoscope, with hairs and gel bubbles",
     name: "Synthetic skin lesions",
     classes: ["background", "lesion"],
-    colours: [black, [255, 176, 0]],
+    colours: [BLACK, [255, 176, 0]],
     modality: "procedural dermoscopy",
-    sizes,
+    sizes: SIZES,
     picture: mixed(lesionPicture),
   },
   {
@@ -59,9 +59,9 @@ export const synthKinds: readonly SynthKind[] = [
     summary: "polyps on a folded, glistening bowel wall",
     name: "Synthetic polyps",
     classes: ["background", "polyp"],
-    colours: [black, [0, 200, 120]],
+    colours: [BLACK, [0, 200, 120]],
     modality: "procedural colonoscopy",
-    sizes,
+    sizes: SIZES,
     picture: mixed(polypPicture),
   },
   {
@@ -69,17 +69,17 @@ export const synthKinds: readonly SynthKind[] = [
     summary: "CT-like slices of the abdomen: liver and the tumour in it",
     name: "Synthetic CT",
     classes: ["background", "liver", "tumour"],
-    colours: [black, [255, 176, 0], [220, 38, 127]],
+    colours: [BLACK, [255, 176, 0], [220, 38, 127]],
     modality: "procedural computed tomography",
-    sizes,
+    sizes: SIZES,
     picture: mixed(ctPicture),
   },
 ];
 
 /** The kind of that name. Throws UsageError with the nearest one. */
 export function synthKind(kind: string): SynthKind {
-  const found = synthKinds.find((one) => one.kind === kind);
+  const found = SYNTH_KINDS.find((one) => one.kind === kind);
   if (found !== undefined) return found;
-  const names = synthKinds.map((one) => one.kind);
+  const names = SYNTH_KINDS.map((one) => one.kind);
   throw new UsageError(`there is no kind of pictures "${kind}". ${suggestion(kind, names)}`);
 }

@@ -7,7 +7,7 @@ import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type Blob, blob, type StrokePoint } from "./outline.ts";
 import { drawTarget, inside, type Stratum } from "./stratum.ts";
 
-const skins: readonly Rgb[] = [
+const SKINS: readonly Rgb[] = [
   [0.91, 0.74, 0.69],
   [0.88, 0.68, 0.58],
   [0.93, 0.8, 0.76],
@@ -15,7 +15,7 @@ const skins: readonly Rgb[] = [
 ];
 
 function paintSkin(canvas: Canvas, walk: Random): void {
-  const skin = skins[walk.integer(skins.length)] ?? [0.9, 0.7, 0.6];
+  const skin = SKINS[walk.integer(SKINS.length)] ?? [0.9, 0.7, 0.6];
   const patches = noise(walk, 3, 3);
   const creases = noise(walk, 26, 3, between(walk, 1.5, 3));
   const grain = noise(walk, 60, 2);

@@ -19,7 +19,7 @@ interface Cell {
 
 type Deformity = "none" | "round" | "tapered" | "two heads" | "coiled tail";
 
-const headOf: Record<Deformity, { readonly size: number; readonly aspect: number; readonly rough: number }> = {
+const HEADS: Record<Deformity, { readonly size: number; readonly aspect: number; readonly rough: number }> = {
   none: { size: 0.79, aspect: 1.62, rough: 0.015 },
   round: { size: 1.02, aspect: 1.08, rough: 0.09 },
   tapered: { size: 0.72, aspect: 2.7, rough: 0.05 },
@@ -52,7 +52,7 @@ function drawCell(walk: Random, x: number, y: number, unit: number): Cell {
   const kinds = ["round", "tapered", "two heads", "coiled tail"] as const;
   const kind: Deformity = walk.uniform() < 0.6 ? "none" : (kinds[walk.integer(4)] ?? "round");
   const angle = between(walk, 0, 2 * Math.PI);
-  const { size, aspect, rough } = headOf[kind];
+  const { size, aspect, rough } = HEADS[kind];
   const harmonics = [rough, rough, rough / 2];
   const turns = kind === "two heads" ? [-0.42, 0.42] : [0];
   const heads = turns.map((turn) => {

@@ -3,11 +3,11 @@ import type { Random } from "../../kernels/random.ts";
 import type { ByteImage } from "../image/image.ts";
 import { between } from "./canvas.ts";
 
-export const strata = ["ultra", "small", "large", "mixed"] as const;
-export type Stratum = (typeof strata)[number];
+export const STRATA = ["ultra", "small", "large", "mixed"] as const;
+export type Stratum = (typeof STRATA)[number];
 
 /** Percent of the picture that the largest object takes; a margin keeps either area rule on the same side of 1 and 10. */
-const ranges = { ultra: [0.12, 0.8], small: [1.3, 8.5] } as const;
+const RANGES = { ultra: [0.12, 0.8], small: [1.3, 8.5] } as const;
 
 export interface Target {
   readonly stratum: Exclude<Stratum, "mixed">;
@@ -19,7 +19,7 @@ export interface Target {
 export function drawTarget(walk: Random, stratum: Stratum, most: number): Target {
   const one = stratum === "mixed" ? (["ultra", "small", "large"] as const)[walk.integer(3)] : stratum;
   const place = walk.uniform();
-  const [low, high] = one === "large" || one === undefined ? [12, most] : ranges[one];
+  const [low, high] = one === "large" || one === undefined ? [12, most] : RANGES[one];
   return { stratum: one ?? "large", share: low * (high / low) ** place };
 }
 

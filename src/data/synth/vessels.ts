@@ -50,7 +50,7 @@ function steer(eye: Eye, x: number, y: number, direction: number, side: number):
 }
 
 /** The kinds of vessels by order: steps to go, chance of a branch at each, share of the width left at the end. */
-const orders = [
+const ORDERS = [
   { steps: [38, 50], branching: 0.15, end: 0.35 },
   { steps: [12, 28], branching: 0.09, end: 0.25 },
   { steps: [7, 18], branching: 0, end: 0.3 },
@@ -65,7 +65,7 @@ function grow(
   heading: number,
   out: Branch[],
 ) {
-  const kind = orders[trunk.order];
+  const kind = ORDERS[trunk.order];
   if (kind === undefined) return;
   const step = 0.012 * eye.zoom;
   const steps = Math.round(between(walk, kind.steps[0], kind.steps[1]));

@@ -1,11 +1,11 @@
 /** Dataset folders of procedural pictures: exact truth, free of any licence, every picture a function of (seed, index). */
 import { mkdir, writeFile } from "node:fs/promises";
-import path from "node:path";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import { UsageError } from "../../errors.ts";
 import { writePng } from "../codec/decode.ts";
 import type { Rgb } from "../codec/png.ts";
-import { type SplitName, splitNames } from "../dataset/dataset.ts";
+import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import type { Pair } from "../feed/augment.ts";
 import { writeFolder } from "../new-folder.ts";
 import type { Stratum } from "./stratum.ts";
@@ -41,22 +41,22 @@ export interface SynthOptions {
 }
 
 /** Pictures of each split are numbered from here: they stay the same however many stand in the others. */
-const firstOf: Record<SplitName, number> = { train: 0, val: 1_000_000, test: 2_000_000 };
-const mostInSplit = 1_000_000;
+const FIRST_NUMBERS: Record<SplitName, number> = { train: 0, val: 1_000_000, test: 2_000_000 };
+const MOST_IN_SPLIT = 1_000_000;
 
 function checkOptions({ kind, sizes }: SynthKind, { train, val, test = 0, size }: SynthOptions): void {
   const { least, most } = sizes;
   if (!Number.isInteger(size) || size < least || size > most) {
     throw new UsageError(`${kind}: size ${size} is no whole number from ${least} to ${most}`);
   }
-  const fits = (count: number, fewest: number) => Number.isInteger(count) && count >= fewest && count <= mostInSplit;
+  const fits = (count: number, fewest: number) => Number.isInteger(count) && count >= fewest && count <= MOST_IN_SPLIT;
   if (!fits(train, 1) || !fits(val, 1)) {
     throw new UsageError(
-      `${kind}: ${train} training and ${val} validation pictures; each split needs 1 to ${mostInSplit}`,
+      `${kind}: ${train} training and ${val} validation pictures; each split needs 1 to ${MOST_IN_SPLIT}`,
     );
   }
   if (!fits(test, 0))
-    throw new UsageError(`${kind}: ${test} test pictures; a whole number from 0 to ${mostInSplit} is`);
+    throw new UsageError(`${kind}: ${test} test pictures; a whole number from 0 to ${MOST_IN_SPLIT} is`);
 }
 
 /**
@@ -71,16 +71,16 @@ export async function writeSynth(kind: SynthKind, options: SynthOptions): Promis
   const total = train + val + test;
   await writeFolder(out, async (partial) => {
     const description = { name, classes, colours, modality, licence: "CC0-1.0" };
-    await mkdir(path.join(partial, "mask"));
-    await writeFile(path.join(partial, "dataset.yaml"), stringify(description));
+    await mkdir(join(partial, "mask"));
+    await writeFile(join(partial, "dataset.yaml"), stringify(description));
     let done = 0;
-    for (const split of splitNames.filter((one) => counts[one] > 0)) {
-      await mkdir(path.join(partial, split));
+    for (const split of SPLIT_NAMES.filter((one) => counts[one] > 0)) {
+      await mkdir(join(partial, split));
       for (let number = 0; number < counts[split]; number++) {
-        const { image, mask } = kind.picture(seed, firstOf[split] + number, size, stratum);
+        const { image, mask } = kind.picture(seed, FIRST_NUMBERS[split] + number, size, stratum);
         const file = `${split}-${String(number).padStart(4, "0")}.png`;
-        await writePng(path.join(partial, split, file), image);
-        await writePng(path.join(partial, "mask", file), mask, colours);
+        await writePng(join(partial, split, file), image);
+        await writePng(join(partial, "mask", file), mask, colours);
         onProgress?.(++done, total);
       }
     }

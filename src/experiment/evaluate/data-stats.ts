@@ -1,6 +1,6 @@
 /** Table I of a dataset: how many objects it holds and how large they are, measured on every mask of every split. */
 import { availableParallelism } from "node:os";
-import { type Dataset, type SplitName, splitNames } from "../../data/dataset/dataset.ts";
+import { type Dataset, SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
 import { ThreadPool, threadProgram } from "../../data/thread-pool.ts";
 import { DataError } from "../../errors.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
@@ -48,7 +48,7 @@ const countsOf = (shares: readonly number[]): ObjectCounts => {
 };
 
 async function allObjects(dataset: Dataset, options: StatsOptions): Promise<ObjectShare[]> {
-  const masks = splitNames.flatMap((split) => dataset.splits[split] ?? []).map(({ mask }) => mask);
+  const masks = SPLIT_NAMES.flatMap((split) => dataset.splits[split] ?? []).map(({ mask }) => mask);
   const entry = threadProgram(import.meta.url, "mask-objects-worker");
   const workers = options.workers ?? (masks.length < 24 ? 0 : Math.min(8, availableParallelism()));
   const pool = new ThreadPool<MaskTask, MaskObjects>(
@@ -76,11 +76,11 @@ async function allObjects(dataset: Dataset, options: StatsOptions): Promise<Obje
  * pair up: a count of a part would be a wrong count.
  */
 export async function datasetStats(dataset: Dataset, options: StatsOptions): Promise<DatasetStats> {
-  const [problem] = splitNames.flatMap((split) => dataset.problems[split] ?? []);
+  const [problem] = SPLIT_NAMES.flatMap((split) => dataset.problems[split] ?? []);
   if (problem !== undefined) throw new DataError(`${problem.message} (svanet data verify lists all that is wrong)`);
   const objects = await allObjects(dataset, options);
   const shares = objects.map(({ share }) => share);
-  const splits = splitNames.flatMap((split) => {
+  const splits = SPLIT_NAMES.flatMap((split) => {
     const samples = dataset.splits[split];
     return samples === undefined ? [] : [[split, samples.length] as const];
   });

@@ -98,15 +98,15 @@ const CANDIDATES = [false, true].flatMap((largest) => SIZES.map((minPercent) => 
 
 /** Finds each class's best rule; classes are judged on their own. The maps are not kept. */
 export class PostprocessChoice {
-  private readonly classes: readonly string[];
+  readonly #classes: readonly string[];
   /** Per foreground class and candidate the sum of Dice over images, as fractions. */
-  private readonly sums: Float64Array[];
+  readonly #sums: Float64Array[];
   images = 0;
 
   /** Names by label, background first. */
   constructor(classes: readonly string[]) {
-    this.classes = classes;
-    this.sums = classes.slice(1).map(() => new Float64Array(CANDIDATES.length));
+    this.#classes = classes;
+    this.#sums = classes.slice(1).map(() => new Float64Array(CANDIDATES.length));
   }
 
   /** Tries every rule on one image: maps `[height, width]`. */
@@ -116,7 +116,7 @@ export class PostprocessChoice {
     { height, width }: { readonly height: number; readonly width: number },
   ): void {
     const shown = withoutIgnored(prediction, target);
-    for (const [c, sums] of this.sums.entries()) {
+    for (const [c, sums] of this.#sums.entries()) {
       let truth = 0;
       for (const label of target) if (label === c + 1) truth++;
       const objects = components(shown, c + 1, height, width).map((cells) => ({
@@ -135,14 +135,14 @@ export class PostprocessChoice {
 
   /** The best rule of every foreground class; one that changes nothing where no other is better. */
   rules(): ClassRule[] {
-    return this.sums.map((sums, c) => {
+    return this.#sums.map((sums, c) => {
       const before = sums[0] ?? 0;
       let best = 0;
       for (const k of CANDIDATES.keys()) if ((sums[k] ?? 0) > (sums[best] ?? 0) + 1e-9) best = k;
       const percent = (sum: number) => (100 * sum) / this.images;
       return {
         class: c + 1,
-        name: this.classes[c + 1] ?? `class ${c + 1}`,
+        name: this.#classes[c + 1] ?? `class ${c + 1}`,
         ...(CANDIDATES[best] ?? { largest: false, minPercent: 0 }),
         dice: { before: percent(before), after: percent(sums[best] ?? 0) },
       };

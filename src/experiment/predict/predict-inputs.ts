@@ -1,7 +1,7 @@
 /** What a person asks to have predicted: images, NIfTI volumes, DICOM series, or folders of them. */
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
-import { imageExtensions } from "../../data/codec/decode.ts";
+import { IMAGE_EXTENSIONS } from "../../data/codec/decode.ts";
 import { looksLikeDicom } from "../../data/formats/dicom.ts";
 import { UsageError } from "../../errors.ts";
 
@@ -10,7 +10,7 @@ export type PredictInput =
   | { readonly kind: "image" | "nifti"; readonly file: string; readonly stem: string }
   | { readonly kind: "dicom"; readonly file: string; readonly stem: string; readonly files: readonly string[] };
 
-const niftiEnding = /\.nii(\.gz)?$/i;
+const NIFTI_ENDING = /\.nii(\.gz)?$/i;
 
 function firstBytes(file: string): Uint8Array {
   const handle = openSync(file, "r");
@@ -28,8 +28,8 @@ function isDicom(file: string): boolean {
 
 function inputOf(file: string): PredictInput | undefined {
   const name = basename(file);
-  if (niftiEnding.test(name)) return { kind: "nifti", file, stem: name.replace(niftiEnding, "") };
-  if (imageExtensions.has(extname(name).toLowerCase())) {
+  if (NIFTI_ENDING.test(name)) return { kind: "nifti", file, stem: name.replace(NIFTI_ENDING, "") };
+  if (IMAGE_EXTENSIONS.has(extname(name).toLowerCase())) {
     return { kind: "image", file, stem: basename(name, extname(name)) };
   }
   if (isDicom(file)) return { kind: "dicom", file, stem: basename(name, extname(name)), files: [file] };
@@ -47,7 +47,7 @@ function folderInputs(folder: string): PredictInput[] {
   const rest = found.filter(({ kind }) => kind !== "dicom");
   if (found.length === 0) {
     throw new UsageError(
-      `${folder} holds no image (${[...imageExtensions].join(", ")}), NIfTI volume (.nii, .nii.gz) or DICOM file`,
+      `${folder} holds no image (${[...IMAGE_EXTENSIONS].join(", ")}), NIfTI volume (.nii, .nii.gz) or DICOM file`,
     );
   }
   const stem = basename(resolve(folder));

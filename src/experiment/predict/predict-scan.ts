@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { readBytes, writePng } from "../../data/codec/decode.ts";
 import type { Rgb } from "../../data/codec/png.ts";
-import { type DicomFile, dicomValues, readDicom, segmentationClass } from "../../data/formats/dicom.ts";
+import { type DicomFile, dicomValues, readDicom, SEGMENTATION_CLASS } from "../../data/formats/dicom.ts";
 import { sortSeries } from "../../data/formats/dicom-series.ts";
 import { NiftiVolume, type ValueSlice } from "../../data/formats/nifti.ts";
 import { encodeNiftiLabels, seriesAffine } from "../../data/formats/nifti-new.ts";
@@ -99,7 +99,7 @@ export async function readSeries(files: readonly string[]): Promise<ReadonlyMap<
   const series = new Map<string, DicomFile[]>();
   for (const file of files) {
     const dicom = readDicom(await readBytes(file), file);
-    if (dicom.sopClass === segmentationClass || dicom.rows === 0 || dicom.columns === 0) continue;
+    if (dicom.sopClass === SEGMENTATION_CLASS || dicom.rows === 0 || dicom.columns === 0) continue;
     series.set(dicom.series, [...(series.get(dicom.series) ?? []), dicom]);
   }
   return series;

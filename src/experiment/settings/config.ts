@@ -23,7 +23,7 @@ const size = z
 const gate = z.enum(GATE_KINDS);
 
 /** Parts of SvANet that can be exchanged; null keeps the preset's. */
-const svanetParts = {
+const SVANET_PARTS = {
   encoder: z.enum(["resnet18", "resnet34", "resnet50", "mini", "mini-bottleneck"]).nullable().default(null),
   neckAttention: gate.nullable().default(null),
   mcSizes: z.array(count).min(1).nullable().default(null),
@@ -36,8 +36,8 @@ const svanetParts = {
   formerGateAfter: gate.nullable().default(null),
 };
 
-/** The fields of {@link svanetParts}. */
-export const SVANET_FIELDS = Object.keys(svanetParts) as (keyof typeof svanetParts)[];
+/** The fields of {@link SVANET_PARTS}. */
+export const SVANET_FIELDS = Object.keys(SVANET_PARTS) as (keyof typeof SVANET_PARTS)[];
 
 /**
  * Everything a training run is decided by. The defaults are the paper's recipe. A field's flag is its name in kebab
@@ -48,7 +48,7 @@ export const trainConfigSchema = z.strictObject({
   out: z.string().min(1),
   model: z.string().min(1).default("svanet"),
   preset: z.enum(["svanet", "svanet-text", "svanet-release"]).default("svanet"),
-  ...svanetParts,
+  ...SVANET_PARTS,
   width: count.nullable().default(null),
   ablation: z.string().min(1).nullable().default(null),
   classes: z.number().int().min(2).max(255).nullable().default(null),

@@ -1,6 +1,6 @@
 import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../../autograd/schedule.ts";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
-import { type AugmentOptions, paperAugmentation } from "../../data/feed/augment.ts";
+import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/feed/augment.ts";
 import { DataError, UsageError } from "../../errors.ts";
 import { DEFAULT_LOSS, type LossKind, type LossSettings, weighted } from "../../model/losses.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
@@ -173,7 +173,7 @@ export function scratchAdvice(config: TrainConfig, schedule: Schedule): string |
 export function augmentOptions(config: TrainConfig): AugmentOptions {
   const on = new Set<string>(config.augment);
   return {
-    ...paperAugmentation,
+    ...PAPER_AUGMENTATION,
     scale: on.has("resize"),
     flip: on.has("flip"),
     blur: on.has("blur"),

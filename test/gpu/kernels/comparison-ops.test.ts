@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { Device } from "../../../src/kernels/device/device.ts";
 import { dropout } from "../../../src/kernels/ops/dropout.ts";
 import { shrinkLabels } from "../../../src/kernels/ops/frame.ts";
@@ -23,7 +23,7 @@ const binary = (logits: Float32Array, truth: Float32Array) => {
   );
 };
 
-it("binary cross-entropy and its gradient equal float64 loops; elements below zero do not count", async () => {
+test("binary cross-entropy and its gradient equal float64 loops; elements below zero do not count", async () => {
   const logits = noise(3001, 1).map((v, i) => (i === 7 ? 95 : i === 8 ? -95 : 6 * v));
   const truth = noise(3001, 2).map((v, i) => (i % 5 === 0 ? -1 : Math.abs(v)));
   const counted = truth.reduce((sum, t) => sum + (t >= 0 ? 1 : 0), 0);
@@ -40,13 +40,13 @@ it("binary cross-entropy and its gradient equal float64 loops; elements below ze
   expect(worst).toBeLessThan(1e-8);
 });
 
-it("is zero, with a zero gradient, where nothing counts", async () => {
+test("is zero, with a zero gradient, where nothing counts", async () => {
   const { outputs, grads } = await binary(noise(9, 1), new Float32Array(9).fill(-1));
   expect(outputs[0]?.data[0]).toBe(0);
   expect(grads["logits"]).toEqual(new Float32Array(9));
 });
 
-it("labels shrink to the pixel in the middle, and to the given label outside", async () => {
+test("labels shrink to the pixel in the middle, and to the given label outside", async () => {
   const [h, w] = [7, 9];
   const data = Int32Array.from({ length: 2 * h * w }, (_, i) => i % 5);
   const logits = { shape: [2, 2, 3, 5], data: noise(60, 3) };
@@ -70,7 +70,7 @@ it("labels shrink to the pixel in the middle, and to the given label outside", a
   expect(got.outputs[0]?.data[0]).toBeGreaterThan(0);
 });
 
-it("dropout keeps its share, scaled, drops the same elements of the gradient, and others with another seed", async () => {
+test("dropout keeps its share, scaled, drops the same elements of the gradient, and others with another seed", async () => {
   const count = 40_000;
   const x = { shape: [count], data: new Float32Array(count).fill(3) };
   const dropped = (seed: number) =>

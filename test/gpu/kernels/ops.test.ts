@@ -41,16 +41,16 @@ interface Case {
   readonly expected: (...inputs: Tensor[]) => Tensor;
 }
 
-const none = { shape: [], data: new Float64Array() };
+const NONE = { shape: [], data: new Float64Array() };
 const plus = (a: number, b: number) => a + b;
 
 const first =
   (f: (x: Tensor) => Tensor) =>
-  (...[input = none]: Tensor[]) =>
+  (...[input = NONE]: Tensor[]) =>
     f(input);
 const pair =
   (f: (x: Tensor, y: Tensor) => Tensor) =>
-  (...[one = none, two = none]: Tensor[]) =>
+  (...[one = NONE, two = NONE]: Tensor[]) =>
     f(one, two);
 
 function arithmeticCases(c: number): Case[] {
@@ -172,7 +172,7 @@ function comparisonCases(c: number): Case[] {
       op: "instanceNorm",
       inputs: { x: [3, 13, 11, c], weight: [c], bias: [c] },
       attrs: { eps: 1e-3 },
-      expected: (a = none, b = none, bias = none) => comparison.instanceNorm(a, b, bias, 1e-3),
+      expected: (a = NONE, b = NONE, bias = NONE) => comparison.instanceNorm(a, b, bias, 1e-3),
     },
     { op: "leakyRelu", inputs: { x }, attrs: { slope: 0.1 }, expected: first((t) => comparison.leakyRelu(t, 0.1)) },
     {
@@ -227,7 +227,7 @@ const CHECKED = 24;
 
 /** Central differences of the float64 reference at some elements of an input: exact enough for every op here. */
 function slopes(expected: Case["expected"], tensors: readonly Tensor[], which: number, upstream: Float32Array) {
-  const { data } = tensors[which] ?? none;
+  const { data } = tensors[which] ?? NONE;
   const loss = () => expected(...tensors).data.reduce((sum, v, i) => sum + v * (upstream[i] ?? 0), 0);
   const step = 1e-6;
   const stride = Math.max(1, Math.floor(data.length / CHECKED));

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadPretrained } from "../../../src/experiment/checkpoint/pretrained.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { Device } from "../../../src/kernels/device/device.ts";
@@ -85,7 +85,7 @@ const CASES = [
   ["resnet50", ["stem", "layer1", "layer2", "layer3", "layer4"], 265, [svanet("resnet50"), comparison()]],
 ] as const;
 
-it.each(CASES)("torchvision's %s file gives torchvision's own %j", async (model, layers, tensors, encoders) => {
+test.each(CASES)("torchvision's %s file gives torchvision's own %j", async (model, layers, tensors, encoders) => {
   const path = join(scratch.path, `${model}.pth`);
   writeFileSync(path, golden.stateDict(model));
   for (const each of encoders) {

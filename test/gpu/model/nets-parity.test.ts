@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Device } from "../../../src/kernels/device/device.ts";
 import { netsChecker } from "../../../src/parity/nets.ts";
 import { runParity } from "../../../src/parity/run.ts";
@@ -20,13 +20,13 @@ afterAll(() => {
 });
 
 describe("golden files of the comparison networks", () => {
-  it("are met: outputs, loss, statistics, every gradient", async () => {
+  test("are met: outputs, loss, statistics, every gradient", async () => {
     const { failures, files } = await runParity([folder], { nets: netsChecker(device) });
     expect(failures).toEqual([]);
     expect(files.length).toBeGreaterThan(2);
   });
 
-  it.each(["eval.out", "train.seg.1", "loss", "grad.head.2.weight", "after.node.0_0.0.norm.running_var"])(
+  test.each(["eval.out", "train.seg.1", "loss", "grad.head.2.weight", "after.node.0_0.0.norm.running_var"])(
     "are not met when %s is moved",
     async (tensor) => {
       const spoiltFolder = await spoilt("nets", join(scratch.path, tensor), ["unetpp.safetensors"], tensor);

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { Device } from "../../../src/kernels/device/device.ts";
 import { modelChecker } from "../../../src/parity/model.ts";
 import { runParity } from "../../../src/parity/run.ts";
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-it("whole networks give the golden outputs, gradients, statistics and updated parameters", async () => {
+test("whole networks give the golden outputs, gradients, statistics and updated parameters", async () => {
   const { failures, files } = await runParity([folder], { model: modelChecker(device) });
   expect(failures).toEqual([]);
   expect(files.length).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { networkTensors, saveCheckpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import { loadNetwork } from "../../../src/experiment/checkpoint/load-run.ts";
 import { Device } from "../../../src/kernels/device/device.ts";
@@ -67,7 +67,7 @@ async function withoutGradient(network: Network): Promise<string[]> {
 }
 
 describe.each(NETWORKS)("%s", (name) => {
-  it("learns nine classes with all its parameters, is saved and loaded whole, and sees each image alone", async () => {
+  test("learns nine classes with all its parameters, is saved and loaded whole, and sees each image alone", async () => {
     const flags = { ...tinyFlags(name), classes: 9, size: `${WIDTH}x${HEIGHT}`, batchSize: IMAGES, lr: 1e-3 };
     const { network, submit, destroy } = await tinyTrainer(device, flags);
     openGates(network);
@@ -104,7 +104,7 @@ describe.each(NETWORKS)("%s", (name) => {
     }
   });
 
-  it("evaluates one class", async () => {
+  test("evaluates one class", async () => {
     const config = tinyNetwork(name, { classes: 1, height: HEIGHT, width: WIDTH });
     const network = await Network.create(device, config, 1);
     const [logits = new Float32Array(0)] = await logitsOf(network, noise(PIXELS * 3, 5), 1);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TrainFlags } from "../../../src/experiment/settings/config.ts";
 import { Device } from "../../../src/kernels/device/device.ts";
 import { hardLabels } from "../../../src/kernels/ops/loss/hard-labels.ts";
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => device.close());
 
 describe("training by another loss than cross-entropy", () => {
-  it.each<[model: string, flags: TrainFlags]>([
+  test.each<[model: string, flags: TrainFlags]>([
     ["nnunet", { loss: "structure" }],
     ["nnunet", { loss: "bce-dice" }],
     ["nnunet", { loss: "ohem", ohemKept: 40 }],
@@ -62,12 +62,12 @@ describe("hard labels", () => {
   };
   const ascending = (all: readonly number[]) => [...all].sort((a, b) => a - b);
 
-  it.each([1, 700, 4095])("are those of the %i hardest pixels, to the pixel", async (kept) => {
+  test.each([1, 700, 4095])("are those of the %i hardest pixels, to the pixel", async (kept) => {
     const { found, hardest } = await chosen(9001, 1e-6, kept, (i) => i % 5 === 0);
     expect(found).toEqual(ascending(hardest.slice(0, kept)));
   });
 
-  it("are more where more are below the threshold, and none where nothing counts", async () => {
+  test("are more where more are below the threshold, and none where nothing counts", async () => {
     const { found, hardest } = await chosen(3000, 0.5, 10, () => false);
     expect(found).toEqual(ascending(hardest.slice(0, found.length)));
     expect(Math.abs(found.length / 3000 - 0.5)).toBeLessThan(0.05);
@@ -75,21 +75,24 @@ describe("hard labels", () => {
   });
 });
 
-it.each(["structure", "bce-dice", "ohem"] as const)("%s of a logit that is no number is none either", async (kind) => {
-  const logits = { shape: [1, 5, 7, 3], data: noise(105, 2) };
-  logits.data[30] = Number.NaN; // the background's
-  const label = { shape: [1, 5, 7], data: Int32Array.from({ length: 35 }, (_, i) => i % 3) };
-  const weight = { shape: [3], data: new Float32Array(3).fill(1) };
-  const { outputs } = await evaluate(device, { logits, label, weight }, (graph, t) => {
-    if (!t["logits"] || !t["label"] || !t["weight"]) return [];
-    const head = classHead("head", t["logits"]);
-    return networkLoss(graph, [head], t["label"], t["weight"], { ...DEFAULT_LOSS, kind });
-  });
-  expect(outputs[0]?.data[0]).toBeNaN();
-});
+test.each(["structure", "bce-dice", "ohem"] as const)(
+  "%s of a logit that is no number is none either",
+  async (kind) => {
+    const logits = { shape: [1, 5, 7, 3], data: noise(105, 2) };
+    logits.data[30] = Number.NaN; // the background's
+    const label = { shape: [1, 5, 7], data: Int32Array.from({ length: 35 }, (_, i) => i % 3) };
+    const weight = { shape: [3], data: new Float32Array(3).fill(1) };
+    const { outputs } = await evaluate(device, { logits, label, weight }, (graph, t) => {
+      if (!t["logits"] || !t["label"] || !t["weight"]) return [];
+      const head = classHead("head", t["logits"]);
+      return networkLoss(graph, [head], t["label"], t["weight"], { ...DEFAULT_LOSS, kind });
+    });
+    expect(outputs[0]?.data[0]).toBeNaN();
+  },
+);
 
 describe("log-odds", () => {
-  it("keep their digits where a class is all but certain", async () => {
+  test("keep their digits where a class is all but certain", async () => {
     const rows = [
       [90, -40, -41],
       [-40, 90, 89.5],
@@ -108,7 +111,7 @@ describe("log-odds", () => {
     expect(deviation(outputs[0]?.data, exact)).toBeLessThan(1e-6);
   });
 
-  it("of two classes make the loss of a single foreground map, bit for bit", async () => {
+  test("of two classes make the loss of a single foreground map, bit for bit", async () => {
     const pixels = 3 * 9 * 7;
     const two = noise(2 * pixels, 8).map((v) => 9 * v);
     const one = Float32Array.from({ length: pixels }, (_, i) => (two[2 * i + 1] ?? 0) - (two[2 * i] ?? 0));

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { networkTensors } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import type { TrainFlags } from "../../../src/experiment/settings/config.ts";
 import { Device } from "../../../src/kernels/device/device.ts";
@@ -59,7 +59,7 @@ function settingsOf(run: string): { readonly rate: number; readonly flags: Train
   return { rate: settings.number("lr"), flags };
 }
 
-it.each(["adamw", "groups", "sgd"])("%s: thirty steps end where PyTorch's do", async (run) => {
+test.each(["adamw", "groups", "sgd"])("%s: thirty steps end where PyTorch's do", async (run) => {
   const { network, batch } = await scene();
   const { rate, flags } = settingsOf(run);
   const trainer = await Trainer.create(network, tinyConfig({ model: "unet", encoder: null, ...flags }));

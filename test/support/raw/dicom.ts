@@ -5,7 +5,7 @@ export type Value = string | number | readonly number[] | Uint8Array | readonly 
 export type Element = readonly [group: number, element: number, vr: string, value: Value];
 export type Item = readonly Element[];
 
-const long = new Set(["OB", "OW", "SQ", "UN", "UT"]);
+const LONG = new Set(["OB", "OW", "SQ", "UN", "UT"]);
 
 function isItems(value: Value): value is readonly Item[] {
   return Array.isArray(value) && value.every((item) => Array.isArray(item));
@@ -39,7 +39,7 @@ function elements(items: readonly Element[], implicit: boolean): Buffer {
   return Buffer.concat(
     items.map(([group, element, vr, value]) => {
       const content = body(vr, value, implicit);
-      const wide = implicit || long.has(vr);
+      const wide = implicit || LONG.has(vr);
       const head = Buffer.alloc(implicit ? 8 : wide ? 12 : 8);
       head.writeUInt16LE(group, 0);
       head.writeUInt16LE(element, 2);
@@ -52,7 +52,7 @@ function elements(items: readonly Element[], implicit: boolean): Buffer {
   );
 }
 
-export const syntaxes = {
+export const SYNTAXES = {
   implicit: "1.2.840.10008.1.2",
   explicit: "1.2.840.10008.1.2.1",
   rle: "1.2.840.10008.1.2.5",
@@ -62,10 +62,10 @@ export const syntaxes = {
 /** A DICOM file; elements must be in ascending order. `tail`: an element as it stands in the file, behind the others. */
 export function dicomBytes(
   items: readonly Element[],
-  syntax: keyof typeof syntaxes = "explicit",
+  syntax: keyof typeof SYNTAXES = "explicit",
   tail?: Buffer,
 ): Buffer {
-  const meta = elements([[2, 0x10, "UI", syntaxes[syntax]]], false);
+  const meta = elements([[2, 0x10, "UI", SYNTAXES[syntax]]], false);
   const length = elements([[2, 0, "UL", meta.length]], false);
   return Buffer.concat([
     Buffer.alloc(128),

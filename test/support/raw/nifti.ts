@@ -1,7 +1,7 @@
 /** NIfTI files from numbers, written independently of the reader: field by field as the standard lists them. */
 import { gzipSync } from "node:zlib";
 
-const codes = {
+const CODES = {
   uint8: [2, 8],
   int16: [4, 16],
   int32: [8, 32],
@@ -18,7 +18,7 @@ export interface NiftiSpec {
   readonly shape: readonly number[];
   /** Stored value of voxel number `index`, the first axis running fastest. */
   readonly value: (index: number) => number;
-  readonly type?: keyof typeof codes;
+  readonly type?: keyof typeof CODES;
   readonly version?: 1 | 2;
   readonly bigEndian?: boolean;
   /** sform, row by row; undefined: sform_code 0. */
@@ -31,11 +31,11 @@ export interface NiftiSpec {
 }
 
 /** Millimetres as indices: an array that is RAS already. */
-export const ras: readonly number[] = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0];
+export const RAS: readonly number[] = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0];
 
 type Put = (view: DataView, at: number, value: number, little: boolean) => void;
 
-const puts: Record<keyof typeof codes, Put> = {
+const puts: Record<keyof typeof CODES, Put> = {
   uint8: (view, at, value) => view.setUint8(at, value),
   int8: (view, at, value) => view.setInt8(at, value),
   uint16: (view, at, value, little) => view.setUint16(at, value, little),
@@ -51,7 +51,7 @@ const puts: Record<keyof typeof codes, Put> = {
 function header1(spec: NiftiSpec, little: boolean): Buffer {
   const out = Buffer.alloc(352);
   const view = new DataView(out.buffer, out.byteOffset);
-  const [code, bits] = codes[spec.type ?? "int16"];
+  const [code, bits] = CODES[spec.type ?? "int16"];
   view.setInt32(0, 348, little);
   for (const [at, extent] of [spec.shape.length, ...spec.shape].entries()) view.setInt16(40 + 2 * at, extent, little);
   view.setInt16(70, code, little);
@@ -72,7 +72,7 @@ function header1(spec: NiftiSpec, little: boolean): Buffer {
 function header2(spec: NiftiSpec, little: boolean): Buffer {
   const out = Buffer.alloc(544);
   const view = new DataView(out.buffer, out.byteOffset);
-  const [code, bits] = codes[spec.type ?? "int16"];
+  const [code, bits] = CODES[spec.type ?? "int16"];
   view.setInt32(0, 540, little);
   out.write("n+2\0\r\n\x1a\n", 4, "latin1");
   view.setInt16(12, code, little);
@@ -97,7 +97,7 @@ export function niftiBytes(spec: NiftiSpec): Buffer {
   const type = spec.type ?? "int16";
   const head = spec.version === 2 ? header2(spec, little) : header1(spec, little);
   const count = spec.shape.reduce((product, extent) => product * extent, 1);
-  const size = codes[type][1] / 8;
+  const size = CODES[type][1] / 8;
   const data = Buffer.alloc(count * size);
   const view = new DataView(data.buffer, data.byteOffset);
   for (let index = 0; index < count; index++) puts[type](view, index * size, spec.value(index), little);

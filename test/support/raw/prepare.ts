@@ -6,7 +6,7 @@ import { afterAll } from "vitest";
 import { readMask } from "../../../src/data/codec/decode.ts";
 import type { Settings } from "../../../src/data/prepare/plan.ts";
 import { type PrepareSummary, prepare } from "../../../src/data/prepare/prepare.ts";
-import { setKinds } from "../../../src/data/prepare/sets.ts";
+import { SET_KINDS } from "../../../src/data/prepare/sets.ts";
 
 export const base = mkdtempSync(join(tmpdir(), "svanet-prepare-"));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -15,7 +15,7 @@ let folders = 0;
 /** A path where nothing is yet. */
 export const fresh = () => join(base, String(folders++));
 
-const usual: Settings = { seed: 0, test: 0.2, val: 0, every: 1 };
+const USUAL: Settings = { seed: 0, test: 0.2, val: 0, every: 1 };
 
 /** `svanet data prepare` with the usual settings, in this thread unless `workers` says otherwise. */
 export function run(
@@ -25,9 +25,9 @@ export function run(
   settings: Partial<Settings> = {},
   workers = 0,
 ): Promise<PrepareSummary> {
-  const set = setKinds.find((kind) => kind.name === name);
+  const set = SET_KINDS.find((kind) => kind.name === name);
   if (set === undefined) throw new Error(`no set ${name}`);
-  return prepare({ set, from, out, settings: { ...usual, ...settings }, workers, command: "test" });
+  return prepare({ set, from, out, settings: { ...USUAL, ...settings }, workers, command: "test" });
 }
 
 /** Every file below a folder with its size and time. */

@@ -23,12 +23,12 @@ function photo(number: number): Uint8Array {
   );
 }
 
-const squares = new Map<number, Uint8Array>();
+const SQUARES = new Map<number, Uint8Array>();
 
 /** A square of ones that moves with `number`. */
 export function square(number: number): Uint8Array {
-  const known = squares.get(number) ?? drawSquare(number);
-  squares.set(number, known);
+  const known = SQUARES.get(number) ?? drawSquare(number);
+  SQUARES.set(number, known);
   return known;
 }
 
@@ -95,7 +95,7 @@ export async function polypgenTree(root: string): Promise<void> {
 }
 
 /** Turned by 180 degrees round the long axis, 1.5 mm voxels: an array from the patient's right and front on. */
-const lps = [-1.5, 0, 0, 30, 0, -1.5, 0, 20, 0, 0, 4, -9];
+const LPS = [-1.5, 0, 0, 30, 0, -1.5, 0, 20, 0, 0, 4, -9];
 
 /** ATLAS: five volumes of ten slices, float32 MR, uint8 labels with a tumour in a liver. */
 export function atlasTree(root: string): void {
@@ -106,12 +106,12 @@ export function atlasTree(root: string): void {
     put(
       root,
       `train/imagesTr/im${number}.nii.gz`,
-      niftiBytes({ shape, value: image, type: "float32", affine: lps, gzip: true }),
+      niftiBytes({ shape, value: image, type: "float32", affine: LPS, gzip: true }),
     );
     put(
       root,
       `train/labelsTr/lb${number}.nii.gz`,
-      niftiBytes({ shape, value: label, type: "uint8", affine: lps, gzip: true }),
+      niftiBytes({ shape, value: label, type: "uint8", affine: LPS, gzip: true }),
     );
   }
 }

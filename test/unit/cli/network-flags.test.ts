@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { addTrainOptions, trainConfigFrom } from "../../../src/cli/options.ts";
 import { networkConfig } from "../../../src/experiment/settings/recipe.ts";
 import { fromZoo } from "../../../src/model/zoo.ts";
@@ -11,12 +11,12 @@ function network(...flags: readonly string[]) {
   return networkConfig(trainConfigFrom(command.opts()), 3);
 }
 
-it("without flags is the preset at the data's classes", () => {
+test("without flags is the preset at the data's classes", () => {
   expect(network()).toEqual({ ...fromZoo("svanet").config, classes: 3 });
   expect(network("--preset", "svanet-text")).toEqual({ ...fromZoo("svanet-text").config, classes: 3 });
 });
 
-it.each([
+test.each([
   [["--encoder", "resnet34"], { encoder: "resnet34" }],
   [["--neck-attention", "coord"], { neckAttention: "coord" }],
   [["--mc-sizes", "2,3"], { mcSizes: [2, 3] }],
@@ -38,14 +38,14 @@ it.each([
   expect(rest).toEqual({ ...whole, ...Object.fromEntries(Object.keys(changes).map((key) => [key, 0])) });
 });
 
-it("the heads of the AssemFormer's attention can be fewer, where it has heads", () => {
+test("the heads of the AssemFormer's attention can be fewer, where it has heads", () => {
   const narrow = ["--preset", "svanet-text", "--width", "12"];
   expect(() => network(...narrow)).toThrow("use --former-heads 3 or --width 16");
   expect(network(...narrow, "--former-heads", "3")).toMatchObject({ formerHeads: 3, base: 12 });
   expect(() => network("--former-heads", "2")).toThrow("--former-heads: the attention of svanet is separable");
 });
 
-it("other networks take width and size, and refuse SvANet's choices with a sentence", () => {
+test("other networks take width and size, and refuse SvANet's choices with a sentence", () => {
   expect(network("--model", "unet", "--width", "4", "--size", "75")).toMatchObject({
     kind: "unet",
     base: 4,
@@ -59,7 +59,7 @@ it("other networks take width and size, and refuse SvANet's choices with a sente
   expect(() => network("--model", "pranett")).toThrow("there is no network pranett. Did you mean pranet?");
 });
 
-it("values that are no choice are refused with the flag's name", () => {
+test("values that are no choice are refused with the flag's name", () => {
   expect(() => network("--neck-attention", "sse")).toThrow('--neck-attention: "sse" does not fit: Did you mean se?');
   expect(() => network("--former-before", "yes")).toThrow('--former-before: "yes" does not fit');
   expect(() => network("--mc-sizes", "2,x")).toThrow("--mc-sizes");

@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { writePng } from "../../../src/data/codec/decode.ts";
 import { openDataset, type Sample } from "../../../src/data/dataset/dataset.ts";
-import { paperAugmentation } from "../../../src/data/feed/augment.ts";
+import { PAPER_AUGMENTATION } from "../../../src/data/feed/augment.ts";
 import {
   type Batch,
   type BatchStream,
@@ -26,8 +26,8 @@ let folder = "";
 let samples: readonly Sample[] = [];
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), "svanet-batches-"));
-  for (const name of ["train", "mask"]) await mkdir(path.join(folder, name));
+  folder = await mkdtemp(join(tmpdir(), "svanet-batches-"));
+  for (const name of ["train", "mask"]) await mkdir(join(folder, name));
   for (let index = 0; index < 7; index++) {
     const walk = random(1, "image", index);
     const size = { width: 20 + index, height: 18 };
@@ -36,8 +36,8 @@ beforeAll(async () => {
       channels,
       data: new Uint8Array(size.width * size.height * channels).map(() => walk.integer(count)),
     });
-    await writePng(path.join(folder, "train", `s${index}.png`), bytes(3, 256));
-    await writePng(path.join(folder, "mask", `s${index}.png`), bytes(1, 3));
+    await writePng(join(folder, "train", `s${index}.png`), bytes(3, 256));
+    await writePng(join(folder, "mask", `s${index}.png`), bytes(1, 3));
   }
   samples = (await openDataset(folder)).splits.train ?? [];
 });
@@ -65,7 +65,7 @@ const train = (options: Partial<TrainBatchOptions>, count = 100) =>
   take(trainBatches({ ...common(), ...options }), count);
 
 describe("training batches", () => {
-  it("are equal bit for bit whatever the number of threads and the depth of prefetch", async () => {
+  test("are equal bit for bit whatever the number of threads and the depth of prefetch", async () => {
     const reference = await train({}, 5);
     expect(reference.map(({ epoch, stepInEpoch, step }) => [epoch, stepInEpoch, step])).toEqual([
       [0, 0, 0],
@@ -78,15 +78,15 @@ describe("training batches", () => {
     expect(await train({ workers: 3, prefetch: 4 }, 5)).toEqual(reference);
   });
 
-  it("with crops aimed at objects are equal too, and differ from those without", async () => {
-    const augment = { ...paperAugmentation, foregroundCrops: 0.7 };
+  test("with crops aimed at objects are equal too, and differ from those without", async () => {
+    const augment = { ...PAPER_AUGMENTATION, foregroundCrops: 0.7 };
     const aimed = await train({ augment }, 3);
     expect(await train({ augment, workers: 2, prefetch: 3 }, 3)).toEqual(aimed);
     expect(await train({ augment, start: { epoch: 0, stepInEpoch: 1 } }, 2)).toEqual(aimed.slice(1));
     expect(await train({}, 3)).not.toEqual(aimed);
   });
 
-  it("start anywhere as if never interrupted", async () => {
+  test("start anywhere as if never interrupted", async () => {
     const reference = await train({ epochs: 3 });
     expect(reference.length).toBe(6);
     expect(await train({ epochs: 3, start: { epoch: 1, stepInEpoch: 1 } })).toEqual(reference.slice(3));
@@ -94,7 +94,7 @@ describe("training batches", () => {
     expect(await train({ epochs: 3, seed: 6 })).not.toEqual(reference);
   });
 
-  it("leave a single last image out and say so", async () => {
+  test("leave a single last image out and say so", async () => {
     const left: { epoch: number; name: string }[] = [];
     const batches = await train({ epochs: 2, onLeftOut: (one) => left.push(one) });
     expect(batches.map(({ names }) => names.length)).toEqual([3, 3, 3, 3]);
@@ -103,7 +103,7 @@ describe("training batches", () => {
     expect(seen.sort()).toEqual(samples.map(({ stem }) => stem));
   });
 
-  it("deliver a smaller last batch, and a single image where it is wanted", async () => {
+  test("deliver a smaller last batch, and a single image where it is wanted", async () => {
     expect((await train({ batchSize: 5, epochs: 1 })).map(({ names }) => names.length)).toEqual([5, 2]);
     expect((await train({ epochs: 1, keepSingle: true })).map(({ names }) => names.length)).toEqual([3, 3, 1]);
     expect([stepsPerEpoch(7, 3), stepsPerEpoch(8, 3), stepsPerEpoch(9, 3), stepsPerEpoch(7, 3, true)]).toEqual([
@@ -113,7 +113,7 @@ describe("training batches", () => {
     expect([batch?.images.length, batch?.labels.length]).toEqual([5 * 16 * 16 * 3, 5 * 16 * 16]);
   });
 
-  it("refuse batches of one", () => {
+  test("refuse batches of one", () => {
     expect(() => trainBatches({ ...common(), batchSize: 1 })).toThrow(
       "a training batch needs at least 2 images (batch size 1, 7 training images)",
     );
@@ -122,12 +122,12 @@ describe("training batches", () => {
     );
   });
 
-  it("visit every image once an epoch in an order of their own", () => {
+  test("visit every image once an epoch in an order of their own", () => {
     expect([...epochOrder(1, 0, 50)].sort((a, b) => a - b)).toEqual([...Array(50).keys()]);
     expect(epochOrder(1, 0, 50)).not.toEqual(epochOrder(1, 1, 50));
   });
 
-  it("measure the time they were waited for", async () => {
+  test("measure the time they were waited for", async () => {
     const stream = trainBatches({ ...common(), prefetch: 0 });
     await stream.next();
     expect(stream.waitedMs).toBeGreaterThan(0);
@@ -137,7 +137,7 @@ describe("training batches", () => {
 });
 
 describe("evaluation batches", () => {
-  it("hold every image once, in name order, normalised, with its own size", async () => {
+  test("hold every image once, in name order, normalised, with its own size", async () => {
     const batches = await take(evalBatches({ ...common(), workers: 1 }), 100);
     expect(batches.flatMap(({ names }) => names)).toEqual(samples.map(({ stem }) => stem));
     expect(batches.flatMap(({ native }) => native.map(({ width }) => width))).toEqual([20, 21, 22, 23, 24, 25, 26]);
@@ -150,7 +150,7 @@ describe("evaluation batches", () => {
     for (const value of bytes.slice(0, 99)) expect(Math.abs(value - Math.round(value))).toBeLessThan(1e-3);
   });
 
-  it("do not depend on the batch's size", async () => {
+  test("do not depend on the batch's size", async () => {
     const whole = await take(evalBatches({ ...common(), batchSize: 7 }), 1);
     const single = await take(evalBatches({ ...common(), batchSize: 1 }), 7);
     expect(Buffer.concat(single.map(({ images }) => Buffer.from(images.buffer)))).toEqual(
@@ -160,8 +160,8 @@ describe("evaluation batches", () => {
 });
 
 describe("failures", () => {
-  it.each([0, 2])("name the damaged file (%i threads)", async (workers) => {
-    const damaged = path.join(folder, "damaged.png");
+  test.each([0, 2])("name the damaged file (%i threads)", async (workers) => {
+    const damaged = join(folder, "damaged.png");
     await writeFile(damaged, "no image");
     const broken = samples.map((sample, index) => (index === 4 ? { ...sample, image: damaged } : sample));
     const stream = evalBatches({ ...common(), samples: broken, workers });
@@ -170,8 +170,8 @@ describe("failures", () => {
     expect((await stream.next()).done).toBe(true);
   });
 
-  it("name the file when it disappears or its mask has another size", async () => {
-    const gone = samples.map((sample) => ({ ...sample, mask: path.join(folder, "gone.png") }));
+  test("name the file when it disappears or its mask has another size", async () => {
+    const gone = samples.map((sample) => ({ ...sample, mask: join(folder, "gone.png") }));
     await expect(evalBatches({ ...common(), samples: gone }).next()).rejects.toThrow("gone.png: there is no such file");
     const other = samples.map((sample, index) => ({ ...sample, mask: samples[(index + 1) % 7]?.mask ?? "" }));
     await expect(evalBatches({ ...common(), samples: other }).next()).rejects.toThrow(
@@ -179,8 +179,8 @@ describe("failures", () => {
     );
   });
 
-  it("end with a message, not a hang, when a thread dies", async () => {
-    const entry = path.join(folder, "dying.mjs");
+  test("end with a message, not a hang, when a thread dies", async () => {
+    const entry = join(folder, "dying.mjs");
     await writeFile(
       entry,
       'import { parentPort } from "node:worker_threads"; parentPort.on("message", () => process.exit(3));',
@@ -194,7 +194,7 @@ describe("failures", () => {
     await pool.close();
   });
 
-  it("let two streams share threads and leave them open", async () => {
+  test("let two streams share threads and leave them open", async () => {
     const pool = new SamplePool(1);
     const first = await take(evalBatches({ ...common(), pool }), 1);
     expect(await take(evalBatches({ ...common(), pool }), 1)).toEqual(first);

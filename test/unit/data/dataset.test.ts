@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { writePng } from "../../../src/data/codec/decode.ts";
 import { type CheckOptions, checkDataset, defaultColours } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../../../src/data/dataset/dataset.ts";
@@ -11,18 +11,18 @@ import { DataError } from "../../../src/errors.ts";
 let folder = "";
 
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), "svanet-data-"));
-  for (const name of ["train", "val", "mask"]) await mkdir(path.join(folder, name));
+  folder = await mkdtemp(join(tmpdir(), "svanet-data-"));
+  for (const name of ["train", "val", "mask"]) await mkdir(join(folder, name));
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const size = { width: 8, height: 6 };
-const at = (...parts: string[]) => path.join(folder, ...parts);
+const SIZE = { width: 8, height: 6 };
+const at = (...parts: string[]) => join(folder, ...parts);
 
 async function put(split: string, stem: string, labels: readonly number[], grey = 100): Promise<void> {
-  const mask = filled(size, 1, 0);
+  const mask = filled(SIZE, 1, 0);
   mask.data.set(labels);
-  await writePng(at(split, `${stem}.png`), filled(size, 3, grey));
+  await writePng(at(split, `${stem}.png`), filled(SIZE, 3, grey));
   await writePng(at("mask", `${stem}.png`), mask);
 }
 
@@ -40,7 +40,7 @@ async function failure(splits: readonly SplitName[] = ["train"], options: CheckO
 }
 
 describe("a good dataset", () => {
-  it("counts classes, measures statistics and sizes", async () => {
+  test("counts classes, measures statistics and sizes", async () => {
     await put("train", "b", [2, 1, 1, 255], 51);
     await put("train", "a", [1], 153);
     await put("val", "c", [0]);
@@ -50,7 +50,7 @@ describe("a good dataset", () => {
     expect(checked.classSource).toBe("masks");
     expect(checked.splits.train?.map(({ stem }) => stem)).toEqual(["a", "b"]);
     expect(checked.splits.train?.[1]).toMatchObject({
-      ...size,
+      ...SIZE,
       labels: [
         [0, 44],
         [1, 2],
@@ -66,7 +66,7 @@ describe("a good dataset", () => {
     expect(seen.length).toBe(3);
   });
 
-  it("decodes nothing twice, and only what changed", async () => {
+  test("decodes nothing twice, and only what changed", async () => {
     await put("train", "a", [1]);
     await put("train", "b", [1]);
     const first = await check();
@@ -81,7 +81,7 @@ describe("a good dataset", () => {
     expect((await check()).decoded).toBe(4);
   });
 
-  it("takes names, colours and statistics from dataset.yaml", async () => {
+  test("takes names, colours and statistics from dataset.yaml", async () => {
     await put("train", "a", [1]);
     const yaml =
       'name: Cells\nclasses: [ground, cell]\ncolours: ["#000000", [255, 0, 9]]\nmean: [0.1, 0.2, 0.3]\nstd: [1, 1, 1]\n';
@@ -98,10 +98,10 @@ describe("a good dataset", () => {
     });
   });
 
-  it("says what is odd but may be meant", async () => {
+  test("says what is odd but may be meant", async () => {
     await put("train", "a", [1]);
     await put("train", "b", [255]);
-    await writePng(at("mask", "z.png"), filled(size, 1, 0));
+    await writePng(at("mask", "z.png"), filled(SIZE, 1, 0));
     const { warnings } = await check();
     expect(warnings[0]).toMatch(/b\.png: only the values 0 and 255 occur, .* rewrite 255 as 1$/);
     expect(warnings[1]).toContain("1 masks belong to no image of train, val or test (first: z.png)");
@@ -109,7 +109,7 @@ describe("a good dataset", () => {
 });
 
 describe("a bad dataset", () => {
-  it("missing folders and images", async () => {
+  test("missing folders and images", async () => {
     await expect(openDataset(at("nowhere"))).rejects.toThrow(
       "nowhere: there is no such folder; a dataset folder holds",
     );
@@ -120,9 +120,9 @@ describe("a bad dataset", () => {
     await expect(openDataset(folder)).rejects.toThrow("has no folder mask/");
   });
 
-  it("lists every problem, not just the first", async () => {
+  test("lists every problem, not just the first", async () => {
     await put("train", "a", [1]);
-    await writePng(at("train", "lonely.png"), filled(size, 3, 1));
+    await writePng(at("train", "lonely.png"), filled(SIZE, 3, 1));
     await writeFile(at("train", "notes.txt"), "");
     await put("train", "wide", [1]);
     await writePng(at("mask", "wide.png"), filled({ width: 9, height: 6 }, 1, 0));
@@ -139,8 +139,8 @@ describe("a bad dataset", () => {
     expect(message).toContain("train/a.png: has the same stem as train/a.jpg");
   });
 
-  it("shortens a long list", async () => {
-    for (let index = 0; index < 23; index++) await writePng(at("train", `i${index}.png`), filled(size, 3, 1));
+  test("shortens a long list", async () => {
+    for (let index = 0; index < 23; index++) await writePng(at("train", `i${index}.png`), filled(SIZE, 3, 1));
     const message = await failure();
     expect(message).toMatch(/: 23 problems in train:\n/);
     expect(message).toMatch(/ {2}- and 3 more$/);
@@ -148,7 +148,7 @@ describe("a bad dataset", () => {
 });
 
 describe("bad labels and a bad dataset.yaml", () => {
-  it("labels beyond the classes", async () => {
+  test("labels beyond the classes", async () => {
     await put("train", "a", [1, 3, 3]);
     expect(await failure(["train"], { classes: ["background", "cell"] })).toBe(
       "mask/a.png: holds label 3 (2 pixels), beyond the 2 classes (0 background, 1 cell; 255 = ignore); " +
@@ -156,7 +156,7 @@ describe("bad labels and a bad dataset.yaml", () => {
     );
   });
 
-  it("masks of 0 and 255", async () => {
+  test("masks of 0 and 255", async () => {
     await put("train", "a", [255, 255]);
     await put("train", "b", [0]);
     const expected =
@@ -168,12 +168,12 @@ describe("bad labels and a bad dataset.yaml", () => {
     expect(await failure()).toBe(expected);
   });
 
-  it("masks of background only", async () => {
+  test("masks of background only", async () => {
     await put("train", "a", [0]);
     expect(await failure()).toContain("every mask holds only 0 (background)");
   });
 
-  it("dataset.yaml with wrong keys and values", async () => {
+  test("dataset.yaml with wrong keys and values", async () => {
     await put("train", "a", [1]);
     const messages = [
       ["clases: [a, b]", 'unknown key "clases"; did you mean "classes"?'],
@@ -191,15 +191,15 @@ describe("bad labels and a bad dataset.yaml", () => {
   });
 });
 
-it("has a colour for every class", () => {
+test("has a colour for every class", () => {
   const colours = defaultColours(20).map(String);
   expect(new Set(colours).size).toBe(20);
 });
 
-it("reads images that are one grey tone", async () => {
-  const grey: ByteImage = filled(size, 1, 60);
+test("reads images that are one grey tone", async () => {
+  const grey: ByteImage = filled(SIZE, 1, 60);
   await writePng(at("train", "g.png"), grey);
-  await writePng(at("mask", "g.png"), filled(size, 1, 1));
+  await writePng(at("mask", "g.png"), filled(SIZE, 1, 1));
   const { statistics } = await check();
   expect(statistics?.mean[1]).toBeCloseTo(60 / 255, 12);
   expect(statistics?.std).toEqual([1 / 255, 1 / 255, 1 / 255]);

@@ -1,5 +1,5 @@
 import sharp from "sharp";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decodeImage, decodeMask } from "../../../src/data/codec/decode.ts";
 import { decodePng, encodePng } from "../../../src/data/codec/png.ts";
 import type { ByteImage } from "../../../src/data/image/image.ts";
@@ -14,7 +14,7 @@ function noise(width: number, height: number, channels: 1 | 3, count: number): B
 const grey = noise(37, 23, 1, 4);
 const rgb = noise(37, 23, 3, 256);
 const raw = (image: ByteImage) => sharp(image.data, { raw: image });
-const palette = [
+const PALETTE = [
   [0, 0, 0],
   [255, 0, 0],
   [0, 255, 0],
@@ -22,10 +22,10 @@ const palette = [
 ] as const;
 
 describe("masks", () => {
-  it("keep palette indices, also of 2 bits", async () => {
-    expect(decodeMask(encodePng(grey, palette), "m.png")).toEqual(grey);
+  test("keep palette indices, also of 2 bits", async () => {
+    expect(decodeMask(encodePng(grey, PALETTE), "m.png")).toEqual(grey);
     const colours = grey.data.length * 3;
-    const shown = new Uint8Array(colours).map((_, at) => palette[grey.data[Math.floor(at / 3)] ?? 0]?.[at % 3] ?? 0);
+    const shown = new Uint8Array(colours).map((_, at) => PALETTE[grey.data[Math.floor(at / 3)] ?? 0]?.[at % 3] ?? 0);
     const bytes = await raw({ ...grey, channels: 3, data: shown })
       .png({ palette: true, colours: 4 })
       .toBuffer();
@@ -34,7 +34,7 @@ describe("masks", () => {
     expect(new Set(png.samples)).toEqual(new Set([0, 1, 2, 3]));
   });
 
-  it("keep raw values of 1- and 2-bit grey", () => {
+  test("keep raw values of 1- and 2-bit grey", () => {
     // 5 pixels a row: bits 10110 and 2-bit values 0 1 2 3 1, rows padded to bytes.
     const build = (depth: number, rows: number[]) => {
       const whole = encodePng({ width: 5, height: 1, channels: 1, data: new Uint8Array(5) });
@@ -52,7 +52,7 @@ describe("masks", () => {
     expect(read(2, [0b00011011, 0b01000000])).toEqual([0, 1, 2, 3, 1]);
   });
 
-  it("read grey, equal RGB channels and alpha as the index", async () => {
+  test("read grey, equal RGB channels and alpha as the index", async () => {
     expect(decodeMask(encodePng(grey), "m.png")).toEqual(grey);
     const triple = { ...grey, channels: 3 as const, data: rgb.data.map((_, at) => grey.data[Math.floor(at / 3)] ?? 0) };
     expect(decodeMask(encodePng(triple), "m.png")).toEqual(grey);
@@ -60,7 +60,7 @@ describe("masks", () => {
     expect(decodeMask(alpha, "m.png")).toEqual(grey);
   });
 
-  it("explain colours, 16-bit labels, other formats, empty and damaged files", async () => {
+  test("explain colours, 16-bit labels, other formats, empty and damaged files", async () => {
     expect(() => decodeMask(encodePng(rgb), "mask/a.png")).toThrow(/^mask\/a\.png: the mask holds colours \(first: /);
     const deep = await sharp(
       Uint16Array.from({ length: 4 }, () => 3000),
@@ -85,7 +85,7 @@ describe("masks", () => {
 });
 
 describe("images", () => {
-  it("come back byte for byte from PNG, interlaced PNG, TIFF and lossless WebP", async () => {
+  test("come back byte for byte from PNG, interlaced PNG, TIFF and lossless WebP", async () => {
     const image = raw(rgb);
     const files = [
       encodePng(rgb),
@@ -100,7 +100,7 @@ describe("images", () => {
     }
   });
 
-  it("repeat grey, drop alpha unblended, scale 16 bits", async () => {
+  test("repeat grey, drop alpha unblended, scale 16 bits", async () => {
     const fromGrey = await decodeImage(encodePng(grey), "a");
     expect([...fromGrey.data.subarray(0, 6)]).toEqual([0, 0, 0, 1, 1, 1].map((k) => grey.data[k] ?? 0));
     expect(await decodeImage(await raw(rgb).ensureAlpha(0.2).png().toBuffer(), "a")).toEqual(rgb);
@@ -111,7 +111,7 @@ describe("images", () => {
     expect([...(await decodeImage(deep, "a")).data].filter((_, at) => at % 3 === 0)).toEqual([0, 1, 255, 128]);
   });
 
-  it("name the file that is cut short, empty or no image", async () => {
+  test("name the file that is cut short, empty or no image", async () => {
     const jpeg = await raw(noise(120, 90, 3, 256))
       .jpeg()
       .toBuffer();

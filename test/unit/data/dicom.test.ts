@@ -12,11 +12,11 @@ import {
   segElements,
 } from "../../support/raw/dicom.ts";
 
-const shape = { rows: 2, columns: 3 };
-const stored = [0, 1024, 1064, -24, 2000, 2000];
-const measured = stored.map((value) => value - 1024);
+const SHAPE = { rows: 2, columns: 3 };
+const STORED = [0, 1024, 1064, -24, 2000, 2000];
+const measured = STORED.map((value) => value - 1024);
 const slice = (z: number, extra: readonly Element[] = []) =>
-  ctElements({ ...shape, series: "1.2", instance: `1.2.${z}`, z, values: stored, extra });
+  ctElements({ ...SHAPE, series: "1.2", instance: `1.2.${z}`, z, values: STORED, extra });
 const image = (z: number, extra: readonly Element[] = []) => readDicom(dicomBytes(slice(z, extra)), `${z}.dcm`);
 
 describe("images", () => {
@@ -26,7 +26,7 @@ describe("images", () => {
     const files = [
       dicomBytes(elements),
       dicomBytes(elements, "implicit"),
-      dicomBytes(headless, "rle", encapsulated(rleBytes(stored))),
+      dicomBytes(headless, "rle", encapsulated(rleBytes(STORED))),
     ];
     for (const bytes of files) {
       const dicom = readDicom(bytes, "a.dcm");
@@ -94,7 +94,7 @@ describe("segmentations", () => {
   const segmentation = (spec: Partial<SegSpec>) =>
     readSegmentation(
       readDicom(
-        dicomBytes(segElements({ ...shape, series: "1.2", labels: ["liver", "tumour"], frames: [], ...spec })),
+        dicomBytes(segElements({ ...SHAPE, series: "1.2", labels: ["liver", "tumour"], frames: [], ...spec })),
         "s.dcm",
       ),
     );

@@ -13,13 +13,13 @@ import { NpzFile } from "../../../src/data/formats/npz.ts";
 import { DataError } from "../../../src/errors.ts";
 import { type Random, random } from "../../../src/kernels/random.ts";
 import { ctElements, dicomBytes, encapsulated, rleBytes, segElements } from "../../support/raw/dicom.ts";
-import { niftiBytes, ras } from "../../support/raw/nifti.ts";
+import { niftiBytes, RAS } from "../../support/raw/nifti.ts";
 import { floats, npyBytes, npzBytes, zipBytes } from "../../support/raw/npz.ts";
 
-const rounds = 2100;
+const ROUNDS = 2100;
 /** The slowest single input may take this long; a hang takes for ever. */
-const patience = 2000;
-const interesting = [0, 1, 0x7f, 0x80, 0xff];
+const PATIENCE = 2000;
+const INTERESTING = [0, 1, 0x7f, 0x80, 0xff];
 
 type Mutation = (bytes: Buffer, at: number, walk: Random) => Buffer;
 
@@ -28,13 +28,13 @@ const flip: Mutation = (bytes, at, walk) => {
   return bytes;
 };
 const overwrite: Mutation = (bytes, at, walk) =>
-  bytes.fill(interesting[walk.integer(5)] ?? 0, at, Math.min(bytes.length, at + 1 + walk.integer(4)));
+  bytes.fill(INTERESTING[walk.integer(5)] ?? 0, at, Math.min(bytes.length, at + 1 + walk.integer(4)));
 const cut: Mutation = (bytes, at) => bytes.subarray(0, at);
 const remove: Mutation = (bytes, at, walk) =>
   Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + walk.integer(16))]);
 const repeat: Mutation = (bytes, at, walk) =>
   Buffer.concat([bytes.subarray(0, at), bytes.subarray(Math.max(0, at - walk.integer(16)))]);
-const mutations = [flip, flip, flip, overwrite, overwrite, cut, remove, repeat];
+const MUTATIONS = [flip, flip, flip, overwrite, overwrite, cut, remove, repeat];
 
 /** One spoiled copy: flipped, overwritten, cut, removed or repeated bytes; the first ones, where headers lie, more often. */
 function mutate(original: Buffer, walk: Random, head: number): Buffer {
@@ -42,7 +42,7 @@ function mutate(original: Buffer, walk: Random, head: number): Buffer {
   const changes = 1 + walk.integer(4);
   for (let change = 0; change < changes && bytes.length > 0; change++) {
     const reach = walk.integer(3) === 0 ? bytes.length : Math.min(head, bytes.length);
-    bytes = mutations[walk.integer(mutations.length)]?.(bytes, walk.integer(reach), walk) ?? bytes;
+    bytes = MUTATIONS[walk.integer(MUTATIONS.length)]?.(bytes, walk.integer(reach), walk) ?? bytes;
   }
   return bytes;
 }
@@ -62,7 +62,7 @@ async function fuzz(
 ): Promise<Tally> {
   const tally = { read: 0, refused: 0, slowest: 0 };
   for (const seed of seeds) await parse(seed); // the unspoiled files are good, else nothing is tested
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const bytes = mutate(seeds[round % seeds.length] ?? Buffer.alloc(0), random(7, `fuzz ${name}`, round), head);
     const began = performance.now();
     try {
@@ -76,8 +76,8 @@ async function fuzz(
     }
     tally.slowest = Math.max(tally.slowest, performance.now() - began);
   }
-  expect(tally.refused).toBeGreaterThan(rounds / 20);
-  expect(tally.slowest).toBeLessThan(patience);
+  expect(tally.refused).toBeGreaterThan(ROUNDS / 20);
+  expect(tally.slowest).toBeLessThan(PATIENCE);
   return tally;
 }
 
@@ -85,7 +85,7 @@ async function fuzz(
 afterEach(() => expect(process.memoryUsage().arrayBuffers).toBeLessThan(2 ** 29));
 
 test("NIfTI-1 and -2, plain and gzip", async () => {
-  const spec = { shape: [5, 4, 3], value: (index: number) => index, affine: ras };
+  const spec = { shape: [5, 4, 3], value: (index: number) => index, affine: RAS };
   const seeds = [
     niftiBytes(spec),
     niftiBytes({ ...spec, gzip: true }),

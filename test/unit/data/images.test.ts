@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { brightness, contrast, hue, permuteChannels, saturation } from "../../../src/data/image/colour.ts";
 import { type ByteImage, crop, horizontalFlip, pad } from "../../../src/data/image/image.ts";
 import { gaussianBlur, resize, resizeNearest } from "../../../src/data/image/resample.ts";
@@ -56,12 +56,12 @@ const operations: Record<string, (a: Attributes) => ByteImage> = {
 describe("byte images equal Pillow", () => {
   const cases = Object.keys(attributes).filter((name) => name !== "source");
 
-  it("has all cases of the fixture", () => {
+  test("has all cases of the fixture", () => {
     expect(cases.length).toBe(images.size - 2);
     expect(cases.length).toBeGreaterThan(30);
   });
 
-  it.each(cases)("%s", (name) => {
+  test.each(cases)("%s", (name) => {
     const text = JSON.parse(attributes[name] ?? "{}") as Attributes;
     const operation = operations[text.op];
     if (operation === undefined) throw new Error(`no operation ${text.op}`);
@@ -73,12 +73,12 @@ describe("byte images equal Pillow", () => {
 });
 
 describe("byte images", () => {
-  it("permutes channels", () => {
+  test("permutes channels", () => {
     const pixel: ByteImage = { width: 1, height: 1, channels: 3, data: Uint8Array.of(1, 2, 3) };
     expect([...permuteChannels(pixel, [2, 0, 1]).data]).toEqual([3, 1, 2]);
   });
 
-  it("keeps constant areas exactly constant", () => {
+  test("keeps constant areas exactly constant", () => {
     const flat: ByteImage = { width: 40, height: 30, channels: 3, data: new Uint8Array(3600).fill(255) };
     for (const out of [
       resize(flat, { width: 61, height: 17 }, "bicubic"),
@@ -89,7 +89,7 @@ describe("byte images", () => {
     }
   });
 
-  it("refuses a crop outside", () => {
+  test("refuses a crop outside", () => {
     expect(() => crop(image, { left: 40, top: 0, width: 20, height: 5 })).toThrow(
       "crop: 20x5 at column 40, row 0 leaves an image of 48x37",
     );

@@ -4,7 +4,7 @@ import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
 import { NiftiLabelMap } from "../../../src/data/formats/nifti-write.ts";
 import { axisCode } from "../../../src/data/formats/orientation.ts";
 import { percentileWindow, windowed } from "../../../src/data/formats/window.ts";
-import { niftiBytes, ras } from "../../support/raw/nifti.ts";
+import { niftiBytes, RAS } from "../../support/raw/nifti.ts";
 
 /** Every way three array axes can run in a patient: "RAS", "LPI", "SAL", ... */
 function allCodes(): string[] {
@@ -28,18 +28,18 @@ function affineOf(code: string): number[] {
 }
 
 /** The same anatomy, value = 100 r + 10 a + s for a voxel r steps to the right, a to the front, s to the head, stored as `code`. */
-const anatomy = { R: 3, A: 4, S: 5 } as const;
+const ANATOMY = { R: 3, A: 4, S: 5 } as const;
 function stored(code: string): Buffer {
   const axisOf = (letter: string) =>
     (["R", "A", "S"] as const)[["RL", "AP", "SI"].findIndex((pair) => pair.includes(letter))] ?? "R";
-  const shape = [...code].map((letter) => anatomy[axisOf(letter)]);
+  const shape = [...code].map((letter) => ANATOMY[axisOf(letter)]);
   const value = (index: number) => {
     const [x = 1, y = 1] = shape;
     const place = [index % x, Math.floor(index / x) % y, Math.floor(index / (x * y))];
     const at = { R: 0, A: 0, S: 0 };
     [...code].forEach((letter, column) => {
       const axis = axisOf(letter);
-      at[axis] = letter === axis ? (place[column] ?? 0) : anatomy[axis] - 1 - (place[column] ?? 0);
+      at[axis] = letter === axis ? (place[column] ?? 0) : ANATOMY[axis] - 1 - (place[column] ?? 0);
     });
     return 100 * at.R + 10 * at.A + at.S;
   };
@@ -118,7 +118,7 @@ describe("values", () => {
       for (const bigEndian of [false, true]) {
         const signed = type.startsWith("i") || type.startsWith("f");
         const value = (index: number) => (signed ? index - 3 : index) * (type.startsWith("float") ? 0.5 : 1);
-        const spec = { shape: [2, 2, 2], value, type, version, bigEndian, affine: ras };
+        const spec = { shape: [2, 2, 2], value, type, version, bigEndian, affine: RAS };
         const { values } = NiftiVolume.decode(niftiBytes({ ...spec, gzip: bigEndian }), type).slice(0);
         // Slice 0 holds voxels 0 to 3; right to left and front to back turn them round.
         expect([...values]).toEqual([3, 2, 1, 0].map(value));
@@ -127,7 +127,7 @@ describe("values", () => {
   });
 
   test("scl_slope 0 means no scaling, any other scales; 4-D volumes are told apart", () => {
-    const spec = { shape: [1, 1, 1, 3], value: (index: number) => index + 1, affine: ras };
+    const spec = { shape: [1, 1, 1, 3], value: (index: number) => index + 1, affine: RAS };
     const read = (slope: number, intercept: number) => {
       const volume = NiftiVolume.decode(niftiBytes({ ...spec, slope, intercept }), "s");
       return [0, 1, 2].map((at) => volume.slice(0, at).values[0]);
@@ -141,7 +141,7 @@ describe("values", () => {
 
   test("NaN and infinite voxels become 0 and are counted", () => {
     const odd = [Number.NaN, 1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    const bytes = niftiBytes({ shape: [4, 1, 1], value: (at) => odd[at] ?? 0, type: "float32", affine: ras });
+    const bytes = niftiBytes({ shape: [4, 1, 1], value: (at) => odd[at] ?? 0, type: "float32", affine: RAS });
     const { values, nonFinite } = NiftiVolume.decode(bytes, "n").slice(0);
     expect([[...values], nonFinite]).toEqual([[0, 0, 1, 0], 3]);
   });
@@ -160,7 +160,7 @@ describe("values", () => {
 });
 
 describe("damaged and foreign files", () => {
-  const good = () => niftiBytes({ shape: [4, 4, 4], value: (index) => index, affine: ras });
+  const good = () => niftiBytes({ shape: [4, 4, 4], value: (index) => index, affine: RAS });
   const spoiled = (change: (bytes: Buffer) => void) => {
     const bytes = good();
     change(bytes);
@@ -179,7 +179,7 @@ describe("damaged and foreign files", () => {
     ["extent", spoiled((bytes) => bytes.writeInt16LE(-4, 42)), /extents -4x4x4/],
     ["dimensions", spoiled((bytes) => bytes.writeInt16LE(9, 40)), /9 dimensions/],
     ["offset", spoiled((bytes) => bytes.writeFloatLE(3.5, 108)), /start at byte 3\.5/],
-    ["5-D", niftiBytes({ shape: [1, 1, 1, 1, 2], value: () => 0, affine: ras }), /more than four dimensions/],
+    ["5-D", niftiBytes({ shape: [1, 1, 1, 1, 2], value: () => 0, affine: RAS }), /more than four dimensions/],
     ["cut gzip", gzipSync(good()).subarray(0, 60), /gzip: unexpected end of file|100 bytes|the header alone/],
   ])("%s: one sentence naming file and figure", (_, bytes, message) => {
     expect(() => NiftiVolume.decode(bytes, "a.nii")).toThrow(message);

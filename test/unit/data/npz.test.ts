@@ -8,7 +8,7 @@ import { floats, integers, npyBytes, npzBytes, type ZipSpec, zipBytes } from "..
  * Written by NumPy 2: np.savez_compressed(f, a=np.arange(6, dtype=">i2").reshape(2, 3), b=np.asfortranarray(
  * np.arange(6, dtype="<f4").reshape(3, 2)), c=np.array([True, False]), d=np.array([0.5, -2, np.inf], "<f2"))
  */
-const byNumpy =
+const BY_NUMPY =
   "UEsDBC0AAAAIAAAAIQCQvN3C//////////8FABQAYS5ucHkBABAAjAAAAAAAAABSAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxcpG6l" +
   "oG6XaaSuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GkY6CsaaOgq1CmQDLgYGBkYGJgZmBhYGVgBQSwMELQAAAAgAAAAh" +
   "AM69jaD//////////wUAFABiLm5weQEAEACYAAAAAAAAAFQAAAAAAAAAm+wX6hsQychQxlCtnpJanFykbqWgbpNmoq6joJ6WX1RS" +
@@ -38,7 +38,7 @@ async function entryText(bytes: Buffer, name = "a"): Promise<string> {
 
 describe("npz", () => {
   test("an archive written by NumPy: byte orders, Fortran order, booleans, half precision", async () => {
-    const npz = await NpzFile.fromBytes(Buffer.from(byNumpy, "base64"), "numpy.npz");
+    const npz = await NpzFile.fromBytes(Buffer.from(BY_NUMPY, "base64"), "numpy.npz");
     expect(npz.names).toEqual(["a", "b", "c", "d"]);
     expect(await values(npz, "a")).toEqual({ shape: [2, 3], values: [0, 1, 2, 3, 4, 5] });
     expect(await values(npz, "b")).toEqual({ shape: [3, 2], values: [0, 1, 2, 3, 4, 5] });

@@ -6,7 +6,7 @@ import { encodePng } from "../../../src/data/codec/png.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { chosenSlices } from "../../../src/data/prepare/run-task.ts";
 import { splitGroups, splitRuns } from "../../../src/data/prepare/splits.ts";
-import { niftiBytes, ras } from "../../support/raw/nifti.ts";
+import { niftiBytes, RAS } from "../../support/raw/nifti.ts";
 import { integers, npzBytes, zipBytes } from "../../support/raw/npz.ts";
 import { base, contents, fresh, run, stems, values } from "../../support/raw/prepare.ts";
 import * as trees from "../../support/raw/trees.ts";
@@ -31,8 +31,8 @@ describe("pictures and volumes of one's own", () => {
 
   test("NIfTI: nnU-Net's names, folders train and val, a folder a case; NaN and 4-D are said", async () => {
     const value = (index: number) => (index === 5 ? Number.NaN : index);
-    const scan = niftiBytes({ shape: [4, 4, 3, 2], value, type: "float32", affine: ras });
-    const label = niftiBytes({ shape: [4, 4, 3], value: (index) => index % 2, type: "int64", affine: ras });
+    const scan = niftiBytes({ shape: [4, 4, 3, 2], value, type: "float32", affine: RAS });
+    const label = niftiBytes({ shape: [4, 4, 3], value: (index) => index % 2, type: "int64", affine: RAS });
     const [nnunet, parts, cases_] = [fresh(), fresh(), fresh()];
     for (const name of ["a", "b", "c"]) {
       trees.put(nnunet, `imagesTr/${name}_0000.nii`, scan);
@@ -53,7 +53,7 @@ describe("pictures and volumes of one's own", () => {
     expect(summary.notes).toContain("imagesTr/a_0000.nii: 1 voxels that were NaN or infinite became 0");
     expect((await run("nifti", parts, fresh())).images).toEqual({ train: 3, val: 3 });
     expect((await run("nifti", cases_, fresh(), { every: 2 })).images).toEqual({ train: 4, test: 2 });
-    const soft = niftiBytes({ shape: [4, 4, 3], value: () => 0.5, type: "float32", affine: ras });
+    const soft = niftiBytes({ shape: [4, 4, 3], value: () => 0.5, type: "float32", affine: RAS });
     writeFileSync(join(cases_, "b/label.nii"), soft);
     await expect(run("nifti", cases_, fresh())).rejects.toThrow(/b.label\.nii: holds the label 0\.5, no whole number/);
   });

@@ -6,7 +6,7 @@ import { openDataset, type SplitName, samplesOf } from "../../../src/data/datase
 import { verifyDataset } from "../../../src/data/dataset/verify.ts";
 import type { PrepareSummary } from "../../../src/data/prepare/prepare.ts";
 import { datasetStats } from "../../../src/experiment/evaluate/data-stats.ts";
-import { niftiBytes, ras } from "../../support/raw/nifti.ts";
+import { niftiBytes, RAS } from "../../support/raw/nifti.ts";
 import { base, contents, fresh, run, stems, values } from "../../support/raw/prepare.ts";
 import * as trees from "../../support/raw/trees.ts";
 
@@ -19,7 +19,7 @@ interface Case {
   readonly look: (out: string) => void | Promise<void>;
 }
 
-const cases: readonly Case[] = [
+const CASES: readonly Case[] = [
   {
     set: "fives",
     tree: trees.fivesTree,
@@ -132,7 +132,7 @@ const cases: readonly Case[] = [
 ];
 
 describe("the paper's sets", () => {
-  test.each(cases)(
+  test.each(CASES)(
     "$set: prepared from a raw tree, sound for training, done once",
     async ({ set, tree, images, classes, look }) => {
       const [raw, out] = [fresh(), fresh()];
@@ -162,7 +162,7 @@ describe("the paper's sets", () => {
     },
   );
 
-  test.each(cases)("$set: another folder gets a sentence naming what was expected and found", async ({ set }) => {
+  test.each(CASES)("$set: another folder gets a sentence naming what was expected and found", async ({ set }) => {
     const [raw, out] = [fresh(), fresh()];
     trees.put(raw, "holiday/beach.gif", Buffer.from("GIF"));
     await expect(run(set, raw, out)).rejects.toThrow(/does not look like .*Expected: .*Found: holiday\//);
@@ -179,7 +179,7 @@ describe("the paper's sets", () => {
     );
     const atlas = fresh();
     trees.atlasTree(atlas);
-    const wrong = niftiBytes({ shape: [24, 16, 10], value: () => 3, type: "uint8", affine: ras, gzip: true });
+    const wrong = niftiBytes({ shape: [24, 16, 10], value: () => 3, type: "uint8", affine: RAS, gzip: true });
     writeFileSync(join(atlas, "train/labelsTr/lb2.nii.gz"), wrong);
     await expect(run("atlas", atlas, fresh())).rejects.toThrow(
       /1 of 5 raw items failed(.|\n)*lb2\.nii\.gz: holds the label 3, known are 0 to 2/,

@@ -1,28 +1,28 @@
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { verifyDataset } from "../../../src/data/dataset/verify.ts";
 import { luma } from "../../../src/data/image/colour.ts";
-import { synthKind, synthKinds } from "../../../src/data/synth/kinds.ts";
+import { SYNTH_KINDS, synthKind } from "../../../src/data/synth/kinds.ts";
 import { alongStroke, blob } from "../../../src/data/synth/outline.ts";
 import { writeSynth } from "../../../src/data/synth/write.ts";
 import { random } from "../../../src/kernels/random.ts";
 import { imageShare } from "../../../src/metrics/strata.ts";
 
-const side = 96;
-const strata = { ultra: [0, 1], small: [1, 10], large: [10, 50] } as const;
+const SIDE = 96;
+const STRATA = { ultra: [0, 1], small: [1, 10], large: [10, 50] } as const;
 
-describe.each(synthKinds.map((kind) => [kind.kind, kind] as const))("%s", (_, { picture, classes }) => {
-  it("hits the stratum asked for, with known labels only", () => {
-    for (const [stratum, [low, high]] of Object.entries(strata)) {
+describe.each(SYNTH_KINDS.map((kind) => [kind.kind, kind] as const))("%s", (_, { picture, classes }) => {
+  test("hits the stratum asked for, with known labels only", () => {
+    for (const [stratum, [low, high]] of Object.entries(STRATA)) {
       const seen = new Set<number>();
       for (let index = 0; index < 4; index++) {
-        const { image, mask } = picture(1, index, side, stratum as keyof typeof strata);
-        expect([image.width, image.height, image.data.length]).toEqual([side, side, 3 * side * side]);
-        const share = imageShare(mask.data, side, side, "pixels");
+        const { image, mask } = picture(1, index, SIDE, stratum as keyof typeof STRATA);
+        expect([image.width, image.height, image.data.length]).toEqual([SIDE, SIDE, 3 * SIDE * SIDE]);
+        const share = imageShare(mask.data, SIDE, SIDE, "pixels");
         expect(share, `${stratum} ${index}`).toBeGreaterThan(low);
         expect(share, `${stratum} ${index}`).toBeLessThan(high);
         for (const label of mask.data) seen.add(label);
@@ -31,7 +31,7 @@ describe.each(synthKinds.map((kind) => [kind.kind, kind] as const))("%s", (_, { 
     }
   });
 
-  it("is a pure function of seed and index", () => {
+  test("is a pure function of seed and index", () => {
     const digest = (seed: number, index: number) => {
       const { image, mask } = picture(seed, index, 64);
       return createHash("sha256").update(image.data).update(mask.data).digest("hex");
@@ -40,19 +40,19 @@ describe.each(synthKinds.map((kind) => [kind.kind, kind] as const))("%s", (_, { 
     expect(new Set([digest(1, 4), digest(2, 4), digest(1, 5)]).size).toBe(3);
   });
 
-  it("shows its objects where the mask has them", () => {
+  test("shows its objects where the mask has them", () => {
     // The object differs from a ring around it: a mask that is shifted, mirrored or of another picture does not.
     const contrast = (shift: number) => {
       let sum = 0;
       for (let index = 0; index < 4; index++) {
-        const { image, mask } = picture(2, index, side, "small");
+        const { image, mask } = picture(2, index, SIDE, "small");
         const gray = luma(image);
         const inside: number[] = [];
         const outside: number[] = [];
         gray.forEach((value, pixel) => {
-          const at = (pixel + shift * side + shift) % gray.length;
+          const at = (pixel + shift * SIDE + shift) % gray.length;
           if ((mask.data[at] ?? 0) > 0) inside.push(value);
-          else if ([-4, 4, -4 * side, 4 * side].some((step) => (mask.data[at + step] ?? 0) > 0)) outside.push(value);
+          else if ([-4, 4, -4 * SIDE, 4 * SIDE].some((step) => (mask.data[at + step] ?? 0) > 0)) outside.push(value);
         });
         const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
         sum += mean(inside) - mean(outside);
@@ -65,7 +65,7 @@ describe.each(synthKinds.map((kind) => [kind.kind, kind] as const))("%s", (_, { 
 });
 
 describe("outlines", () => {
-  it("of blobs enclose exactly the area they are asked for", () => {
+  test("of blobs enclose exactly the area they are asked for", () => {
     for (let k = 0; k < 5; k++) {
       const shape = { harmonics: [0.2, 0.15, 0.1], aspect: 1.5, angle: 0.7 };
       const form = blob(random(1, "blob", k), 100, 100, 40, shape);
@@ -80,7 +80,7 @@ describe("outlines", () => {
     }
   });
 
-  it("of strokes lie half a width from the middle line", () => {
+  test("of strokes lie half a width from the middle line", () => {
     const pixels = new Set<number>();
     const points = [
       { x: 10, y: 20, half: 3.5 },
@@ -97,13 +97,13 @@ describe("outlines", () => {
 });
 
 describe("a written set", () => {
-  it("has three splits, the same pictures whatever their counts, and nothing to complain of", async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), "svanet-synth-"));
-    const out = path.join(folder, "ct");
+  test("has three splits, the same pictures whatever their counts, and nothing to complain of", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "svanet-synth-"));
+    const out = join(folder, "ct");
     await writeSynth(synthKind("ct"), { out, train: 3, val: 1, test: 1, size: 64, seed: 1 });
     expect((await readdir(out)).sort()).toEqual(["dataset.yaml", "mask", "test", "train", "val"]);
     const { findings, images, classes } = await verifyDataset(await openDataset(out), {
-      indexFile: path.join(folder, "index.json"),
+      indexFile: join(folder, "index.json"),
       workers: 0,
     });
     expect(images).toEqual({ train: 3, val: 1, test: 1 });
@@ -112,7 +112,7 @@ describe("a written set", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("is refused for kinds and counts there are none of", async () => {
+  test("is refused for kinds and counts there are none of", async () => {
     expect(() => synthKind("cell")).toThrow('there is no kind of pictures "cell". Did you mean cells?');
     const options = { out: "unused", train: 1, val: 1, test: -1, size: 64, seed: 1 };
     await expect(writeSynth(synthKind("polyps"), options)).rejects.toThrow("polyps: -1 test pictures");

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkDataset } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { otsuDice, otsuThreshold } from "../../../src/data/dataset/otsu.ts";
@@ -42,12 +42,12 @@ const digest = (seed: number, index: number, size: number) => {
 describe("pictures of cells", () => {
   const pictures = Array.from({ length: 24 }, (_, index) => cellPicture(3, index, 128));
 
-  it("are a pure function of seed and index", () => {
+  test("are a pure function of seed and index", () => {
     expect(digest(1, 4, 64)).toBe(digest(1, 4, 64));
     expect(new Set([digest(1, 4, 64), digest(2, 4, 64), digest(1, 5, 64)]).size).toBe(3);
   });
 
-  it("show objects in every picture, most under 1 % of its area", () => {
+  test("show objects in every picture, most under 1 % of its area", () => {
     const objects = pictures.flatMap(({ mask }) => parts(mask));
     for (const { mask } of pictures) expect(parts(mask).length).toBeGreaterThanOrEqual(3);
     const shares = objects.map((pixels) => pixels / 128 ** 2);
@@ -55,7 +55,7 @@ describe("pictures of cells", () => {
     expect(Math.max(...shares)).toBeLessThan(0.1);
   });
 
-  it("hold masks of 0 and 1 at every size", () => {
+  test("hold masks of 0 and 1 at every size", () => {
     for (const size of [48, 200]) {
       const { image, mask } = cellPicture(1, 0, size);
       expect([image.width, image.data.length, mask.data.length]).toEqual([size, size * size * 3, size * size]);
@@ -63,7 +63,7 @@ describe("pictures of cells", () => {
     }
   });
 
-  it("stand out from their surroundings, though not from the whole picture", () => {
+  test("stand out from their surroundings, though not from the whole picture", () => {
     let both = 0;
     let either = 0;
     for (const { image, mask } of pictures) {
@@ -83,27 +83,27 @@ describe("pictures of cells", () => {
 describe("a dataset of cells", () => {
   let folder = "";
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), "svanet-cells-"));
-    await writeCells({ out: path.join(folder, "cells"), train: 6, val: 30, size: 128, seed: 1 });
+    folder = await mkdtemp(join(tmpdir(), "svanet-cells-"));
+    await writeCells({ out: join(folder, "cells"), train: 6, val: 30, size: 128, seed: 1 });
   }, 60_000);
   afterAll(() => rm(folder, { recursive: true }));
 
-  it("passes the check, named and described", async () => {
-    const dataset = await openDataset(path.join(folder, "cells"));
-    const checked = await checkDataset(dataset, ["train", "val"], { indexFile: path.join(folder, "index.json") });
+  test("passes the check, named and described", async () => {
+    const dataset = await openDataset(join(folder, "cells"));
+    const checked = await checkDataset(dataset, ["train", "val"], { indexFile: join(folder, "index.json") });
     expect(checked).toMatchObject({ name: "Synthetic cells", classes: ["background", "cell"], classSource: "yaml" });
     expect([checked.splits.train?.length, checked.splits.val?.length]).toEqual([6, 30]);
     expect(checked.warnings).toEqual([]);
   });
 
-  it("needs more than a threshold: Otsu's foreground Dice stays below 0.6", async () => {
-    const dice = await otsuDice((await openDataset(path.join(folder, "cells"))).splits.val ?? []);
+  test("needs more than a threshold: Otsu's foreground Dice stays below 0.6", async () => {
+    const dice = await otsuDice((await openDataset(join(folder, "cells"))).splits.val ?? []);
     expect(dice).toBeGreaterThan(0.1);
     expect(dice).toBeLessThan(0.6);
   });
 
-  it("is never written over another, nor with sizes that make no picture", async () => {
-    const options = { out: path.join(folder, "cells"), train: 1, val: 1, size: 64, seed: 1 };
+  test("is never written over another, nor with sizes that make no picture", async () => {
+    const options = { out: join(folder, "cells"), train: 1, val: 1, size: 64, seed: 1 };
     await expect(writeCells(options)).rejects.toThrow(/cells: already holds 4 entries \(.*\); name a new folder/);
     await expect(writeCells({ ...options, size: 20 })).rejects.toThrow("size 20 is no whole number from 48 to 2048");
     await expect(writeCells({ ...options, val: 0 })).rejects.toThrow("1 training and 0 validation pictures");
@@ -111,13 +111,13 @@ describe("a dataset of cells", () => {
 });
 
 describe("Otsu's threshold", () => {
-  it("lies between two groups of values", () => {
+  test("lies between two groups of values", () => {
     const threshold = otsuThreshold(Uint8Array.of(10, 11, 12, 10, 200, 201, 199));
     expect(threshold).toBeGreaterThanOrEqual(12);
     expect(threshold).toBeLessThan(199);
   });
 
-  it("gives one value no foreground", () => {
+  test("gives one value no foreground", () => {
     expect(otsuThreshold(Uint8Array.of(7, 7, 7))).toBe(255);
   });
 });

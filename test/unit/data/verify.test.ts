@@ -1,8 +1,8 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path from "node:path";
+import { basename, join, relative } from "node:path";
 import sharp from "sharp";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readImage, readMask, writePng } from "../../../src/data/codec/decode.ts";
 import { decodePng } from "../../../src/data/codec/png.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
@@ -16,12 +16,12 @@ import { random } from "../../../src/kernels/random.ts";
 // Threads start through a loader here; on a busy machine that takes seconds.
 vi.setConfig({ testTimeout: 60_000 });
 
-const size = { width: 48, height: 40 };
+const SIZE = { width: 48, height: 40 };
 let folder = "";
-const at = (...parts: string[]) => path.join(folder, "set", ...parts);
+const at = (...parts: string[]) => join(folder, "set", ...parts);
 
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), "svanet-verify-"));
+  folder = await mkdtemp(join(tmpdir(), "svanet-verify-"));
   for (const name of ["train", "val", "mask"]) await mkdir(at(name), { recursive: true });
 });
 afterEach(() => rm(folder, { recursive: true }));
@@ -29,20 +29,20 @@ afterEach(() => rm(folder, { recursive: true }));
 /** A picture of its own for every number. */
 function picture(number: number): ByteImage {
   const walk = random(4, "picture", number);
-  const data = new Uint8Array(size.width * size.height * 3).map(() => walk.integer(256));
-  const { data: soft } = gaussianBlur({ ...size, channels: 3, data }, 3);
-  return { ...size, channels: 3, data: soft.map((value) => Math.min(255, Math.max(0, 8 * (value - 112)))) };
+  const data = new Uint8Array(SIZE.width * SIZE.height * 3).map(() => walk.integer(256));
+  const { data: soft } = gaussianBlur({ ...SIZE, channels: 3, data }, 3);
+  return { ...SIZE, channels: 3, data: soft.map((value) => Math.min(255, Math.max(0, 8 * (value - 112)))) };
 }
 
 async function put(split: string, stem: string, number: number, labels: readonly number[] = [1]): Promise<void> {
-  const mask = filled(size, 1, 0);
+  const mask = filled(SIZE, 1, 0);
   mask.data.set(labels);
   await writePng(at(split, `${stem}.png`), picture(number));
   await writePng(at("mask", `${stem}.png`), mask);
 }
 
 async function verified() {
-  return verifyDataset(await openDataset(at()), { indexFile: path.join(folder, "index.json"), workers: 0 });
+  return verifyDataset(await openDataset(at()), { indexFile: join(folder, "index.json"), workers: 0 });
 }
 
 /** Findings as "severity code: message" without the folder. */
@@ -57,7 +57,7 @@ async function good() {
 }
 
 describe("verify", () => {
-  it("finds nothing in a sound set, and decodes it once", async () => {
+  test("finds nothing in a sound set, and decodes it once", async () => {
     await good();
     const first = await verified();
     expect(first).toMatchObject({ errors: 0, warnings: 0, decoded: 12, findings: [], images: { train: 4, val: 2 } });
@@ -66,19 +66,19 @@ describe("verify", () => {
     expect((await verified()).decoded).toBe(0);
   });
 
-  it("finds the same in threads as in this one, and names a damaged file from there", async () => {
+  test("finds the same in threads as in this one, and names a damaged file from there", async () => {
     for (let k = 0; k < 16; k++) await put(k < 12 ? "train" : "val", `a${k}`, k);
     await writeFile(at("val", "a15.png"), "no image");
     const dataset = await openDataset(at());
     const [here, threads] = await Promise.all(
-      [0, 2].map((workers) => verifyDataset(dataset, { indexFile: path.join(folder, `${workers}.json`), workers })),
+      [0, 2].map((workers) => verifyDataset(dataset, { indexFile: join(folder, `${workers}.json`), workers })),
     );
     expect(threads?.findings).toEqual(here?.findings);
     expect(threads?.survey.splits).toEqual(here?.survey.splits);
     expect(threads?.findings[0]).toMatchObject({ code: "unreadable", file: at("val", "a15.png") });
   });
 
-  it("counts as errors what nobody can train on", async () => {
+  test("counts as errors what nobody can train on", async () => {
     await good();
     await writePng(at("train", "lonely.png"), picture(50));
     await put("train", "cut", 51);
@@ -91,7 +91,7 @@ describe("verify", () => {
     await copyFile(at("mask", "a0.png"), at("mask", "again.png"));
     await put("val", "a1", 54);
     const { findings, errors } = await verified();
-    expect(findings.slice(0, errors).map(({ code, file }) => [code, path.relative(at(), file)])).toEqual([
+    expect(findings.slice(0, errors).map(({ code, file }) => [code, relative(at(), file)])).toEqual([
       ["unpaired", "train/lonely.png"],
       ["unreadable", "train/cut.png"],
       ["size-mismatch", "mask/wide.png"],
@@ -102,7 +102,7 @@ describe("verify", () => {
     for (const { message, cure } of findings) expect(message.endsWith(cure) && cure.length > 3, message).toBe(true);
   });
 
-  it("finds masks of 0 and 255, whole splits as an error", async () => {
+  test("finds masks of 0 and 255, whole splits as an error", async () => {
     await put("train", "a", 1, [255]);
     await put("val", "b", 2, [255]);
     const messages = await found();
@@ -112,7 +112,7 @@ describe("verify", () => {
 });
 
 describe("verify, on what is odd", () => {
-  it("warns of copies within a split, stored another way, and of look-alikes in another split", async () => {
+  test("warns of copies within a split, stored another way, and of look-alikes in another split", async () => {
     await good();
     await sharp(at("train", "a0.png")).tiff({ compression: "lzw" }).toFile(at("train", "copy.tiff"));
     await copyFile(at("mask", "a0.png"), at("mask", "copy.png"));
@@ -130,12 +130,12 @@ describe("verify, on what is odd", () => {
     expect(messages.every((text) => text.startsWith("warning"))).toBe(true);
   });
 
-  it("tells look-alikes from pictures that share a frame only", async () => {
+  test("tells look-alikes from pictures that share a frame only", async () => {
     // A bright disc on black, as in fundus photographs: any two correlate strongly.
     for (let k = 0; k < 20; k++) {
       const one = picture(k);
       const data = one.data.map((value, byte) => {
-        const [x, y] = [Math.floor(byte / 3) % size.width, Math.floor(byte / 3 / size.width)];
+        const [x, y] = [Math.floor(byte / 3) % SIZE.width, Math.floor(byte / 3 / SIZE.width)];
         return Math.hypot(x - 24, y - 20) < 17 ? 100 + value / 2 : 0;
       });
       await put("train", `f${k}`, k);
@@ -149,16 +149,16 @@ describe("verify, on what is odd", () => {
     ]);
   });
 
-  it("warns of empty masks, absent classes, flat images, patients in two splits and mixed storage", async () => {
+  test("warns of empty masks, absent classes, flat images, patients in two splits and mixed storage", async () => {
     await writeFile(at("dataset.yaml"), "classes: [background, cell, tail, ghost]");
     await put("train", "case_01_slice_3", 1, [1, 2]);
     await put("train", "case_02_slice_1", 2, [0]);
     await put("train", "case_03_slice_1", 3, [1, 2]);
     await put("val", "case_01_slice_9", 4, [1]);
-    await writePng(at("train", "case_03_slice_1.png"), filled(size, 1, 90));
+    await writePng(at("train", "case_03_slice_1.png"), filled(SIZE, 1, 90));
     await sharp(at("mask", "case_01_slice_9.png")).toColourspace("srgb").png({ palette: false }).toFile(at("m.png"));
     await copyFile(at("m.png"), at("mask", "case_01_slice_9.png"));
-    await writePng(at("mask", "left-over.png"), filled(size, 1, 0));
+    await writePng(at("mask", "left-over.png"), filled(SIZE, 1, 0));
     const messages = await found();
     const expected = [
       /^warning shared-patient: train\/case_01_slice_3\.png: by its name of "case 1", which has 1 in train and 1 in val/,
@@ -181,7 +181,7 @@ describe("verify, on what is odd", () => {
 });
 
 describe("fix", () => {
-  it("rewrites 0/255, stores colour masks as palette, keeps a shared picture where it measures", async () => {
+  test("rewrites 0/255, stores colour masks as palette, keeps a shared picture where it measures", async () => {
     await put("train", "a", 1, [255, 255]);
     await put("train", "b", 2, [0]);
     await put("train", "dup", 3, [255]);
@@ -193,35 +193,35 @@ describe("fix", () => {
     await rm(at("m.png"));
     await writePng(at("train", "lonely.png"), picture(9));
     const dataset = await openDataset(at());
-    const out = path.join(folder, "fixed");
+    const out = join(folder, "fixed");
     const fixed = await fixDataset(dataset, await verified(), out);
-    expect(fixed.renumbered.map((file) => path.basename(file)).sort()).toEqual(["a.png", "c.png", "kept.png"]);
-    expect(fixed.restored.map((file) => path.basename(file))).toEqual(["b.png"]);
+    expect(fixed.renumbered.map((file) => basename(file)).sort()).toEqual(["a.png", "c.png", "kept.png"]);
+    expect(fixed.restored.map((file) => basename(file))).toEqual(["b.png"]);
     expect(fixed.leftOut).toEqual([{ image: at("train", "dup.png"), equalTo: at("val", "kept.png") }]);
-    expect(await readdir(path.join(out, "train"))).toEqual(["a.png", "b.png", "lonely.png"]);
-    expect(await readdir(path.join(out, "mask"))).toEqual(["a.png", "b.png", "c.png", "kept.png"]);
-    const mask = await readMask(path.join(out, "mask", "a.png"));
+    expect(await readdir(join(out, "train"))).toEqual(["a.png", "b.png", "lonely.png"]);
+    expect(await readdir(join(out, "mask"))).toEqual(["a.png", "b.png", "c.png", "kept.png"]);
+    const mask = await readMask(join(out, "mask", "a.png"));
     expect([...mask.data.subarray(0, 3)]).toEqual([1, 1, 0]);
-    expect(decodePng(await readFile(path.join(out, "mask", "b.png")), "b").kind).toBe("palette");
-    expect(await readImage(path.join(out, "train", "a.png"))).toEqual(await readImage(at("train", "a.png")));
+    expect(decodePng(await readFile(join(out, "mask", "b.png")), "b").kind).toBe("palette");
+    expect(await readImage(join(out, "train", "a.png"))).toEqual(await readImage(at("train", "a.png")));
     expect((await readMask(at("mask", "a.png"))).data[0]).toBe(255);
-    const again = await verifyDataset(await openDataset(out), { indexFile: path.join(folder, "2.json"), workers: 0 });
+    const again = await verifyDataset(await openDataset(out), { indexFile: join(folder, "2.json"), workers: 0 });
     expect(again.findings.filter(({ severity }) => severity === "error").map(({ code }) => code)).toEqual(["unpaired"]);
   });
 
-  it("leaves 0/255 alone where three classes are named, and never writes into a dataset", async () => {
+  test("leaves 0/255 alone where three classes are named, and never writes into a dataset", async () => {
     await writeFile(at("dataset.yaml"), "classes: [background, cell, tail]");
     await put("train", "a", 1, [255]);
     await put("val", "b", 2, [255]);
     const dataset = await openDataset(at());
     const verification = await verified();
-    expect((await fixDataset(dataset, verification, path.join(folder, "out"))).renumbered).toEqual([]);
+    expect((await fixDataset(dataset, verification, join(folder, "out"))).renumbered).toEqual([]);
     await expect(fixDataset(dataset, verification, at("fixed"))).rejects.toThrow("lies inside");
-    await expect(fixDataset(dataset, verification, path.join(folder, "out"))).rejects.toThrow("name a new folder");
+    await expect(fixDataset(dataset, verification, join(folder, "out"))).rejects.toThrow("name a new folder");
   });
 });
 
-it("reads patients off names, and nothing off random ones", () => {
+test("reads patients off names, and nothing off random ones", () => {
   const names = {
     kits_10036_283: "kits_10036",
     "case_00123-slice-7": "case 123",

@@ -6,7 +6,7 @@ import { UsageError } from "../../../src/errors.ts";
 import { flagOf, resolveConfig, TRAIN_DEFAULTS } from "../../../src/experiment/settings/config.ts";
 import { parseConfig, readConfigFile, writeConfig } from "../../../src/experiment/settings/config-file.ts";
 
-const paths = { data: "d", out: "o" };
+const PATHS = { data: "d", out: "o" };
 
 test("the defaults are the paper's recipe", () => {
   expect(TRAIN_DEFAULTS).toMatchObject({
@@ -26,7 +26,7 @@ test("the defaults are the paper's recipe", () => {
 });
 
 test("nnU-Net has a recipe of its own, which flags and file override", () => {
-  expect(resolveConfig({ ...paths, model: "nnunet", momentum: 0.9 })).toMatchObject({
+  expect(resolveConfig({ ...PATHS, model: "nnunet", momentum: 0.9 })).toMatchObject({
     optimizer: "sgd",
     schedule: "poly",
     lr: 1e-2,
@@ -35,13 +35,13 @@ test("nnU-Net has a recipe of its own, which flags and file override", () => {
     diceWeight: 1,
   });
   const file = parseConfig("model: nnunet\nschedule: paper\n", "run.yaml");
-  expect(resolveConfig(paths, file)).toMatchObject({ schedule: "paper", optimizer: "sgd" });
-  expect(resolveConfig({ ...paths, model: "unet" })).toMatchObject({ optimizer: "adamw", schedule: "paper" });
+  expect(resolveConfig(PATHS, file)).toMatchObject({ schedule: "paper", optimizer: "sgd" });
+  expect(resolveConfig({ ...PATHS, model: "unet" })).toMatchObject({ optimizer: "adamw", schedule: "paper" });
 });
 
 test("flags override the file, the file overrides the defaults", () => {
   const file = parseConfig("batchSize: 8\nlr: 1e-3\nsize: 256x128\n", "run.yaml");
-  const config = resolveConfig({ ...paths, batchSize: 2, seed: undefined }, file);
+  const config = resolveConfig({ ...PATHS, batchSize: 2, seed: undefined }, file);
   expect(config).toMatchObject({ batchSize: 2, lr: 1e-3, seed: 0, size: { width: 256, height: 128 } });
 });
 
@@ -53,21 +53,21 @@ test("an unknown key names its line and the nearest field", () => {
 });
 
 test("a value that does not fit names the flag, or the file and line", () => {
-  expect(() => resolveConfig({ ...paths, lr: -1 })).toThrow("--lr: -1 does not fit: expected number to be >0");
-  expect(() => resolveConfig({ ...paths, encoder: "resnet-34" })).toThrow(
+  expect(() => resolveConfig({ ...PATHS, lr: -1 })).toThrow("--lr: -1 does not fit: expected number to be >0");
+  expect(() => resolveConfig({ ...PATHS, encoder: "resnet-34" })).toThrow(
     '--encoder: "resnet-34" does not fit: Did you mean resnet34?',
   );
-  expect(() => resolveConfig({ ...paths, size: "512x" })).toThrow(
+  expect(() => resolveConfig({ ...PATHS, size: "512x" })).toThrow(
     '--size: "512x" does not fit: expected 512 or 512x256 (width x height)',
   );
-  expect(() => resolveConfig({ ...paths, augment: ["flip", "blurr"] })).toThrow(
+  expect(() => resolveConfig({ ...PATHS, augment: ["flip", "blurr"] })).toThrow(
     '--augment: "blurr" does not fit: Did you mean blur?',
   );
-  expect(() => resolveConfig({ ...paths, resume: "yes" })).toThrow(
+  expect(() => resolveConfig({ ...PATHS, resume: "yes" })).toThrow(
     '--resume: "yes" does not fit: expected boolean, received string, or auto',
   );
   const file = parseConfig("seed: 1\nepochs: many\n", "run.yaml");
-  expect(() => resolveConfig(paths, file)).toThrow(
+  expect(() => resolveConfig(PATHS, file)).toThrow(
     'run.yaml line 2 (epochs): "many" does not fit: expected number, received string',
   );
 });
@@ -85,7 +85,7 @@ test("broken YAML and a doubled key are refused with their line", () => {
 test("a written configuration reads back equal, but for how the process was started", () => {
   const path = join(mkdtempSync(join(tmpdir(), "svanet-")), "config.yaml");
   const config = resolveConfig({
-    ...paths,
+    ...PATHS,
     size: "96x64",
     lr: 5e-5,
     resume: "auto",

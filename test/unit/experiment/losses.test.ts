@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { resolveConfig, type TrainFlags } from "../../../src/experiment/settings/config.ts";
 import { lossSettings, networkConfig, recipeText } from "../../../src/experiment/settings/recipe.ts";
 import { checkSameRecipe } from "../../../src/experiment/train/resume.ts";
@@ -11,7 +11,7 @@ function loss(flags: TrainFlags) {
 }
 
 describe("the loss of a run", () => {
-  it("is cross-entropy on the network's own outputs, whatever the network", () => {
+  test("is cross-entropy on the network's own outputs, whatever the network", () => {
     for (const { name } of ZOO.filter(({ config }) => config.kind !== "svanet")) {
       expect(loss({ model: name })).toMatchObject({
         kind: "cross-entropy",
@@ -22,7 +22,7 @@ describe("the loss of a run", () => {
     }
   });
 
-  it("is each network's own where it is asked for", () => {
+  test("is each network's own where it is asked for", () => {
     const published = Object.fromEntries(
       ["svanet", "unet", "unetpp", "pranet", "pranet-resnet50", "hrnet", "nnunet", "cfanet", "transnetr", "pspnet"]
         .concat(["deeplabv3", "caranet"])
@@ -46,12 +46,12 @@ describe("the loss of a run", () => {
     expect(loss({ model: "nnunet", loss: "published" })).toMatchObject({ dice: 1, ...dice });
   });
 
-  it("takes nnU-Net's Dice along with a cross-entropy only", () => {
+  test("takes nnU-Net's Dice along with a cross-entropy only", () => {
     expect(loss({ model: "nnunet", loss: "ohem" })).toMatchObject({ kind: "ohem", dice: 1 });
     expect(loss({ model: "nnunet", loss: "structure" })).toMatchObject({ kind: "structure", dice: 0 });
   });
 
-  it("keeps its settings", () => {
+  test("keeps its settings", () => {
     expect(loss({ model: "hrnet", loss: "ohem" })).toMatchObject({ ohemThreshold: 0.9, ohemKept: 131072 });
     expect(loss({ model: "hrnet", loss: "ohem", ohemThreshold: 0.7, ohemKept: 5 })).toMatchObject({
       ohemThreshold: 0.7,
@@ -59,7 +59,7 @@ describe("the loss of a run", () => {
     });
   });
 
-  it.each([
+  test.each([
     [{ loss: "structure", diceWeight: 1 }, "--dice-weight 1 has no place in --loss structure; leave it out"],
     [{ loss: "bce-dice", labelSmoothing: 0.1 }, "--label-smoothing 0.1 has no place in --loss bce-dice"],
     [
@@ -76,7 +76,7 @@ describe("the loss of a run", () => {
 });
 
 describe("head weights", () => {
-  it("are one for each output of the network", () => {
+  test("are one for each output of the network", () => {
     expect(loss({ model: "unetpp", headWeights: [1, 0.5, 0, 0] }).headWeights).toEqual([1, 0.5, 0, 0]);
     expect(() => loss({ model: "cfanet", headWeights: [1, 0.5] })).toThrow(
       "--head-weights 1,0.5: give one weight for each output of the network, in the order of its own weights: head 1, side.0 1, side.1 1, edge_head 1",
@@ -86,7 +86,7 @@ describe("head weights", () => {
     );
   });
 
-  it("of nnU-Net's own halve, the coarsest left out", () => {
+  test("of nnU-Net's own halve, the coarsest left out", () => {
     const { outputs } = supervision(fitted(fromZoo("nnunet").config, { classes: 2, height: 64, width: 64 }));
     expect(outputs.map(({ name }) => name)).toEqual(["head.3", "head.2", "head.1", "head.0"]);
     expect(outputs.map(({ weight }) => weight * 7)).toEqual([4, 2, 1, 0].map((share) => expect.closeTo(share, 6)));
@@ -97,14 +97,14 @@ describe("the recipe of a run", () => {
   const config = resolveConfig({ data: "d", out: "o", model: "pranet" });
   const stored = (recipe: object) => ({ progress: { recipe: JSON.stringify(recipe) } }) as never;
 
-  it("holds the loss, which a resumed run must share", () => {
+  test("holds the loss, which a resumed run must share", () => {
     const other = resolveConfig({ data: "d", out: "o", model: "pranet", loss: "published" });
     expect(() => checkSameRecipe(other, stored(JSON.parse(recipeText(config))))).toThrow(
       'loss "cross-entropy", now "published"',
     );
   });
 
-  it("of a run from before there was a choice was cross-entropy on the network's own outputs", () => {
+  test("of a run from before there was a choice was cross-entropy on the network's own outputs", () => {
     const { loss: _loss, headWeights: _weights, ohemKept: _kept, ...older } = JSON.parse(recipeText(config));
     expect(() => checkSameRecipe(config, stored(older))).not.toThrow();
     expect(() => checkSameRecipe({ ...config, headWeights: [1, 0, 0, 0] }, stored(older))).toThrow("headWeights null");

@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { philox, random } from "../../../src/kernels/random.ts";
 
 /** Known answers of the Random123 distribution (kat_vectors, philox4x32 with 10 rounds): counter, key, output. */
-const known = [
+const KNOWN = [
   [
     [0, 0, 0, 0],
     [0, 0],
@@ -23,7 +23,7 @@ const known = [
 const take = (count: number, draw: () => number) => Array.from({ length: count }, draw);
 
 describe("philox", () => {
-  it.each(known)("gives the published block for counter %j", (counter, key, expected) => {
+  test.each(KNOWN)("gives the published block for counter %j", (counter, key, expected) => {
     const out = new Uint32Array(4);
     philox(Uint32Array.from(counter), key[0], key[1], out);
     expect([...out]).toEqual([...expected]);
@@ -31,7 +31,7 @@ describe("philox", () => {
 });
 
 describe("random", () => {
-  it("is a pure function of seed, stream and counters", () => {
+  test("is a pure function of seed, stream and counters", () => {
     const reference = random(7, "mcattn", 3, 1);
     const again = random(7, "mcattn", 3, 1);
     const values = take(9, () => reference.uniform());
@@ -48,7 +48,7 @@ describe("random", () => {
     expect(new Set([values[0], ...firsts]).size).toBe(others.length + 1);
   });
 
-  it("keeps its values from release to release, since checkpoints count on them", () => {
+  test("keeps its values from release to release, since checkpoints count on them", () => {
     const walk = random(1, "fixed", 2);
     const first = [walk.uniform(), walk.integer(1000), [...walk.permutation(5)], walk.normal()];
     expect(first).toMatchInlineSnapshot(`
@@ -67,7 +67,7 @@ describe("random", () => {
     `);
   });
 
-  it("is uniform, unbiased and normal", () => {
+  test("is uniform, unbiased and normal", () => {
     const walk = random(5, "statistics");
     const uniforms = take(20000, () => walk.uniform());
     expect(Math.min(...uniforms)).toBeGreaterThanOrEqual(0);
@@ -83,7 +83,7 @@ describe("random", () => {
     expect(Math.abs(moment(4) - 3)).toBeLessThan(0.3);
   });
 
-  it("permutes: every number once, every ordering as often", () => {
+  test("permutes: every number once, every ordering as often", () => {
     expect([...random(3, "order").permutation(257)].sort((a, b) => a - b)).toEqual([...Array(257).keys()]);
     expect([...random(3, "order").permutation(0)]).toEqual([]);
     const seen = new Map<string, number>();
@@ -96,7 +96,7 @@ describe("random", () => {
     for (const count of seen.values()) expect(Math.abs(count - 1000)).toBeLessThan(150);
   });
 
-  it("refuses what is no whole number", () => {
+  test("refuses what is no whole number", () => {
     expect(() => random(-1, "x")).toThrow('random "x": -1 is no seed or counter');
     expect(() => random(1, "x", 0.5)).toThrow("0.5 is no seed or counter");
     expect(() => random(1, "x").integer(0)).toThrow("count is 0");

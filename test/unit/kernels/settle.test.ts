@@ -13,12 +13,12 @@ function dispatch(label: string, ...uses: readonly string[]): PlacedDispatch {
   return { label, bindings } as unknown as PlacedDispatch;
 }
 
-const state = new Set([0, 1]);
-const inputs = new Set([5]);
+const STATE = new Set([0, 1]);
+const INPUTS = new Set([5]);
 const labels = (of: readonly PlacedDispatch[]) => of.map(({ label }) => label).join(" ");
 
 function settled(...dispatches: PlacedDispatch[]) {
-  const { once, kept, dispatches: order } = settle(dispatches, state, inputs);
+  const { once, kept, dispatches: order } = settle(dispatches, STATE, INPUTS);
   return { once: labels(order.slice(0, once)), every: labels(order.slice(once)), kept: [...kept] };
 }
 
@@ -45,7 +45,7 @@ test("large results are made anew by every run", () => {
 test("a run that writes state does everything every time", () => {
   const fold = dispatch("fold", "read 0", "write 3");
   const step = dispatch("step", "read 3", "read 5", "update 1");
-  expect(settle([fold], state, inputs).writes).toBe(false);
-  expect(settle([fold, step], state, inputs).writes).toBe(true);
+  expect(settle([fold], STATE, INPUTS).writes).toBe(false);
+  expect(settle([fold, step], STATE, INPUTS).writes).toBe(true);
   expect(settled(fold, step)).toEqual({ once: "", every: "fold step", kept: [] });
 });

@@ -10,11 +10,11 @@ function labels(...rows: string[]): Uint8Array {
   return Uint8Array.from([...rows.join("")].map(digit));
 }
 
-const targets = [
+const TARGETS = [
   labels("......", ".111..", ".111..", ".111..", "......", "......"),
   labels("22....", "22....", "......", "...111", "...111", "...111"),
 ];
-const predictions = [
+const PREDICTIONS = [
   labels("......", "..111.", "..111.", "..111.", "......", "......"),
   labels("22....", "22....", "......", "...2..", "...111", "...111"),
 ];
@@ -22,7 +22,7 @@ const predictions = [
 const rounded = (values: Iterable<number>) => [...values].map((value) => Number(value.toFixed(6)));
 
 describe("worked example: two 6 x 6 images, 3 classes", () => {
-  const summary = report(predictions, targets, 3);
+  const summary = report(PREDICTIONS, TARGETS, 3);
 
   test("counts and class values", () => {
     expect([...summary.counts.inter]).toEqual([47, 12, 4]);
@@ -55,8 +55,8 @@ describe("worked example: two 6 x 6 images, 3 classes", () => {
 
   test("the evaluation sorts the images into strata and keeps a row of each", () => {
     const evaluation = new Evaluation({ classes: 3 });
-    for (const [i, target] of targets.entries()) {
-      evaluation.add(predictions[i] as Uint8Array, target, { name: `image, ${i}`, height: 6, width: 6 });
+    for (const [i, target] of TARGETS.entries()) {
+      evaluation.add(PREDICTIONS[i] as Uint8Array, target, { name: `image, ${i}`, height: 6, width: 6 });
     }
     const strata = evaluation.strata();
     expect(Object.keys(strata)).toEqual(["1", "10", "all"]);
@@ -91,8 +91,8 @@ describe("worked example: two 6 x 6 images, 3 classes", () => {
 
 describe("totals", () => {
   test("do not depend on grouping and stay exact beyond 2^24 pixels", () => {
-    const one = Totals.ofImage(predictions[0] as Uint8Array, targets[0] as Uint8Array, 3);
-    const two = Totals.ofImage(predictions[1] as Uint8Array, targets[1] as Uint8Array, 3);
+    const one = Totals.ofImage(PREDICTIONS[0] as Uint8Array, TARGETS[0] as Uint8Array, 3);
+    const two = Totals.ofImage(PREDICTIONS[1] as Uint8Array, TARGETS[1] as Uint8Array, 3);
     const together = new Totals(3);
     together.merge(one);
     together.merge(two);

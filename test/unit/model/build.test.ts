@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import { Build } from "../../../src/model/build.ts";
 import { initialRegions, initialValues, ParameterTable, uniformByFan } from "../../../src/model/parameters.ts";
@@ -12,7 +12,7 @@ const folder = fileURLToPath(new URL("../../fixtures/model/", import.meta.url));
 const golden = readdirSync(folder);
 
 describe("names and shapes", () => {
-  it.each(golden)("equal those of %s", async (name) => {
+  test.each(golden)("equal those of %s", async (name) => {
     const file = await FixtureFile.open(`${folder}${name}`);
     const { parameters } = traceNetwork(configFromOracle(file.json("config")), { mode: "eval", batch: 2 }).build;
     for (const [prefix, kind] of [
@@ -26,7 +26,7 @@ describe("names and shapes", () => {
     }
   });
 
-  it("are the same in training and evaluation", async () => {
+  test("are the same in training and evaluation", async () => {
     const file = await FixtureFile.open(`${folder}mini-svanet.safetensors`);
     const config = configFromOracle(file.json("config"));
     const parameters = new ParameterTable();
@@ -36,7 +36,7 @@ describe("names and shapes", () => {
     expect(parameters.list()).toHaveLength(before);
   });
 
-  it("that disagree are refused", () => {
+  test("that disagree are refused", () => {
     const build = new Build({ graph: new Graph(), mode: "eval" });
     const init = { kind: "constant", value: 0 } as const;
     build.scope("head", () => build.parameter("bias", [3], init));
@@ -47,7 +47,7 @@ describe("names and shapes", () => {
 });
 
 describe("storage", () => {
-  it("splits a fused weight and moves channels last, and back", () => {
+  test("splits a fused weight and moves channels last, and back", () => {
     const table = new ParameterTable();
     table.declare("p", [3, 2, 1, 2], "weight", { kind: "constant", value: 0 }, [1, 2]);
     const data = Float32Array.from({ length: 12 }, (_, i) => i);
@@ -65,19 +65,19 @@ describe("storage", () => {
 describe("initial values", () => {
   const entry = { name: "a.conv.weight", shape: [8, 4, 3, 3], init: uniformByFan([8, 4, 3, 3]) };
 
-  it("depend on seed and name alone", () => {
+  test("depend on seed and name alone", () => {
     expect(initialValues(entry, 3)).toEqual(initialValues({ ...entry }, 3));
     expect(initialValues(entry, 3)).not.toEqual(initialValues(entry, 4));
     expect(initialValues(entry, 3)).not.toEqual(initialValues({ ...entry, name: "b.conv.weight" }, 3));
   });
 
-  it("fill +-1/sqrt(fan in)", () => {
+  test("fill +-1/sqrt(fan in)", () => {
     const values = [...initialValues(entry, 1)].map(Math.abs);
     expect(Math.max(...values)).toBeLessThanOrEqual(1 / 6);
     expect(Math.max(...values)).toBeGreaterThan(0.15);
   });
 
-  it("of regions name each map of a chain", () => {
+  test("of regions name each map of a chain", () => {
     const table = new ParameterTable();
     table.declare("guides.0-2.regions", [256], "region", { kind: "integer", count: 3 });
     const map = initialRegions(table, 5).get("guides.0-2.regions");

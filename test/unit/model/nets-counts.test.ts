@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   describe as describeNetwork,
   fitted,
@@ -38,11 +38,11 @@ const PUBLISHED: Readonly<Record<string, readonly [number, string, string]>> = {
 };
 
 describe("costs of the comparison networks", () => {
-  it.each(Object.entries(PUBLISHED))("%s", (name, expected) => {
+  test.each(Object.entries(PUBLISHED))("%s", (name, expected) => {
     expect(costs(sized(name, 512), name)).toEqual([...expected]);
   });
 
-  it("are the paper's where it measured what we know", () => {
+  test("are the paper's where it measured what we know", () => {
     const rounded = (name: string, side: number, classes?: number) => {
       const { parameters, profiledMacs } = describeNetwork(name, sized(name, side, classes));
       return [(parameters / 1e6).toFixed(2), (profiledMacs / 1e9).toFixed(2)];
@@ -54,11 +54,11 @@ describe("costs of the comparison networks", () => {
     expect(rounded("hrnet-single", 512)[0]).toBe("63.60");
   });
 
-  it("of DeepLabV3 are torchvision's, at 520 with 21 classes", () => {
+  test("of DeepLabV3 are torchvision's, at 520 with 21 classes", () => {
     expect(costs(sized("deeplabv3", 520, 21), "deeplabv3").slice(0, 2)).toEqual([42_004_074, "178.722"]);
   });
 
-  it("of one class are those of the published binary networks", () => {
+  test("of one class are those of the published binary networks", () => {
     const parameters = (name: string) => describeNetwork(name, sized(name, 512, 1)).parameters;
     expect(["pranet", "cfanet"].map(parameters)).toEqual([30_498_319, 25_238_958]);
     expect(giga(describeNetwork("cfanet-resnet50", sized("cfanet-resnet50", 512, 1)).profiledMacs)).toBe("114.955");
@@ -71,14 +71,14 @@ describe("nnU-Net's plan", () => {
     return config.kind === "nnunet" ? config.features : [];
   };
 
-  it("halves while an axis keeps four pixels, and doubles the channels up to 512", () => {
+  test("halves while an axis keeps four pixels, and doubles the channels up to 512", () => {
     expect(features(512, 512)).toEqual([32, 64, 128, 256, 512, 512, 512, 512]);
     expect(features(256, 512)).toEqual([32, 64, 128, 256, 512, 512, 512]);
     expect(features(64, 64, 4)).toEqual([4, 8, 16, 32, 64]);
     expect(features(4, 4)).toEqual([32, 64]);
   });
 
-  it("cannot train on what its stages leave one pixel of", () => {
+  test("cannot train on what its stages leave one pixel of", () => {
     const { config } = fromZoo("nnunet");
     expect(() => traceNetwork({ ...config, height: 128, width: 128 }, { mode: "train", batch: 1 })).toThrow(
       "8 stages leave one pixel of the image",

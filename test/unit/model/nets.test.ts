@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { differentiate } from "../../../src/autograd/differentiate.ts";
 import { DEFAULT_LOSS, LOSSES, networkLoss, targetMap, targetsOf } from "../../../src/model/losses.ts";
 import { checked, fitted, fromZoo, type NetworkConfig, traceNetwork } from "../../../src/model/zoo.ts";
@@ -35,7 +35,7 @@ function training(config: NetworkConfig, batch: number, kind = DEFAULT_LOSS.kind
 const POOLING = /^(svanet|cfanet|pspnet|deeplabv3)/;
 
 describe.each(NETWORKS)("%s", (name) => {
-  it.each([
+  test.each([
     { classes: 2, batch: 3 },
     { classes: 9, batch: 2 },
     { classes: 1, batch: 2 },
@@ -46,14 +46,14 @@ describe.each(NETWORKS)("%s", (name) => {
     for (const { kind, logits } of heads) expect(logits.shape[3]).toBe(kind === "classes" ? classes : 1);
   });
 
-  it("gives every parameter a gradient from one image, or says why it cannot", () => {
+  test("gives every parameter a gradient from one image, or says why it cannot", () => {
     const alone = () => training(tinyNetwork(name), 1);
     if (POOLING.test(name)) return expect(alone).toThrow("use two or more");
     const { keys, without } = alone();
     expect(without).toEqual(keys.filter((key) => UNREACHED[name]?.test(key)));
   });
 
-  it.each(LOSSES)("trains by %s through every output, whose names are those of layers", (loss) => {
+  test.each(LOSSES)("trains by %s through every output, whose names are those of layers", (loss) => {
     for (const classes of loss === DEFAULT_LOSS.kind ? [] : [1, 2, 9]) {
       const { without, keys } = training(tinyNetwork(name, { classes }), 2, loss);
       expect(without).toEqual(keys.filter((key) => UNREACHED[name]?.test(key)));
@@ -63,7 +63,7 @@ describe.each(NETWORKS)("%s", (name) => {
     for (const head of heads) expect(keys.some((key) => key.startsWith(`param:${head.name}.`))).toBe(true);
   });
 
-  it("evaluates any size at that size, and names the same parameters as in training", () => {
+  test("evaluates any size at that size, and names the same parameters as in training", () => {
     const config = tinyNetwork(name, { classes: 3 });
     for (const [batch, height, width] of [
       [1, 64, 96],
@@ -78,7 +78,7 @@ describe.each(NETWORKS)("%s", (name) => {
     }
   });
 
-  it("trains at a size that is no multiple of anything, or says what it needs", () => {
+  test("trains at a size that is no multiple of anything, or says what it needs", () => {
     if (isSvanet(name))
       return expect(() => tinyNetwork(name, { height: 75 })).toThrow("multiple of 32, such as 64 or 96");
     const { logits, heads } = training(tinyNetwork(name, { height: 75, width: 61 }), 2);
@@ -86,7 +86,7 @@ describe.each(NETWORKS)("%s", (name) => {
     expect(heads[0]?.logits).toBe(logits);
   });
 
-  it("is small where it is narrow", () => {
+  test("is small where it is narrow", () => {
     const small = traceNetwork(tinyNetwork(name), { mode: "eval", batch: 1 }).build.parameters;
     const whole = traceNetwork(fromZoo(name).config, { mode: "eval", batch: 1, height: 64, width: 64 }).build
       .parameters;
@@ -98,7 +98,7 @@ describe("a configuration of a comparison network", () => {
   const refused = (name: string, changes: object) => () =>
     checked({ ...fromZoo(name).config, ...changes } as NetworkConfig);
 
-  it("is refused with a sentence", () => {
+  test("is refused with a sentence", () => {
     expect(refused("unet", { base: 0 })).toThrow("base is 0; it must be a whole number of at least 1");
     expect(refused("pranet", { base: 7 })).toThrow("base is 7; the encoder needs an even width of at least 4");
     expect(refused("cfanet", { encoder: "vgg" })).toThrow('encoder is "vgg"; it must be res2net or resnet');
@@ -108,7 +108,7 @@ describe("a configuration of a comparison network", () => {
     expect(refused("hrnet", { kind: "hrnett" })).toThrow("there is no kind of network hrnett. Did you mean hrnet?");
   });
 
-  it("whose rows do not fit the map says so", () => {
+  test("whose rows do not fit the map says so", () => {
     const config = fitted(fromZoo("transnetr").config, { classes: 2, height: 16, width: 16, base: 8 });
     expect(() => traceNetwork({ ...config, tokens: [8, 96] } as NetworkConfig, { mode: "eval", batch: 1 })).toThrow(
       "cannot be cut into rows of 96",
@@ -122,7 +122,7 @@ describe("dropout", () => {
     return ["draw:aspp.drop", "draw:head.drop", "draw:aux.drop"].map((key) => inputs.get(key)?.shape);
   };
 
-  it("takes whole channels in PSPNet, single values in torchvision's DeepLabV3", () => {
+  test("takes whole channels in PSPNet, single values in torchvision's DeepLabV3", () => {
     const seed = [1];
     expect(shapes("deeplabv3", 3)).toEqual([seed, undefined, seed]);
     const [, head, aux] = shapes("pspnet", 3);
@@ -137,7 +137,7 @@ describe("the first weights", () => {
   const init = (name: string, parameter: string) =>
     traceNetwork(fromZoo(name).config, { mode: "eval", batch: 1 }).build.parameters.get(parameter).init;
 
-  it("are those of each publication", () => {
+  test("are those of each publication", () => {
     expect(init("unet", "enc.1.0.conv.weight")).toEqual({ kind: "uniform", bound: 1 / Math.sqrt(64 * 9) });
     expect(init("nnunet", "enc.0.0.conv.bias")).toEqual({ kind: "constant", value: 0 });
     expect(init("nnunet", "enc.1.0.conv.weight")).toEqual({
@@ -154,7 +154,7 @@ describe("the first weights", () => {
   });
 });
 
-it.each([
+test.each([
   // The class map and the foreground maps have masks of their own, each weighted once.
   ["pranet-resnet50", "structure", { structureLoss: 5, boundaryEmphasis: 2 }],
   ["pranet-resnet50", "ohem", { hardLabels: 1, crossEntropy: 1, binaryCrossEntropy: 4 }],
@@ -170,15 +170,15 @@ describe("targets from labels", () => {
   const labels = Int32Array.from([0, 0, 1, 0, 255, 1]);
   const size = { height: 2, width: 3, ignoreIndex: 255 };
 
-  it("edges are where the pixel to the right or below differs", () => {
+  test("edges are where the pixel to the right or below differs", () => {
     expect([...targetMap("edges", labels, size)]).toEqual([0, 1, 0, 1, 1, 0]);
   });
 
-  it("foreground is every class but the background; ignored pixels do not count", () => {
+  test("foreground is every class but the background; ignored pixels do not count", () => {
     expect([...targetMap("foreground", labels, size)]).toEqual([0, 0, 1, 0, -1, 1]);
   });
 
-  it("are asked for by CFANet and the feature form of PraNet", () => {
+  test("are asked for by CFANet and the feature form of PraNet", () => {
     const asked = (name: string) => targetsOf(training(tinyNetwork(name), 2).heads);
     expect([asked("cfanet"), asked("pranet-resnet50"), asked("pranet")]).toEqual([["edges"], ["foreground"], []]);
   });

@@ -47,21 +47,21 @@ test("a patch is a multiple of what its stages need", () => {
   }
 });
 
-const paths = { data: "d", out: "o" };
+const PATHS = { data: "d", out: "o" };
 const sample = (height: number, width: number) => ({ height, width });
 /** Median 100.5 x 90. */
-const dataset = {
+const DATASET = {
   classes: ["background", "cell"],
   splits: { train: [sample(100, 90), sample(101, 60), sample(99, 90), sample(400, 90)], val: [sample(9, 9)] },
 } as unknown as CheckedDataset;
 
 test("nnU-Net's size and batch follow the training images; a flag wins; other networks keep theirs", () => {
-  const config = resolveConfig({ ...paths, model: "nnunet" });
-  const planned = plannedFlags(config, dataset);
+  const config = resolveConfig({ ...PATHS, model: "nnunet" });
+  const planned = plannedFlags(config, DATASET);
   expect(planned).toEqual({ size: "96x112", batchSize: 2 });
-  const settled = resolveConfig({ ...paths, model: "nnunet", batchSize: 3 }, undefined, planned);
+  const settled = resolveConfig({ ...PATHS, model: "nnunet", batchSize: 3 }, undefined, planned);
   expect(settled).toMatchObject({ size: { width: 96, height: 112 }, batchSize: 3, optimizer: "sgd" });
-  expect(plannedFlags(resolveConfig({ ...paths, model: "unet" }), dataset)).toEqual({});
+  expect(plannedFlags(resolveConfig({ ...PATHS, model: "unet" }), DATASET)).toEqual({});
 });
 
 test("the network has the stages of its size, narrower ones too", () => {

@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checked, configFromOracle, SVANET_PRESETS, scaled } from "../../../src/model/svanet/config.ts";
 import { checked as checkedNetwork, fromZoo, traceNetwork, ZOO } from "../../../src/model/zoo.ts";
 
 const text = SVANET_PRESETS["svanet-text"];
 
 describe("a configuration", () => {
-  it.each([
+  test.each([
     [{ ...text, height: 500 }, "height is 500; it must be a multiple of 32, such as 480 or 512"],
     [{ ...text, classes: 0 }, "classes is 0; it must be a whole number of at least 1"],
     [
@@ -20,12 +20,12 @@ describe("a configuration", () => {
     expect(() => checked(config)).toThrow(message);
   });
 
-  it("of golden files must be whole", () => {
+  test("of golden files must be whole", () => {
     expect(() => configFromOracle({ classes: 3 })).toThrow("height is undefined; it should look like 512");
     expect(() => configFromOracle({ clases: 3 })).toThrow("there is no setting clases. Did you mean classes?");
   });
 
-  it("of every preset is valid", () => {
+  test("of every preset is valid", () => {
     for (const { config } of ZOO) expect(checkedNetwork(config)).toBe(config);
   });
 });
@@ -33,7 +33,7 @@ describe("a configuration", () => {
 describe("the network", () => {
   const small = { ...scaled(text, 8), encoder: "mini", height: 64, width: 64 } as const;
 
-  it("takes any image whose sides are multiples of 32 for evaluation", () => {
+  test("takes any image whose sides are multiples of 32 for evaluation", () => {
     const { logits } = traceNetwork(small, { mode: "eval", batch: 1, height: 96, width: 32 });
     expect(logits.shape).toEqual([1, 96, 32, 8]);
     expect(() => traceNetwork(small, { mode: "eval", batch: 1, height: 65 })).toThrow(
@@ -41,12 +41,12 @@ describe("the network", () => {
     );
   });
 
-  it("is trained at its own size and on two images or more", () => {
+  test("is trained at its own size and on two images or more", () => {
     expect(() => traceNetwork(small, { mode: "train", batch: 1 })).toThrow("use two or more");
     expect(() => traceNetwork(small, { mode: "train", batch: 2, height: 512 })).toThrow("cannot be trained at 512x64");
   });
 
-  it("is found by name", () => {
+  test("is found by name", () => {
     expect(fromZoo("svanet").config).toBe(SVANET_PRESETS.svanet);
     expect(() => fromZoo("svanett")).toThrow("there is no network svanett. Did you mean svanet?");
   });

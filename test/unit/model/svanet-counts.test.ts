@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ABLATIONS } from "../../../src/model/svanet/ablations.ts";
 import { SVANET_PRESETS, type SvanetConfig, type SvanetPreset } from "../../../src/model/svanet/config.ts";
 import { describe as describeNetwork, traceNetwork } from "../../../src/model/zoo.ts";
@@ -45,7 +45,7 @@ const SIZES: Readonly<Record<keyof typeof ABLATIONS, readonly string[]>> = {
 };
 
 describe("costs at 512x512 with 8 classes", () => {
-  it.each([
+  test.each([
     ["svanet", 177_635_576, "304.330"],
     ["svanet-text", 147_370_600, "237.038"],
     ["svanet-release", 202_448_504, "366.936"],
@@ -55,18 +55,18 @@ describe("costs at 512x512 with 8 classes", () => {
     expect((counts.macs / 1e9).toFixed(3)).toBe(giga);
   });
 
-  it("counts as the paper's profiler did", () => {
+  test("counts as the paper's profiler did", () => {
     expect((describeNetwork("svanet").profiledMacs / 1e9).toFixed(4)).toBe("312.7558");
   });
 
-  it("reports products between activations apart", () => {
+  test("reports products between activations apart", () => {
     expect((describeNetwork("svanet-text").attentionMacs / 1e9).toFixed(2)).toBe("353.26");
     expect((describeNetwork("svanet").attentionMacs / 1e9).toFixed(3)).toBe("0.046");
   });
 });
 
 describe("sizes of the ablations", () => {
-  it.each(Object.entries(SIZES))("%s", (name, [text, release, standard, links]) => {
+  test.each(Object.entries(SIZES))("%s", (name, [text, release, standard, links]) => {
     const { changes } = ABLATIONS[name as keyof typeof ABLATIONS];
     const sized = (preset: SvanetPreset) => parametersOf({ ...SVANET_PRESETS[preset], ...changes });
     expect(millions(sized("svanet-text").count())).toBe(text);
@@ -75,7 +75,7 @@ describe("sizes of the ablations", () => {
     expect(millions(sized("svanet").count("links."))).toBe(links);
   });
 
-  it.each([
+  test.each([
     ["resnet18", [30_034_200, 28_421_400, 26_438_408]],
     ["resnet34", [40_142_360, 38_529_560, 36_546_568]],
     ["resnet50", [202_448_504, 177_635_576, 147_370_600]],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { differentiate } from "../../../src/autograd/differentiate.ts";
 import { DEFAULT_LOSS, trainingLoss } from "../../../src/model/losses.ts";
 import { ABLATIONS } from "../../../src/model/svanet/ablations.ts";
@@ -22,11 +22,11 @@ function withoutGradient(config: SvanetConfig): string[] {
 }
 
 describe.each(Object.entries(SVANET_PRESETS))("%s in training", (_, preset) => {
-  it.each(Object.entries(ABLATIONS))("%s gives every parameter a gradient", (name, { changes }) => {
+  test.each(Object.entries(ABLATIONS))("%s gives every parameter a gradient", (name, { changes }) => {
     expect({ name, without: withoutGradient({ ...preset, ...changes }) }).toEqual({ name, without: [] });
   });
 
-  it.each([{ linkTap: "before" }, { mcShuffle: false }, { asppDropout: 0, guideDrop: 0 }] as const)(
+  test.each([{ linkTap: "before" }, { mcShuffle: false }, { asppDropout: 0, guideDrop: 0 }] as const)(
     "does so with %j",
     (changes) => {
       expect(withoutGradient({ ...preset, ...changes })).toEqual([]);

@@ -17,7 +17,7 @@ import {
 } from "../../../src/weights/safetensors.ts";
 
 const golden = fileURLToPath(new URL("../../fixtures/", import.meta.url));
-const checkers: Checkers = { "ops/schedule": checkSchedule, "ops/images": checkImages, metrics: checkMetrics };
+const CHECKERS: Checkers = { "ops/schedule": checkSchedule, "ops/images": checkImages, metrics: checkMetrics };
 const FILES = {
   schedule: "ops/schedule.safetensors",
   images: "ops/images.safetensors",
@@ -47,7 +47,7 @@ async function checkBytes(place: string, bytes: Uint8Array) {
   const path = join(folder, place);
   await mkdir(join(path, ".."), { recursive: true });
   await writeFile(path, bytes);
-  return await runParity([path], checkers);
+  return await runParity([path], CHECKERS);
 }
 
 function change(contents: Contents, name: string, edit: (values: DataView) => void): void {
@@ -63,7 +63,7 @@ describe("whole copies pass", () => {
   test("the last line counts files, cases, values and failures", async () => {
     const { text, exitCode, failures } = await runParity(
       Object.values(FILES).map((file) => join(golden, file)),
-      checkers,
+      CHECKERS,
     );
     expect(failures).toEqual([]);
     expect(exitCode).toBe(0);
@@ -82,7 +82,7 @@ describe("whole copies pass", () => {
   test("folders are searched", async () => {
     const root = join(folder, "tree");
     await cp(join(golden, "metrics"), join(root, "deep", "metrics"), { recursive: true });
-    expect((await runParity([root], checkers)).files).toHaveLength(1);
+    expect((await runParity([root], CHECKERS)).files).toHaveLength(1);
   });
 });
 
@@ -253,9 +253,9 @@ describe("spoilt cases and places fail and are named", () => {
   test("paths without files", async () => {
     const empty = join(folder, "empty");
     await mkdir(empty);
-    await expectFailure(runParity([empty], checkers), "no .safetensors file found");
-    await expectFailure(runParity([join(folder, "absent")], checkers), "no such file");
-    expect((await runParity([], checkers)).exitCode).toBe(1);
+    await expectFailure(runParity([empty], CHECKERS), "no .safetensors file found");
+    await expectFailure(runParity([join(folder, "absent")], CHECKERS), "no such file");
+    expect((await runParity([], CHECKERS)).exitCode).toBe(1);
   });
 });
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { resolveConfig } from "../../../src/experiment/settings/config.ts";
 import { traceNetwork, ZOO } from "../../../src/model/zoo.ts";
 import { describeRates, rateFactors } from "../../../src/training/rates.ts";
@@ -33,7 +33,7 @@ const DEPTHS: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe("depth levels", () => {
-  it.each(ZOO.map(({ name }) => name))("of %s each name tensors, and no two the same", (name) => {
+  test.each(ZOO.map(({ name }) => name))("of %s each name tensors, and no two the same", (name) => {
     const table = tableOf(name);
     const weights = table.list("weight");
     expect(table.levels.length).toBeGreaterThan(3);
@@ -49,7 +49,7 @@ describe("depth levels", () => {
     expect(behind.filter((entry) => /^enc/.test(entry.name))).toEqual([]);
   });
 
-  it.each(Object.entries(DEPTHS))("of %s lose a factor towards the image", (name, prefixes) => {
+  test.each(Object.entries(DEPTHS))("of %s lose a factor towards the image", (name, prefixes) => {
     const names = tableOf(name)
       .list("weight")
       .map((entry) => entry.name);
@@ -65,14 +65,14 @@ describe("depth levels", () => {
 describe("factors by name", () => {
   const TENSORS = ["enc.0.0.conv.weight", "enc.0.1.conv.weight", "enc.1.0.conv.weight", "head.weight"];
 
-  it("go by the longest prefix, in place of the encoder's own, whole names and dots alone", () => {
+  test("go by the longest prefix, in place of the encoder's own, whole names and dots alone", () => {
     const layerRates = { "enc.0": 0.5, enc: 0.25, "enc.0.1.conv.weight": 0, head: 10 };
     expect(factors("unet", { layerRates, layerDecay: 0.1, encoderRate: 0.1 }, TENSORS)).toEqual([0.5, 0, 0.25, 10]);
     expect(() => factors("unet", { layerRates: { "enc.0.0.con": 1 } }, [])).toThrow("begin with enc.0.0.con. Did you");
     expect(factors("unet", { layerRates: { enc: 1 } }, TENSORS, true)).toEqual([0, 0, 0, 1]);
   });
 
-  it("that fit no tensor, or leave none to train, are refused with a sentence", () => {
+  test("that fit no tensor, or leave none to train, are refused with a sentence", () => {
     expect(() => factors("svanet", { layerRates: { "encoder.stage.0": 0.1 } }, [])).toThrow(
       "--layer-rates: the network has no tensors whose names begin with encoder.stage.0. Did you mean encoder.stages.0?",
     );
@@ -84,7 +84,7 @@ describe("factors by name", () => {
     );
   });
 
-  it("are told in a line", () => {
+  test("are told in a line", () => {
     const line = (flags: object) => describeRates(tableOf("unet"), settings(flags));
     expect(line({})).toBeNull();
     expect(line({ encoderRate: 0.1 })).toBe("learning rates over that of the run: encoder 0.1, all else 1");

@@ -15,14 +15,14 @@ const BY_PYTHON =
   "800263636f6c6c656374696f6e730a4f726465726564446963740a710029527101285806000000776569676874710263746f7263682e5f7574696c730a5f72656275696c645f74656e736f725f76320a71032828580700000073746f72616765710463746f7263680a466c6f617453746f726167650a71055801000000307106580300000063707571074b06747108514b004b024b038671094b034b0186710a8968002952710b74710c52710d58060000007475726e6564710e6803282868046805680668074b0674710f514b004b034b028671104b014b0386711189680029527112747113527114580400000068616c66711568032828680463746f7263680a48616c6653746f726167650a7116580100000031711768074b02747118514b004b028571194b0185711a8968002952711b74711c52711d752e";
 
 const matrix = floats(Float32Array.from([0, 1, 2, 3, 4, 5]), [2, 3]);
-const turned: TorchTensor = { storage: matrix.storage, shape: [3, 2], strides: [1, 3] };
+const TURNED: TorchTensor = { storage: matrix.storage, shape: [3, 2], strides: [1, 3] };
 /** 1.5 and -2 as binary16. */
-const half: TorchTensor = {
+const HALF: TorchTensor = {
   storage: { type: "HalfStorage", count: 2, bytes: Uint8Array.of(0x00, 0x3e, 0x00, 0xc0) },
   shape: [2],
   strides: [1],
 };
-const STATE = { weight: matrix, turned, half };
+const STATE = { weight: matrix, turned: TURNED, half: HALF };
 
 const read = (bytes: Uint8Array) => parsePth(memorySource(bytes, "net.pth"));
 
@@ -74,7 +74,7 @@ test("every element type, offsets, scalars, empty tensors and parameters", async
 });
 
 test("a training program's file: the state is found, prefixes are stripped, and both are said", async () => {
-  const wrapped: Plain = { epoch: 7, best: 0.5, done: false, state_dict: { "module.a": matrix, "module.b": half } };
+  const wrapped: Plain = { epoch: 7, best: 0.5, done: false, state_dict: { "module.a": matrix, "module.b": HALF } };
   const { tensors, notes } = await read(zipFile(wrapped));
   expect([...tensors.keys()]).toEqual(["a", "b"]);
   expect(notes).toEqual([
@@ -86,7 +86,7 @@ test("a training program's file: the state is found, prefixes are stripped, and 
 
 test("tensors beside the state, such as a best score, do not hide it; prefixes go in any order", async () => {
   const score = floats(Float32Array.of(71), []);
-  const inner = { "_orig_mod.module.a": matrix, "_orig_mod.module.b": half };
+  const inner = { "_orig_mod.module.a": matrix, "_orig_mod.module.b": HALF };
   const { tensors, notes } = await read(zipFile({ best_acc1: score, network_weights: inner, init: { fold: 0 } }));
   expect([...tensors.keys()]).toEqual(["a", "b"]);
   expect(notes).toEqual([
@@ -95,7 +95,7 @@ test("tensors beside the state, such as a best score, do not hide it; prefixes g
     'every name began with "module.", which is left out',
   ]);
   const plain = { state: { step: 3 } };
-  expect([...(await read(zipFile({ optimizer: plain, state_dict: { a: half } }))).tensors.keys()]).toEqual(["a"]);
+  expect([...(await read(zipFile({ optimizer: plain, state_dict: { a: HALF } }))).tensors.keys()]).toEqual(["a"]);
   // A dict beside tensors holds the state only under a name that says so.
   expect([...(await read(zipFile({ a: matrix, hooks: {} }))).tensors.keys()]).toEqual(["a"]);
 });

@@ -28,12 +28,12 @@ const pair = (first: [number, number], second: [number, number]) => ({
   b: { dtype: "F32", shape: [1], data_offsets: second },
 });
 
-const sample = new Map([
+const SAMPLE = new Map([
   ["z.weight", storeFloat32(Float32Array.of(1, -2.5, 3e-8, 4, 5, 6), [2, 3])],
   ["a.step", storeInt32(Int32Array.of(-7), [])],
   ["nothing", storeFloat32(new Float32Array(0), [0, 4])],
 ]);
-const metadata = new Map([
+const METADATA = new Map([
   ["net", "tiny"],
   ["10", "before 9"],
   ["9", 'quotes " and ünïcode'],
@@ -47,20 +47,20 @@ afterAll(() => rm(folder, { recursive: true }));
 
 describe("round trip", () => {
   test("names, order, shapes, values and metadata survive in memory", () => {
-    const { metadata: texts, tensors } = parseSafetensors(encodeSafetensors(sample, metadata), "memory");
-    expect([...tensors.keys()]).toEqual([...sample.keys()]);
+    const { metadata: texts, tensors } = parseSafetensors(encodeSafetensors(SAMPLE, METADATA), "memory");
+    expect([...tensors.keys()]).toEqual([...SAMPLE.keys()]);
     expect(tensors.get("z.weight")?.shape).toEqual([2, 3]);
     expect(float32(tensors.get("z.weight") as StoredTensor)).toEqual(Float32Array.of(1, -2.5, 3e-8, 4, 5, 6));
     expect(int32(tensors.get("a.step") as StoredTensor)).toEqual(Int32Array.of(-7));
-    expect(new Map(texts)).toEqual(metadata);
+    expect(new Map(texts)).toEqual(METADATA);
   });
 
   test("a file equals the encoding, lazily produced tensors too, and leaves no temporary file", async () => {
     const path = join(folder, "state.safetensors");
-    const lazy = new Map([...sample].map(([name, t]) => [name, { ...t, bytes: async () => t.bytes }]));
+    const lazy = new Map([...SAMPLE].map(([name, t]) => [name, { ...t, bytes: async () => t.bytes }]));
     await writeFile(`${path}.partial`, "left by a killed process");
-    await writeSafetensors(path, lazy, metadata);
-    expect(new Uint8Array(await readFile(path))).toEqual(encodeSafetensors(sample, metadata));
+    await writeSafetensors(path, lazy, METADATA);
+    expect(new Uint8Array(await readFile(path))).toEqual(encodeSafetensors(SAMPLE, METADATA));
     expect(await readdir(folder)).toEqual(["state.safetensors"]);
     const { tensors } = await readSafetensors(path);
     expect(float32(tensors.get("z.weight") as StoredTensor)[1]).toBe(-2.5);
@@ -68,7 +68,7 @@ describe("round trip", () => {
 
   test("a failing write keeps the old file and removes its temporary one", async () => {
     const path = join(folder, "state.safetensors");
-    await writeSafetensors(path, sample);
+    await writeSafetensors(path, SAMPLE);
     const broken = new Map([["x", { dtype: "F32" as const, shape: [3], bytes: new Uint8Array(4) }]]);
     await expect(writeSafetensors(path, broken)).rejects.toThrow('Tensor "x" of type F32 and shape [3] needs 12 bytes');
     expect((await readSafetensors(path)).tensors.size).toBe(3);
@@ -101,7 +101,7 @@ describe("conversions", () => {
 });
 
 describe("damaged and foreign files", () => {
-  const whole = encodeSafetensors(sample, metadata);
+  const whole = encodeSafetensors(SAMPLE, METADATA);
   const cases: [string, Uint8Array, string][] = [
     ["empty", new Uint8Array(0), "it has only 0 bytes"],
     ["LFS pointer", new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid"), "Git LFS pointer"],
