@@ -1,6 +1,6 @@
 /**
  * The driver environment: where a software Vulkan driver unpacked without root lives, and what a process must be told
- * to find it. Set-up writes the record; the launcher and (through its own small reader, src/cli/driver-environment.ts)
+ * to find it. Set-up writes the record; the launcher and (through its own small reader, src/platform/node/driver-environment.ts)
  * the command line apply it.
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";

@@ -2,7 +2,7 @@
  * The library: what a program needs to open a GPU, build or load a network, start it from public weights, predict, and
  * write the result for other tools. Commands of `svanet` use the same functions.
  */
-export { applyDriverRecord } from "./cli/driver-environment.ts";
+
 export { readImage, writePng } from "./data/codec/decode.ts";
 export type { ByteImage } from "./data/image/image.ts";
 export {
@@ -28,9 +28,11 @@ export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/i
 export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
 export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
-export { Device, type DeviceOptions } from "./kernels/device/device.ts";
+export { Device } from "./kernels/device/device.ts";
 export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";
 export { describe, fromZoo, ZOO, type ZooEntry } from "./model/zoo.ts";
+export { applyDriverRecord } from "./platform/node/driver-environment.ts";
+export { type DeviceOptions, openDevice } from "./platform/node/open-device.ts";
 export { type Inference, type InferenceOptions, Network } from "./training/network.ts";
 export { readWeights, type WeightsFile } from "./weights/read-weights.ts";
 export {

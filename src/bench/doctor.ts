@@ -3,7 +3,7 @@ import { totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { DeviceError } from "../errors.ts";
 import type { AdapterReport } from "../kernels/device/adapter.ts";
-import { Device } from "../kernels/device/device.ts";
+import type { Device } from "../kernels/device/device.ts";
 import { everyChecker } from "../parity/checkers.ts";
 import type { Failure, FileResult } from "../parity/report.ts";
 import { runParity } from "../parity/run.ts";
@@ -122,18 +122,4 @@ export function adviceFor(
     advice.push("The adapter has no timestamp queries, so 'svanet bench profile' cannot work here.");
   }
   return advice;
-}
-
-/** Adapters by the names `--adapter` takes. Dawn tells them only when it is asked for one that does not exist. */
-export async function listAdapters(): Promise<string[]> {
-  try {
-    const device = await Device.open({ adapter: "no adapter has this name" });
-    device.close();
-    return [];
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return [...text.matchAll(/^ \* backend: '([^']*)', name: '([^']*)'$/gm)].map(
-      ([, backend, name]) => `${name} (${backend})`,
-    );
-  }
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { DeviceError } from "../errors.ts";
-import { Device } from "../kernels/device/device.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
+import { openDevice } from "../platform/node/open-device.ts";
 import { prepareTraining } from "./training.ts";
 
 export interface StartUp {
@@ -19,7 +19,7 @@ export interface StartUp {
 /** In a fresh process: the time to the end of a first training step, shader compilation included. */
 export async function startUpHere(adapter: string | undefined, config: NetworkConfig, batch: number): Promise<StartUp> {
   const seconds = () => performance.now() / 1000;
-  const device = await Device.open(adapter === undefined ? {} : { adapter });
+  const device = await openDevice({ adapter });
   const opened = seconds();
   const bench = await prepareTraining(device, config, batch);
   const compiled = seconds();

@@ -3,8 +3,8 @@ import { Command, CommanderError } from "commander";
 import { SvanetError, UsageError } from "../errors.ts";
 import { suggestion } from "../nearest.ts";
 import { packageInfo } from "../package-info.ts";
+import { applyDriverRecord } from "../platform/node/driver-environment.ts";
 import { COMMANDS } from "./commands.ts";
-import { applyDriverRecord } from "./driver-environment.ts";
 import { noteNow } from "./print.ts";
 
 async function main(args: readonly string[]): Promise<void> {

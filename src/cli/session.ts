@@ -2,13 +2,14 @@ import { join } from "node:path";
 import { type CheckedDataset, checkDataset, type PixelStatistics } from "../data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../data/dataset/dataset.ts";
 import { DataError } from "../errors.ts";
-import { Device } from "../kernels/device/device.ts";
+import type { Device } from "../kernels/device/device.ts";
+import { openDevice } from "../platform/node/open-device.ts";
 import { note } from "./print.ts";
 import { createProgress } from "./progress.ts";
 
 /** Opens the GPU for a command and closes it behind the work, whatever happens. Says which adapter it is. */
 export async function withDevice<R>(adapter: string | null, work: (device: Device) => Promise<R>): Promise<R> {
-  const device = await Device.open(adapter === null ? {} : { adapter });
+  const device = await openDevice({ adapter: adapter ?? undefined });
   note(`adapter: ${device.report.name} (${device.report.driver})${device.report.software ? ", software" : ""}`);
   try {
     return await work(device);

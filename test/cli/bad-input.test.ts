@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readMask, writePng } from "../../src/data/codec/decode.ts";
 import { filled } from "../../src/data/image/image.ts";
 import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
-import { Device } from "../../src/kernels/device/device.ts";
+import { openDevice } from "../../src/platform/node/open-device.ts";
 import { encodeSafetensors, storeFloat32 } from "../../src/weights/safetensors.ts";
 import { svanet } from "../support/svanet.ts";
 import { cells, scratchFolder, tinyTrainer } from "../support/training.ts";
@@ -22,7 +22,7 @@ beforeAll(async () => {
     .jpeg()
     .toFile(at("good", "train", "photo.jpg"));
   await writePng(at("good", "mask", "photo.png"), filled({ width: 16, height: 16 }, 1, 1));
-  const device = await Device.open();
+  const device = await openDevice();
   const { network, config, destroy } = await tinyTrainer(device);
   const facts = {
     preset: config.preset,

@@ -6,8 +6,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { Predictor } from "../../src/experiment/predict/predict.ts";
-import { Device } from "../../src/kernels/device/device.ts";
+import type { Device } from "../../src/kernels/device/device.ts";
 import { packageInfo } from "../../src/package-info.ts";
+import { openDevice } from "../../src/platform/node/open-device.ts";
 import { saveTiny } from "../support/checkpoint.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -49,7 +50,7 @@ function program(): string {
 beforeAll(async () => {
   install();
   mkdirSync(dirname(checkpoint), { recursive: true });
-  device = await Device.open();
+  device = await openDevice();
   await saveTiny(device, checkpoint);
 });
 afterAll(() => {

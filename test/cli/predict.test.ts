@@ -6,7 +6,7 @@ import { NiftiVolume } from "../../src/data/formats/nifti.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
 import { windowed } from "../../src/data/formats/window.ts";
 import { openNifti } from "../../src/experiment/predict/predict-scan.ts";
-import { Device } from "../../src/kernels/device/device.ts";
+import { openDevice } from "../../src/platform/node/open-device.ts";
 import { ctElements, dicomBytes } from "../support/raw/dicom.ts";
 import { niftiBytes } from "../support/raw/nifti.ts";
 import { svanet, svanetJson } from "../support/svanet.ts";
@@ -21,7 +21,7 @@ const AFFINE = [0, 0, -0.5, 8, -0.25, 0, 0, 9, 0, 2, 0, -3];
 const SHAPE = [40, 3, 32] as const;
 
 beforeAll(async () => {
-  const device = await Device.open();
+  const device = await openDevice();
   try {
     const set = await cells(data, 8, 4);
     await trainHere(device, set, tinyConfig({ data, out: run, ablation: "t4-svattn", steps: 12, lr: 4e-3 }));

@@ -13,9 +13,10 @@ import { windowed } from "../../src/data/formats/window.ts";
 import { checkpointPath, loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { datasetStats } from "../../src/experiment/evaluate/data-stats.ts";
 import { evaluateSplit } from "../../src/experiment/evaluate/evaluate.ts";
-import { Device } from "../../src/kernels/device/device.ts";
+import type { Device } from "../../src/kernels/device/device.ts";
 import type { ClassResult } from "../../src/metrics/evaluation.ts";
 import { stratumName } from "../../src/metrics/strata.ts";
+import { openDevice } from "../../src/platform/node/open-device.ts";
 import { ctElements, dicomBytes } from "../support/raw/dicom.ts";
 import { niftiBytes, RAS } from "../support/raw/nifti.ts";
 import { fresh, run } from "../support/raw/prepare.ts";
@@ -39,7 +40,7 @@ const stratumNames = LIMITS.map(stratumName).sort();
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

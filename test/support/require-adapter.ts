@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { readDriverRecord } from "../../src/cli/driver-environment.ts";
+import { readDriverRecord } from "../../src/platform/node/driver-environment.ts";
 
 /** The GPU tests fail without an adapter, they never skip. Workers inherit the driver environment set here. */
 export function setup(): void {

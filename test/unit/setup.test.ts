@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { readDriverRecord } from "../../src/cli/driver-environment.ts";
+import { readDriverRecord } from "../../src/platform/node/driver-environment.ts";
 
 // Set-up is plain JavaScript: it runs before anything is installed or built.
 const script = (name: string) => import(new URL(`../../scripts/${name}.mjs`, import.meta.url).href);

@@ -71,9 +71,9 @@ export function register(command: Command): void {
 
 /** Opens the adapter, says what it is, and closes it whatever happens. */
 async function onDevice(flags: CommonFlags, body: (device: Device, header: Header) => Promise<void>): Promise<void> {
-  const { Device } = await import("../../kernels/device/device.ts");
+  const { openDevice } = await import("../../platform/node/open-device.ts");
   const { headerOf } = await import("../../bench/adapter.ts");
-  const device = await Device.open(flags.adapter === undefined ? {} : { adapter: flags.adapter });
+  const device = await openDevice({ adapter: flags.adapter });
   try {
     const header = headerOf(device, `svanet ${process.argv.slice(2).join(" ")}`);
     note(headerLines(header));

@@ -22,7 +22,7 @@ export function register(command: Command): void {
 }
 
 async function doctor(flags: DoctorFlags): Promise<void> {
-  const { examine, listAdapters } = await import("../../bench/doctor.ts");
+  const { listAdapters, openDevice } = await import("../../platform/node/open-device.ts");
   if (flags.list) {
     const adapters = await listAdapters();
     if (flags.json) printJson(adapters);
@@ -30,8 +30,8 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     if (adapters.length === 0) throw new SvanetError("Dawn names no adapter; 'svanet doctor' says what to do");
     return;
   }
-  const { Device } = await import("../../kernels/device/device.ts");
-  const device = await Device.open(flags.adapter === undefined ? {} : { adapter: flags.adapter });
+  const { examine } = await import("../../bench/doctor.ts");
+  const device = await openDevice({ adapter: flags.adapter });
   try {
     const found = await examine(device, flags.fixtures, (file, failed) => note(`${failed ? "FAIL" : "pass"} ${file}`));
     if (flags.json) printJson(found);

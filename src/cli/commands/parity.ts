@@ -16,10 +16,10 @@ export function register(command: Command): void {
 }
 
 async function parity(paths: string[], { adapter, json }: ParityFlags): Promise<void> {
-  const { Device } = await import("../../kernels/device/device.ts");
+  const { openDevice } = await import("../../platform/node/open-device.ts");
   const { everyChecker } = await import("../../parity/checkers.ts");
   const { runParity } = await import("../../parity/run.ts");
-  const find = everyChecker(() => Device.open(adapter === undefined ? {} : { adapter }));
+  const find = everyChecker(() => openDevice({ adapter }));
   const result = await runParity(paths, find, ({ file, failures }) => {
     note(`${failures.length === 0 ? "pass" : "FAIL"} ${file}`);
   });

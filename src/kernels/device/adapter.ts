@@ -1,4 +1,3 @@
-import { DeviceError } from "../../errors.ts";
 import type { Target } from "../target.ts";
 
 /** What an adapter says of itself. */
@@ -16,7 +15,7 @@ export interface AdapterReport {
 }
 
 /** Limits asked for, because a default device gets the lowest ones even where the adapter offers more. */
-export const WANTED_LIMITS = [
+const WANTED_LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
   "maxStorageBuffersPerShaderStage",
@@ -26,39 +25,18 @@ export const WANTED_LIMITS = [
   "maxComputeWorkgroupsPerDimension",
 ] as const;
 
-export function defaultBackend(): string | undefined {
-  return process.platform === "linux" ? "vulkan" : undefined;
+/** Features kernels use where the adapter has them. */
+const WANTED_FEATURES = ["subgroups", "timestamp-query", "shader-f16"] as const;
+
+/** The GPU behind an adapter, with everything of use that the adapter offers. */
+export function requestGpu(adapter: GPUAdapter): Promise<GPUDevice> {
+  return adapter.requestDevice({
+    requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]])),
+  });
 }
 
-/**
- * The adapter with the most power, null where there is none. Opening one fails now and then while another process
- * holds the driver, so it is tried three times. A wanted adapter that is not there is a DeviceError that lists them.
- */
-export async function requestAdapter(root: GPU): Promise<GPUAdapter | null> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const adapter = await firstAdapter(root);
-    if (adapter) return adapter;
-    await new Promise((resolve) => setTimeout(resolve, 50 * attempt));
-  }
-  return null;
-}
-
-/** Dawn throws, with the list of adapters, where the one it was told to use is missing. */
-async function firstAdapter(root: GPU): Promise<GPUAdapter | null> {
-  try {
-    return await root.requestAdapter({ powerPreference: "high-performance" });
-  } catch (error) {
-    throw new DeviceError(`--adapter: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-export function noAdapter(wanted: string | undefined): string {
-  if (wanted) return `no GPU adapter is called "${wanted}"; 'svanet doctor' lists what there is`;
-  return process.platform === "linux"
-    ? "no Vulkan adapter was found; run 'npm run setup', which installs a software driver, or install your GPU's driver"
-    : "no GPU adapter was found; update the graphics driver";
-}
-
+/** What an adapter says of itself, as plain values. `backend` is the platform's word for what carries WebGPU. */
 export function describe(adapter: GPUAdapter, backend: string): AdapterReport {
   const { info } = adapter;
   const limits: Record<string, number> = {};
@@ -82,6 +60,7 @@ export function describe(adapter: GPUAdapter, backend: string): AdapterReport {
   };
 }
 
+/** What kernels may rely on, from what the adapter says; limits it does not tell are the lowest that WebGPU allows. */
 export function targetOf(report: AdapterReport): Target {
   const limit = (name: string, otherwise: number) => report.limits[name] ?? otherwise;
   const fixed = report.features.includes("subgroups") && report.subgroupMinSize === report.subgroupMaxSize;

@@ -1,59 +1,39 @@
-import { createRequire } from "node:module";
-import { totalmem } from "node:os";
 import { DeviceError, DeviceLostError, OutOfMemoryError } from "../../errors.ts";
 import type { Target } from "../target.ts";
-import {
-  type AdapterReport,
-  defaultBackend,
-  describe,
-  noAdapter,
-  requestAdapter,
-  targetOf,
-  WANTED_LIMITS,
-} from "./adapter.ts";
+import type { AdapterReport } from "./adapter.ts";
 import { explainCompileError } from "./compile-error.ts";
+import { Readback, type ReadPlace } from "./readback.ts";
 
-export interface DeviceOptions {
-  /** Dawn's back end: vulkan, metal, d3d12, or null (which validates shaders and runs nothing). */
-  readonly backend?: string;
-  /** Part of the adapter's name, where a machine has several. */
-  readonly adapter?: string;
-  /** Replaces what the adapter says of itself: smaller limits in tests, another choice of kernels. */
-  readonly target?: Partial<Target>;
+/** What a device is told of the place it runs in by the platform that opened it. */
+export interface DeviceHost {
+  readonly report: AdapterReport;
+  readonly target: Target;
+  /** Bytes of the machine's memory, which a software driver's buffers come from; null where nobody tells (a browser). */
+  readonly memory: number | null;
+  /** Runs once the device is closed: the platform lets go of what it held for it. */
+  readonly onClose?: () => void;
 }
 
-/** Bytes to copy back. */
-export interface ReadPlace {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly size: number;
-}
-
-interface DawnModule {
-  create(flags: readonly string[]): GPU;
-  readonly globals: Readonly<Record<string, unknown>>;
-}
-
-/** Dawn's own root objects. Dropping one while its device lives crashes the process at the next collection. */
-const roots = new Set<GPU>();
-
-/** One adapter with its pipelines, buffers and errors. The only file beside program.ts that touches WebGPU. */
+/** One adapter with its pipelines, buffers and errors. A platform opens it (`openDevice`); nothing here knows which. */
 export class Device {
   readonly gpu: GPUDevice;
   readonly target: Target;
   readonly report: AdapterReport;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  readonly #root: GPU;
-  readonly #staging: GPUBuffer[] = [];
+  readonly #readback: Readback;
+  readonly #memory: number | null;
+  readonly #onClose: (() => void) | undefined;
   #failure: Error | null = null;
   #closing = false;
   #allocated = 0;
 
-  private constructor(root: GPU, gpu: GPUDevice, report: AdapterReport, target: Target) {
-    this.#root = root;
+  constructor(gpu: GPUDevice, { report, target, memory, onClose }: DeviceHost) {
     this.gpu = gpu;
     this.report = report;
     this.target = target;
+    this.#memory = memory;
+    this.#onClose = onClose;
+    this.#readback = new Readback(gpu, () => this.check());
     gpu.addEventListener("uncapturederror", (event) => {
       this.#failure ??= new DeviceError(`the GPU refused a command: ${event.error.message}`);
     });
@@ -64,30 +44,6 @@ export class Device {
         );
       }
     });
-  }
-
-  /** Opens an adapter with everything it offers. Throws DeviceError with what to do when there is none. */
-  static async open(options: DeviceOptions = {}): Promise<Device> {
-    const dawn = createRequire(import.meta.url)("webgpu") as DawnModule;
-    Object.assign(globalThis, dawn.globals);
-    const backend = options.backend ?? defaultBackend();
-    const flags = [
-      ...(backend ? [`backend=${backend}`] : []),
-      ...(options.adapter ? [`adapter=${options.adapter}`] : []),
-      "enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia",
-      "disable-dawn-features=timestamp_quantization",
-    ];
-    const root = dawn.create(flags);
-    roots.add(root);
-    const adapter = await requestAdapter(root);
-    if (!adapter) throw new DeviceError(noAdapter(options.adapter));
-    const report = describe(adapter, backend ?? "default");
-    const requiredFeatures = (["subgroups", "timestamp-query", "shader-f16"] as const).filter((f) =>
-      adapter.features.has(f),
-    );
-    const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
-    const gpu = await adapter.requestDevice({ requiredFeatures, requiredLimits });
-    return new Device(root, gpu, report, { ...targetOf(report), ...options.target });
   }
 
   /** Submits work whose errors, which come later, are to carry its name; the next read or `finish` throws them. */
@@ -155,8 +111,9 @@ export class Device {
 
   /** A CPU driver ends the process when memory runs out, so there the plan is held against the machine's memory. */
   #keepWithinBudget(bytes: number, what: string): void {
-    if (this.report.software && this.#allocated + bytes > 0.85 * totalmem()) {
-      throw new OutOfMemoryError(this.#tooMuch(bytes, what, `the machine has ${mebibytes(totalmem())}`));
+    if (!this.report.software || this.#memory === null) return;
+    if (this.#allocated + bytes > 0.85 * this.#memory) {
+      throw new OutOfMemoryError(this.#tooMuch(bytes, what, `the machine has ${mebibytes(this.#memory)}`));
     }
   }
 
@@ -201,46 +158,8 @@ export class Device {
   }
 
   /** As {@link read}, for several places through one mapping. */
-  async readAll(places: readonly ReadPlace[]): Promise<ArrayBuffer[]> {
-    this.check();
-    const starts: number[] = [];
-    let total = 0;
-    for (const { size } of places) {
-      starts.push(total);
-      total += Math.ceil(size / 8) * 8;
-    }
-    const staging = this.#takeStaging(total);
-    const encoder = this.gpu.createCommandEncoder();
-    for (const [i, { buffer, offset, size }] of places.entries()) {
-      encoder.copyBufferToBuffer(buffer, offset, staging, starts[i] ?? 0, Math.ceil(size / 4) * 4);
-    }
-    this.gpu.queue.submit([encoder.finish()]);
-    try {
-      await staging.mapAsync(GPUMapMode.READ, 0, total);
-    } catch (error) {
-      this.check();
-      throw new DeviceError(`reading back from the GPU failed: ${String(error)}`);
-    }
-    const mapped = staging.getMappedRange(0, total);
-    const copies = places.map(({ size }, i) => mapped.slice(starts[i] ?? 0, (starts[i] ?? 0) + size));
-    staging.unmap();
-    this.#staging.push(staging);
-    this.check();
-    return copies;
-  }
-
-  /** A free staging buffer of that size. A few stay for the next read: making one per read would never free memory. */
-  #takeStaging(bytes: number): GPUBuffer {
-    const found = this.#staging.findIndex((buffer) => buffer.size >= bytes);
-    const [kept] = found >= 0 ? this.#staging.splice(found, 1) : [];
-    if (kept) return kept;
-    const outgrown = this.#staging.length >= 4 ? this.#staging.shift() : undefined;
-    outgrown?.destroy();
-    return this.gpu.createBuffer({
-      label: "read back",
-      size: Math.max(bytes, 65536),
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+  readAll(places: readonly ReadPlace[]): Promise<ArrayBuffer[]> {
+    return this.#readback.read(places);
   }
 
   /** Waits until everything submitted so far is done. */
@@ -249,13 +168,12 @@ export class Device {
     this.check();
   }
 
+  /** Gives everything back. Losing the GPU is no failure from here on. */
   close(): void {
     this.#closing = true;
-    for (const buffer of this.#staging) buffer.destroy();
+    this.#readback.destroy();
     this.gpu.destroy();
-    roots.delete(this.#root);
-    // One turn of the collector may come before Dawn has finished with the device.
-    setTimeout(() => this.#root, 100).unref();
+    this.#onClose?.();
   }
 }
 

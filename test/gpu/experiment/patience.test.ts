@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readMetrics } from "../../../src/experiment/run/run-folder.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { type Cells, cells, scratchFolder, tinyConfig, traceOf, trainHere } from "../../support/training.ts";
 
 const scratch = scratchFolder();
@@ -14,7 +15,7 @@ const recipe = { data, ablation: "t4-svattn", size: "32", epochs: 25, lr: 1e-9, 
 const config = (name: string, flags = {}) => tinyConfig({ ...recipe, ...flags, out: join(scratch.path, name) });
 
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
   set = await cells(data, 4, 2);
 });
 afterAll(() => {

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { runPaths } from "../../../src/experiment/run/run-folder.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { type Cells, cells, scratchFolder, tinyConfig, traceOf, trainHere } from "../../support/training.ts";
 
 // Many short runs, some in processes of their own: minutes where other work fills the machine.
@@ -24,7 +25,7 @@ const out = (name: string) => join(scratch.path, name);
 const config = (name: string, flags = {}) => tinyConfig({ ...recipe, ...flags, out: out(name), resume: "auto" });
 
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
   set = await cells(data, 10, 2);
   await trainHere(device, set, config("whole"));
 });

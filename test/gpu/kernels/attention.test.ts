@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { differentiate } from "../../../src/autograd/differentiate.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { StateStore } from "../../../src/kernels/compile/state.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { attention } from "../../../src/kernels/ops/attention/attention.ts";
 import type { Target } from "../../../src/kernels/target.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import { evaluate } from "../../../src/parity/evaluate.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import {
   type AttentionData,
   type AttentionSizes,
@@ -49,7 +50,7 @@ const VARIANTS: readonly (readonly [string, Partial<Target>])[] = [
 describe.each(VARIANTS)("%s", (_, target) => {
   let device: Device;
   beforeAll(async () => {
-    device = await Device.open({ target });
+    device = await openDevice({ target });
   });
   afterAll(() => device.close());
 
@@ -65,7 +66,7 @@ describe.each(VARIANTS)("%s", (_, target) => {
 describe("long rows and many tokens", () => {
   let device: Device;
   beforeAll(async () => {
-    device = await Device.open();
+    device = await openDevice();
   });
   afterAll(() => device.close());
 

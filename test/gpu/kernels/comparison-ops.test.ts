@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { dropout } from "../../../src/kernels/ops/dropout.ts";
 import { shrinkLabels } from "../../../src/kernels/ops/frame.ts";
 import { binaryCrossEntropy } from "../../../src/kernels/ops/loss/binary-loss.ts";
 import { crossEntropy } from "../../../src/kernels/ops/loss/loss.ts";
 import { evaluate } from "../../../src/parity/evaluate.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { noise } from "../../support/numbers.ts";
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "../../../src/kernels/ops/loss/loss.ts";
 import { evaluate } from "../../../src/parity/evaluate.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { crossEntropyReference, softDiceReference } from "../../reference/loss.ts";
 import { deviation, noise } from "../../support/numbers.ts";
 
@@ -10,7 +11,7 @@ const IGNORE = 255;
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

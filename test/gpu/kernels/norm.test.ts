@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { StateStore } from "../../../src/kernels/compile/state.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "../../../src/kernels/ops/norm/norm.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import type { Activation } from "../../../src/kernels/trace/op.ts";
 import { sizeOf } from "../../../src/kernels/trace/shape.ts";
 import { evaluate, type GivenTensor } from "../../../src/parity/evaluate.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { batchNormReference, layerNormReference } from "../../reference/norm.ts";
 import { bits, deviation, noise } from "../../support/numbers.ts";
 
@@ -15,7 +16,7 @@ const EPS = 1e-5;
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

@@ -1,18 +1,19 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { OPS } from "../../../src/kernels/ops.ts";
 import type { AnyOp } from "../../../src/kernels/trace/op.ts";
 import { evaluate } from "../../../src/parity/evaluate.ts";
 import { opCheckers } from "../../../src/parity/ops.ts";
 import { runParity } from "../../../src/parity/run.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import * as comparison from "../../reference/comparison-ops.ts";
 import * as reference from "../../reference/ops.ts";
 import type { Tensor } from "../../reference/tensor.ts";
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 
@@ -279,7 +280,7 @@ describe("repeatability", () => {
   });
 
   test("tensors bound in parts of 4096 bytes give the same bits", async () => {
-    const parts = await Device.open({ target: { bindingLimit: 4096 } });
+    const parts = await openDevice({ target: { bindingLimit: 4096 } });
     try {
       for (const tried of small) expect(await run(parts, tried), tried.op).toEqual(await run(device, tried));
     } finally {

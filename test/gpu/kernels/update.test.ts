@@ -9,10 +9,11 @@ import {
 } from "../../../src/autograd/optimizer.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { ArenaLayout, type StateEntry, StateStore } from "../../../src/kernels/compile/state.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { updateRunning } from "../../../src/kernels/ops/norm/norm.ts";
 import { accumulate, copyTo } from "../../../src/kernels/ops/update/update.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { adamWReference, clipFactor, type Moments, sgdReference } from "../../reference/update.ts";
 import { bits, noise } from "../../support/numbers.ts";
 
@@ -22,7 +23,7 @@ const SHAPES = { encoder: [[7], [3, 3, 3, 5], [2111]], head: [[4, 9]] } as const
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open({ target: { bindingLimit: 4096 } });
+  device = await openDevice({ target: { bindingLimit: 4096 } });
 });
 afterAll(() => device.close());
 

@@ -1,9 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import type { Target } from "../../../src/kernels/target.ts";
 import { everyChecker } from "../../../src/parity/checkers.ts";
 import { runParity } from "../../../src/parity/run.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 
 /** Kernels that the adapter at hand would not choose must be right as well: each choice is forced in turn. */
 const TARGETS: Readonly<Record<string, Partial<Target>>> = {
@@ -18,7 +19,7 @@ const golden = (file: string) => fileURLToPath(new URL(`../../fixtures/${file}.s
 describe.each(Object.entries(TARGETS))("%s", (_, target) => {
   let device: Device;
   beforeAll(async () => {
-    device = await Device.open({ target });
+    device = await openDevice({ target });
   });
   afterAll(() => device.close());
 
@@ -32,7 +33,7 @@ describe.each(Object.entries(TARGETS))("%s", (_, target) => {
 });
 
 test("whole networks equal the golden numbers with every choice made as for a GPU", async () => {
-  const device = await Device.open({ target: TARGETS["workgroup tiles of a GPU"] ?? {} });
+  const device = await openDevice({ target: TARGETS["workgroup tiles of a GPU"] ?? {} });
   try {
     const paths = [golden("model/mini-svanet"), golden("nets/unet-odd")];
     const { text, exitCode } = await runParity(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadPretrained } from "../../../src/experiment/checkpoint/pretrained.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import type { Value } from "../../../src/kernels/trace/op.ts";
 import { fromChannelsLast, toChannelsLast } from "../../../src/kernels/trace/shape.ts";
@@ -12,6 +12,7 @@ import { resnet } from "../../../src/model/encoders/resnet.ts";
 import { type EncoderName, SVANET_PRESETS } from "../../../src/model/svanet/config.ts";
 import { encoder } from "../../../src/model/svanet/encoder.ts";
 import { fromZoo, type NetworkConfig } from "../../../src/model/zoo.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
 import { float32 } from "../../../src/weights/safetensors.ts";
 import { torchvisionMaps } from "../../support/drawn-resnet.ts";
@@ -23,7 +24,7 @@ let device: Device;
 let golden: Awaited<ReturnType<typeof torchvisionMaps>>;
 
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
   golden = await torchvisionMaps();
 });
 afterAll(() => {

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { netsChecker } from "../../../src/parity/nets.ts";
 import { runParity } from "../../../src/parity/run.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { spoilt } from "../../support/spoil.ts";
 import { scratchFolder } from "../../support/training.ts";
 
@@ -12,7 +13,7 @@ const scratch = scratchFolder();
 let device: Device;
 
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => {
   device.close();

@@ -1,14 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { modelChecker } from "../../../src/parity/model.ts";
 import { runParity } from "../../../src/parity/run.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 
 const folder = fileURLToPath(new URL("../../fixtures/model/", import.meta.url));
 let device: Device;
 
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { networkTensors, saveCheckpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import { loadNetwork } from "../../../src/experiment/checkpoint/load-run.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { initialValues } from "../../../src/model/parameters.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { GROUPS, Network } from "../../../src/training/network.ts";
 import { PREFIX } from "../../../src/training/training-trace.ts";
 import { NETWORKS, tinyFlags, tinyNetwork, UNREACHED } from "../../support/nets.ts";
@@ -14,7 +15,7 @@ const scratch = scratchFolder();
 let device: Device;
 
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => {
   device.close();

@@ -1,18 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TrainFlags } from "../../../src/experiment/settings/config.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { hardLabels } from "../../../src/kernels/ops/loss/hard-labels.ts";
 import { logOdds } from "../../../src/kernels/ops/loss/log-odds.ts";
 import { classHead } from "../../../src/model/definition.ts";
 import { DEFAULT_LOSS, networkLoss } from "../../../src/model/losses.ts";
 import { RegionTargets, regionLoss } from "../../../src/model/region-losses.ts";
 import { evaluate } from "../../../src/parity/evaluate.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { deviation, noise } from "../../support/numbers.ts";
 import { noiseBatch, tinyTrainer } from "../../support/training.ts";
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { differentiate } from "../../../src/autograd/differentiate.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { type Conv2dAttrs, conv2d } from "../../../src/kernels/ops/contraction/conv.ts";
 import { fuse } from "../../../src/kernels/passes/fuse.ts";
 import { splitPointwiseOverConcat } from "../../../src/kernels/passes/rewrite.ts";
@@ -10,6 +10,7 @@ import type { Value } from "../../../src/kernels/trace/op.ts";
 import { DEFAULT_LOSS, trainingLoss } from "../../../src/model/losses.ts";
 import { checked, SVANET_PRESETS, type SvanetPreset, scaled } from "../../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../../src/model/zoo.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
 import { noise } from "../../support/numbers.ts";
 import { noiseBatch } from "../../support/training.ts";
@@ -22,7 +23,7 @@ const TOLERANCE = 1e-5;
 const batch = noiseBatch(0, { count: 2 });
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

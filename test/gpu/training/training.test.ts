@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import type { Network } from "../../../src/training/network.ts";
 import { deviation } from "../../support/numbers.ts";
 import { noiseBatch, PLAIN_STEP, STATE, snapshot, tinyTrainer } from "../../support/training.ts";
@@ -9,7 +10,7 @@ vi.setConfig({ testTimeout: 300_000 });
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 
@@ -177,7 +178,7 @@ test("bindings of 64 KiB give the same bits", async () => {
     destroy();
     return state;
   };
-  const narrow = await Device.open({ target: { bindingLimit: 65536 } });
+  const narrow = await openDevice({ target: { bindingLimit: 65536 } });
   try {
     expect(await weightsAfter(narrow)).toEqual(await weightsAfter(device));
   } finally {

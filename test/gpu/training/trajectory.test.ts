@@ -2,10 +2,11 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { networkTensors } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import type { TrainFlags } from "../../../src/experiment/settings/config.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { toChannelsLast } from "../../../src/kernels/trace/shape.ts";
 import { fromZoo } from "../../../src/model/zoo.ts";
 import { FixtureFile } from "../../../src/parity/fixture.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
 import { Trainer } from "../../../src/training/trainer.ts";
 import { float32 } from "../../../src/weights/safetensors.ts";
@@ -19,7 +20,7 @@ let start: FixtureFile;
 let golden: FixtureFile;
 
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
   start = await open("fixtures/nets/unet.safetensors");
   golden = await open("trajectories/unet.safetensors");
 });

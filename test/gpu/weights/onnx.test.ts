@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkpointToOnnx } from "../../../src/experiment/checkpoint/export.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { StateStore } from "../../../src/kernels/compile/state.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { add, multiply, scale } from "../../../src/kernels/ops/arithmetic.ts";
 import { pad2d, swapAxes } from "../../../src/kernels/ops/frame.ts";
 import { concat, sliceLast } from "../../../src/kernels/ops/layout.ts";
@@ -17,6 +17,7 @@ import { Graph } from "../../../src/kernels/trace/graph.ts";
 import type { Value } from "../../../src/kernels/trace/op.ts";
 import { sizeOf } from "../../../src/kernels/trace/shape.ts";
 import { fitted, fromZoo } from "../../../src/model/zoo.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
 import { exportOnnx } from "../../../src/weights/onnx/export-onnx.ts";
 import { untrained } from "../../support/checkpoint.ts";
@@ -24,7 +25,7 @@ import { initialisers, largestDifference, noise, runOnnx, unsettleNorms } from "
 
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

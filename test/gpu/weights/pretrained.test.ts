@@ -5,11 +5,12 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadPretrained } from "../../../src/experiment/checkpoint/pretrained.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { random } from "../../../src/kernels/random.ts";
 import { sizeOf, toChannelsLast } from "../../../src/kernels/trace/shape.ts";
 import { configFromOracle, SVANET_PRESETS, scaled } from "../../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../../src/model/zoo.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network, STATISTICS_ARENA, weightsArena } from "../../../src/training/network.ts";
 import {
   float32,
@@ -24,7 +25,7 @@ import { floats, legacyFile, zipFile } from "../../support/pth-writer.ts";
 const CONFIG = { ...scaled(SVANET_PRESETS.svanet, 8), encoder: "resnet18" as const, classes: 3, height: 64, width: 64 };
 let device: Device;
 beforeAll(async () => {
-  device = await Device.open();
+  device = await openDevice();
 });
 afterAll(() => device.close());
 

@@ -2,10 +2,11 @@ import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { differentiate } from "../../../src/autograd/differentiate.ts";
 import { lower } from "../../../src/kernels/compile/lower.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 import { OPS } from "../../../src/kernels/ops.ts";
 import { DEFAULT_TARGET, SOFTWARE_TARGET, type Target } from "../../../src/kernels/target.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { OP_CASES, type OpCase, traceCase } from "../../support/op-cases.ts";
 
 /** Adapters that lead to different kernels. */
@@ -50,7 +51,7 @@ describe("every shader of every op", () => {
   let device: Device;
   const checked = new Set<string>();
   beforeAll(async () => {
-    device = await Device.open({ backend: "null" });
+    device = await openDevice({ backend: "null" });
   });
   afterAll(() => device.close());
 
@@ -98,7 +99,7 @@ describe("the list of ops", () => {
 
 describe("the null back end", () => {
   test("refuses a shader that is wrong", async () => {
-    const device = await Device.open({ backend: "null" });
+    const device = await openDevice({ backend: "null" });
     try {
       const wrong = "@compute @workgroup_size(1) fn main() { let patch = 1.0; }";
       await expect(device.pipeline(wrong, "wrong")).rejects.toThrow(/wrong does not compile.*reserved/);

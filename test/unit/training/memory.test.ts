@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { OutOfMemoryError } from "../../../src/errors.ts";
 import { resolveConfig } from "../../../src/experiment/settings/config.ts";
 import { networkConfig } from "../../../src/experiment/settings/recipe.ts";
-import { Device } from "../../../src/kernels/device/device.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
 import { Trainer } from "../../../src/training/trainer.ts";
 import { isSvanet, NETWORKS } from "../../support/nets.ts";
@@ -10,7 +11,7 @@ import { isSvanet, NETWORKS } from "../../support/nets.ts";
 /** Dawn's back end that runs nothing has 512 MiB, and the limits of the smallest adapter. */
 let device: Device;
 beforeEach(async () => {
-  device = await Device.open({ backend: "null" });
+  device = await openDevice({ backend: "null" });
 });
 afterEach(() => device.close());
 
