@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { UsageError } from "../../errors.ts";
-import { GATE_KINDS } from "../../model/layers/gates.ts";
 import { DEFAULT_LOSS, LOSSES } from "../../model/losses.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
+import { GATE_KINDS } from "../../model/svanet/gates.ts";
 import { suggestion } from "../../nearest.ts";
 import type { ConfigFile } from "./config-file.ts";
 

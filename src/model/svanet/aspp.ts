@@ -5,8 +5,8 @@ import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { convNorm } from "../layers/conv.ts";
-import { globalMean } from "../layers/gates.ts";
 import type { SvanetConfig } from "./config.ts";
+import { globalMean } from "./gates.ts";
 
 /** Context at several dilations and of the whole image, joined; in training whole channels are dropped. */
 export function aspp(build: Build, config: SvanetConfig, x: Value): Value {

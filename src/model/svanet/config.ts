@@ -1,7 +1,7 @@
 import { UsageError } from "../../errors.ts";
 import { suggestion } from "../../nearest.ts";
-import type { AssemFormerSettings } from "../layers/assemformer.ts";
-import { GATE_KINDS, type GateKind } from "../layers/gates.ts";
+import type { AssemFormerSettings } from "./assemformer.ts";
+import { GATE_KINDS, type GateKind } from "./gates.ts";
 
 export type EncoderName = "resnet18" | "resnet34" | "resnet50" | "mini" | "mini-bottleneck";
 export type SvMode = "none" | "scale" | "source" | "mean" | "max";

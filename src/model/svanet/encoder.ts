@@ -2,8 +2,8 @@ import { maxPool2d } from "../../kernels/ops/pool/pool.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
 import { convNorm } from "../layers/conv.ts";
-import { residual } from "../layers/residual.ts";
 import { ENCODERS, type SvanetConfig } from "./config.ts";
+import { residual } from "./residual.ts";
 
 /** ResNet whose five outputs have strides 2, 4, 8, 16 and 32. */
 export function encoder(build: Build, config: SvanetConfig, image: Value): Value[] {

@@ -5,8 +5,8 @@ import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { activate, convBare, convNorm } from "../layers/conv.ts";
-import { globalMean, weightedMean } from "../layers/gates.ts";
 import type { SvanetConfig } from "./config.ts";
+import { globalMean, weightedMean } from "./gates.ts";
 
 /** A way from branch `source` to branch `target`, counted from 0. */
 export interface Route {

@@ -3,8 +3,8 @@ import { concat } from "../../kernels/ops/layout.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { assemFormer } from "../layers/assemformer.ts";
 import { convNorm, stretchNorm } from "../layers/conv.ts";
+import { assemFormer } from "./assemformer.ts";
 import type { SvanetConfig } from "./config.ts";
 
 export interface Linked {

@@ -2,11 +2,11 @@ import { add } from "../../kernels/ops/arithmetic.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { assemFormer } from "../layers/assemformer.ts";
 import { convNorm } from "../layers/conv.ts";
-import { gate } from "../layers/gates.ts";
-import { roundChannels } from "../layers/rounding.ts";
+import { assemFormer } from "./assemformer.ts";
 import type { SvanetConfig } from "./config.ts";
+import { gate } from "./gates.ts";
+import { roundChannels } from "./rounding.ts";
 
 /** What a branch passes before guidance: MCBottleneck and AssemFormer, each unless switched off. */
 export function neck(build: Build, config: SvanetConfig, branch: number, x: Value): Value {

@@ -5,8 +5,8 @@ import { reduceMax, reduceSum, weightedSum } from "../../kernels/ops/reduce/redu
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { activate, convBare, convNorm } from "./conv.ts";
-import type { NormSettings } from "./norm.ts";
+import { activate, convBare, convNorm } from "../layers/conv.ts";
+import type { NormSettings } from "../layers/norm.ts";
 import { roundChannels } from "./rounding.ts";
 
 /** Attention that can stand in the MCBottleneck and in the AssemFormer. */

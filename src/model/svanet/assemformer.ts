@@ -6,9 +6,9 @@ import { softmax } from "../../kernels/ops/reduce/softmax.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { activate, convBare, convNorm, convSplit, linear, linearSplit } from "./conv.ts";
+import { activate, convBare, convNorm, convSplit, linear, linearSplit } from "../layers/conv.ts";
+import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { type GateKind, type GateSettings, gate } from "./gates.ts";
-import { batchNorm, layerNorm } from "./norm.ts";
 import { roundChannels } from "./rounding.ts";
 
 export interface AssemFormerSettings extends GateSettings {

@@ -2,8 +2,8 @@ import { add } from "../../kernels/ops/arithmetic.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { activate, convNorm } from "./conv.ts";
-import type { NormSettings } from "./norm.ts";
+import { activate, convNorm } from "../layers/conv.ts";
+import type { NormSettings } from "../layers/norm.ts";
 
 export type ResidualKind = "basic" | "bottleneck";
 
