@@ -33,7 +33,8 @@ export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";
 export { describe, fromZoo, ZOO, type ZooEntry } from "./model/zoo.ts";
 export { applyDriverRecord } from "./platform/node/driver-environment.ts";
 export { type DeviceOptions, openDevice } from "./platform/node/open-device.ts";
-export { type Inference, type InferenceOptions, Network } from "./training/network.ts";
+export type { InferenceOptions } from "./training/inference-trace.ts";
+export { type Inference, Network } from "./training/network.ts";
 export { readWeights, type WeightsFile } from "./weights/read-weights.ts";
 export {
   float32,

@@ -1,8 +1,7 @@
 import { DeviceError } from "../errors.ts";
-import { Program } from "../kernels/compile/program.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { sizeOf } from "../kernels/trace/shape.ts";
-import { type Description, describe, traceNetwork, type ZooEntry } from "../model/zoo.ts";
+import { type Description, describe, type ZooEntry } from "../model/zoo.ts";
 import { type Inference, Network } from "../training/network.ts";
 import type { Gauge } from "./ceiling.ts";
 import { repeated, spreadOf } from "./measure.ts";
@@ -90,25 +89,24 @@ function image(batch: number, height: number, width: number): Float32Array {
 
 /** DeviceError when the rewritten and fused program differs from the literal one on a small image. */
 async function checkRewritten(network: Network, name: string): Promise<void> {
-  const { device, config, table, store } = network;
   const size = { batch: 1, height: CHECK_SIDE, width: CHECK_SIDE };
-  const traced = traceNetwork(config, { mode: "eval", parameters: table, ...size });
-  const literal = await Program.compile(device, traced.build.graph, { store, keep: [traced.logits] });
+  const literal = await network.inference({ ...size, form: "literal" });
   const rewritten = await network.inference(size);
   try {
-    for (const program of [literal, rewritten.program]) {
-      program.poison();
-      program.write("image", image(1, CHECK_SIDE, CHECK_SIDE));
-      program.run();
-    }
-    const exact = await literal.read(traced.logits);
-    const got = await rewritten.program.read(rewritten.logits);
+    const [exact, got] = [await logitsOf(literal), await logitsOf(rewritten)];
     const problem = differenceOf(exact, got);
     if (problem !== null) throw new DeviceError(`${name} is not timed: ${problem}; 'svanet doctor' looks for the op`);
   } finally {
-    literal.destroy();
+    literal.program.destroy();
     rewritten.program.destroy();
   }
+}
+
+async function logitsOf({ program, logits, feed }: Inference): Promise<Float32Array> {
+  program.poison();
+  feed(program, image(1, CHECK_SIDE, CHECK_SIDE));
+  program.run();
+  return program.read(logits);
 }
 
 /** What is wrong with logits that should equal the literal program's; null when nothing is. */
@@ -129,11 +127,11 @@ export function differenceOf(exact: Float32Array, got: Float32Array): string | n
 
 async function timeRuns(
   device: Device,
-  { program, batch, logits }: Inference,
+  { program, batch, logits, feed }: Inference,
   { name, gauge, runs }: { readonly name: string; readonly gauge: Gauge; readonly runs: number | undefined },
 ): Promise<number[]> {
   const [, height = 1, width = 1] = logits.shape;
-  program.write("image", image(batch, height, width));
+  feed(program, image(batch, height, width));
   const once = async () => {
     await gauge.sample();
     const start = performance.now();

@@ -44,8 +44,8 @@ export async function benchProfile(
   }
   const network = await Network.create(device, config, 1);
   try {
-    const { program } = await network.inference({ batch });
-    program.write("image", randomFloats(1, batch * config.height * config.width * 3));
+    const { program, feed } = await network.inference({ batch });
+    feed(program, randomFloats(1, batch * config.height * config.width * 3));
     program.run();
     return summarise(await medians(program, rounds));
   } finally {

@@ -1,18 +1,12 @@
-import { optimizerArenas } from "../autograd/optimizer.ts";
 import { DeviceError } from "../errors.ts";
-import { Program } from "../kernels/compile/program.ts";
+import type { Program } from "../kernels/compile/program.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { random } from "../kernels/random.ts";
 import { DEFAULT_LOSS } from "../model/losses.ts";
 import { fromZoo, type NetworkConfig, type ZooEntry } from "../model/zoo.ts";
-import { GROUPS, Network } from "../training/network.ts";
-import {
-  clockKey,
-  type TrainingSettings,
-  trainingArenas,
-  trainingTrace,
-  writeLabels,
-} from "../training/training-trace.ts";
+import { Network } from "../training/network.ts";
+import { allocateTraining, compileStep } from "../training/trainer.ts";
+import type { TrainingSettings } from "../training/training-trace.ts";
 import type { Gauge } from "./ceiling.ts";
 import { repeated, spreadOf } from "./measure.ts";
 import { randomFloats } from "./numbers.ts";
@@ -38,25 +32,24 @@ const SEED = 1;
 export async function prepareTraining(device: Device, config: NetworkConfig, batch: number): Promise<TrainingBench> {
   const settings = settingsOf(batch);
   const network = await Network.create(device, config, SEED);
-  const { store, table, regions } = network;
-  for (const { name, entries } of trainingArenas(table, settings)) await store.allocate(name, entries);
-  for (const [arena, entries] of optimizerArenas(GROUPS.map(clockKey))) await store.allocate(arena, entries);
-  const trace = trainingTrace(config, table, device.target, settings);
-  const { graph, build, loss, placed } = trace;
-  const program = await Program.compile(device, graph, { store, keep: [loss], placed });
+  await allocateTraining(network, settings);
+  const { trace, program } = await compileStep(network, settings);
   const { height, width, classes } = config;
-  program.write("image", randomFloats(SEED, batch * height * width * 3));
-  writeLabels(program, trace, labels(batch * height * width, classes), config);
-  program.write("class weight", new Float32Array(classes).fill(1));
-  program.write("one", Float32Array.of(1));
-  program.write("rate", Float32Array.of(RATE, 1));
+  const pixels = batch * height * width;
+  const given = { images: randomFloats(SEED, pixels * 3), labels: labels(pixels, classes), height, width };
+  const classWeights = new Float32Array(classes).fill(1);
+  const feed = (index: number) => {
+    const draws = trace.draws.sample(SEED, index, network.regions);
+    trace.feed(program, given, { rate: RATE, classWeights, draws });
+  };
+  feed(0);
   return {
     network,
     program,
     async step(index) {
-      for (const [name, data] of build.draws.sample(SEED, index, regions)) program.write(name, data);
+      for (const [name, data] of trace.draws.sample(SEED, index, network.regions)) program.write(name, data);
       program.run();
-      const [value = Number.NaN] = await program.read(loss);
+      const [value = Number.NaN] = await program.read(trace.loss);
       if (!Number.isFinite(value))
         throw new DeviceError(`the loss of step ${index} is ${value}: this step is not timed`);
       return value;

@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import { type Random, random } from "../kernels/random.ts";
 import { type Shape, sizeOf } from "../kernels/trace/shape.ts";
+import { drawInput } from "./keys.ts";
 
 /** Pixel weights of a squeeze: 1/count inside one pooled cell of the (shuffled) map, 0 outside. Input `[1, h*w]`. */
 export interface SubsetDraw {
@@ -48,11 +49,11 @@ export interface RecordedTensor {
 
 /** Names of the trace inputs that a draw fills, with their shapes. */
 export function drawInputs(draw: Draw): readonly (readonly [name: string, shape: Shape])[] {
-  const name = `draw:${draw.name}`;
+  const name = drawInput(draw.name);
   if (draw.kind === "subset") return [[name, [1, draw.height * draw.width]]];
   if (draw.kind === "keep") return [[name, draw.shape]];
   if (draw.kind === "seed") return [[name, [1]]];
-  return Array.from({ length: draw.maps }, (_, i) => [`${name}.map.${i}`, [1, draw.cells]] as const);
+  return Array.from({ length: draw.maps }, (_, i) => [drawInput(draw.name, i), [1, draw.cells]] as const);
 }
 
 /** The random choices of one trace in training mode: small inputs that the host fills before each step. */
@@ -102,9 +103,9 @@ function sampleOne(draw: Draw, walk: Random, regions: Regions): Inputs {
   if (draw.kind === "keep") {
     const kept = 1 / (1 - draw.drop);
     const values = Float32Array.from({ length: sizeOf(draw.shape) }, () => (walk.uniform() < draw.drop ? 0 : kept));
-    return new Map([[`draw:${draw.name}`, values]]);
+    return new Map([[drawInput(draw.name), values]]);
   }
-  if (draw.kind === "seed") return new Map([[`draw:${draw.name}`, Float32Array.of(walk.integer(2 ** 24))]]);
+  if (draw.kind === "seed") return new Map([[drawInput(draw.name), Float32Array.of(walk.integer(2 ** 24))]]);
   if (draw.kind === "subset") {
     const size = draw.sizes[walk.integer(draw.sizes.length)] ?? 1;
     const cell = walk.integer(size * size);
@@ -116,7 +117,7 @@ function sampleOne(draw: Draw, walk: Random, regions: Regions): Inputs {
 
 function replayOne(draw: Draw, take: (name: string) => Float32Array | Int32Array, regions: Regions): Inputs {
   if (draw.kind === "keep" || draw.kind === "seed") {
-    return new Map([[`draw:${draw.name}`, Float32Array.from(take(draw.name))]]);
+    return new Map([[drawInput(draw.name), Float32Array.from(take(draw.name))]]);
   }
   if (draw.kind === "owners") {
     return ownerWeights(draw, take(`${draw.name}.perm`), take(`${draw.name}.order`), regions);
@@ -144,7 +145,7 @@ function subsetWeights(draw: SubsetDraw, size: number, cell: number, order: Arra
       weights[order ? (order[at] ?? at) : at] = weight;
     }
   }
-  return new Map([[`draw:${name}`, weights]]);
+  return new Map([[drawInput(name), weights]]);
 }
 
 function ownerWeights(draw: OwnersDraw, order: ArrayLike<number>, owner: ArrayLike<number>, regions: Regions): Inputs {

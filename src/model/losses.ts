@@ -8,6 +8,7 @@ import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import { bothAxes, nhwc } from "../kernels/trace/shape.ts";
 import type { BinaryTarget, Head } from "./definition.ts";
+import { targetInput } from "./keys.ts";
 import { foregroundLoss, isRegionLoss, REGION_LOSSES, RegionTargets, regionLoss } from "./region-losses.ts";
 
 /** What an output is trained with: cross-entropy of all pixels or of hard ones (OHEM), or a {@link REGION_LOSSES}. */
@@ -71,9 +72,6 @@ function diceLoss(graph: Graph, logits: Value, label: Value, settings: LossSetti
   const whole = { logits: graph.view(logits, [1, n * h, w, c]), label: graph.view(label, [1, n * h, w]) };
   return graph.apply(softDice, whole, attrs);
 }
-
-/** Name of the input `[n, h, w, 1]` that a binary head is compared with; {@link targetMap} makes it. */
-export const targetInput = (kind: BinaryTarget): string => `target ${kind}`;
 
 /** The heads under other weights. UsageError, naming the outputs and their own weights, when these do not fit. */
 export function weighted(heads: readonly Head[], weights: readonly number[] | null): readonly Head[] {

@@ -2,6 +2,7 @@ import { ShapeError } from "../errors.ts";
 import type { StateEntry } from "../kernels/compile/state.ts";
 import { random } from "../kernels/random.ts";
 import { channelsLast, fromChannelsLast, type Shape, sizeOf, toChannelsLast } from "../kernels/trace/shape.ts";
+import { parameterKey } from "./keys.ts";
 
 /** Trained, followed by running averages, or a host-side map of regions that the draws of a step are made from. */
 export type ParameterKind = "weight" | "statistic" | "region";
@@ -36,8 +37,6 @@ export interface Parameter {
   /** Its tensors on the device; none for a region map. */
   readonly parts: readonly StoragePart[];
 }
-
-const PREFIX: Readonly<Record<ParameterKind, string>> = { weight: "param:", statistic: "stat:", region: "region:" };
 
 /** Uniform in +-1/sqrt(fan in): PyTorch's start of convolutions and linear layers. `shape` is PyTorch's. */
 export function uniformByFan(shape: Shape): Initialiser {
@@ -146,7 +145,7 @@ function partsOf(name: string, shape: Shape, kind: ParameterKind, split?: readon
   if (extents.reduce((sum, extent) => sum + extent, 0) !== first) {
     throw new ShapeError(`${name} is [${shape}] and cannot be split into ${extents.join(" + ")} along its first axis`);
   }
-  const stem = `${PREFIX[kind]}${name}`;
+  const stem = parameterKey(kind, name);
   let offset = 0;
   return extents.map((extent, i) => {
     const torchShape = [extent, ...rest];

@@ -5,6 +5,7 @@ import { suggestion } from "../nearest.ts";
 import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";
 import type { CommonConfig, Fingerprint, Head, NetworkDefinition, NetworkOutput, Plan } from "./definition.ts";
+import { INPUT } from "./keys.ts";
 import { DEFAULT_LOSS, type LossKind, type LossSettings } from "./losses.ts";
 import { CARANET, type CaranetConfig, caranet } from "./nets/caranet.ts";
 import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
@@ -254,7 +255,7 @@ export function traceNetwork(
   const definition = definitionOf(config);
   const { parameters = new ParameterTable(definition.levels(config)) } = options;
   const build = new Build({ graph, mode, parameters });
-  const image = graph.input("image", [batch, height, width, 3]);
+  const image = graph.input(INPUT.image, [batch, height, width, 3]);
   return { build, image, ...definition.trace(build, config, image) };
 }
 

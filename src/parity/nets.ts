@@ -1,21 +1,9 @@
-import { Program } from "../kernels/compile/program.ts";
-import { StateStore } from "../kernels/compile/state.ts";
 import type { Device } from "../kernels/device/device.ts";
-import { toChannelsLast } from "../kernels/trace/shape.ts";
-import type { Head } from "../model/definition.ts";
-import { DEFAULT_LOSS, networkLoss, targetInput, targetsOf } from "../model/losses.ts";
+import { DEFAULT_LOSS, targetMap, targetsOf } from "../model/losses.ts";
 import { checked, fromZoo, type NetworkConfig } from "../model/zoo.ts";
+import type { TrainingTrace } from "../training/training-trace.ts";
 import { FixtureError, type FixtureFile } from "./fixture.ts";
-import {
-  compareGradients,
-  compareMap,
-  compareStatistics,
-  gradientsByKey,
-  loadNetwork,
-  moveStatistics,
-  type NetworkSession,
-  traced,
-} from "./network.ts";
+import { checkEvaluation, checkTraining, type NetworkSession, openSession } from "./network.ts";
 import type { Checker } from "./run.ts";
 import { TOLERANCE } from "./tolerance.ts";
 
@@ -76,76 +64,54 @@ function configOf(file: FixtureFile): NetworkConfig {
   return { ...mixed, ...Object.fromEntries(changes), classes: Number(file.text("classes")) } as NetworkConfig;
 }
 
-/** Checks comparison networks: evaluation, a training pass with its outputs, loss, statistics and every gradient. */
+/**
+ * Checks comparison networks through the programs that users run: evaluation, a training step with its outputs, loss,
+ * statistics and every gradient.
+ */
 export function netsChecker(device: Device): Checker {
   return async (file, report) => {
     const image = file.takeFloat("input");
     const [, , height = 0, width = 0] = image.shape;
     const config = checked({ ...configOf(file), height, width });
     file.remarks("seed", "f32_error", "f32_spread");
-    const store = new StateStore(device);
+    const statistics = { before: "buffer.", after: "after." };
+    const session = await openSession(device, config, { file, report, image, statistics });
     try {
-      const statistics = { before: "buffer.", after: "after." };
-      const session = await loadNetwork({ device, file, report, config, store, image, statistics });
-      await report.inCase("eval", () => evaluation(session));
+      await report.inCase("eval", () => checkEvaluation(session, "eval.out", []));
       await report.inCase("train", () => training(session));
-      await compareStatistics(session);
     } finally {
-      store.destroy();
+      session.network.destroy();
     }
   };
 }
 
-async function evaluation(session: NetworkSession): Promise<void> {
-  const { device, store, image } = session;
-  const { build, logits } = traced(session, "eval");
-  const program = await Program.compile(device, build.graph, { store, keep: [logits] });
-  try {
-    program.poison();
-    program.write("image", toChannelsLast(Float32Array.from(image.data), image.shape));
-    program.run();
-    await compareMap(session, program, logits, "eval.out", TOLERANCE.evaluation);
-  } finally {
-    program.destroy();
-  }
-}
-
 /** The golden name of each output: class maps are numbered, the boundary map has a name of its own. */
-function namesOf(heads: readonly Head[]): string[] {
+function namesOf({ heads }: TrainingTrace): string[] {
   let next = 0;
   return heads.map(({ kind }) => (kind === "edges" ? "train.edge" : `train.seg.${next++}`));
 }
 
-async function training(session: NetworkSession): Promise<void> {
-  const { device, store, image, file, report, config, parameters } = session;
-  const { build, heads, logits } = traced(session, "train");
-  const { graph } = build;
-  const label = graph.input("label", logits.shape.slice(0, 3), "i32");
-  const weight = graph.input("class weights", [config.classes]);
-  const loss = networkLoss(graph, heads, label, weight, DEFAULT_LOSS);
-  const grads = gradientsByKey(build, loss, parameters);
-  moveStatistics(build);
-  const keep = [...heads.map((head) => head.logits), loss, ...grads.values()];
-  const program = await Program.compile(device, graph, { store, keep });
-  try {
-    program.poison();
-    program.write("image", toChannelsLast(Float32Array.from(image.data), image.shape));
-    program.write("label", Int32Array.from(file.takeFloat("label").data));
-    for (const kind of targetsOf(heads)) program.write(targetInput(kind), file.takeFloat(GOLDEN_TARGET[kind]).data);
-    program.write("class weights", new Float32Array(config.classes).fill(1));
-    program.write("seed", Float32Array.of(1));
-    if (graph.inputs.has("control")) program.write("control", new Uint32Array(4));
-    program.run();
-    const names = namesOf(heads);
-    for (const [i, head] of heads.entries()) {
-      await compareMap(session, program, head.logits, names[i] ?? "", TOLERANCE.training);
-    }
-    const value = { shape: [1], data: await program.read(loss) };
-    report.compare("train", file.takeFloat("loss"), value, TOLERANCE.evaluation);
-    await report.inCase("grad", () => compareGradients(session, program, grads));
-  } finally {
-    program.destroy();
-  }
+function training(session: NetworkSession): Promise<void> {
+  const { file } = session;
+  const labels = Int32Array.from(file.takeFloat("label").data);
+  return checkTraining(session, {
+    loss: DEFAULT_LOSS,
+    labels,
+    headNames: namesOf,
+    lossName: "loss",
+    check: (trace) => checkTargets(session, trace, labels),
+    draws: () => new Map(),
+  });
 }
 
 const GOLDEN_TARGET = { edges: "edge", foreground: "foreground" } as const;
+
+/** The maps that the step makes of the labels must be those that the file was made with. */
+function checkTargets({ file, report, network }: NetworkSession, { heads }: TrainingTrace, labels: Int32Array): void {
+  const { height, width } = network.config;
+  for (const kind of targetsOf(heads)) {
+    const golden = file.takeFloat(GOLDEN_TARGET[kind]);
+    const data = targetMap(kind, labels, { height, width, ignoreIndex: DEFAULT_LOSS.ignoreIndex });
+    report.compare("train", golden, { shape: golden.shape, data }, TOLERANCE.op);
+  }
+}

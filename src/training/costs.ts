@@ -1,19 +1,15 @@
-import { optimizerArenas } from "../autograd/optimizer.ts";
 import { lower } from "../kernels/compile/lower.ts";
 import { plan } from "../kernels/compile/plan.ts";
-import { ArenaLayout, type StateEntry } from "../kernels/compile/state.ts";
-import { argmaxLast } from "../kernels/ops/loss/loss.ts";
-import { fuse } from "../kernels/passes/fuse.ts";
-import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
+import { ArenaLayout } from "../kernels/compile/state.ts";
 import { byteSize } from "../kernels/shader/shader.ts";
 import { DEFAULT_TARGET, type Target } from "../kernels/target.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import { DEFAULT_LOSS } from "../model/losses.ts";
-import type { ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
-import { GROUPS, groupEntries } from "./network.ts";
-import { clockKey, type TrainingSettings, trainingArenas, trainingTrace } from "./training-trace.ts";
+import { type Arena, networkArenas, trainingArenas } from "./arenas.ts";
+import { inferenceTrace } from "./inference-trace.ts";
+import { type TrainingSettings, trainingTrace } from "./training-trace.ts";
 
 /** The lowest limits of WebGPU, except that a tensor may be bound in any number of parts. */
 const ANYWHERE: Target = { ...DEFAULT_TARGET, storageBuffers: Number.POSITIVE_INFINITY };
@@ -28,13 +24,8 @@ const TRAINING: Omit<TrainingSettings, "batch"> = {
 
 /** Bytes of everything that lies on the GPU while a network runs on a batch; planned from the trace, without a GPU. */
 export function inferenceBytes(config: NetworkConfig, batch: number): number {
-  const { build, logits } = traceNetwork(config, { mode: "eval", batch });
-  const { graph, parameters } = build;
-  splitPointwiseOverConcat(graph);
-  const classes = graph.apply(argmaxLast, { x: logits }, {});
-  dropUnread(graph, [logits, classes]);
-  fuse(graph, [logits, classes]);
-  return stateBytes(parameters) + runBytes(graph, [logits, classes], []);
+  const { graph, parameters, keep } = inferenceTrace(config, { batch });
+  return arenaBytes(networkArenas(parameters)) + runBytes(graph, keep, []);
 }
 
 /** As `inferenceBytes` for a training step: gradients, AdamW's moments and what backward keeps included. */
@@ -42,26 +33,19 @@ export function trainingBytes(config: NetworkConfig, batch: number): number {
   const settings = { ...TRAINING, batch };
   // The literal trace fills the table of parameters that the training trace looks its arenas up in.
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
-  const { graph, loss, counts, placed } = trainingTrace(config, parameters, ANYWHERE, settings);
-  const arenas = [
-    ...trainingArenas(parameters, settings).map(({ entries }) => entries),
-    ...optimizerArenas(GROUPS.map(clockKey)).values(),
-  ];
-  const state = arenas.reduce((sum, entries) => sum + arenaBytes(entries), stateBytes(parameters));
-  return state + runBytes(graph, [loss, counts], [...placed.keys()]);
+  const { graph, keep, placed } = trainingTrace(config, parameters, ANYWHERE, settings);
+  const state = arenaBytes([...networkArenas(parameters), ...trainingArenas(parameters, settings)]);
+  return state + runBytes(graph, keep, [...placed.keys()]);
 }
 
-function stateBytes(parameters: ParameterTable): number {
-  const weights = GROUPS.map((group) => groupEntries(parameters, group));
-  return [...weights, parameters.storage("statistic")].reduce((sum, entries) => sum + arenaBytes(entries), 0);
+function arenaBytes(arenas: readonly Arena[]): number {
+  return arenas.reduce((sum, { entries }) => sum + new ArenaLayout(entries, ANYWHERE).bytes, 0);
 }
-
-const arenaBytes = (entries: readonly StateEntry[]): number => new ArenaLayout(entries, ANYWHERE).bytes;
 
 /** Bytes of a run's inputs and temporaries; `placed` are stored elsewhere. */
 function runBytes(graph: Graph, keep: readonly Value[], placed: readonly number[]): number {
   const inputs = [...graph.inputs.values()];
-  const outside = [...inputs, ...graph.resident.values()].map(({ id }) => id);
+  const outside = [...inputs, ...graph.stored].map(({ id }) => id);
   const { bytes } = plan(
     lower(graph, ANYWHERE),
     new Set([...outside, ...placed.map((id) => graph.root(id))]),

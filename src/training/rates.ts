@@ -1,12 +1,16 @@
 import { UsageError } from "../errors.ts";
-import type { TrainConfig } from "../experiment/settings/config.ts";
 import { isWithin, type Parameter, type ParameterTable } from "../model/parameters.ts";
 import { suggestion } from "../nearest.ts";
 
 /** A parameter's learning rate over that of the run; 0 for one that does not train. */
 export type RateFactors = (parameter: Parameter) => number;
 
-type RateSettings = Pick<TrainConfig, "encoderRate" | "layerDecay" | "layerRates">;
+/** What decides them; the flags of the same names. */
+export interface RateSettings {
+  readonly encoderRate: number;
+  readonly layerDecay: number;
+  readonly layerRates: Readonly<Record<string, number>>;
+}
 
 /**
  * The factors of a network's learning rates. Behind the encoder 1; in it `encoderRate`, times `layerDecay` once for the

@@ -1,35 +1,26 @@
-import { differentiate } from "../autograd/differentiate.ts";
 import {
   appendJudgement,
   appendOptimizer,
   appendUpdates,
-  CONTROL_KEY,
   type OptimizerOptions,
-  type ParameterGroup,
-  stored,
+  type StepWords,
 } from "../autograd/optimizer.ts";
 import type { Program } from "../kernels/compile/program.ts";
-import { ArenaLayout } from "../kernels/compile/state.ts";
 import { argmaxLast, segmentationCounts } from "../kernels/ops/loss/loss.ts";
 import { updateRunning } from "../kernels/ops/norm/norm.ts";
 import { accumulate } from "../kernels/ops/update/update.ts";
-import { fuse } from "../kernels/passes/fuse.ts";
-import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
 import type { Target } from "../kernels/target.ts";
 import { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
-import type { Build } from "../model/build.ts";
-import type { BinaryTarget } from "../model/definition.ts";
-import { type LossSettings, networkLoss, targetInput, targetMap, targetsOf, weighted } from "../model/losses.ts";
+import type { Head } from "../model/definition.ts";
+import type { DrawTable } from "../model/draws.ts";
+import { arenaOf, CONTROL, INPUT, keyOf, LOSS_TOTAL, targetInput } from "../model/keys.ts";
+import { type LossSettings, networkLoss, targetMap, targetsOf, weighted } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
-import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
-import { GROUPS, type GroupName, groupEntries, weightsArena } from "./network.ts";
+import { type NetworkConfig, type Traced, traceNetwork } from "../model/zoo.ts";
+import { type NamedGroup, parameterGroups } from "./arenas.ts";
+import { type Form, trainingPasses } from "./passes.ts";
 import type { RateFactors } from "./rates.ts";
-
-/** Prefixes of what goes with every parameter, before its key. */
-export const PREFIX = { gradient: "grad:", first: "first:", second: "second:", total: "total:" } as const;
-
-export const LOSS_TOTAL_KEY = "loss.total";
 
 export interface TrainingSettings {
   readonly batch: number;
@@ -39,62 +30,53 @@ export interface TrainingSettings {
   readonly accumulate: number;
   /** Learning rates over that of the run; parameters of 0 stay as they are and get no gradient. */
   readonly rates: RateFactors;
+  readonly form?: Form;
+  /** Also keep the outputs that the loss looks at, for checks. */
+  readonly keepHeads?: boolean;
 }
 
-/** A traced training step: what to bind, write and read. */
+/** What a training step learns from. */
+export interface TrainingBatch {
+  /** `[n, height, width, 3]`, normalised. */
+  readonly images: Float32Array;
+  /** `[n, height, width]`. */
+  readonly labels: Int32Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** What differs from step to step beside the batch. */
+export interface StepInputs {
+  readonly rate: number;
+  /** `[classes]`; ones where classes count alike. */
+  readonly classWeights: Float32Array;
+  /** The random choices by input: {@link DrawTable.sample} draws them, `fromRecorded` repeats recorded ones. */
+  readonly draws: ReadonlyMap<string, Float32Array>;
+}
+
+/** A traced training step: what to bind, feed and read. */
 export interface TrainingTrace {
   readonly graph: Graph;
-  readonly build: Build;
-  /** Maps beside the labels that the loss compares with. */
-  readonly targets: readonly BinaryTarget[];
+  /** The random choices it has to be fed with. */
+  readonly draws: DrawTable;
   readonly loss: Value;
+  /** The outputs that the loss looks at, the main one first; their logits are kept only where that was asked for. */
+  readonly heads: readonly Head[];
   /** u32 `[3, classes]`: intersection, predicted and labelled pixels of the batch. */
   readonly counts: Value;
-  /** u32 `[4]`: see the optimizer. */
+  /** u32 `[4]`: whether the step counted; see the optimizer. */
   readonly control: Value;
   /** Gradients by value id to the state they are stored as. */
   readonly placed: ReadonlyMap<number, string>;
-}
-
-/** The groups that train. */
-function trainedGroups(
-  table: ParameterTable,
-  target: Target,
-  { rates }: TrainingSettings,
-  accumulated: boolean,
-): ParameterGroup[] {
-  const factors = new Map(
-    table.list("weight").flatMap((entry) => entry.parts.map(({ key }) => [key, rates(entry)] as const)),
-  );
-  return GROUPS.map((group) => {
-    const layout = new ArenaLayout(groupEntries(table, group), target);
-    const rated = layout.segmentsBy(target, (key) => factors.get(key) ?? 1);
-    const segments = rated.map(({ segment, value: rateFactor }) => ({ segment, rateFactor }));
-    return parameterGroup(
-      group,
-      segments.filter(({ rateFactor }) => rateFactor > 0),
-      accumulated,
-    );
-  }).filter(({ segments }) => segments.length > 0);
-}
-
-/** How the parameters of a group are updated; arenas of one layout. */
-function parameterGroup(group: GroupName, segments: ParameterGroup["segments"], accumulated: boolean): ParameterGroup {
-  return {
-    name: group,
-    weightsArena: weightsArena(group),
-    gradientsArena: accumulated ? `total/${group}` : `gradient/${group}`,
-    firstArena: `first/${group}`,
-    secondArena: `second/${group}`,
-    segments,
-    clockKey: clockKey(group),
-  };
+  /** What is read after a run. */
+  readonly keep: readonly Value[];
+  /** Writes everything a run needs. */
+  feed(program: Program, batch: TrainingBatch, step: StepInputs): void;
 }
 
 /**
- * The trace of one training batch: forward, loss, gradients and, without accumulation, the update. Inputs: `image`,
- * `label` (i32, 255 = ignored; see {@link writeLabels}), `class weight`, `one` (the number 1), `rate`, and the draws.
- * Running statistics move with every batch, unless the step is judged not finite.
+ * The trace of one training batch: forward, loss, gradients and, without accumulation, the update. Running statistics
+ * move with every batch, unless the step is judged not finite.
  */
 export function trainingTrace(
   config: NetworkConfig,
@@ -102,89 +84,127 @@ export function trainingTrace(
   target: Target,
   settings: TrainingSettings,
 ): TrainingTrace {
-  const { batch } = settings;
-  const { build, logits, heads: own } = traceNetwork(config, { mode: "train", batch, parameters: table });
-  const { graph } = build;
-  const heads = weighted(own, settings.loss.headWeights);
-  const label = graph.input("label", [batch, config.height, config.width], "i32");
-  const loss = networkLoss(graph, heads, label, graph.input("class weight", [config.classes]), settings.loss);
-  dropUnread(graph, [loss, logits, ...build.statistics.map((of) => of.batch)]);
-  splitPointwiseOverConcat(graph);
-  const placed = placeGradients(graph, table, loss, settings.rates);
-  const accumulated = settings.accumulate > 1;
-  const groups = trainedGroups(table, target, settings, false);
-  const control = accumulated
-    ? appendAccumulation(graph, groups, loss)
-    : appendOptimizer(graph, groups, loss, settings.optimizer);
-  for (const { mean, variance, batch: statistics, count, momentum } of build.statistics) {
-    graph.update(updateRunning, { mean, variance, statistics, control }, { count, momentum });
-  }
-  const prediction = graph.apply(argmaxLast, { x: logits }, {});
-  const counts = graph.apply(segmentationCounts, { prediction, label }, { classes: config.classes, ignoreIndex: 255 });
-  fuse(graph, [loss, counts]);
-  return { graph, build, targets: targetsOf(heads), loss, counts, control, placed };
-}
-
-/** Writes a batch's labels, and whatever maps the network's loss needs that are made from them. */
-export function writeLabels(
-  program: Program,
-  { targets }: Pick<TrainingTrace, "targets">,
-  labels: Int32Array,
-  size: { readonly height: number; readonly width: number },
-): void {
-  program.write("label", labels);
-  for (const kind of targets) program.write(targetInput(kind), targetMap(kind, labels, { ...size, ignoreIndex: 255 }));
-}
-
-/** Differentiates by every parameter that trains and has each gradient written to its place in the arena. */
-function placeGradients(graph: Graph, table: ParameterTable, loss: Value, rates: RateFactors): Map<number, string> {
-  const trained = table.list("weight").filter((entry) => rates(entry) > 0);
-  const parts = trained.flatMap((entry) => entry.parts);
-  const sources = parts.map(({ key, shape }) => graph.state(key, shape));
-  const grads = differentiate(graph, loss, graph.input("one", [1]), sources);
+  const { batch, loss: lossSettings, form = "production", keepHeads = false } = settings;
+  const traced = traceNetwork(config, { mode: "train", batch, parameters: table });
+  const { build, logits } = traced;
+  const { graph, draws } = build;
+  const heads = weighted(traced.heads, lossSettings.headWeights);
+  const label = graph.input(INPUT.label, [batch, config.height, config.width], "i32");
+  const loss = networkLoss(graph, heads, label, graph.input(INPUT.classWeights, [config.classes]), lossSettings);
+  const words = stepWords(graph);
+  const shown = keepHeads ? heads.map((head) => head.logits) : [];
+  const weights = trainedWeights(graph, table, settings.rates);
   const placed = new Map<number, string>();
-  for (const [i, { key }] of parts.entries()) {
-    const grad = grads.get(sources[i]?.id ?? -1);
-    if (grad) placed.set(graph.root(grad.id), `${PREFIX.gradient}${key}`);
-  }
-  return placed;
+  const { counts, keep } = trainingPasses(
+    graph,
+    {
+      loss,
+      seed: graph.input(INPUT.one, [1]),
+      wanted: weights.map(({ value }) => value),
+      read: [logits, ...shown, ...build.statistics.map((of) => of.batch)],
+      follow(gradients) {
+        for (const { key, value } of weights) {
+          const gradient = gradients.get(value.id);
+          if (gradient) placed.set(graph.root(gradient.id), keyOf("gradient", key));
+        }
+        appendEnd(graph, parameterGroups(graph, table, target, settings.rates, "gradient"), words, loss, settings);
+        moveStatistics(traced, words.control);
+        const prediction = graph.apply(argmaxLast, { x: logits }, {});
+        const { ignoreIndex } = lossSettings;
+        const counts = graph.apply(segmentationCounts, { prediction, label }, { classes: config.classes, ignoreIndex });
+        return { counts, keep: [loss, counts, ...shown] };
+      },
+    },
+    form,
+  );
+  const feed = feeder(heads, lossSettings.ignoreIndex);
+  return { graph, draws, loss, heads, counts, control: words.control, placed, keep, feed };
 }
 
-function appendAccumulation(graph: Graph, groups: readonly ParameterGroup[], loss: Value): Value {
-  return graph.scope("accumulate", () => {
-    const control = appendJudgement(graph, groups, loss, null);
-    graph.update(accumulate, { total: graph.state(LOSS_TOTAL_KEY, [1]), part: loss }, {});
-    for (const { name, segments } of groups) {
+function stepWords(graph: Graph): StepWords {
+  return { control: graph.state(CONTROL.key, [4], "u32"), rate: graph.input(INPUT.rate, [2]) };
+}
+
+/** The tensors of every parameter that trains. */
+function trainedWeights(graph: Graph, table: ParameterTable, rates: RateFactors) {
+  const parts = table.list("weight").flatMap((entry) => (rates(entry) > 0 ? entry.parts : []));
+  return parts.map(({ key, shape }) => ({ key, value: graph.state(key, shape) }));
+}
+
+/** What the gradients are for: the update, or a sum to which further batches add. */
+function appendEnd(
+  graph: Graph,
+  groups: readonly NamedGroup[],
+  words: StepWords,
+  loss: Value,
+  { accumulate: batches, optimizer }: TrainingSettings,
+): void {
+  if (batches === 1) {
+    appendOptimizer(graph, groups, words, loss, optimizer);
+    return;
+  }
+  graph.scope("accumulate", () => {
+    appendJudgement(graph, groups, words, loss, null);
+    graph.update(accumulate, { total: graph.state(LOSS_TOTAL.key, [1]), part: loss }, {});
+    for (const { name, gradients, segments } of groups) {
       for (const { segment } of segments) {
-        const total = stored(graph, `total/${name}`, segment);
-        graph.update(accumulate, { total, part: stored(graph, `gradient/${name}`, segment) }, {});
+        const total = graph.stretch(arenaOf("total", name), segment);
+        graph.update(accumulate, { total, part: graph.stretch(gradients, segment) }, {});
       }
     }
-    return control;
   });
 }
 
-/** The update by accumulated gradients, a trace of its own. Inputs: `rate`. */
-export function updateTrace(table: ParameterTable, target: Target, settings: TrainingSettings) {
-  const graph = new Graph();
-  const groups = trainedGroups(table, target, settings, true);
-  const loss = graph.state(LOSS_TOTAL_KEY, [1]);
-  const control = appendJudgement(graph, groups, loss, settings.optimizer.clipNorm);
-  appendUpdates(graph, groups, control, settings.optimizer);
-  return { graph, control, loss };
-}
-
-/** Everything a training run stores beside the weights and statistics, by arena. */
-export function trainingArenas(table: ParameterTable, settings: Pick<TrainingSettings, "accumulate" | "optimizer">) {
-  const arenas: { readonly name: string; readonly prefix: string; readonly group: GroupName }[] = [];
-  for (const group of GROUPS) {
-    arenas.push({ name: `gradient/${group}`, prefix: PREFIX.gradient, group });
-    arenas.push({ name: `first/${group}`, prefix: PREFIX.first, group });
-    if (settings.optimizer.kind === "adamw") arenas.push({ name: `second/${group}`, prefix: PREFIX.second, group });
-    if (settings.accumulate > 1) arenas.push({ name: `total/${group}`, prefix: PREFIX.total, group });
+function moveStatistics({ build }: Traced, control: Value): void {
+  for (const { mean, variance, batch: statistics, count, momentum } of build.statistics) {
+    build.graph.update(updateRunning, { mean, variance, statistics, control }, { count, momentum });
   }
-  return arenas.map(({ name, prefix, group }) => ({ name, entries: groupEntries(table, group, prefix) }));
 }
 
-export const clockKey = (group: GroupName): string => `clock.${group}`;
-export { CONTROL_KEY };
+/** Writes a batch, with whatever maps the loss needs that are made from its labels, and what the step adds. */
+function feeder(heads: readonly Head[], ignoreIndex: number): TrainingTrace["feed"] {
+  const targets = targetsOf(heads);
+  return (program, { images, labels, height, width }, { rate, classWeights, draws }) => {
+    program.write(INPUT.image, images);
+    program.write(INPUT.label, labels);
+    for (const kind of targets) {
+      program.write(targetInput(kind), targetMap(kind, labels, { height, width, ignoreIndex }));
+    }
+    program.write(INPUT.classWeights, classWeights);
+    program.write(INPUT.one, Float32Array.of(1));
+    program.write(INPUT.rate, Float32Array.of(rate, 1));
+    for (const [name, data] of draws) program.write(name, data);
+  };
+}
+
+/** A traced update of the weights by stored gradients. */
+export interface UpdateTrace {
+  readonly graph: Graph;
+  /** As in {@link TrainingTrace}. */
+  readonly control: Value;
+  /** Writes the learning rate and the factor of the gradients. */
+  feed(program: Program, step: { readonly rate: number; readonly factor: number }): void;
+}
+
+/**
+ * The update by gradients that are there already: the sums of accumulated batches (`total`), or those of the last step
+ * (`gradient`).
+ */
+export function updateTrace(
+  table: ParameterTable,
+  target: Target,
+  settings: Pick<TrainingSettings, "rates" | "optimizer">,
+  from: "total" | "gradient",
+): UpdateTrace {
+  const graph = new Graph();
+  const words = stepWords(graph);
+  const groups = parameterGroups(graph, table, target, settings.rates, from);
+  const loss = graph.state(LOSS_TOTAL.key, [1]);
+  appendJudgement(graph, groups, words, loss, settings.optimizer.clipNorm);
+  appendUpdates(graph, groups, words, settings.optimizer);
+  return {
+    graph,
+    control: words.control,
+    feed: (program, { rate, factor }) => program.write(INPUT.rate, Float32Array.of(rate, factor)),
+  };
+}

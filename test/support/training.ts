@@ -8,11 +8,12 @@ import type { Batch } from "../../src/data/feed/batches.ts";
 import { writeCells } from "../../src/data/synth/cells.ts";
 import { runPaths } from "../../src/experiment/run/run-folder.ts";
 import { resolveConfig, type TrainConfig, type TrainFlags } from "../../src/experiment/settings/config.ts";
-import { networkFor } from "../../src/experiment/settings/recipe.ts";
+import { networkFor, trainerOptions } from "../../src/experiment/settings/recipe.ts";
 import { runTraining, type TrainInput } from "../../src/experiment/train/train-run.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { random } from "../../src/kernels/random.ts";
-import { GROUPS, Network } from "../../src/training/network.ts";
+import { arenaOf, CLOCKS_ARENA, GROUPS, STATISTICS_ARENA } from "../../src/model/keys.ts";
+import { Network } from "../../src/training/network.ts";
 import { type SubmitOptions, Trainer } from "../../src/training/trainer.ts";
 import { bits } from "./numbers.ts";
 
@@ -75,15 +76,27 @@ export function traceOf(folder: string) {
 }
 
 /** A batch that is an update of its own. */
-export const PLAIN_STEP: SubmitOptions = { seed: 5, rate: 1e-3, frozen: false, first: true, last: true, batches: 1 };
+export const PLAIN_STEP: SubmitOptions = {
+  seed: 5,
+  index: 0,
+  rate: 1e-3,
+  frozen: false,
+  first: true,
+  last: true,
+  batches: 1,
+};
+
+/** The trainer that a run with this configuration has. */
+export const trainerOf = (network: Network, config: TrainConfig): Promise<Trainer> =>
+  Trainer.create(network, trainerOptions(config, network.config, network.table));
 
 /** A network with its trainer, and a submit that fills in what a test does not care about and awaits the report. */
 export async function tinyTrainer(device: Device, flags: TrainFlags = {}, seed = 1) {
   const config = tinyConfig(flags);
   const network = await Network.create(device, networkFor(config, { classes: ["a", "b"], folder: "-" }), seed);
-  const trainer = await Trainer.create(network, config);
+  const trainer = await trainerOf(network, config);
   const submit = async (batch: Batch, options: Partial<SubmitOptions> = {}) => {
-    const step = { ...PLAIN_STEP, ...options };
+    const step = { ...PLAIN_STEP, index: batch.step, ...options };
     return await (await trainer.submit(batch, step)).report;
   };
   const destroy = () => {
@@ -125,7 +138,7 @@ export async function snapshot(network: Network, arenas: readonly string[]): Pro
 
 /** Arenas that a step changes, but for the control words and gradients. */
 export const STATE = [
-  "statistics",
-  "clocks",
-  ...GROUPS.flatMap((group) => [`weights/${group}`, `first/${group}`, `second/${group}`]),
+  STATISTICS_ARENA,
+  CLOCKS_ARENA,
+  ...GROUPS.flatMap((group) => (["weight", "first", "second"] as const).map((role) => arenaOf(role, group))),
 ];

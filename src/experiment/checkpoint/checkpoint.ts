@@ -3,7 +3,8 @@ import type { Window } from "../../data/formats/window.ts";
 import { CheckpointError } from "../../errors.ts";
 import { checked, type NetworkConfig } from "../../model/zoo.ts";
 import { nearestName } from "../../nearest.ts";
-import { GROUPS, groupOf, type Network, STATISTICS_ARENA, weightsArena } from "../../training/network.ts";
+import type { Network } from "../../training/network.ts";
+import type { Trainer } from "../../training/trainer.ts";
 import {
   float32,
   int32,
@@ -52,17 +53,7 @@ export interface Checkpoint {
 
 /** Weights, statistics and region maps of a network under their PyTorch names, in the order of declaration. */
 export async function networkTensors(network: Network): Promise<Map<string, StoredTensor>> {
-  const found = new Map<string, Float32Array>();
-  for (const group of GROUPS) {
-    const weights = await network.readArena(
-      weightsArena(group),
-      (entry) => entry.kind === "weight" && groupOf(entry) === group,
-    );
-    for (const [name, data] of weights) found.set(name, data);
-  }
-  for (const [name, data] of await network.readArena(STATISTICS_ARENA, (entry) => entry.kind === "statistic")) {
-    found.set(name, data);
-  }
+  const found = new Map([...(await network.read()), ...(await network.readStatistics())]);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, kind, shape } of network.table.list()) {
     const map = network.regions.get(name);
@@ -71,6 +62,25 @@ export async function networkTensors(network: Network): Promise<Map<string, Stor
     else if (data) tensors.set(name, storeFloat32(data, shape));
   }
   return tensors;
+}
+
+/** As {@link networkTensors}, with all that a resumed training goes on with. */
+export async function trainerTensors(trainer: Trainer): Promise<Map<string, StoredTensor>> {
+  const tensors = await networkTensors(trainer.network);
+  for (const [name, { shape, data }] of await trainer.state()) {
+    tensors.set(name, data instanceof Float32Array ? storeFloat32(data, shape) : storeInt32(data, shape));
+  }
+  return tensors;
+}
+
+/** Gives a trainer the optimizer's state of a checkpoint. CheckpointError where it has none. */
+export function restoreTrainer(trainer: Trainer, { path, tensors }: Checkpoint): void {
+  const find = (name: string): StoredTensor => {
+    const found = tensors.get(name);
+    if (found) return found;
+    throw new CheckpointError(`${path} cannot continue training: ${name} is missing; resume from last.safetensors`);
+  };
+  trainer.restore({ floats: (name) => float32(find(name)), integers: (name) => int32(find(name)) });
 }
 
 /** Writes a checkpoint atomically. The bytes are a function of state and facts: no times, no paths. */

@@ -129,7 +129,7 @@ class Counting {
 async function infer(inference: Inference, images: Float32Array, perImage: number, probabilities: boolean) {
   const full = new Float32Array(inference.batch * perImage);
   full.set(images);
-  inference.program.write("image", full);
+  inference.feed(inference.program, full);
   inference.program.run();
   const wanted = probabilities ? [inference.classes, inference.probabilities] : [inference.classes];
   const [classes, scores] = await inference.program.readAll(wanted);

@@ -91,7 +91,7 @@ export class Predictor {
       image.width === width && image.height === height ? image : resize(image, { width, height }, "bicubic");
     const inference = await this.#programFor(image, probabilities);
     const { mean, std } = this.#checkpoint.facts;
-    inference.program.write("image", normalise(stretched, { mean, std }));
+    inference.feed(inference.program, normalise(stretched, { mean, std }));
     inference.program.run();
     return inference;
   }

@@ -1,14 +1,17 @@
+import type { OptimizerOptions } from "../../autograd/optimizer.ts";
 import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../../autograd/schedule.ts";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/feed/augment.ts";
 import { DataError, UsageError } from "../../errors.ts";
 import { DEFAULT_LOSS, type LossKind, type LossSettings, weighted } from "../../model/losses.ts";
+import type { ParameterTable } from "../../model/parameters.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
 import { ABLATIONS, type AblationName } from "../../model/svanet/ablations.ts";
 import type { SvanetConfig } from "../../model/svanet/config.ts";
 import { fitted, fromZoo, type NetworkConfig, planned, publishedLoss, traceNetwork } from "../../model/zoo.ts";
 import { suggestion } from "../../nearest.ts";
 import { rateFactors } from "../../training/rates.ts";
+import type { TrainerOptions } from "../../training/trainer.ts";
 import { flagOf, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
@@ -112,6 +115,24 @@ export function lossSettings(config: TrainConfig, network: NetworkConfig): LossS
   const { headWeights, ohemThreshold, ohemKept, labelSmoothing: smoothing, diceWeight: dice } = config;
   if (headWeights !== null) weighted(traceNetwork(network, { mode: "train", batch: 2 }).heads, headWeights);
   return { ...DEFAULT_LOSS, ...published, kind, headWeights, ohemThreshold, ohemKept, smoothing, dice };
+}
+
+/** How a network with these parameters is trained. UsageError as {@link lossSettings} and {@link rateFactors} throw it. */
+export function trainerOptions(config: TrainConfig, network: NetworkConfig, table: ParameterTable): TrainerOptions {
+  const { weightDecay, clipNorm, betas, eps, momentum, accumulate, classWeights } = config;
+  const optimizer: OptimizerOptions =
+    config.optimizer === "adamw"
+      ? { kind: "adamw", betas, eps, weightDecay, clipNorm }
+      : { kind: "sgd", momentum, nesterov: true, weightDecay, clipNorm };
+  // Factors that fit no parameter are refused now, not at the first step.
+  rateFactors(table, config);
+  return {
+    loss: lossSettings(config, network),
+    optimizer,
+    classWeights,
+    accumulate,
+    rates: (frozen) => rateFactors(table, config, frozen),
+  };
 }
 
 function requirePlace(config: TrainConfig, kind: LossKind): void {

@@ -17,13 +17,15 @@ import {
   networkTensors,
   type Progress,
   restoreNetwork,
+  restoreTrainer,
   saveCheckpoint,
+  trainerTensors,
 } from "../checkpoint/checkpoint.ts";
 import { loadPretrained } from "../checkpoint/pretrained.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { RunFolder } from "../run/run-folder.ts";
 import type { TrainConfig } from "../settings/config.ts";
-import { augmentOptions, networkName, recipeText } from "../settings/recipe.ts";
+import { augmentOptions, networkName, recipeText, trainerOptions } from "../settings/recipe.ts";
 import { checkpointToResume, checkSameData } from "./resume.ts";
 import { startNotes } from "./start-notes.ts";
 import { StepLog } from "./step-log.ts";
@@ -127,10 +129,10 @@ class TrainingRun {
   ): Promise<TrainingRun> {
     const { config, device, observer } = input;
     const network = await Network.create(device, input.network, config.seed);
-    const trainer = await Trainer.create(network, config);
+    const trainer = await Trainer.create(network, trainerOptions(config, input.network, network.table));
     if (checkpoint) {
       restoreNetwork(network, checkpoint);
-      trainer.restore(checkpoint);
+      restoreTrainer(trainer, checkpoint);
       observer.note(`resuming at step ${checkpoint.facts.progress.step}`);
     } else if (config.weights !== null) {
       const { loaded, random, notes } = await loadPretrained(network, config.weights, config);
@@ -232,7 +234,7 @@ class TrainingRun {
   async #submit(batch: Batch): Promise<Waiting | null> {
     const { seed } = this.#input.config;
     const { epoch } = batch;
-    const step = { ...this.#timetable.place(batch), seed, rate: this.#timetable.rate(epoch) };
+    const step = { ...this.#timetable.place(batch), seed, index: batch.step, rate: this.#timetable.rate(epoch) };
     this.#log.submitted(batch);
     const { report } = await this.#trainer.submit(batch, { ...step, frozen: this.#timetable.isFrozen(epoch) });
     // A failure of the GPU is seen where the report is read; until then nobody listens.
@@ -258,9 +260,7 @@ class TrainingRun {
   }
 
   async #save(): Promise<void> {
-    const tensors = await networkTensors(this.#trainer.network);
-    for (const [name, tensor] of await this.#trainer.state()) tensors.set(name, tensor);
-    await saveCheckpoint(this.#folder.paths.last, tensors, this.#facts());
+    await saveCheckpoint(this.#folder.paths.last, await trainerTensors(this.#trainer), this.#facts());
   }
 
   #facts(): CheckpointFacts {

@@ -71,9 +71,7 @@ export class Program {
   static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
     const lowered = lower(graph, device.target);
     const { store, placed = new Map<number, string>() } = options;
-    const state = new Set(
-      [...[...graph.resident.values()].map(({ id }) => id), ...placed.keys()].map((id) => graph.root(id)),
-    );
+    const state = new Set([...graph.stored.map(({ id }) => id), ...placed.keys()].map((id) => graph.root(id)));
     const settled = settle(lowered, state, new Set([...graph.inputs.values()].map(({ id }) => graph.root(id))));
     const { dispatches } = settled;
     const memory = await allocate(device, graph, settled, options);
@@ -232,6 +230,7 @@ async function allocate(
   const bytesOf = new Map<number, number>();
   for (const { bindings } of dispatches) for (const { value } of bindings) bytesOf.set(value.id, byteSize(value));
   for (const [key, value] of graph.resident) places.set(value.id, store.places(key, byteSize(value)));
+  for (const { arena, segment, value } of graph.stretches) places.set(value.id, store.placesOfStretch(arena, segment));
   for (const [id, key] of placed) places.set(graph.root(id), store.places(key, bytesOf.get(graph.root(id)) ?? 16));
   const inputs = [...graph.inputs.values()];
   const limit = partBytes(device.target);

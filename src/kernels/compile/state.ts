@@ -2,6 +2,7 @@ import { DeviceError } from "../../errors.ts";
 import type { Device } from "../device/device.ts";
 import { byteSize, partBytes } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
+import type { Segment } from "../trace/graph.ts";
 import type { DType } from "../trace/op.ts";
 import { type Shape, sizeOf } from "../trace/shape.ts";
 
@@ -26,13 +27,6 @@ interface Slice {
   readonly offset: number;
   /** With the padding behind it. */
   readonly bytes: number;
-}
-
-/** A stretch of an arena, no longer than a binding: `floats` numbers from byte `offset` of a buffer on. */
-export interface Segment {
-  readonly buffer: number;
-  readonly offset: number;
-  readonly floats: number;
 }
 
 /**
@@ -92,10 +86,6 @@ export class ArenaLayout {
   }
 }
 
-/** Key under which a segment of an arena can be bound whole. */
-export const segmentKey = (arena: string, { buffer, offset, floats }: Segment): string =>
-  `${arena}#${buffer}.${offset}.${floats}`;
-
 /** Tensors that outlive a run, in arenas on one device. Several Programs bind the same store. */
 export class StateStore {
   readonly #device: Device;
@@ -122,7 +112,7 @@ export class StateStore {
     return this.#arenaOf.has(key);
   }
 
-  /** The binding of each part of a tensor or of an arena's segment. */
+  /** The binding of each part of a tensor. */
   places(key: string, bytes: number): readonly Place[] {
     const limit = partBytes(this.#device.target);
     const { buffer, offset } = this.#locate(key);
@@ -133,27 +123,19 @@ export class StateStore {
     }));
   }
 
-  #locate(key: string): { readonly buffer: GPUBuffer; readonly offset: number } {
-    const { arena, slice } = this.#find(key);
-    const buffer = arena.buffers[slice.buffer];
-    if (!buffer) throw new DeviceError(`state ${key} has no buffer`);
-    return { buffer, offset: slice.offset };
+  /** The one binding of a stretch of an arena. */
+  placesOfStretch(arena: string, { buffer: index, offset, floats }: Segment): readonly Place[] {
+    const buffer = this.#arenas.get(arena)?.buffers[index];
+    if (!buffer) throw new DeviceError(`there is no buffer ${index} of arena ${arena}`);
+    return [{ buffer, offset, size: floats * 4 }];
   }
 
-  #find(key: string) {
-    const hash = key.lastIndexOf("#");
-    const segmented = hash >= 0 ? this.#arenas.get(key.slice(0, hash)) : undefined;
-    if (segmented) {
-      const [buffer = 0, offset = 0, floats = 0] = key
-        .slice(hash + 1)
-        .split(".")
-        .map(Number);
-      return { arena: segmented, slice: { buffer, offset, floats } };
-    }
+  #locate(key: string): { readonly buffer: GPUBuffer; readonly offset: number; readonly floats: number } {
     const arena = this.#arenas.get(this.#arenaOf.get(key) ?? "");
     const slice = arena?.layout.slices.get(key);
-    if (!arena || !slice) throw new DeviceError(`nothing is stored under ${key}`);
-    return { arena, slice };
+    const buffer = slice && arena?.buffers[slice.buffer];
+    if (!buffer) throw new DeviceError(`nothing is stored under ${key}`);
+    return { buffer, offset: slice.offset, floats: sizeOf(slice.shape) };
   }
 
   /** A number that grows with every change of a stored tensor. */
@@ -176,11 +158,10 @@ export class StateStore {
   }
 
   write(key: string, data: Float32Array | Int32Array | Uint32Array): void {
-    const { slice } = this.#find(key);
-    if ("shape" in slice && data.length !== sizeOf(slice.shape)) {
-      throw new DeviceError(`state ${key} takes ${sizeOf(slice.shape)} numbers, not ${data.length}`);
+    const { buffer, offset, floats } = this.#locate(key);
+    if (data.length !== floats) {
+      throw new DeviceError(`state ${key} takes ${floats} numbers, not ${data.length}`);
     }
-    const { buffer, offset } = this.#locate(key);
     this.#device.write(buffer, offset, data);
     this.changed();
   }
@@ -193,9 +174,7 @@ export class StateStore {
   }
 
   async read(key: string): Promise<Float32Array> {
-    const { slice } = this.#find(key);
-    const { buffer, offset } = this.#locate(key);
-    const floats = "shape" in slice ? sizeOf(slice.shape) : slice.floats;
+    const { buffer, offset, floats } = this.#locate(key);
     return new Float32Array(await this.#device.read(buffer, offset, floats * 4));
   }
 

@@ -17,6 +17,20 @@ export interface Step {
   readonly epilogue: Epilogue;
 }
 
+/** A stretch of an arena, no longer than a binding: `floats` numbers from byte `offset` of a buffer on. */
+export interface Segment {
+  readonly buffer: number;
+  readonly offset: number;
+  readonly floats: number;
+}
+
+/** A stretch of an arena seen as one tensor `[floats]`, whatever lies in it. */
+export interface Stretch {
+  readonly arena: string;
+  readonly segment: Segment;
+  readonly value: Value;
+}
+
 let nextId = 0;
 const fresh = (shape: Shape, dtype: DType = "f32"): Value => ({ id: nextId++, shape, dtype });
 
@@ -30,6 +44,8 @@ export class Graph implements Exec {
   readonly inputs = new Map<string, Value>();
   /** Tensors that live outside one run (weights, statistics, gradients, moments), by the key of their storage. */
   readonly resident = new Map<string, Value>();
+  /** Stretches of arenas that steps read or change. */
+  readonly stretches: Stretch[] = [];
   /** View id to the id of the tensor whose storage it shares. */
   readonly views = new Map<number, number>();
   readonly #path: string[] = [];
@@ -43,6 +59,24 @@ export class Graph implements Exec {
   /** A tensor kept in a {@link StateStore} under `key` between runs. */
   state(key: string, shape: Shape, dtype: DType = "f32"): Value {
     return declared(this.resident, "state", key, shape, dtype);
+  }
+
+  /** A stretch of an arena of a {@link StateStore}. The same stretch gives the same tensor. */
+  stretch(arena: string, segment: Segment): Value {
+    const { buffer, offset, floats } = segment;
+    const known = this.stretches.find(
+      ({ arena: name, segment: one }) =>
+        name === arena && one.buffer === buffer && one.offset === offset && one.floats === floats,
+    );
+    if (known) return known.value;
+    const value = fresh([floats]);
+    this.stretches.push({ arena, segment, value });
+    return value;
+  }
+
+  /** Every tensor that lives outside a run. */
+  get stored(): readonly Value[] {
+    return [...this.resident.values(), ...this.stretches.map(({ value }) => value)];
   }
 
   /** Runs `body` with `name` added to the path recorded in its steps. */

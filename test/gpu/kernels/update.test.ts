@@ -1,12 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  appendOptimizer,
-  CONTROL_KEY,
-  type OptimizerOptions,
-  optimizerArenas,
-  type ParameterGroup,
-  RATE_INPUT,
-} from "../../../src/autograd/optimizer.ts";
+import { appendOptimizer, type OptimizerOptions, type ParameterGroup } from "../../../src/autograd/optimizer.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { ArenaLayout, type StateEntry, StateStore } from "../../../src/kernels/compile/state.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
@@ -34,18 +27,18 @@ function entries(prefix: string, group: keyof typeof SHAPES): StateEntry[] {
 type Factors = Readonly<Record<string, number>>;
 
 /** Tensors that are not named have a factor of 1. */
-function groupOf(group: keyof typeof SHAPES, factors: Factors = {}): ParameterGroup {
+function groupOf(graph: Graph, group: keyof typeof SHAPES, factors: Factors = {}): ParameterGroup {
   return {
     name: group,
-    weightsArena: `weights.${group}`,
-    gradientsArena: `gradients.${group}`,
-    firstArena: `first.${group}`,
-    secondArena: `second.${group}`,
+    weights: `weights.${group}`,
+    gradients: `gradients.${group}`,
+    first: `first.${group}`,
+    second: `second.${group}`,
     segments: new ArenaLayout(entries("x", group), device.target)
       .segmentsBy(device.target, (key) => factors[key.slice("x.".length)] ?? 1)
       .map(({ segment, value }) => ({ segment, rateFactor: value }))
       .filter(({ rateFactor }) => rateFactor > 0),
-    clockKey: `clock.${group}`,
+    clock: graph.state(`clock.${group}`, [1], "u32"),
   };
 }
 
@@ -58,20 +51,23 @@ class Bench {
   #program: Program | null = null;
 
   async open(options: OptimizerOptions, factors: Factors = {}): Promise<this> {
-    const groups = NAMES.map((name) => groupOf(name, factors));
+    const graph = new Graph();
+    const groups = NAMES.map((name) => groupOf(graph, name, factors));
     for (const name of NAMES) {
       for (const what of ["weights", "gradients", "first", "second"]) {
         await this.store.allocate(`${what}.${name}`, entries(what, name));
       }
     }
-    for (const [arena, list] of optimizerArenas(groups.map(({ clockKey }) => clockKey)))
-      await this.store.allocate(arena, list);
+    await this.store.allocate("control", [{ key: "control", shape: [4], dtype: "u32" }]);
+    const clocks = NAMES.map((name) => ({ key: `clock.${name}`, shape: [1], dtype: "u32" }) as const);
+    await this.store.allocate("clocks", clocks);
     await this.store.allocate("running", [
       { key: "mean", shape: [3] },
       { key: "variance", shape: [3] },
     ]);
-    const graph = new Graph();
-    const control = appendOptimizer(graph, groups, graph.input("loss", [1]), options);
+    const control = graph.state("control", [4], "u32");
+    const words = { control, rate: graph.input("rate", [2]) };
+    appendOptimizer(graph, groups, words, graph.input("loss", [1]), options);
     const [mean, variance] = [graph.state("mean", [3]), graph.state("variance", [3])];
     const statistics = graph.input("statistics", [3, 3]);
     graph.update(updateRunning, { mean, variance, statistics, control }, { momentum: 0.1, count: 10 });
@@ -91,7 +87,7 @@ class Bench {
 
   run(gradients: ReadonlyMap<string, Float32Array>, rate: number, factor: number, loss = 1): void {
     for (const [key, gradient] of gradients) this.store.write(`gradients.${key}`, gradient);
-    this.#program?.write(RATE_INPUT, Float32Array.of(rate, factor));
+    this.#program?.write("rate", Float32Array.of(rate, factor));
     this.#program?.write("loss", Float32Array.of(loss));
     this.#program?.write("statistics", noise(9, 77));
     this.#program?.run();
@@ -111,7 +107,7 @@ class Bench {
   }
 
   async control(): Promise<Uint32Array> {
-    return bits(await this.store.read(CONTROL_KEY));
+    return bits(await this.store.read("control"));
   }
 
   close(): void {

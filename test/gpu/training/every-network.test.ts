@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { networkTensors, saveCheckpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import { loadNetwork } from "../../../src/experiment/checkpoint/load-run.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
+import { arenaOf, GROUPS, keyOf } from "../../../src/model/keys.ts";
 import { initialValues } from "../../../src/model/parameters.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
-import { GROUPS, Network } from "../../../src/training/network.ts";
-import { PREFIX } from "../../../src/training/training-trace.ts";
+import { Network } from "../../../src/training/network.ts";
 import { NETWORKS, tinyFlags, tinyNetwork, UNREACHED } from "../../support/nets.ts";
 import { bits, noise } from "../../support/numbers.ts";
 import { noiseBatch, scratchFolder, tinyTrainer } from "../../support/training.ts";
@@ -57,14 +57,16 @@ const BLIND = /^param:.*\.former\.blocks\.\d\.project\.conv\.bias\/0$/;
 
 /** Keys of the trained tensors whose gradient is zero throughout, or is no number somewhere. */
 async function withoutGradient(network: Network): Promise<string[]> {
-  const found: string[] = [];
+  const stored = new Map<string, Float32Array>();
   for (const group of GROUPS) {
-    for (const [key, gradient] of await network.store.readArena(`gradient/${group}`)) {
-      const moves = gradient.every(Number.isFinite) && gradient.some((value) => value !== 0);
-      if (!moves && !BLIND.test(key.slice(PREFIX.gradient.length))) found.push(key.slice(PREFIX.gradient.length));
-    }
+    for (const [key, gradient] of await network.store.readArena(arenaOf("gradient", group))) stored.set(key, gradient);
   }
-  return found;
+  const keys = network.table.storage("weight").map(({ key }) => key);
+  return keys.filter((key) => {
+    const gradient = stored.get(keyOf("gradient", key));
+    const moves = gradient?.every(Number.isFinite) && gradient.some((value) => value !== 0);
+    return !moves && !BLIND.test(key);
+  });
 }
 
 describe.each(NETWORKS)("%s", (name) => {

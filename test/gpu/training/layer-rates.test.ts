@@ -33,7 +33,7 @@ async function moved(flags: Parameters<typeof tinyTrainer>[1], frozen = false) {
   destroy();
   const difference = (name: string) =>
     after.get(name)?.map((value, i) => value - (before.get(name)?.[i] ?? Number.NaN)) ?? new Float32Array(0);
-  const moment = (name: string) => [...float32(state.get(`optimizer.first.${name}`) ?? NONE)].some((v) => v !== 0);
+  const moment = (name: string) => state.get(`optimizer.first.${name}`)?.data.some((v) => v !== 0) ?? false;
   return {
     by: new Map(weights.map((name) => [name, difference(name)])),
     moments: new Map(weights.map((name) => [name, moment(name)])),

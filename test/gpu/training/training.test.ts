@@ -28,7 +28,7 @@ test("300 steps allocate, compile and create nothing after the third", async () 
   let early = counters();
   try {
     for (let step = 1; step <= 300; step++) {
-      const { report } = await trainer.submit({ ...batch, step }, PLAIN_STEP);
+      const { report } = await trainer.submit(batch, { ...PLAIN_STEP, index: step });
       await waiting;
       waiting = report;
       if (step === 3) early = counters();

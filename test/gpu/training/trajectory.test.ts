@@ -8,10 +8,9 @@ import { fromZoo } from "../../../src/model/zoo.ts";
 import { FixtureFile } from "../../../src/parity/fixture.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
-import { Trainer } from "../../../src/training/trainer.ts";
 import { float32 } from "../../../src/weights/safetensors.ts";
 import { largestDifference } from "../../support/onnx.ts";
-import { PLAIN_STEP, tinyConfig } from "../../support/training.ts";
+import { PLAIN_STEP, tinyConfig, trainerOf } from "../../support/training.ts";
 
 const open = (path: string) => FixtureFile.open(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
 
@@ -63,11 +62,11 @@ function settingsOf(run: string): { readonly rate: number; readonly flags: Train
 test.each(["adamw", "groups", "sgd"])("%s: thirty steps end where PyTorch's do", async (run) => {
   const { network, batch } = await scene();
   const { rate, flags } = settingsOf(run);
-  const trainer = await Trainer.create(network, tinyConfig({ model: "unet", encoder: null, ...flags }));
+  const trainer = await trainerOf(network, tinyConfig({ model: "unet", encoder: null, ...flags }));
   try {
     const losses = golden.takeFloat(`${run}.loss`).data;
     for (const [step, expected] of losses.entries()) {
-      const submitted = await trainer.submit({ ...batch, step }, { ...PLAIN_STEP, rate });
+      const submitted = await trainer.submit(batch, { ...PLAIN_STEP, index: step, rate });
       const report = await submitted.report;
       expect(Math.abs((report?.loss ?? Number.NaN) - expected), `step ${step}`).toBeLessThan(1e-5 * expected);
     }

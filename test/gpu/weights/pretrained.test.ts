@@ -11,7 +11,7 @@ import { sizeOf, toChannelsLast } from "../../../src/kernels/trace/shape.ts";
 import { configFromOracle, SVANET_PRESETS, scaled } from "../../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../../src/model/zoo.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
-import { Network, STATISTICS_ARENA, weightsArena } from "../../../src/training/network.ts";
+import { Network } from "../../../src/training/network.ts";
 import {
   float32,
   readSafetensors,
@@ -69,30 +69,26 @@ function numbers(network: Network): Map<string, StoredTensor> {
   return tensors;
 }
 
+/** The weights of the encoder, or all others. */
+async function weightsOf(network: Network, encoder: boolean): Promise<Map<string, Float32Array>> {
+  return new Map([...(await network.read())].filter(([name]) => name.startsWith("encoder.") === encoder));
+}
+
 test("a torchvision file fills every tensor of the encoder and nothing else", async () => {
   const network = await Network.create(device, CONFIG, 1);
-  const before = await network.readArena(
-    weightsArena("rest"),
-    (entry) => entry.kind === "weight" && !entry.name.startsWith("encoder."),
-  );
+  const before = await weightsOf(network, false);
   const tensors = numbers(network);
   const { loaded } = await loadPretrained(network, await write(tensors));
   const names = torchvisionNames(network);
   expect(loaded).toBe(names.size);
-  const weights = await network.readArena(
-    weightsArena("encoder"),
-    (e) => e.kind === "weight" && e.name.startsWith("encoder."),
-  );
-  const statistics = await network.readArena(STATISTICS_ARENA, (e) => e.kind === "statistic");
+  const weights = await weightsOf(network, true);
+  const statistics = await network.readStatistics();
   for (const [ours, theirs] of names) {
     const got = weights.get(ours) ?? statistics.get(ours);
     const bytes = Buffer.from(got?.buffer ?? new ArrayBuffer(0), got?.byteOffset, got?.byteLength);
     expect(Buffer.compare(bytes, tensors.get(theirs)?.bytes ?? bytes), ours).toBe(0);
   }
-  const after = await network.readArena(
-    weightsArena("rest"),
-    (entry) => entry.kind === "weight" && !entry.name.startsWith("encoder."),
-  );
+  const after = await weightsOf(network, false);
   expect(after).toEqual(before);
   network.destroy();
 });
@@ -113,11 +109,7 @@ test("a PyTorch file gives the same as the safetensors file of its tensors", asy
     'every name began with "module.", which is left out',
     "left out fc.weight: the ImageNet classifier",
   ]);
-  const weights = await network.readArena(
-    weightsArena("encoder"),
-    (e) => e.name === "encoder.stages.1.0.skip.conv.weight",
-  );
-  const [got] = weights.values();
+  const got = (await network.read()).get("encoder.stages.1.0.skip.conv.weight");
   expect(got).toEqual(float32(tensors.get("layer2.0.downsample.0.weight") ?? storeFloat32(new Float32Array(0), [0])));
   network.destroy();
 });

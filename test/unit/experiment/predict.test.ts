@@ -20,7 +20,8 @@ import { Predictor, type PredictorOptions } from "../../../src/experiment/predic
 import { blendTiles, tilePositions, tileWeights } from "../../../src/experiment/predict/tiles.ts";
 import { averageViews } from "../../../src/experiment/predict/views.ts";
 import { random } from "../../../src/kernels/random.ts";
-import type { InferenceOptions, Network } from "../../../src/training/network.ts";
+import type { InferenceOptions } from "../../../src/training/inference-trace.ts";
+import type { Network } from "../../../src/training/network.ts";
 import { scratchFolder } from "../../support/training.ts";
 
 const scratch = scratchFolder();

@@ -5,8 +5,8 @@ import { networkConfig } from "../../../src/experiment/settings/recipe.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
-import { Trainer } from "../../../src/training/trainer.ts";
 import { isSvanet, NETWORKS } from "../../support/nets.ts";
+import { trainerOf } from "../../support/training.ts";
 
 /** Dawn's back end that runs nothing has 512 MiB, and the limits of the smallest adapter. */
 let device: Device;
@@ -20,7 +20,7 @@ async function prepared(name: string, flags: object): Promise<number> {
   const model = isSvanet(name) ? { preset: name } : { model: name };
   const config = resolveConfig({ data: "-", out: "-", ...model, ...flags });
   const network = await Network.empty(device, networkConfig(config, 8));
-  const trainer = await Trainer.create(network, config);
+  const trainer = await trainerOf(network, config);
   return trainer.prepare(config.batchSize, false);
 }
 

@@ -1,0 +1,15 @@
+/** How classes weigh in the cross-entropy: alike, or as the authors' code weighs them by a batch's shares. */
+export type ClassWeighting = "none" | "release";
+
+/** Ones, or the release's weights of a batch: 1 / ln(1.1 + share of the class), 0 for an absent class. `[classes]`. */
+export function classWeights(kind: ClassWeighting, labels: Int32Array, classes: number): Float32Array {
+  const weights = new Float32Array(classes).fill(1);
+  if (kind === "none") return weights;
+  const counts = new Float64Array(classes);
+  for (const label of labels) if (label < classes) counts[label] = (counts[label] ?? 0) + 1;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return weights.map((_, c) => {
+    const count = counts[c] ?? 0;
+    return count === 0 ? 0 : 1 / Math.log(1.1 + count / total);
+  });
+}

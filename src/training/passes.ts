@@ -1,0 +1,75 @@
+import { differentiate } from "../autograd/differentiate.ts";
+import { type Conv2dAttrs, conv2d } from "../kernels/ops/contraction/conv.ts";
+import { fuse } from "../kernels/passes/fuse.ts";
+import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
+import type { Graph } from "../kernels/trace/graph.ts";
+import type { Value } from "../kernels/trace/op.ts";
+
+/**
+ * `production` is what runs. `literal` is what the network wrote, step for step and with every tap of every convolution
+ * computed: what production is compared with.
+ */
+export type Form = "production" | "literal";
+
+/**
+ * What is done to the trace of an inference. `keep` is read after a run.
+ *
+ * 1. Drop what only training looks at: as a second reader it would keep the rewrites away.
+ * 2. Rewrite by algebra, on the literal steps that the rules describe.
+ * 3. Fuse last: a rewritten step is fused like any other.
+ */
+export function inferencePasses(graph: Graph, keep: readonly Value[], form: Form): void {
+  if (form === "literal") {
+    computeEveryTap(graph);
+    return;
+  }
+  dropUnread(graph, keep);
+  splitPointwiseOverConcat(graph);
+  fuse(graph, keep);
+}
+
+/** A trace from its forward pass to what the host reads. */
+export interface TrainingSpec<R extends { readonly keep: readonly Value[] }> {
+  /** `[1]`. */
+  readonly loss: Value;
+  /** `[1]`: the gradient of the loss by itself. */
+  readonly seed: Value;
+  /** What the gradients are taken by. */
+  readonly wanted: readonly Value[];
+  /** Tensors of the forward pass that are read beside the loss. */
+  readonly read: readonly Value[];
+  /** Appends what follows the gradients, given by the ids of `wanted`; `keep` is what the host reads after a run. */
+  follow(gradients: ReadonlyMap<number, Value>): R;
+}
+
+/**
+ * What is done to the trace of a training step. Returns what `follow` made.
+ *
+ * 1. Drop what nobody reads: it must not be differentiated, nor count as a reader.
+ * 2. Rewrite by algebra before the derivatives, so that gradients take the short way too.
+ * 3. Differentiate, and append what the gradients are for.
+ * 4. Fuse last: only now is it known what backward still reads and must therefore be stored.
+ */
+export function trainingPasses<R extends { readonly keep: readonly Value[] }>(
+  graph: Graph,
+  spec: TrainingSpec<R>,
+  form: Form,
+): R {
+  if (form === "literal") computeEveryTap(graph);
+  else {
+    dropUnread(graph, [spec.loss, ...spec.read]);
+    splitPointwiseOverConcat(graph);
+  }
+  const made = spec.follow(differentiate(graph, spec.loss, spec.seed, spec.wanted));
+  if (form === "production") fuse(graph, made.keep);
+  return made;
+}
+
+function computeEveryTap(graph: Graph): void {
+  graph.replaceSteps(
+    graph.steps.map((step) => {
+      const attrs: Conv2dAttrs = { ...(step.attrs as Conv2dAttrs), taps: "all" };
+      return step.op.name === conv2d.name ? { ...step, attrs } : step;
+    }),
+  );
+}
