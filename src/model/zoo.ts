@@ -51,11 +51,13 @@ const DEFINITIONS: { readonly [K in Kind]: NetworkDefinition<Extract<NetworkConf
   caranet,
 };
 
+/** The definition that the configuration's own kind names, so that it may be given that configuration. */
 function definitionOf({ kind }: CommonConfig): NetworkDefinition<NetworkConfig> {
-  const kinds = Object.keys(DEFINITIONS);
-  if (!kinds.includes(kind)) throw new UsageError(`there is no kind of network ${kind}. ${suggestion(kind, kinds)}`);
-  return DEFINITIONS[kind as Kind] as unknown as NetworkDefinition<NetworkConfig>;
+  if (isKind(kind)) return DEFINITIONS[kind];
+  throw new UsageError(`there is no kind of network ${kind}. ${suggestion(kind, Object.keys(DEFINITIONS))}`);
 }
+
+const isKind = (kind: string): kind is Kind => Object.hasOwn(DEFINITIONS, kind);
 
 /** A network that can be trained and measured by name. */
 export interface ZooEntry {

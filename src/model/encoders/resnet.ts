@@ -1,9 +1,12 @@
-import { add } from "../../kernels/ops/arithmetic.ts";
-import { maxPool2d } from "../../kernels/ops/pool/pool.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { activated, type UnitOptions, unit } from "../layers/unit.ts";
+import { activated } from "../layers/activation.ts";
+import { sum } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
+import type { Start } from "../layers/initialiser.ts";
+import { BATCH_NORM, type Norm } from "../layers/norm.ts";
+import { pooledStem } from "../layers/pool.ts";
 import type { EncoderLevels } from "../parameters.ts";
 
 export interface BottleneckOptions {
@@ -11,21 +14,21 @@ export interface BottleneckOptions {
   readonly stride?: number;
   /** Of the 3x3. */
   readonly dilation?: number;
-  readonly start?: UnitOptions["start"];
-  readonly momentum?: number;
+  readonly start?: Start;
+  readonly norm?: Norm;
 }
 
 /** 1x1, 3x3 (with the stride), 1x1 to four times the planes, added to the input or its 1x1 projection. */
 export function bottleneck(build: Build, x: Value, options: BottleneckOptions): Value {
-  const { planes, stride = 1, dilation = 1, start = "he-out", momentum = 0.1 } = options;
+  const { planes, stride = 1, dilation = 1, start = "he-out", norm = BATCH_NORM } = options;
   const outer = 4 * planes;
-  const norm = { start, momentum };
-  const first = unit(build, "a", x, { outer: planes, act: "relu", ...norm });
-  const second = unit(build, "b", first, { outer: planes, kernel: 3, stride, dilation, act: "relu", ...norm });
-  const third = unit(build, "c", second, { outer, ...norm });
+  const relu = { activation: "relu", start, norm } as const;
+  const first = convolution(build, "a", x, { outer: planes, ...relu });
+  const second = convolution(build, "b", first, { outer: planes, kernel: 3, stride, dilation, ...relu });
+  const third = convolution(build, "c", second, { outer, start, norm });
   const changes = stride !== 1 || lastOf(x.shape) !== outer;
-  const kept = changes ? unit(build, "skip", x, { outer, stride, ...norm }) : x;
-  return activated(build, build.graph.apply(add, { x: third, y: kept }, {}), "relu");
+  const kept = changes ? convolution(build, "skip", x, { outer, stride, start, norm }) : x;
+  return activated(build, sum(build, third, kept), "relu");
 }
 
 /** Depth levels of an encoder of {@link stages}: the stem, then each stage. */
@@ -74,8 +77,9 @@ export function resnet(
   dilated?: Dilated,
 ): Value[] {
   return build.scope("encoder", () => {
-    const stem = unit(build, "stem", image, { outer: width, kernel: 7, stride: 2, act: "relu", start: "he-out" });
-    const pooled = build.graph.apply(maxPool2d, { x: stem }, { kernel: 3, stride: 2, padding: 1 });
+    const relu = { activation: "relu", start: "he-out" } as const;
+    const stem = convolution(build, "stem", image, { outer: width, kernel: 7, stride: 2, ...relu });
+    const pooled = pooledStem(build, stem);
     const features = stages(pooled, blocks, (x, { stage, index, stride }) => {
       const dilation = dilationOf(dilated, stage, index);
       const options = { planes: width * 2 ** stage, stride: dilated && stage > 1 ? 1 : stride, dilation };

@@ -1,15 +1,17 @@
 import { UsageError } from "../../errors.ts";
-import { add, multiply, scale } from "../../kernels/ops/arithmetic.ts";
+import { scale } from "../../kernels/ops/arithmetic.ts";
 import { attention } from "../../kernels/ops/attention/attention.ts";
 import { swapAxes } from "../../kernels/ops/frame.ts";
-import { relu } from "../../kernels/ops/pointwise.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type Head, type NetworkDefinition, requireCommon } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
-import { convolution, framed, joined, type UnitOptions, unit } from "../layers/unit.ts";
+import { activated } from "../layers/activation.ts";
+import { joined, product, sum } from "../layers/combine.ts";
+import { type ConvolutionOptions, convolution } from "../layers/convolution.ts";
+import { framed } from "../layers/frame.ts";
 import { background, partialDecoder, requireBackbone, scaledBy } from "./pranet.ts";
 
 /** Context axial reverse attention: PraNet's coarse map, refined where it is not sure by a feature pyramid. */
@@ -42,7 +44,6 @@ export const CARANET: CaranetConfig = {
 /** Parts of a pyramid's width. */
 const SHARE = 16;
 
-const sum = (build: Build, x: Value, y: Value): Value => build.graph.apply(add, { x, y }, {});
 const negative = (build: Build, x: Value): Value => build.graph.apply(scale, { x }, { factor: -1 });
 
 /** `x` where it is positive, elsewhere `x` times the channel's learned slope, 1/4 at first. */
@@ -51,14 +52,14 @@ function prelu(build: Build, x: Value): Value {
   return build.scope("act", () => {
     const channels = lastOf(x.shape);
     const slope = build.parameter("weight", [channels], { kind: "constant", value: 0.25 });
-    const below = graph.apply(relu, { x: negative(build, x) }, {});
-    const y = graph.apply(multiply, { x: below, y: graph.view(slope, [1, 1, 1, channels]) }, {});
-    return sum(build, graph.apply(relu, { x }, {}), negative(build, y));
+    const below = activated(build, negative(build, x), "relu");
+    const y = product(build, below, graph.view(slope, [1, 1, 1, channels]));
+    return sum(build, activated(build, x, "relu"), negative(build, y));
   });
 }
 
-const prelued = (build: Build, name: string, x: Value, options: UnitOptions): Value =>
-  build.scope(name, () => prelu(build, unit(build, "unit", x, options)));
+const prelued = (build: Build, name: string, x: Value, options: ConvolutionOptions): Value =>
+  build.scope(name, () => prelu(build, convolution(build, "unit", x, options)));
 
 /** A 3x3 convolution as a column, then a row. */
 function factorised(build: Build, name: string, x: Value, outer: number, dilation: number): Value {
@@ -87,7 +88,7 @@ function pyramid(build: Build, name: string, x: Value, reach: number): Value {
       chains.push(before ? sum(build, before, own) : own);
     }
     return build.scope("merge", () =>
-      prelu(build, sum(build, unit(build, "unit", joined(build, ...chains), { outer: width }), x)),
+      prelu(build, sum(build, convolution(build, "unit", joined(build, ...chains), { outer: width }), x)),
     );
   });
 }
@@ -100,12 +101,12 @@ function along(build: Build, axis: "column" | "row", x: Value): Value {
     const turned = (value: Value) => (axis === "column" ? graph.apply(swapAxes, { x: value }, {}) : value);
     const [lanes, tokens] = axis === "column" ? [w, h] : [h, w];
     const part = (name: string) =>
-      graph.view(turned(convolution(build, name, x, { outer: c, bias: true })), [n * lanes, tokens, c]);
+      graph.view(turned(convolution(build, name, x, { outer: c, norm: "none" })), [n * lanes, tokens, c]);
     const [q, k, v] = [part("query"), part("key"), part("value")];
     const mixed = build.scope("attention", () => graph.apply(attention, { q, k, v }, { heads: 1 }));
     const gain = graph.view(build.parameter("gain", [1], { kind: "constant", value: 0 }), [1, 1, 1, 1]);
     const y = turned(graph.view(mixed, [n, lanes, tokens, c]));
-    return sum(build, x, graph.apply(multiply, { x: y, y: gain }, {}));
+    return sum(build, x, product(build, y, gain));
   });
 }
 
@@ -114,9 +115,9 @@ function reverse(build: Build, name: string, x: Value, guide: Value): Value {
   return build.scope(name, () => {
     const outer = lastOf(x.shape);
     const attended = along(build, "row", along(build, "column", x));
-    let y = build.graph.apply(multiply, { x: attended, y: background(build, guide) }, {});
+    let y = product(build, attended, background(build, guide));
     for (const i of [0, 1]) y = prelued(build, `mid.${i}`, y, { outer, kernel: 3 });
-    return sum(build, unit(build, "head", y, { outer: lastOf(guide.shape), kernel: 3 }), guide);
+    return sum(build, convolution(build, "head", y, { outer: lastOf(guide.shape), kernel: 3 }), guide);
   });
 }
 

@@ -1,10 +1,8 @@
-import { add, multiply } from "../../kernels/ops/arithmetic.ts";
 import { sliceLast } from "../../kernels/ops/layout.ts";
-import { relu, sigmoid } from "../../kernels/ops/pointwise.ts";
-import { reduceMax, reduceSum } from "../../kernels/ops/reduce/reduce.ts";
+import { reduceMax } from "../../kernels/ops/reduce/reduce.ts";
 import { softmax } from "../../kernels/ops/reduce/softmax.ts";
 import type { Value } from "../../kernels/trace/op.ts";
-import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
+import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import {
   type CommonConfig,
@@ -17,9 +15,13 @@ import {
 } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
-import { classifier, convolution, framed, grow, joined, unit } from "../layers/unit.ts";
+import { activated } from "../layers/activation.ts";
+import { joined, product, sum } from "../layers/combine.ts";
+import { classifier, convolution } from "../layers/convolution.ts";
+import { framed } from "../layers/frame.ts";
+import { globalMean, halved } from "../layers/pool.ts";
+import { grow } from "../layers/resize.ts";
 import { requireBackbone } from "./pranet.ts";
-import { halved } from "./unet.ts";
 
 /** A boundary stream and two streams that fuse neighbouring levels, merged where boundaries are. */
 export interface CfanetConfig extends CommonConfig, BackboneSettings {
@@ -39,19 +41,16 @@ export const CFANET: CfanetConfig = {
   channels: 64,
 };
 
-const product = (build: Build, x: Value, y: Value): Value => build.graph.apply(multiply, { x, y }, {});
-const sum = (build: Build, x: Value, y: Value): Value => build.graph.apply(add, { x, y }, {});
-
 /** Convolution with bias, norm, ReLU. */
 const full = (build: Build, name: string, x: Value, outer: number, kernel = 3, stride = 1): Value =>
-  unit(build, name, x, { outer, kernel, stride, bias: true, act: "relu" });
+  convolution(build, name, x, { outer, kernel, stride, bias: true, activation: "relu" });
 
 /** Two neighbouring levels through kernels of 3 and 5 that exchange what they found. */
 function crossFusion(build: Build, name: string, p: Value, q: Value, outer: number): Value {
   return build.scope(name, () => {
     const half = Math.floor(outer / 2);
-    const left = unit(build, "left", p, { outer: half });
-    const right = unit(build, "right", q, { outer: half });
+    const left = convolution(build, "left", p, { outer: half });
+    const right = convolution(build, "right", q, { outer: half });
     const three = full(build, "three.0", joined(build, left, right), half);
     const five = full(build, "five.0", joined(build, right, left), half, 5);
     const deeper = full(build, "three.1", joined(build, three, five), half);
@@ -63,13 +62,12 @@ function crossFusion(build: Build, name: string, p: Value, q: Value, outer: numb
 /** Adds what the stream and the boundary have in common, weighted by channel. */
 function boundaryMerge(build: Build, name: string, x: Value, boundary: Value): Value {
   return build.scope(name, () => {
-    const { h, w, c } = nhwc("merge", "x", x.shape);
-    const mixed = unit(build, "mix", joined(build, x, boundary), { outer: c, kernel: 3 });
-    const whole = { axes: [1, 2], factor: 1 / (h * w) };
-    const mean = build.layer("pool", "module", () => build.graph.apply(reduceSum, { x: mixed }, whole));
+    const c = lastOf(x.shape);
+    const mixed = convolution(build, "mix", joined(build, x, boundary), { outer: c, kernel: 3 });
+    const mean = build.layer("pool", "module", () => globalMean(build, mixed));
     const down = full(build, "down", mean, Math.max(1, Math.floor(c / 4)), 1);
-    const gate = build.graph.apply(sigmoid, { x: unit(build, "rise", down, { outer: c, bias: true }) }, {});
-    return sum(build, x, product(build, mixed, gate));
+    const rise = convolution(build, "rise", down, { outer: c, bias: true });
+    return sum(build, x, product(build, mixed, activated(build, rise, "sigmoid")));
   });
 }
 
@@ -78,9 +76,10 @@ function maxGate(build: Build, name: string, x: Value): Value {
   return build.scope(name, () => {
     const outer = lastOf(x.shape);
     const peak = build.graph.apply(reduceMax, { x }, { axes: [1, 2] });
-    const down = convolution(build, "down", peak, { outer: Math.max(1, Math.floor(outer / 16)) });
-    const rise = convolution(build, "rise", build.graph.apply(relu, { x: down }, {}), { outer });
-    return product(build, x, build.graph.apply(sigmoid, { x: rise }, {}));
+    const bare = { norm: "none", bias: false } as const;
+    const down = convolution(build, "down", peak, { outer: Math.max(1, Math.floor(outer / 16)), ...bare });
+    const rise = convolution(build, "rise", activated(build, down, "relu"), { outer, ...bare });
+    return product(build, x, activated(build, rise, "sigmoid"));
   });
 }
 

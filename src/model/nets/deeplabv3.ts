@@ -1,11 +1,14 @@
-import { reduceSum } from "../../kernels/ops/reduce/reduce.ts";
-import { resizeNearest } from "../../kernels/ops/resize.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
-import { framed, joined, resized, unit, valueDropout } from "../layers/unit.ts";
+import { joined } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
+import { valueDropout } from "../layers/dropout.ts";
+import { framed } from "../layers/frame.ts";
+import { globalMean } from "../layers/pool.ts";
+import { resizedByCentres, spread } from "../layers/resize.ts";
 import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
 /** Atrous spatial pyramid pooling on a dilated ResNet: the head that SvANet's context branch extends. */
@@ -36,15 +39,14 @@ export const DEEPLABV3: Deeplabv3Config = {
 function pyramid(build: Build, { channels: outer, rates, dropout }: Deeplabv3Config, x: Value): Value {
   return build.scope("aspp", () => {
     const { h, w } = nhwc("deeplabv3", "x", x.shape);
-    const mean = build.graph.apply(reduceSum, { x }, { axes: [1, 2], factor: 1 / (h * w) });
-    const pooled = unit(build, "image", mean, { outer, act: "relu" });
+    const relu = { outer, activation: "relu" } as const;
+    const pooled = convolution(build, "image", globalMean(build, x), relu);
     const parts = [
-      unit(build, "point", x, { outer, act: "relu" }),
-      ...rates.map((dilation, i) => unit(build, `atrous.${i}`, x, { outer, kernel: 3, dilation, act: "relu" })),
-      // One value a channel, so resizing only repeats it.
-      build.graph.apply(resizeNearest, { x: pooled }, { height: h, width: w }),
+      convolution(build, "point", x, relu),
+      ...rates.map((dilation, i) => convolution(build, `atrous.${i}`, x, { kernel: 3, dilation, ...relu })),
+      spread(build, pooled, h, w),
     ];
-    const merged = unit(build, "merge", joined(build, ...parts), { outer, act: "relu" });
+    const merged = convolution(build, "merge", joined(build, ...parts), relu);
     return valueDropout(build, "drop", merged, dropout);
   });
 }
@@ -54,7 +56,7 @@ function run(build: Build, config: Deeplabv3Config, image: Value): Head[] {
   return dilatedHeads(build, config, image, {
     dilated: "behind the first block",
     main: (last) => segmentHead(build, "head", pyramid(build, config, last), { outer: channels, classes }),
-    raised: (x, height, width) => resized(build, x, height, width),
+    raised: (x, height, width) => resizedByCentres(build, x, height, width),
     dropped: (x) => valueDropout(build, "drop", x, config.auxiliaryDropout),
   });
 }

@@ -3,7 +3,7 @@ import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type Head, requireSeveral } from "../definition.ts";
 import { type Dilated, resnet } from "../encoders/resnet.ts";
-import { classifier, unit } from "../layers/unit.ts";
+import { classifier, convolution } from "../layers/convolution.ts";
 
 /** What the networks on a ResNet of 1/8 share: their encoder, and a second classifier that only training reads. */
 export interface DilatedConfig extends CommonConfig {
@@ -17,7 +17,7 @@ export interface DilatedConfig extends CommonConfig {
 /** 3x3 to `outer` channels, `dropped`, 1x1 to the classes. */
 export function segmentHead(build: Build, name: string, x: Value, { outer, classes, dropped }: SegmentHead): Value {
   return build.scope(name, () => {
-    const y = unit(build, "mix", x, { outer, kernel: 3, act: "relu" });
+    const y = convolution(build, "mix", x, { outer, kernel: 3, activation: "relu" });
     return classifier(build, "classify", dropped ? dropped(y) : y, classes);
   });
 }

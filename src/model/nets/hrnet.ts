@@ -1,10 +1,14 @@
-import { add } from "../../kernels/ops/arithmetic.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { bottleneck } from "../encoders/resnet.ts";
-import { activated, classifier, framed, joined, resized, type UnitOptions, unit, units } from "../layers/unit.ts";
+import { activated } from "../layers/activation.ts";
+import { joined, sum } from "../layers/combine.ts";
+import { type ConvolutionOptions, classifier, convolution, convolutions } from "../layers/convolution.ts";
+import { framed } from "../layers/frame.ts";
+import { BATCH_NORM } from "../layers/norm.ts";
+import { resizedByCentres } from "../layers/resize.ts";
 
 /** Parallel streams of different resolution that keep exchanging what they found. */
 export interface HrnetConfig extends CommonConfig {
@@ -39,20 +43,18 @@ export const HRNET: HrnetConfig = {
   momentum: 0.1,
 };
 
-/** The public code's start from random weights. */
-const START = { deviation: 0.001 } as const;
+/** What its layers have in common: the momentum asked for, and the public code's start from random weights. */
+const common = ({ momentum }: HrnetConfig) => ({ norm: { ...BATCH_NORM, momentum }, start: { deviation: 0.001 } });
 
-type Option = Omit<UnitOptions, "start" | "momentum">;
-
-function layer(build: Build, { momentum }: HrnetConfig, name: string, x: Value, option: Option): Value {
-  return unit(build, name, x, { ...option, momentum, start: START });
+function layer(build: Build, config: HrnetConfig, name: string, x: Value, options: ConvolutionOptions): Value {
+  return convolution(build, name, x, { ...options, ...common(config) });
 }
 
 function basic(build: Build, config: HrnetConfig, x: Value): Value {
   const outer = lastOf(x.shape);
-  const first = layer(build, config, "a", x, { outer, kernel: 3, act: "relu" });
+  const first = layer(build, config, "a", x, { outer, kernel: 3, activation: "relu" });
   const second = layer(build, config, "b", first, { outer, kernel: 3 });
-  return activated(build, build.graph.apply(add, { x: second, y: x }, {}), "relu");
+  return activated(build, sum(build, second, x), "relu");
 }
 
 /** What stream `to` gets from stream `from`: itself, a raised 1x1, or a chain of strided 3x3. */
@@ -63,13 +65,13 @@ function route(build: Build, config: HrnetConfig, streams: readonly Value[], to:
   const outer = lastOf(target.shape);
   const name = `fuse.${to}_${from}`;
   const { h, w } = nhwc("exchange", "stream", target.shape);
-  if (from > to) return resized(build, layer(build, config, `${name}.0`, source, { outer }), h, w);
-  const steps = Array.from({ length: to - from }, (_, t): UnitOptions => {
+  if (from > to) return resizedByCentres(build, layer(build, config, `${name}.0`, source, { outer }), h, w);
+  const steps = Array.from({ length: to - from }, (_, t): ConvolutionOptions => {
     const last = t === to - from - 1;
-    const common = { kernel: 3, stride: 2, momentum: config.momentum, start: START };
-    return last ? { outer, ...common } : { outer: lastOf(source.shape), act: "relu", ...common };
+    const strided = { kernel: 3, stride: 2, ...common(config) };
+    return last ? { outer, ...strided } : { outer: lastOf(source.shape), activation: "relu", ...strided };
   });
-  return units(build, name, source, steps);
+  return convolutions(build, name, source, steps);
 }
 
 /** Basic blocks on every stream, then each of the first `outputs` streams becomes the sum of what all send it. */
@@ -81,35 +83,23 @@ function exchange(build: Build, config: HrnetConfig, given: readonly Value[], ou
   });
   return streams.slice(0, outputs).map((_, to) => {
     const sent = streams.map((__, from) => route(build, config, streams, to, from));
-    return activated(
-      build,
-      sent.reduce((sum, y) => build.graph.apply(add, { x: sum, y }, {})),
-      "relu",
-    );
+    return activated(build, sum(build, ...sent), "relu");
   });
 }
 
 function entered(build: Build, config: HrnetConfig, image: Value): Value {
-  const stem = {
-    outer: config.stem,
-    kernel: 3,
-    stride: 2,
-    act: "relu",
-    momentum: config.momentum,
-    start: START,
-  } as const;
-  let x = units(build, "stem", image, [stem, stem]);
+  const stem = { outer: config.stem, kernel: 3, stride: 2, activation: "relu", ...common(config) } as const;
+  let x = convolutions(build, "stem", image, [stem, stem]);
   for (let b = 0; b < config.stage1; b++) {
-    x = build.scope(`stage1.${b}`, () =>
-      bottleneck(build, x, { planes: config.planes, momentum: config.momentum, start: START }),
-    );
+    x = build.scope(`stage1.${b}`, () => bottleneck(build, x, { planes: config.planes, ...common(config) }));
   }
   return x;
 }
 
 function streamsOf(build: Build, config: HrnetConfig, x: Value): Value[] {
+  const relu = { kernel: 3, activation: "relu" } as const;
   const widen = (index: number, from: Value, stride: number) =>
-    layer(build, config, `widen.${index}`, from, { outer: config.base * 2 ** index, kernel: 3, stride, act: "relu" });
+    layer(build, config, `widen.${index}`, from, { ...relu, outer: config.base * 2 ** index, stride });
   let streams = [widen(0, x, 1), widen(1, x, 2)];
   for (const [stage, modules] of config.modules.entries()) {
     const lowest = streams[streams.length - 1] ?? x;
@@ -129,10 +119,11 @@ function run(build: Build, config: HrnetConfig, image: Value): Value {
   const [finest = image] = streams;
   const { h, w } = nhwc("hrnet", "stream", finest.shape);
   const mixed = () => {
-    const all = joined(build, ...streams.map((stream) => resized(build, stream, h, w)));
-    return layer(build, config, "mix", all, { outer: lastOf(all.shape), bias: true, act: "relu" });
+    const all = joined(build, ...streams.map((stream) => resizedByCentres(build, stream, h, w)));
+    return layer(build, config, "mix", all, { outer: lastOf(all.shape), bias: true, activation: "relu" });
   };
-  return resized(build, classifier(build, "head", config.single ? finest : mixed(), config.classes), height, width);
+  const scores = classifier(build, "head", config.single ? finest : mixed(), config.classes);
+  return resizedByCentres(build, scores, height, width);
 }
 
 export const hrnet: NetworkDefinition<HrnetConfig> = {

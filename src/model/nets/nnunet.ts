@@ -1,10 +1,12 @@
 import { ShapeError, UsageError } from "../../errors.ts";
-import { addBias, convTranspose2d } from "../../kernels/ops/contraction/conv.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
-import { classifier, framed, joined, type UnitOptions, units } from "../layers/unit.ts";
+import { joined } from "../layers/combine.ts";
+import { type ConvolutionOptions, classifier, convolutions, transposedConvolution } from "../layers/convolution.ts";
+import { framed } from "../layers/frame.ts";
+import { INSTANCE_NORM } from "../layers/norm.ts";
 import { planFor, plannedFeatures, product, type StageStride, topologyOf } from "./nnunet-plan.ts";
 
 /** nnU-Net's plain two-dimensional U-Net: instance norm, leaky ReLU, strided convolutions, deep supervision. */
@@ -52,27 +54,15 @@ function stack(
   { convs }: NnunetConfig,
   stride: StageStride = [1, 1],
 ): Value {
-  const option: UnitOptions = {
+  const option: ConvolutionOptions = {
     outer,
     kernel: 3,
     bias: true,
-    norm: "instance",
-    act: { leaky: 0.01 },
+    norm: INSTANCE_NORM,
+    activation: { leaky: 0.01 },
     start: "he-in",
   };
-  return units(build, name, x, [{ ...option, stride }, ...Array.from({ length: convs - 1 }, () => option)]);
-}
-
-/** Transposed convolution that undoes a stage's stride, with a bias. */
-function raised(build: Build, name: string, x: Value, outer: number, stride: StageStride): Value {
-  return build.scope(name, () => {
-    const shape = [lastOf(x.shape), outer, ...stride];
-    const deviation = Math.sqrt(2 / (1 + 0.01 ** 2) / (outer * stride[0] * stride[1]));
-    const weight = build.parameter("weight", shape, { kind: "normal", deviation });
-    const bias = build.parameter("bias", [outer], { kind: "constant", value: 0 });
-    const y = build.graph.apply(convTranspose2d, { x, weight }, { stride, padding: 0, outputPadding: 0 });
-    return build.graph.apply(addBias, { x: y, bias }, {});
-  });
+  return convolutions(build, name, x, [{ ...option, stride }, ...Array.from({ length: convs - 1 }, () => option)]);
 }
 
 /** Halved from one output to the next coarser one, nothing for the coarsest, one in all. */
@@ -102,7 +92,8 @@ function run(build: Build, config: NnunetConfig, image: Value): Head[] {
   for (const [i, skip] of levels.slice(0, -1).reverse().entries()) {
     const outer = lastOf(skip.shape);
     const stride = strides[strides.length - 1 - i] ?? [2, 2];
-    const both = joined(build, raised(build, `up.${i}`, x, outer, stride), skip);
+    const raising = { outer, kernel: stride, stride, norm: "none", start: "he-in" } as const;
+    const both = joined(build, transposedConvolution(build, `up.${i}`, x, raising), skip);
     x = stack(build, `dec.${i}`, both, outer, config);
     const name = `head.${i}`;
     outputs.unshift({ name, logits: classifier(build, name, x, classes) });

@@ -1,7 +1,6 @@
 import { UsageError } from "../../errors.ts";
-import { add, multiply, scale } from "../../kernels/ops/arithmetic.ts";
+import { scale } from "../../kernels/ops/arithmetic.ts";
 import { sliceLast } from "../../kernels/ops/layout.ts";
-import { sigmoid } from "../../kernels/ops/pointwise.ts";
 import { softmax } from "../../kernels/ops/reduce/softmax.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
@@ -16,7 +15,11 @@ import {
 } from "../definition.ts";
 import { type BackboneSettings, backbone, MIN_BASE } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
-import { activated, classifier, framed, grow, joined, resized, unit, units } from "../layers/unit.ts";
+import { activated } from "../layers/activation.ts";
+import { joined, product, sum } from "../layers/combine.ts";
+import { classifier, convolution, convolutions } from "../layers/convolution.ts";
+import { framed } from "../layers/frame.ts";
+import { grow, resizedByCentres } from "../layers/resize.ts";
 
 /** A coarse map from a parallel partial decoder, refined by three branches that look where it is not sure. */
 export interface PranetConfig extends CommonConfig, BackboneSettings {
@@ -47,30 +50,27 @@ export const PRANET: PranetConfig = {
   head: "maps",
 };
 
-const product = (build: Build, x: Value, y: Value): Value => build.graph.apply(multiply, { x, y }, {});
-const sum = (build: Build, x: Value, y: Value): Value => build.graph.apply(add, { x, y }, {});
-
 /** Receptive field block: four branches of growing dilation, no activation but the last. */
 function receptive(build: Build, name: string, x: Value, outer: number): Value {
   return build.scope(name, () => {
     const wide = ([3, 5, 7] as const).map((k, i) =>
-      units(build, `branch.${i + 1}`, x, [
+      convolutions(build, `branch.${i + 1}`, x, [
         { outer },
         { outer, kernel: [1, k] },
         { outer, kernel: [k, 1] },
         { outer, kernel: 3, dilation: k },
       ]),
     );
-    const branches = [units(build, "branch.0", x, [{ outer }]), ...wide];
-    const merged = unit(build, "merge", joined(build, ...branches), { outer, kernel: 3 });
-    return activated(build, sum(build, merged, unit(build, "skip", x, { outer })), "relu");
+    const branches = [convolutions(build, "branch.0", x, [{ outer }]), ...wide];
+    const merged = convolution(build, "merge", joined(build, ...branches), { outer, kernel: 3 });
+    return activated(build, sum(build, merged, convolution(build, "skip", x, { outer })), "relu");
   });
 }
 
 /** The coarse map, at 1/8, from the maps `a` (1/32), `b` (1/16) and `c` (1/8). */
 export function partialDecoder(build: Build, a: Value, b: Value, c: Value, outer: number): Value {
   return build.scope("decoder", () => {
-    const same = (name: string, x: Value) => unit(build, name, x, { outer: lastOf(x.shape), kernel: 3 });
+    const same = (name: string, x: Value) => convolution(build, name, x, { outer: lastOf(x.shape), kernel: 3 });
     const raised = grow(build, a, 2);
     const b1 = product(build, same("lift.0", raised), b);
     const twice = same("lift.1", grow(build, raised, 2));
@@ -93,11 +93,11 @@ interface Branch {
 function reverse(build: Build, { name, width, mids, kernels }: Branch, feature: Value, guide: Value) {
   return build.scope(name, () => {
     const outer = lastOf(guide.shape);
-    let x = unit(build, "squeeze", product(build, feature, background(build, guide)), { outer: width });
+    let x = convolution(build, "squeeze", product(build, feature, background(build, guide)), { outer: width });
     for (let i = 0; i < mids; i++) {
-      x = unit(build, `mid.${i}`, x, { outer: width, kernel: kernels[0], act: "relu" });
+      x = convolution(build, `mid.${i}`, x, { outer: width, kernel: kernels[0], activation: "relu" });
     }
-    return { map: sum(build, unit(build, "head", x, { outer, kernel: kernels[1] }), guide), hidden: x };
+    return { map: sum(build, convolution(build, "head", x, { outer, kernel: kernels[1] }), guide), hidden: x };
   });
 }
 
@@ -105,7 +105,7 @@ function reverse(build: Build, { name, width, mids, kernels }: Branch, feature: 
 export function background(build: Build, guide: Value): Value {
   const { graph } = build;
   if (lastOf(guide.shape) === 1) {
-    return graph.apply(sigmoid, { x: graph.apply(scale, { x: guide }, { factor: -1 }) }, {});
+    return activated(build, graph.apply(scale, { x: guide }, { factor: -1 }), "sigmoid");
   }
   return graph.apply(sliceLast, { x: graph.apply(softmax, { x: guide }, {}) }, { start: 0, count: 1 });
 }
@@ -113,7 +113,7 @@ export function background(build: Build, guide: Value): Value {
 /** Bilinear resizing of both sides by `factor`. */
 export function scaledBy(build: Build, x: Value, factor: number): Value {
   const { h, w } = nhwc("guide", "x", x.shape);
-  return resized(build, x, h * factor, w * factor);
+  return resizedByCentres(build, x, h * factor, w * factor);
 }
 
 function run(build: Build, config: PranetConfig, image: Value): Head[] {

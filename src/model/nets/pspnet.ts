@@ -1,11 +1,14 @@
 import { adaptiveAveragePool2d } from "../../kernels/ops/pool/pool.ts";
-import { resizeBilinear } from "../../kernels/ops/resize.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
-import { channelDropout, framed, joined, unit } from "../layers/unit.ts";
+import { joined } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
+import { channelDropout } from "../layers/dropout.ts";
+import { framed } from "../layers/frame.ts";
+import { resizedToCorners } from "../layers/resize.ts";
 import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
 /** Pyramid scene parsing: the map at 1/8 beside its means over grids of growing fineness. */
@@ -29,16 +32,12 @@ export const PSPNET: PspnetConfig = {
   auxiliary: 0.4,
 };
 
-function raised(build: Build, x: Value, height: number, width: number): Value {
-  return build.graph.apply(resizeBilinear, { x }, { height, width, alignCorners: true });
-}
-
 function pyramid(build: Build, { bins }: PspnetConfig, x: Value): Value {
   const { h, w, c } = nhwc("pspnet", "x", x.shape);
   const outer = Math.floor(c / bins.length);
   const parts = bins.map((side, i) => {
     const pooled = build.graph.apply(adaptiveAveragePool2d, { x }, { height: side, width: side });
-    return raised(build, unit(build, `pyramid.${i}`, pooled, { outer, act: "relu" }), h, w);
+    return resizedToCorners(build, convolution(build, `pyramid.${i}`, pooled, { outer, activation: "relu" }), h, w);
   });
   return joined(build, x, ...parts);
 }
@@ -50,7 +49,7 @@ function run(build: Build, config: PspnetConfig, image: Value): Head[] {
     dilated: "whole stages",
     main: (last) =>
       segmentHead(build, "head", pyramid(build, config, last), { outer: lastOf(last.shape) / 4, classes, dropped }),
-    raised: (x, height, width) => raised(build, x, height, width),
+    raised: (x, height, width) => resizedToCorners(build, x, height, width),
     dropped,
   });
 }

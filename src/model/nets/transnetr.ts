@@ -1,16 +1,19 @@
 import { ShapeError, UsageError } from "../../errors.ts";
-import { add } from "../../kernels/ops/arithmetic.ts";
 import { attention } from "../../kernels/ops/attention/attention.ts";
 import { swapAxes } from "../../kernels/ops/frame.ts";
-import { relu } from "../../kernels/ops/pointwise.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels, resnet } from "../encoders/resnet.ts";
-import { linear, linearSplit } from "../layers/conv.ts";
+import { activated } from "../layers/activation.ts";
+import { joined, sum } from "../layers/combine.ts";
+import { classifier, convolution } from "../layers/convolution.ts";
+import { valueDropout } from "../layers/dropout.ts";
+import { framed } from "../layers/frame.ts";
+import { linear, linearParts } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
-import { activated, classifier, framed, grow, joined, unit, valueDropout } from "../layers/unit.ts";
+import { grow } from "../layers/resize.ts";
 
 /** ResNet encoder, decoder of residual blocks with transformer layers. */
 export interface TransnetrConfig extends CommonConfig {
@@ -58,16 +61,14 @@ export const TRANSNETR: TransnetrConfig = {
 const LEAKY = { leaky: 0.1 } as const;
 const EPS = 1e-5;
 
-const sum = (build: Build, x: Value, y: Value): Value => build.graph.apply(add, { x, y }, {});
-
 const dropped = (build: Build, { dropout: drop }: TransnetrConfig, name: string, x: Value): Value =>
   valueDropout(build, name, x, drop);
 
 function residualUnit(build: Build, name: string, x: Value, outer: number): Value {
   return build.scope(name, () => {
-    const first = unit(build, "a", x, { outer, kernel: 3, bias: true, act: LEAKY });
-    const second = unit(build, "b", first, { outer, kernel: 3, bias: true });
-    return activated(build, sum(build, second, unit(build, "skip", x, { outer, bias: true })), LEAKY);
+    const first = convolution(build, "a", x, { outer, kernel: 3, bias: true, activation: LEAKY });
+    const second = convolution(build, "b", first, { outer, kernel: 3, bias: true });
+    return activated(build, sum(build, second, convolution(build, "skip", x, { outer, bias: true })), LEAKY);
   });
 }
 
@@ -91,7 +92,7 @@ function attended(build: Build, config: TransnetrConfig, x: Value, { images, row
         width,
       ]);
     };
-    const [q, k, v] = linearSplit(build, "qkv", x, [width, width, width], "projection").map(lanes);
+    const [q, k, v] = linearParts(build, "qkv", x, [width, width, width], "xavier").map(lanes);
     if (!q || !k || !v) throw new Error("the projection has three parts");
     const y = graph.apply(attention, { q, k, v }, { heads: config.heads });
     const back = mixes ? graph.apply(swapAxes, { x: graph.view(y, [1, rows, images, width]) }, {}) : y;
@@ -103,7 +104,7 @@ function attended(build: Build, config: TransnetrConfig, x: Value, { images, row
 function encoderLayer(build: Build, config: TransnetrConfig, x: Value, rows: Rows): Value {
   const mixed = dropped(build, config, "drop.attn", attended(build, config, x, rows));
   const first = layerNorm(build, "ln1", sum(build, x, mixed), EPS);
-  const wide = build.graph.apply(relu, { x: linear(build, "ff1", first, config.hidden) }, {});
+  const wide = activated(build, linear(build, "ff1", first, config.hidden), "relu");
   const narrow = linear(build, "ff2", dropped(build, config, "drop.hidden", wide), rows.width);
   return layerNorm(build, "ln2", sum(build, first, dropped(build, config, "drop.out", narrow)), EPS);
 }
@@ -129,10 +130,10 @@ function transformed(build: Build, config: TransnetrConfig, x: Value, width: num
 function transformerUnit(build: Build, config: TransnetrConfig, name: string, x: Value, width: number): Value {
   return build.scope(name, () => {
     const outer = config.channels;
-    const entered = unit(build, "inp", x, { outer, kernel: 3, bias: true, act: LEAKY });
+    const entered = convolution(build, "inp", x, { outer, kernel: 3, bias: true, activation: LEAKY });
     const mixed = transformed(build, config, entered, width);
-    const left = unit(build, "out", mixed, { outer, bias: true });
-    const kept = unit(build, "skip", x, { outer, bias: true });
+    const left = convolution(build, "out", mixed, { outer, bias: true });
+    const kept = convolution(build, "skip", x, { outer, bias: true });
     return residualUnit(build, "res", activated(build, sum(build, left, kept), LEAKY), outer);
   });
 }
@@ -142,7 +143,7 @@ function run(build: Build, config: TransnetrConfig, image: Value): Value {
   const features = resnet(build, image, config.base, unread ? blocks : blocks.slice(0, 3));
   const [stem = image, , f1 = image, f2 = image, f3 = image] = features;
   const [half = image, quarter = image, eighth = image, deepest = image] = [stem, f1, f2, f3].map((x, i) =>
-    unit(build, `lateral.${i}`, x, { outer: channels, bias: true, act: LEAKY }),
+    convolution(build, `lateral.${i}`, x, { outer: channels, bias: true, activation: LEAKY }),
   );
   const raised = (x: Value, skip: Value) => joined(build, grow(build, x, 2), skip);
   let y = transformerUnit(build, config, "dec.0", raised(deepest, eighth), tokens[0]);

@@ -1,8 +1,11 @@
-import { maxPool2d } from "../../kernels/ops/pool/pool.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
 import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
-import { classifier, framed, grow, joined, unit, units } from "../layers/unit.ts";
+import { joined } from "../layers/combine.ts";
+import { classifier, convolution, convolutions } from "../layers/convolution.ts";
+import { framed } from "../layers/frame.ts";
+import { halved } from "../layers/pool.ts";
+import { grow } from "../layers/resize.ts";
 
 /** The common U-Net with batch norm, same padding and up-convolutions. */
 export interface UnetConfig extends CommonConfig {
@@ -16,13 +19,9 @@ export const UNET: UnetConfig = { kind: "unet", classes: 8, height: 512, width: 
 
 /** Two 3x3 convolutions with bias, norm and ReLU. */
 export function pair(build: Build, name: string, x: Value, outer: number): Value {
-  const option = { outer, kernel: 3, bias: true, act: "relu" } as const;
-  return units(build, name, x, [option, option]);
+  const option = { outer, kernel: 3, bias: true, activation: "relu" } as const;
+  return convolutions(build, name, x, [option, option]);
 }
-
-const HALVED = { kernel: 2, stride: 2, padding: 0 } as const;
-
-export const halved = (build: Build, x: Value): Value => build.graph.apply(maxPool2d, { x }, HALVED);
 
 function run(build: Build, { base, depth, classes }: UnetConfig, image: Value): Value {
   const levels: Value[] = [];
@@ -33,7 +32,12 @@ function run(build: Build, { base, depth, classes }: UnetConfig, image: Value): 
   }
   for (const [i, skip] of levels.slice(0, -1).reverse().entries()) {
     const outer = base * 2 ** (depth - 2 - i);
-    const raised = unit(build, `up.${i}`, grow(build, x, 2, "nearest"), { outer, kernel: 3, bias: true, act: "relu" });
+    const raised = convolution(build, `up.${i}`, grow(build, x, 2, "nearest"), {
+      outer,
+      kernel: 3,
+      bias: true,
+      activation: "relu",
+    });
     x = pair(build, `dec.${i}`, joined(build, skip, raised), outer);
   }
   return classifier(build, "head", x, classes);

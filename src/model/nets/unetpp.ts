@@ -8,8 +8,12 @@ import {
   requireCommon,
   requireWhole,
 } from "../definition.ts";
-import { classifier, framed, grow, joined } from "../layers/unit.ts";
-import { halved, pair } from "./unet.ts";
+import { joined } from "../layers/combine.ts";
+import { classifier } from "../layers/convolution.ts";
+import { framed } from "../layers/frame.ts";
+import { halved } from "../layers/pool.ts";
+import { grow } from "../layers/resize.ts";
+import { pair } from "./unet.ts";
 
 /** U-Net with nested, dense skip connections. */
 export interface UnetppConfig extends CommonConfig {

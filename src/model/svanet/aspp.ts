@@ -1,32 +1,26 @@
-import { multiply } from "../../kernels/ops/arithmetic.ts";
-import { concat } from "../../kernels/ops/layout.ts";
-import { resizeNearest } from "../../kernels/ops/resize.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { convNorm } from "../layers/conv.ts";
+import { joined } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
+import { channelDropout } from "../layers/dropout.ts";
+import { globalMean } from "../layers/pool.ts";
+import { spread } from "../layers/resize.ts";
 import type { SvanetConfig } from "./config.ts";
-import { globalMean } from "./gates.ts";
+import { normed } from "./style.ts";
 
 /** Context at several dilations and of the whole image, joined; in training whole channels are dropped. */
 export function aspp(build: Build, config: SvanetConfig, x: Value): Value {
   return build.scope("aspp", () => {
-    const { graph } = build;
-    const { n, h, w } = nhwc("aspp", "x", x.shape);
-    const outer = config.asppChannels;
-    const point = convNorm(build, config, "point", x, { outer, act: "relu" });
+    const { h, w } = nhwc("aspp", "x", x.shape);
+    const relu = { outer: config.asppChannels, ...normed(config, "relu") };
+    const point = convolution(build, "point", x, relu);
     const atrous = config.asppRates.map((dilation, i) =>
-      convNorm(build, config, `atrous.${i}`, x, { outer, kernel: 3, dilation, act: "relu" }),
+      convolution(build, `atrous.${i}`, x, { kernel: 3, dilation, ...relu }),
     );
-    const pooled = convNorm(build, config, "image", globalMean(build, x), { outer, act: "relu" });
-    // One value a channel, so resizing only repeats it.
-    const image = graph.apply(resizeNearest, { x: pooled }, { height: h, width: w });
-    const parts = [point, ...atrous, image];
-    const joined = graph.apply(concat(parts.length), Object.fromEntries(parts.map((part, i) => [`x${i}`, part])), {});
-    const merged = convNorm(build, config, "merge", joined, { outer, act: "relu" });
-    if (build.mode === "eval" || config.asppDropout === 0) return merged;
-    const shape = [n, 1, 1, outer];
-    const [keep] = build.draw({ kind: "keep", name: "aspp.keep", shape, drop: config.asppDropout });
-    return keep ? graph.apply(multiply, { x: merged, y: keep }, {}) : merged;
+    const pooled = convolution(build, "image", globalMean(build, x), relu);
+    const parts = joined(build, point, ...atrous, spread(build, pooled, h, w));
+    const merged = convolution(build, "merge", parts, relu);
+    return channelDropout(build, "keep", merged, config.asppDropout);
   });
 }

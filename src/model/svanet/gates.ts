@@ -1,13 +1,15 @@
-import { add, multiply } from "../../kernels/ops/arithmetic.ts";
-import { concat, sliceLast } from "../../kernels/ops/layout.ts";
+import { sliceLast } from "../../kernels/ops/layout.ts";
 import { adaptiveMaxPool2d } from "../../kernels/ops/pool/pool.ts";
 import { reduceMax, reduceSum, weightedSum } from "../../kernels/ops/reduce/reduce.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { activate, convBare, convNorm } from "../layers/conv.ts";
-import type { NormSettings } from "../layers/norm.ts";
+import { activated } from "../layers/activation.ts";
+import { joined, product, sum } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
+import { globalMean } from "../layers/pool.ts";
 import { roundChannels } from "./rounding.ts";
+import { bare, type NormSettings, normed } from "./style.ts";
 
 /** Attention that can stand in the MCBottleneck and in the AssemFormer. */
 export const GATE_KINDS = ["none", "se", "mc", "cbam", "coord"] as const;
@@ -30,12 +32,6 @@ export function gate(build: Build, config: GateSettings, kind: GateKind, x: Valu
   });
 }
 
-/** The mean over all pixels, `[n, 1, 1, c]`. */
-export function globalMean(build: Build, x: Value): Value {
-  const { h, w } = nhwc("global mean", "x", x.shape);
-  return build.graph.apply(reduceSum, { x }, { axes: [1, 2], factor: 1 / (h * w) });
-}
-
 /** A mean of pixels weighted by `weights` `[1, h*w]`, `[n, 1, 1, c]`. */
 export function weightedMean(build: Build, weights: Value, x: Value): Value {
   const { n, h, w, c } = nhwc("weighted mean", "x", x.shape);
@@ -51,9 +47,9 @@ function channelGate(build: Build, config: GateSettings, x: Value, monteCarlo: b
   const { c } = nhwc("gate", "x", x.shape);
   const hidden = Math.max(roundChannels(Math.floor(c / config.gateDivisor), 8), config.gateFloor);
   const summary = monteCarlo && build.mode === "train" ? subsetMean(build, config, x) : globalMean(build, x);
-  const down = convBare(build, "down", summary, { outer: hidden, act: "relu" });
-  const up = convBare(build, "up", down, { outer: c, act: "sigmoid" });
-  return build.graph.apply(multiply, { x, y: up }, {});
+  const down = convolution(build, "down", summary, { outer: hidden, ...bare("relu") });
+  const up = convolution(build, "up", down, { outer: c, ...bare("sigmoid") });
+  return product(build, x, up);
 }
 
 function subsetMean(build: Build, { mcSizes, mcShuffle }: GateSettings, x: Value): Value {
@@ -74,18 +70,18 @@ function blockGate(build: Build, x: Value): Value {
   const { c } = nhwc("gate", "x", x.shape);
   const hidden = Math.max(Math.floor(c / 16), 1);
   const score = (pooled: Value): Value => {
-    const down = convBare(build, "down", pooled, { outer: hidden, bias: false, act: "relu" });
-    return convBare(build, "up", down, { outer: c, bias: false });
+    const down = convolution(build, "down", pooled, { outer: hidden, bias: false, ...bare("relu") });
+    return convolution(build, "up", down, { outer: c, bias: false, ...bare() });
   };
   const mean = score(globalMean(build, x));
   const peak = score(graph.apply(adaptiveMaxPool2d, { x }, { height: 1, width: 1 }));
-  const channels = activate(build, "sigmoid", graph.apply(add, { x: mean, y: peak }, {}));
-  const gated = graph.apply(multiply, { x, y: channels }, {});
+  const channels = activated(build, sum(build, mean, peak), "sigmoid");
+  const gated = product(build, x, channels);
   const highest = graph.apply(reduceMax, { x: gated }, { axes: [3] });
   const average = graph.apply(reduceSum, { x: gated }, { axes: [3], factor: 1 / c });
-  const plan = graph.apply(concat(2), { x0: highest, x1: average }, {});
-  const places = convBare(build, "place", plan, { outer: 1, kernel: 7, bias: false, act: "sigmoid" });
-  return graph.apply(multiply, { x: gated, y: places }, {});
+  const plan = joined(build, highest, average);
+  const places = convolution(build, "place", plan, { outer: 1, kernel: 7, bias: false, ...bare("sigmoid") });
+  return product(build, gated, places);
 }
 
 /** Coordinate attention: one gate a row and one a column, from a joint 1x1 over row and column means. */
@@ -96,15 +92,16 @@ function coordinateGate(build: Build, config: NormSettings, x: Value): Value {
   const rows = graph.apply(reduceSum, { x }, { axes: [2], factor: 1 / w });
   const columns = graph.apply(reduceSum, { x }, { axes: [1], factor: 1 / h });
   // Behind each other on one axis: the norm of the joint 1x1 sees both.
-  const flat = { x0: graph.view(rows, [n, 1, 1, h * c]), x1: graph.view(columns, [n, 1, 1, w * c]) };
-  const both = graph.view(graph.apply(concat(2), flat, {}), [n, h + w, 1, c]);
-  const joint = convNorm(build, config, "down", both, { outer: hidden, act: "hardswish" });
+  const line = joined(build, graph.view(rows, [n, 1, 1, h * c]), graph.view(columns, [n, 1, 1, w * c]));
+  const both = graph.view(line, [n, h + w, 1, c]);
+  const joint = convolution(build, "down", both, { outer: hidden, ...normed(config, "hardswish") });
   const cut = (start: number, count: number): Value => {
     const line = graph.view(joint, [n, 1, 1, (h + w) * hidden]);
     return graph.apply(sliceLast, { x: line }, { start: start * hidden, count: count * hidden });
   };
-  const rowGate = convBare(build, "rows", graph.view(cut(0, h), [n, h, 1, hidden]), { outer: c, act: "sigmoid" });
-  const columnGate = convBare(build, "columns", graph.view(cut(h, w), [n, 1, w, hidden]), { outer: c, act: "sigmoid" });
-  const byRow = graph.apply(multiply, { x, y: rowGate }, {});
-  return graph.apply(multiply, { x: byRow, y: columnGate }, {});
+  const score = (name: string, line: Value) => convolution(build, name, line, { outer: c, ...bare("sigmoid") });
+  const rowGate = score("rows", graph.view(cut(0, h), [n, h, 1, hidden]));
+  const columnGate = score("columns", graph.view(cut(h, w), [n, 1, w, hidden]));
+  const byRow = product(build, x, rowGate);
+  return product(build, byRow, columnGate);
 }

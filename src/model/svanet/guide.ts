@@ -1,12 +1,16 @@
 import { ShapeError } from "../../errors.ts";
-import { add, multiply, scale } from "../../kernels/ops/arithmetic.ts";
+import { scale } from "../../kernels/ops/arithmetic.ts";
 import { adaptiveAveragePool2d, adaptiveMaxPool2d } from "../../kernels/ops/pool/pool.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { activate, convBare, convNorm } from "../layers/conv.ts";
+import { activated } from "../layers/activation.ts";
+import { product, sum } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
+import { globalMean } from "../layers/pool.ts";
 import type { SvanetConfig } from "./config.ts";
-import { globalMean, weightedMean } from "./gates.ts";
+import { weightedMean } from "./gates.ts";
+import { bare, normed } from "./style.ts";
 
 /** A way from branch `source` to branch `target`, counted from 0. */
 export interface Route {
@@ -30,7 +34,7 @@ export function guide(build: Build, config: SvanetConfig, route: Route, x: Value
     if (build.mode === "eval" || drop === 0) return gated;
     const [n = 1] = x.shape;
     const [keep] = build.draw({ kind: "keep", name: `guide.${source}-${target}.keep`, shape: [n, 1, 1, 1], drop });
-    return keep ? build.graph.apply(multiply, { x: gated, y: keep }, {}) : gated;
+    return keep ? product(build, gated, keep) : gated;
   });
 }
 
@@ -49,29 +53,25 @@ function chain(build: Build, config: SvanetConfig, { source, target, outer }: Ro
 }
 
 function pair(build: Build, config: SvanetConfig, x: Value, outer: number, single: boolean): Value {
-  const spatial = convNorm(build, config, "spatial", x, { outer, kernel: 3, stride: 2, act: "relu" });
-  return single ? spatial : convNorm(build, config, "mix", spatial, { outer, act: "relu" });
+  const spatial = convolution(build, "spatial", x, { outer, kernel: 3, stride: 2, ...normed(config, "relu") });
+  return single ? spatial : convolution(build, "mix", spatial, { outer, ...normed(config, "relu") });
 }
 
 function scaleVariantGate(build: Build, config: SvanetConfig, route: Route, maps: readonly Value[]): Value {
   const x = maps[maps.length - 1];
   if (!x) throw new ShapeError("a guide needs at least one map");
-  const y = activate(build, "sigmoid", summary(build, config, route, maps));
-  return build.graph.apply(multiply, { x, y }, {});
+  return product(build, x, activated(build, summary(build, config, route, maps), "sigmoid"));
 }
 
 /** One `[n, 1, 1, outer]` logit a channel, from all maps of the chain. */
 function summary(build: Build, config: SvanetConfig, route: Route, maps: readonly Value[]): Value {
   const { graph } = build;
-  const probe = (x: Value, i: number): Value => convBare(build, `probes.${i}`, x, { outer: route.outer });
+  const probe = (x: Value, i: number): Value => convolution(build, `probes.${i}`, x, { outer: route.outer, ...bare() });
   if (config.svMode === "source") return maps.slice(0, 1).map((x, i) => probe(globalMean(build, x), i))[0] ?? never();
   if (config.svMode === "scale") return regionSummary(build, config, route, maps, probe);
   const pool = (x: Value): Value =>
     config.svMode === "mean" ? globalMean(build, x) : graph.apply(adaptiveMaxPool2d, { x }, { height: 1, width: 1 });
-  const total = sum(
-    build,
-    maps.map((x, i) => probe(pool(x), i)),
-  );
+  const total = sum(build, ...maps.map((x, i) => probe(pool(x), i)));
   const summed = build.mode === "train" && !config.svAverageInTraining;
   return summed ? total : graph.apply(scale, { x: total }, { factor: 1 / maps.length });
 }
@@ -96,10 +96,7 @@ function regionSummary(
   const regions = build.region("regions", stored, maps.length);
   const pooled = maps.map((x, i) => probe(graph.apply(adaptiveAveragePool2d, { x }, grid), i));
   if (build.mode === "eval") {
-    const means = sum(
-      build,
-      pooled.map((x) => globalMean(build, x)),
-    );
+    const means = sum(build, ...pooled.map((x) => globalMean(build, x)));
     return graph.apply(scale, { x: means }, { factor: 1 / maps.length });
   }
   if (stored !== cells) {
@@ -110,14 +107,7 @@ function regionSummary(
   }
   const name = `guide.${source}-${target}`;
   const owned = build.draw({ kind: "owners", name, cells, maps: maps.length, regions });
-  return sum(
-    build,
-    pooled.map((x, i) => weightedMean(build, owned[i] ?? never(), x)),
-  );
-}
-
-function sum(build: Build, values: readonly Value[]): Value {
-  return values.reduce((total, y) => build.graph.apply(add, { x: total, y }, {}));
+  return sum(build, ...pooled.map((x, i) => weightedMean(build, owned[i] ?? never(), x)));
 }
 
 function never(): never {

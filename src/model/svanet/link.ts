@@ -1,11 +1,11 @@
-import { add } from "../../kernels/ops/arithmetic.ts";
-import { concat } from "../../kernels/ops/layout.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { convNorm, stretchNorm } from "../layers/conv.ts";
+import { joined, sum } from "../layers/combine.ts";
+import { convolution, transposedConvolution } from "../layers/convolution.ts";
 import { assemFormer } from "./assemformer.ts";
 import type { SvanetConfig } from "./config.ts";
+import { normed } from "./style.ts";
 
 export interface Linked {
   /** What goes to the classifier. */
@@ -18,25 +18,26 @@ export interface Linked {
 export function link(build: Build, config: SvanetConfig, index: number, deeper: Value, branch: Value): Linked {
   return build.scope(`links.${index}`, () => {
     const raised = build.scope("up", () => up(build, config, deeper, lastOf(branch.shape)));
-    const joined = join(build, config, raised, branch);
-    const out = config.formerAfter ? assemFormer(build, config, joined, config.formerGateAfter) : joined;
-    return { branch: out, deeper: config.linkTap === "before" ? joined : out };
+    const met = join(build, config, raised, branch);
+    const out = config.formerAfter ? assemFormer(build, config, met, config.formerGateAfter) : met;
+    return { branch: out, deeper: config.linkTap === "before" ? met : out };
   });
 }
 
 function up(build: Build, config: SvanetConfig, x: Value, outer: number): Value {
   const quarter = Math.floor(lastOf(x.shape) / 4);
-  const entered = convNorm(build, config, "enter", x, { outer: quarter, act: "relu" });
-  const stretched = stretchNorm(build, config, "stretch", entered);
-  return convNorm(build, config, "leave", stretched, { outer, act: "relu" });
+  const relu = normed(config, "relu");
+  const entered = convolution(build, "enter", x, { outer: quarter, ...relu });
+  const stretched = transposedConvolution(build, "stretch", entered, { outer: quarter, kernel: 3, stride: 2, ...relu });
+  return convolution(build, "leave", stretched, { outer, ...relu });
 }
 
 function join(build: Build, config: SvanetConfig, raised: Value, branch: Value): Value {
-  if (config.link !== "concat") return build.graph.apply(add, { x: raised, y: branch }, {});
+  if (config.link !== "concat") return sum(build, raised, branch);
   return build.scope("join", () => {
     const outer = lastOf(branch.shape);
-    const both = build.graph.apply(concat(2), { x0: raised, x1: branch }, {});
-    const spatial = convNorm(build, config, "spatial", both, { outer, kernel: 3, act: "relu" });
-    return convNorm(build, config, "mix", spatial, { outer, act: "relu" });
+    const both = joined(build, raised, branch);
+    const spatial = convolution(build, "spatial", both, { outer, kernel: 3, ...normed(config, "relu") });
+    return convolution(build, "mix", spatial, { outer, ...normed(config, "relu") });
   });
 }

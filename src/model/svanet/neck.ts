@@ -1,12 +1,13 @@
-import { add } from "../../kernels/ops/arithmetic.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { convNorm } from "../layers/conv.ts";
+import { sum } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
 import { assemFormer } from "./assemformer.ts";
 import type { SvanetConfig } from "./config.ts";
 import { gate } from "./gates.ts";
 import { roundChannels } from "./rounding.ts";
+import { normed } from "./style.ts";
 
 /** What a branch passes before guidance: MCBottleneck and AssemFormer, each unless switched off. */
 export function neck(build: Build, config: SvanetConfig, branch: number, x: Value): Value {
@@ -19,8 +20,8 @@ export function neck(build: Build, config: SvanetConfig, branch: number, x: Valu
 function monteCarloBottleneck(build: Build, config: SvanetConfig, x: Value): Value {
   const outer = lastOf(x.shape);
   const hidden = roundChannels(outer * config.neckRatio, 8);
-  const entered = convNorm(build, config, "enter", x, { outer: hidden, act: "relu" });
-  const spatial = convNorm(build, config, "spatial", entered, { outer: hidden, kernel: 3, act: "relu" });
+  const entered = convolution(build, "enter", x, { outer: hidden, ...normed(config, "relu") });
+  const spatial = convolution(build, "spatial", entered, { outer: hidden, kernel: 3, ...normed(config, "relu") });
   const gated = gate(build, config, config.neckAttention, spatial);
-  return build.graph.apply(add, { x, y: convNorm(build, config, "leave", gated, { outer }) }, {});
+  return sum(build, x, convolution(build, "leave", gated, { outer, ...normed(config) }));
 }

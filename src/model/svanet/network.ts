@@ -1,18 +1,18 @@
 import { ShapeError } from "../../errors.ts";
-import { add } from "../../kernels/ops/arithmetic.ts";
-import { concat } from "../../kernels/ops/layout.ts";
-import { resizeBilinear } from "../../kernels/ops/resize.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
 import { classHead, type NetworkDefinition, type NetworkOutput, requireSeveral } from "../definition.ts";
-import { convBare } from "../layers/conv.ts";
+import { joined, sum } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
+import { resizedToCorners } from "../layers/resize.ts";
 import { aspp } from "./aspp.ts";
 import { checked, ENCODERS, type SvanetConfig, scaled } from "./config.ts";
 import { encoder } from "./encoder.ts";
 import { guide } from "./guide.ts";
 import { link } from "./link.ts";
 import { neck } from "./neck.ts";
+import { bare } from "./style.ts";
 
 const BRANCHES = 4;
 
@@ -65,7 +65,7 @@ function guided(build: Build, config: SvanetConfig, branches: readonly Value[], 
       const [from, to] = [out[source], out[target]];
       if (!from || !to) continue;
       const sent = guide(build, config, { source, target, outer: lastOf(to.shape), ...size }, from);
-      out[target] = build.graph.apply(add, { x: to, y: tap(`guide.${source}-${target}`, sent) }, {});
+      out[target] = sum(build, to, tap(`guide.${source}-${target}`, sent));
     }
   }
   return out;
@@ -84,18 +84,11 @@ function linked(build: Build, config: SvanetConfig, branches: readonly Value[], 
 }
 
 /** Everything at the size of the finest branch, concatenated, classified by one 1x1, resized to the image. */
-function classify(build: Build, config: SvanetConfig, maps: readonly Value[], size: Size): Value {
-  const { graph } = build;
+function classify(build: Build, config: SvanetConfig, maps: readonly Value[], { height, width }: Size): Value {
   const [first = maps[0]] = maps;
   if (!first) throw new ShapeError("svanet: nothing to classify");
   const { h, w } = nhwc("svanet", "branch", first.shape);
-  const alike = maps.map((x) => resized(build, x, { height: h, width: w }));
-  const joined = graph.apply(concat(maps.length), Object.fromEntries(alike.map((x, i) => [`x${i}`, x])), {});
-  return resized(build, convBare(build, "classifier", joined, { outer: config.classes }), size);
-}
-
-function resized(build: Build, x: Value, { height, width }: Size): Value {
-  const { h, w } = nhwc("resize", "x", x.shape);
-  if (h === height && w === width) return x;
-  return build.graph.apply(resizeBilinear, { x }, { height, width, alignCorners: true });
+  const alike = joined(build, ...maps.map((x) => resizedToCorners(build, x, h, w)));
+  const scores = convolution(build, "classifier", alike, { outer: config.classes, ...bare() });
+  return resizedToCorners(build, scores, height, width);
 }

@@ -1,9 +1,10 @@
-import { add } from "../../kernels/ops/arithmetic.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { activate, convNorm } from "../layers/conv.ts";
-import type { NormSettings } from "../layers/norm.ts";
+import { activated } from "../layers/activation.ts";
+import { sum } from "../layers/combine.ts";
+import { convolution } from "../layers/convolution.ts";
+import { type NormSettings, normed } from "./style.ts";
 
 export type ResidualKind = "basic" | "bottleneck";
 
@@ -21,18 +22,18 @@ export function residual(build: Build, config: NormSettings, x: Value, options: 
   const { kind, planes, stride } = options;
   const outer = planes * GROWTH[kind];
   const changes = stride !== 1 || lastOf(x.shape) !== outer;
-  const kept = changes ? convNorm(build, config, "skip", x, { outer, stride }) : x;
+  const kept = changes ? convolution(build, "skip", x, { outer, stride, ...normed(config) }) : x;
   const inner = kind === "basic" ? basic(build, config, x, options) : bottleneck(build, config, x, options);
-  return activate(build, "relu", build.graph.apply(add, { x: inner, y: kept }, {}));
+  return activated(build, sum(build, inner, kept), "relu");
 }
 
 function basic(build: Build, config: NormSettings, x: Value, { planes, stride }: ResidualOptions): Value {
-  const first = convNorm(build, config, "first", x, { outer: planes, kernel: 3, stride, act: "relu" });
-  return convNorm(build, config, "second", first, { outer: planes, kernel: 3 });
+  const first = convolution(build, "first", x, { outer: planes, kernel: 3, stride, ...normed(config, "relu") });
+  return convolution(build, "second", first, { outer: planes, kernel: 3, ...normed(config) });
 }
 
 function bottleneck(build: Build, config: NormSettings, x: Value, { planes, stride }: ResidualOptions): Value {
-  const first = convNorm(build, config, "first", x, { outer: planes, act: "relu" });
-  const second = convNorm(build, config, "second", first, { outer: planes, kernel: 3, stride, act: "relu" });
-  return convNorm(build, config, "third", second, { outer: planes * GROWTH.bottleneck });
+  const first = convolution(build, "first", x, { outer: planes, ...normed(config, "relu") });
+  const second = convolution(build, "second", first, { outer: planes, kernel: 3, stride, ...normed(config, "relu") });
+  return convolution(build, "third", second, { outer: planes * GROWTH.bottleneck, ...normed(config) });
 }

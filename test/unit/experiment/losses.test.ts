@@ -3,6 +3,7 @@ import { resolveConfig, type TrainFlags } from "../../../src/experiment/settings
 import { lossSettings, networkConfig, recipeText } from "../../../src/experiment/settings/recipe.ts";
 import { checkSameRecipe } from "../../../src/experiment/train/resume.ts";
 import { fitted, fromZoo, supervision, ZOO } from "../../../src/model/zoo.ts";
+import { tinyFlags } from "../../support/nets.ts";
 
 /** The loss that a command line asks for, of a network small enough to be traced quickly. */
 function loss(flags: TrainFlags) {
@@ -10,38 +11,33 @@ function loss(flags: TrainFlags) {
   return lossSettings(config, networkConfig(config, 2));
 }
 
-describe("the loss of a run", () => {
-  test("is cross-entropy on the network's own outputs, whatever the network", () => {
-    for (const { name } of ZOO.filter(({ config }) => config.kind !== "svanet")) {
-      expect(loss({ model: name })).toMatchObject({
-        kind: "cross-entropy",
-        headWeights: null,
-        smoothing: 0,
-        dice: name === "nnunet" ? 1 : 0,
-      });
-    }
+/** Losses that publications train by instead of cross-entropy. */
+const PUBLISHED: Readonly<Record<string, string>> = {
+  pranet: "structure",
+  cfanet: "structure",
+  caranet: "structure",
+  transnetr: "bce-dice",
+};
+
+describe.each(ZOO)("the loss of a run of $name", ({ name, config }) => {
+  const flags = tinyFlags(name);
+
+  test("is cross-entropy on the network's own outputs", () => {
+    expect(loss(flags)).toMatchObject({
+      kind: "cross-entropy",
+      headWeights: null,
+      smoothing: 0,
+      dice: config.kind === "nnunet" ? 1 : 0,
+    });
   });
 
-  test("is each network's own where it is asked for", () => {
-    const published = Object.fromEntries(
-      ["svanet", "unet", "unetpp", "pranet", "pranet-resnet50", "hrnet", "nnunet", "cfanet", "transnetr", "pspnet"]
-        .concat(["deeplabv3", "caranet"])
-        .map((model) => [model, loss({ model, loss: "published", ...(model === "svanet" ? { width: 4 } : {}) }).kind]),
-    );
-    expect(published).toEqual({
-      svanet: "cross-entropy",
-      unet: "cross-entropy",
-      unetpp: "cross-entropy",
-      pranet: "structure",
-      "pranet-resnet50": "structure",
-      hrnet: "cross-entropy",
-      nnunet: "cross-entropy",
-      cfanet: "structure",
-      transnetr: "bce-dice",
-      pspnet: "cross-entropy",
-      deeplabv3: "cross-entropy",
-      caranet: "structure",
-    });
+  test("is its own where it is asked for", () => {
+    expect(loss({ ...flags, loss: "published" }).kind).toBe(PUBLISHED[config.kind] ?? "cross-entropy");
+  });
+});
+
+describe("the loss of a run", () => {
+  test("is published with nnU-Net's Dice", () => {
     const dice = { diceSmooth: 1e-5, diceOver: "batch", diceBackground: false };
     expect(loss({ model: "nnunet", loss: "published" })).toMatchObject({ dice: 1, ...dice });
   });
