@@ -1,4 +1,3 @@
-/** Every set of the paper from its raw download to its scores: prepare, verify, stats, train, eval. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -84,6 +83,7 @@ async function evaluated(folder: string, out: string) {
   }
 }
 
+/** Every set of the paper by prepare, verify, stats, train and eval. */
 test.each(SETS)("%s: from its raw tree to scores on test", async (name, tree, objects, images) => {
   const [raw, folder] = [fresh(), fresh()];
   await tree(raw);

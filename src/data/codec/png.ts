@@ -1,8 +1,3 @@
-/**
- * PNG with its raw sample values. General decoders turn a palette into colours and stretch 1-, 2- and 4-bit grey to 0..255;
- * in a mask both are class indices and must survive. Every colour type, depth and interlacing (PNG, third edition). Plain
- * pictures are written by pngjs.
- */
 import { crc32, deflateSync, inflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { DataError } from "../../errors.ts";
@@ -194,7 +189,11 @@ function inflate(parts: readonly Buffer[], length: number, file: string): Uint8A
   }
 }
 
-/** Decodes a PNG to its stored values. Throws DataError, naming `file`, for anything else or damaged. */
+/**
+ * Decodes a PNG to its stored values, of every colour type, depth and interlacing (PNG, third edition). General
+ * decoders turn a palette into colours and stretch 1-, 2- and 4-bit grey to 0..255; in a mask both are class indices
+ * and must survive. Throws DataError, naming `file`, for anything else or damaged.
+ */
 export function decodePng(bytes: Buffer, file: string): PngSamples {
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
   if (!SIGNATURE.every((byte, at) => bytes[at] === byte)) {

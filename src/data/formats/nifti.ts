@@ -1,4 +1,3 @@
-/** NIfTI volumes: voxels by axial slices, oriented as a reader of scans expects them whatever the file's own order. */
 import { gunzipSync, constants as zlib } from "node:zlib";
 import { DataError } from "../../errors.ts";
 import { readBytes } from "../codec/decode.ts";
@@ -50,6 +49,7 @@ function gunzip(bytes: Uint8Array, file: string): { header: NiftiHeader; data: U
   return { header, data };
 }
 
+/** A NIfTI volume: voxels by axial slices, oriented as a reader of scans expects them whatever the file's own order. */
 export class NiftiVolume {
   readonly file: string;
   readonly header: NiftiHeader;

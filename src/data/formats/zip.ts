@@ -1,7 +1,3 @@
-/**
- * Zip archives, read in place: entries stored or deflated, zip64. Nothing is ever written under an entry's name, and
- * names that could leave a folder are refused all the same. Sizes are checked before memory is taken.
- */
 import { type FileHandle, open } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
 import { crc32, createInflateRaw } from "node:zlib";
@@ -149,6 +145,10 @@ function entriesOf(listing: Buffer, count: number, source: ZipSource, file: stri
 /** How much of an entry is read at once. */
 const PIECE = 256 * 1024;
 
+/**
+ * A zip archive, read in place: entries stored or deflated, zip64. Nothing is ever written under an entry's name, and
+ * names that could leave a folder are refused all the same. Sizes are checked before memory is taken.
+ */
 export class ZipArchive {
   readonly file: string;
   readonly entries: readonly ZipEntry[];

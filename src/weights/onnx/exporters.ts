@@ -1,4 +1,3 @@
-/** How each op of an evaluation trace is written in ONNX (opset 17). An op that is not here cannot be exported. */
 import type { Conv2dAttrs, ConvTranspose2dAttrs } from "../../kernels/ops/contraction/conv.ts";
 import type { ReduceSumAttrs } from "../../kernels/ops/reduce/reduce.ts";
 import { bothAxes, lastOf, sizeOf } from "../../kernels/trace/shape.ts";
@@ -156,6 +155,7 @@ const attention: Exporter = (call) => {
   return plain(e.node("Reshape", [joined, e.ints([-1, tokens, features])]));
 };
 
+/** How each op of an evaluation trace is written in ONNX (opset 17). An op that is not here cannot be exported. */
 const EXPORTERS: { readonly [op: string]: Exporter } = {
   add: binary("Add"),
   multiply: binary("Mul"),

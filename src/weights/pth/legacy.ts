@@ -1,7 +1,3 @@
-/**
- * PyTorch's form before 1.6: pickles of a magic number, the protocol, facts about the machine, the object and the keys
- * of the storages; then each storage as its element count (i64) and its elements.
- */
 import { CheckpointError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT } from "../dtypes.ts";
 import { type PickleRules, PickleShortage, readPickle } from "./pickle.ts";
@@ -15,6 +11,10 @@ const PROTOCOL = 1001;
 const FIRST_READ = 2 ** 24;
 const LONGEST_READ = 2 ** 29;
 
+/**
+ * Reads PyTorch's form before 1.6: pickles of a magic number, the protocol, facts about the machine, the object and
+ * the keys of the storages; then each storage as its element count (i64) and its elements.
+ */
 export async function readLegacy(source: ByteSource, rules: PickleRules): Promise<PthParts> {
   // What the storages' sizes are is known only from the references to them.
   const types = new Map<string, Storage>();

@@ -1,7 +1,3 @@
-/**
- * PyTorch's files of tensors: the zip form (torch 1.6 and later) and the older sequence of pickles. Nothing in a file is
- * executed, and no size is believed before it is checked.
- */
 import { type FileHandle, open } from "node:fs/promises";
 import { CheckpointError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT } from "../dtypes.ts";
@@ -27,7 +23,10 @@ export interface PthParts {
   storage(storage: Storage): Promise<Uint8Array>;
 }
 
-/** Reads a `.pth` or `.pt` file. Throws CheckpointError naming the file. */
+/**
+ * Reads a `.pth` or `.pt` file of tensors: the zip form (torch 1.6 and later) or the older sequence of pickles.
+ * Nothing in a file is executed, and no size is believed before it is checked. Throws CheckpointError naming the file.
+ */
 export async function readPth(path: string): Promise<PthContents> {
   let handle: FileHandle | undefined;
   try {
