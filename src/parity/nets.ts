@@ -2,8 +2,8 @@ import { Program } from "../kernels/compile/program.ts";
 import { StateStore } from "../kernels/compile/state.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { toChannelsLast } from "../kernels/trace/shape.ts";
-import type { Head } from "../model/definition.ts";
-import { DEFAULT_LOSS, networkLoss, targetInput, targetsOf } from "../model/losses.ts";
+import { networkLoss, targetInput, targetsOf } from "../model/losses.ts";
+import { DEFAULT_LOSS, type Head } from "../model/supervision.ts";
 import { checked, fromZoo, type NetworkConfig } from "../model/zoo.ts";
 import { FixtureError, type FixtureFile } from "./fixture.ts";
 import {

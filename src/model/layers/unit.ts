@@ -10,8 +10,9 @@ import { resizeBilinear, resizeNearest } from "../../kernels/ops/resize.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { bothAxes, lastOf, nhwc, type PerAxis, type Shape, sameShape, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import type { Head, NetworkOutput } from "../definition.ts";
+import type { NetworkOutput } from "../definition.ts";
 import { type Initialiser, uniformByFan } from "../parameters.ts";
+import type { Head } from "../supervision.ts";
 import { batchNorm } from "./norm.ts";
 
 /** The layers the comparison networks share, with the names their public checkpoints are mapped to. */

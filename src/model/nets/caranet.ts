@@ -6,10 +6,11 @@ import { relu } from "../../kernels/ops/pointwise.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type CommonConfig, classHead, type Head, type NetworkDefinition, requireCommon } from "../definition.ts";
+import { type CommonConfig, classHead, type NetworkDefinition, requireCommon } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { convolution, framed, joined, type UnitOptions, unit } from "../layers/unit.ts";
+import type { Head } from "../supervision.ts";
 import { background, partialDecoder, requireBackbone, scaledBy } from "./pranet.ts";
 
 /** Context axial reverse attention: PraNet's coarse map, refined where it is not sure by a feature pyramid. */

@@ -9,7 +9,6 @@ import type { Build } from "../build.ts";
 import {
   type CommonConfig,
   classHead,
-  type Head,
   type NetworkDefinition,
   requireCommon,
   requireSeveral,
@@ -18,6 +17,7 @@ import {
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { classifier, convolution, framed, grow, joined, unit } from "../layers/unit.ts";
+import type { Head } from "../supervision.ts";
 import { requireBackbone } from "./pranet.ts";
 import { halved } from "./unet.ts";
 

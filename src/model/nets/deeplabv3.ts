@@ -3,9 +3,10 @@ import { resizeNearest } from "../../kernels/ops/resize.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { framed, joined, resized, unit, valueDropout } from "../layers/unit.ts";
+import type { Head } from "../supervision.ts";
 import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
 /** Atrous spatial pyramid pooling on a dilated ResNet: the head that SvANet's context branch extends. */

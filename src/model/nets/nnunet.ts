@@ -3,8 +3,9 @@ import { addBias, convTranspose2d } from "../../kernels/ops/contraction/conv.ts"
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type CommonConfig, type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { type CommonConfig, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { classifier, framed, joined, type UnitOptions, units } from "../layers/unit.ts";
+import type { Head } from "../supervision.ts";
 import { planFor, plannedFeatures, product, type StageStride, topologyOf } from "./nnunet-plan.ts";
 
 /** nnU-Net's plain two-dimensional U-Net: instance norm, leaky ReLU, strided convolutions, deep supervision. */

@@ -6,17 +6,11 @@ import { softmax } from "../../kernels/ops/reduce/softmax.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import {
-  type CommonConfig,
-  classHead,
-  type Head,
-  type NetworkDefinition,
-  requireCommon,
-  requireWhole,
-} from "../definition.ts";
+import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { type BackboneSettings, backbone, MIN_BASE } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { activated, classifier, framed, grow, joined, resized, unit, units } from "../layers/unit.ts";
+import type { Head } from "../supervision.ts";
 
 /** A coarse map from a parallel partial decoder, refined by three branches that look where it is not sure. */
 export interface PranetConfig extends CommonConfig, BackboneSettings {

@@ -3,9 +3,10 @@ import { resizeBilinear } from "../../kernels/ops/resize.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { channelDropout, framed, joined, unit } from "../layers/unit.ts";
+import type { Head } from "../supervision.ts";
 import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
 /** Pyramid scene parsing: the map at 1/8 beside its means over grids of growing fineness. */

@@ -1,14 +1,8 @@
 import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
-import {
-  type CommonConfig,
-  classHead,
-  type Head,
-  type NetworkDefinition,
-  requireCommon,
-  requireWhole,
-} from "../definition.ts";
+import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { classifier, framed, grow, joined } from "../layers/unit.ts";
+import type { Head } from "../supervision.ts";
 import { halved, pair } from "./unet.ts";
 
 /** U-Net with nested, dense skip connections. */

@@ -3,9 +3,9 @@ import type { ReduceSumAttrs } from "../../kernels/ops/reduce/reduce.ts";
 import { bothAxes, lastOf, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Emitter } from "./emitter.ts";
 import { type Exporter, first, input, plain } from "./exporter.ts";
-import { layoutExporters } from "./layouts.ts";
-import { poolExporters } from "./pools.ts";
-import { resizeExporters } from "./resizes.ts";
+import { LAYOUT_EXPORTERS } from "./layouts.ts";
+import { POOL_EXPORTERS } from "./pools.ts";
+import { RESIZE_EXPORTERS } from "./resizes.ts";
 
 /** Where an axis of a channels-last value is once channels are axis 1. */
 const FIRST_AXES = [0, 2, 3, 1];
@@ -181,9 +181,9 @@ const EXPORTERS: { readonly [op: string]: Exporter } = {
   weightedSum,
   softmax,
   attention,
-  ...layoutExporters,
-  ...poolExporters,
-  ...resizeExporters,
+  ...LAYOUT_EXPORTERS,
+  ...POOL_EXPORTERS,
+  ...RESIZE_EXPORTERS,
 };
 
 /** The exporter of an op by its name; ops of any number of inputs carry it at the end of theirs. */

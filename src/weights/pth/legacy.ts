@@ -2,8 +2,7 @@ import { CheckpointError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT } from "../dtypes.ts";
 import { type PickleRules, PickleShortage, readPickle } from "./pickle.ts";
 import { Dict, type Item, List, type Storage, StorageReference } from "./pickle-values.ts";
-import type { PthParts } from "./read-pth.ts";
-import type { ByteSource } from "./source.ts";
+import type { ByteSource, PthParts } from "./source.ts";
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
