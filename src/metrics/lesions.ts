@@ -1,3 +1,4 @@
+import { csv } from "../csv.ts";
 import { components } from "./components.ts";
 import type { Labels } from "./totals.ts";
 
@@ -219,5 +220,5 @@ export function lesionTable(results: readonly LesionResult[]): string {
       ...rates.map((key) => (Number.isNaN(row[key]) ? "" : row[key])),
     ]),
   );
-  return `${[["overlap", "rows", "fromPercent", "toPercent", ...counts, ...rates], ...rows].map((row) => row.join(",")).join("\n")}\n`;
+  return csv([["overlap", "rows", "fromPercent", "toPercent", ...counts, ...rates], ...rows]);
 }

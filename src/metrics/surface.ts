@@ -1,4 +1,5 @@
-import { IGNORE_LABEL, type Labels } from "./totals.ts";
+import { IGNORE_LABEL } from "../labels.ts";
+import type { Labels } from "./totals.ts";
 
 /** Which of the two maps does not hold the class. */
 export type Emptiness = "none" | "both" | "prediction" | "target";

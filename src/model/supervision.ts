@@ -1,5 +1,6 @@
 import type { Value } from "../kernels/trace/op.ts";
 import type { PerAxis } from "../kernels/trace/shape.ts";
+import { IGNORE_LABEL } from "../labels.ts";
 import { REGION_LOSSES } from "./region-losses.ts";
 
 /**
@@ -45,7 +46,7 @@ export const DEFAULT_LOSS: LossSettings = {
   headWeights: null,
   ohemThreshold: 0.9,
   ohemKept: 131072,
-  ignoreIndex: 255,
+  ignoreIndex: IGNORE_LABEL,
   smoothing: 0,
   dice: 0,
   diceSmooth: 1,

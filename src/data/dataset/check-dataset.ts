@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
-import { IGNORE_LABEL } from "../image/image.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
+import { nearestName } from "../../nearest.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
-import { nearestName } from "../nearest.ts";
 
 const byte = z.int().min(0).max(255);
 const HEX_COLOUR = /^#[0-9a-f]{6}$/i;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { IGNORE_LABEL } from "../image/image.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import { checkedSample } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { equalImages, type PlacedSample, placed, type SimilarPair, similarImages } from "./duplicates.ts";

@@ -1,4 +1,4 @@
-import { IGNORE_LABEL } from "../image/image.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import type { Problem } from "./problems.ts";
 
 interface MaskValues {

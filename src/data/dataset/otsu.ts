@@ -1,6 +1,6 @@
+import { IGNORE_LABEL } from "../../labels.ts";
 import { readImage, readMask } from "../codec/decode.ts";
 import { luma } from "../image/colour.ts";
-import { IGNORE_LABEL } from "../image/image.ts";
 import type { Sample } from "./dataset.ts";
 
 /** The byte that best splits the values in two (largest variance between the parts): foreground is above it; 255 where all are equal. */

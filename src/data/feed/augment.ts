@@ -1,6 +1,7 @@
 import type { Random } from "../../kernels/random.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import { brightness, contrast, hue, permuteChannels, saturation } from "../image/colour.ts";
-import { type ByteImage, crop, horizontalFlip, IGNORE_LABEL, pad, type Size } from "../image/image.ts";
+import { type ByteImage, crop, horizontalFlip, pad, type Size } from "../image/image.ts";
 import { gaussianBlur, resize, resizeNearest } from "../image/resample.ts";
 import { rotateBilinear, rotateNearest } from "../image/rotate.ts";
 

@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
 import { crc32, createInflateRaw } from "node:zlib";
 import { DataError } from "../../errors.ts";
+import { DEFLATE_RATIO } from "../deflate.ts";
 
 export interface ZipEntry {
   readonly name: string;
@@ -23,8 +24,6 @@ const LOCAL_MARK = 0x04034b50;
 const LONGEST_END = 22 + 65535;
 /** A listing larger than this is no listing of data files. */
 const LONGEST_LISTING = 64 * 2 ** 20;
-/** DEFLATE cannot shrink data further than this. */
-const LARGEST_RATIO = 1032;
 
 /** Random access to an archive's bytes. */
 export interface ZipSource {
@@ -111,7 +110,7 @@ function checkEntry(entry: ZipEntry, method: number, flags: number, source: ZipS
   if (!(offset + packed <= source.size)) {
     throw zipError(file, `entry ${name} ends at byte ${offset + packed}, the file has ${source.size}`);
   }
-  const possible = method === 0 ? packed : packed * LARGEST_RATIO + 64;
+  const possible = method === 0 ? packed : packed * DEFLATE_RATIO + 64;
   if (!(size <= possible) || (method === 0 && size !== packed)) {
     throw zipError(file, `entry ${name} is said to unpack from ${packed} to ${size} bytes, which cannot be`);
   }
