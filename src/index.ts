@@ -1,9 +1,11 @@
 /**
- * The library: what a program needs to open a GPU, build or load a network, start it from public weights, predict, and
- * write the result for other tools. Commands of `svanet` use the same functions.
+ * The library: what a program needs to open a GPU, build or load a network, start it from public weights, predict,
+ * evaluate, and write the result for other tools. Commands of `svanet` use the same functions.
  */
 
 export { readImage, writePng } from "./data/codec/decode.ts";
+export { type CheckedDataset, type CheckedSample, checkDataset } from "./data/dataset/check-dataset.ts";
+export { type Dataset, openDataset } from "./data/dataset/dataset.ts";
 export type { ByteImage } from "./data/image/image.ts";
 export {
   CheckpointError,
@@ -27,6 +29,14 @@ export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/
 export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/import-checkpoint.ts";
 export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
 export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";
+export { type EvaluateOptions, type EvaluationResult, evaluateSplit } from "./experiment/evaluate/evaluate.ts";
+export {
+  type EvaluationReport,
+  type EvaluationSource,
+  evaluationReport,
+  writeEvaluation,
+  writeOverlay,
+} from "./experiment/evaluate/report.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
 export { Device } from "./kernels/device/device.ts";
 export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";

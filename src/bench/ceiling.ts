@@ -3,6 +3,7 @@ import { StateStore } from "../kernels/compile/state.ts";
 import type { Device } from "../kernels/device/device.ts";
 import type { Contraction } from "../kernels/ops/contraction/contraction.ts";
 import { lowerContraction } from "../kernels/ops/contraction/conv.ts";
+import { range } from "../kernels/range.ts";
 import { read, shader, write } from "../kernels/shader/shader.ts";
 import type { Target } from "../kernels/target.ts";
 import { FREE } from "../kernels/trace/cost.ts";
@@ -87,8 +88,6 @@ function contraction(name: string, size: number, kind: Contraction["kind"], chan
 
 const SCALAR = "scalar register tile 8x4";
 const ROWS = 8;
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-
 /** `a [n, n]` times `b [n, n]`, eight rows by four columns in the registers of each invocation, nothing shared. */
 function scalarTile(size: number): Variant {
   const rows = range(ROWS);

@@ -1,4 +1,3 @@
-/** How fast training batches come from large photographs, beside the bare decoding of their files. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,7 +82,10 @@ async function loadBatches(samples: readonly Sample[], epochs: number, workers: 
   );
 }
 
-/** Measures decoding alone, then the loader with each number of threads, on files made in a temporary folder. */
+/**
+ * How fast training batches come from large photographs, beside the bare decoding of their files: measures decoding
+ * alone, then the loader with each number of threads, on files made in a temporary folder.
+ */
 export async function benchLoading({ images, rounds, workers, batchSize }: LoadingOptions): Promise<LoadingBench> {
   const folder = await mkdtemp(join(tmpdir(), "svanet-loading-"));
   try {

@@ -2,7 +2,7 @@ import { DeviceError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { random } from "../kernels/random.ts";
-import { DEFAULT_LOSS } from "../model/losses.ts";
+import { DEFAULT_LOSS } from "../model/supervision.ts";
 import { fromZoo, type NetworkConfig, type ZooEntry } from "../model/zoo.ts";
 import { Network } from "../training/network.ts";
 import { allocateTraining, compileStep } from "../training/trainer.ts";

@@ -1,4 +1,3 @@
-/** The only place that writes to the terminal: results to stdout, everything else to stderr. */
 import { writeSync } from "node:fs";
 
 /** One column of a table: its heading, and how a row's cell reads. Numbers stand right-aligned. */
@@ -30,7 +29,10 @@ export function printJson(document: unknown): void {
   printLine(JSON.stringify(document, null, 2));
 }
 
-/** Prints a result to stdout. */
+/**
+ * Prints a result to stdout. Nothing outside this file writes to the terminal: results go to stdout, all else to
+ * stderr.
+ */
 export function printLine(text: string): void {
   console.log(text);
 }

@@ -1,4 +1,3 @@
-/** Folders that appear whole or not at all. */
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { DataError } from "../errors.ts";
@@ -17,8 +16,9 @@ export async function requireFree(out: string): Promise<void> {
 }
 
 /**
- * Lets `write` fill a folder beside `out`, which then takes its place: an interrupted run leaves no half a dataset under
- * the name asked for. Throws DataError where `out` is a folder with content.
+ * A folder that appears whole or not at all: lets `write` fill one beside `out`, which then takes its place. An
+ * interrupted run leaves no half a dataset under the name asked for. Throws DataError where `out` is a folder with
+ * content.
  */
 export async function writeFolder<R>(out: string, write: (partial: string) => Promise<R>): Promise<R> {
   await requireFree(out);

@@ -1,4 +1,3 @@
-/** Threads that work on files. Who does what cannot matter: an answer depends on its task alone. */
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
@@ -79,6 +78,7 @@ export function answerTasks<Task, Result>(
   });
 }
 
+/** Threads that work on files. Who does what cannot matter: an answer depends on its task alone. */
 export class ThreadPool<Task, Result> {
   readonly #work: Work<Task, Result>;
   readonly #threads: Thread<Task, Result>[];

@@ -1,9 +1,3 @@
-/**
- * Draws as a pure function of (seed, stream, counters): Philox-4x32-10 (Salmon et al., "Parallel random numbers: as easy
- * as 1, 2, 3", SC 2011). A step or an image can be drawn without drawing what came before it, so resuming needs numbers
- * only and neither workers nor prefetch can matter. Integers and IEEE `+ - * / sqrt` alone: the same on every machine.
- */
-
 /** A walk through one stream. Every call moves on; two walks over the same (seed, stream, counters) give equal values. */
 export interface Random {
   /** Uniform in [0, 1), a multiple of 2^-32. */
@@ -167,8 +161,12 @@ class PhiloxRandom implements Random {
 }
 
 /**
- * The walk through stream `stream` of `seed` at `counters` (a step; an epoch and an image; ...). Pure: equal arguments give
- * equal walks, different ones give unrelated walks. `seed` and counters: whole numbers from 0 to 2^53 - 1.
+ * Draws as a pure function of (seed, stream, counters), by Philox-4x32-10 (Salmon et al., "Parallel random numbers: as
+ * easy as 1, 2, 3", SC 2011): a step or an image can be drawn without drawing what came before it, so resuming needs
+ * numbers only and neither workers nor prefetch can matter. Integers and IEEE `+ - * / sqrt` alone: the same on every
+ * machine. Gives the walk through stream `stream` of `seed` at `counters` (a step; an epoch and an image; ...). Equal
+ * arguments give equal walks, different ones give unrelated walks. `seed` and counters: whole numbers from 0 to 2^53 -
+ * 1.
  */
 export function random(seed: number, stream: string, ...counters: readonly number[]): Random {
   for (const value of [seed, ...counters]) {

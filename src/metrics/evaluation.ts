@@ -1,3 +1,4 @@
+import { csv } from "../csv.ts";
 import { DataError } from "../errors.ts";
 import { absoluteErrors, imageAlignment } from "./error.ts";
 import type { AreaRule } from "./objects.ts";
@@ -206,12 +207,7 @@ export class Evaluation {
   }
 }
 
-/** Quotes a field only where CSV needs it. */
-function field(value: string): string {
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
-}
-
-const number = (value: number): string => (Number.isFinite(value) ? String(value) : "");
+const number = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 /** The per-image table as CSV with a header line; numbers unrounded, missing ones empty. */
 export function imageTable(images: readonly ImageResult[]): string {
@@ -230,18 +226,18 @@ export function imageTable(images: readonly ImageResult[]): string {
   const classes = images[0]?.classDice.length ?? 0;
   const header = ["name", ...numbers, ...Array.from({ length: classes }, (_, c) => `dice${c}`)];
   const rows = images.map((image) => [
-    field(image.name),
+    image.name,
     ...numbers.map((key) => number(image[key])),
     ...image.classDice.map(number),
   ]);
-  return `${[header, ...rows].map((row) => row.join(",")).join("\n")}\n`;
+  return csv([header, ...rows]);
 }
 
 /** The per-class table of all strata as CSV with a header line. */
 export function classTable(strata: Readonly<Record<string, StratumResult>>): string {
   const columns = [...OVERLAP_METRICS, "intersection", "predicted", "labelled", "images"] as const;
   const rows = Object.entries(strata).flatMap(([name, { classes }]) =>
-    classes.map((result) => [name, String(result.class), ...columns.map((key) => number(result[key]))]),
+    classes.map((result) => [name, result.class, ...columns.map((key) => number(result[key]))]),
   );
-  return `${[["stratum", "class", ...columns], ...rows].map((row) => row.join(",")).join("\n")}\n`;
+  return csv([["stratum", "class", ...columns], ...rows]);
 }

@@ -1,4 +1,3 @@
-/** Metrics beyond the paper's: single objects, borders, and how far each number may be off. */
 import { BOOTSTRAP, type BootstrapOptions, bootstrap, type Interval } from "./bootstrap.ts";
 import { type ImageLesions, type LesionResult, lesionResults, lesionScore, matchLesions } from "./lesions.ts";
 import { ImageSet, type ScoredImage, type Summary } from "./summary.ts";
@@ -120,7 +119,10 @@ function surfaceResult(label: number, scores: readonly SurfaceScore[]): SurfaceR
   };
 }
 
-/** Gathers objects and borders image by image; the maps are not kept. */
+/**
+ * Metrics beyond the paper's: single objects, borders, and how far each number may be off. Gathers them image by
+ * image; the maps are not kept.
+ */
 export class ExtendedEvaluation {
   readonly #options: ExtendedOptions;
   readonly #entries: Entry[] = [];

@@ -1,7 +1,4 @@
-/**
- * Detection of single objects: 8-connected components of the prediction matched one to one with those of the label map.
- * Counting objects rather than pixels shows which sizes are found at all.
- */
+import { csv } from "../csv.ts";
 import { components } from "./components.ts";
 import type { Labels } from "./totals.ts";
 
@@ -171,7 +168,11 @@ export function lesionScore(counts: Pick<LesionScore, "truth" | "found" | "predi
   };
 }
 
-/** Detection over a set of images: the objects of every image and class. */
+/**
+ * Detection of single objects over a set of images, of every image and class: 8-connected components of the prediction
+ * matched one to one with those of the label map. Counting objects rather than pixels shows which sizes are found at
+ * all.
+ */
 export function lesionResults(
   images: readonly ImageLesions[],
   { overlaps = LESION_OVERLAPS, limits = LESION_BINS }: LesionSummaryOptions = {},
@@ -219,5 +220,5 @@ export function lesionTable(results: readonly LesionResult[]): string {
       ...rates.map((key) => (Number.isNaN(row[key]) ? "" : row[key])),
     ]),
   );
-  return `${[["overlap", "rows", "fromPercent", "toPercent", ...counts, ...rates], ...rows].map((row) => row.join(",")).join("\n")}\n`;
+  return csv([["overlap", "rows", "fromPercent", "toPercent", ...counts, ...rates], ...rows]);
 }

@@ -1,5 +1,6 @@
+import { IGNORE_LABEL } from "../labels.ts";
 import { flood, type Picture } from "./components.ts";
-import { IGNORE_LABEL, type Labels } from "./totals.ts";
+import type { Labels } from "./totals.ts";
 
 /**
  * How an object's area is measured: `release` is the authors' rule (closing, then the polygon through the outer border's

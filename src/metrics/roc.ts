@@ -1,5 +1,7 @@
+import { csv } from "../csv.ts";
 import { DataError } from "../errors.ts";
-import { IGNORE_LABEL, type Labels } from "./totals.ts";
+import { IGNORE_LABEL } from "../labels.ts";
+import type { Labels } from "./totals.ts";
 
 /** A ROC curve from (0, 0) to (1, 1); NaN where one of the two kinds of pixels does not occur. */
 export interface RocCurve {
@@ -125,9 +127,9 @@ export class RocHistogram {
 /** Named curves as CSV with a header line: one line a point, from the highest threshold to the lowest. */
 export function rocTable(curves: Readonly<Record<string, RocCurve>>): string {
   const rows = Object.entries(curves).flatMap(([name, { thresholds, falsePositiveRate, truePositiveRate }]) =>
-    Array.from(thresholds, (threshold, i) => [name, threshold, falsePositiveRate[i], truePositiveRate[i]].join(",")),
+    Array.from(thresholds, (threshold, i) => [name, threshold, falsePositiveRate[i], truePositiveRate[i]]),
   );
-  return `${["curve,threshold,falsePositiveRate,truePositiveRate", ...rows].join("\n")}\n`;
+  return csv([["curve", "threshold", "falsePositiveRate", "truePositiveRate"], ...rows]);
 }
 
 /** A softmax may miss [0, 1] by a rounding; NaN stays. */

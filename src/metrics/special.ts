@@ -1,5 +1,3 @@
-/** Special functions behind the p-values. */
-
 const LANCZOS = [
   0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
   12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
@@ -37,7 +35,8 @@ function betaFraction(a: number, b: number, x: number): number {
 
 /**
  * Regularised incomplete beta function I_x(a, b) for a, b >= 0.5 and x in [0, 1], given as x and 1 - x so that neither
- * loses digits near the ends. Relative error below 1e-11 for a and b up to 500, below 1e-9 up to 5e4.
+ * loses digits near the ends. Relative error below 1e-11 for a and b up to 500, below 1e-9 up to 5e4. The p-values
+ * rest on it.
  */
 export function incompleteBeta(a: number, b: number, x: number, complement = 1 - x): number {
   if (x <= 0) return 0;

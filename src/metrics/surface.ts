@@ -1,8 +1,5 @@
-/**
- * Distances between the borders of two label maps, in pixels. The border of a class: its pixels with a direct neighbour
- * (left, right, above, below) outside it; beyond the picture's edge everything is outside.
- */
-import { IGNORE_LABEL, type Labels } from "./totals.ts";
+import { IGNORE_LABEL } from "../labels.ts";
+import type { Labels } from "./totals.ts";
 
 /** Which of the two maps does not hold the class. */
 export type Emptiness = "none" | "both" | "prediction" | "target";
@@ -112,7 +109,11 @@ export function quantile(values: ArrayLike<number>, q: number): number {
   return low + (high - low) * (place - below);
 }
 
-/** Compares the borders of one class in two maps `[height, width]`. Ignored pixels must be out of the prediction already. */
+/**
+ * Compares the borders of one class in two maps `[height, width]`, distances in pixels. The border of a class: its
+ * pixels with a direct neighbour (left, right, above, below) outside it; beyond the picture's edge everything is
+ * outside. Ignored pixels must be out of the prediction already.
+ */
 export function surfaceScore(prediction: Labels, target: Labels, options: SurfaceOptions): SurfaceScore {
   const { tolerance = SURFACE_TOLERANCE } = options;
   const predicted = borderOf(prediction, options);

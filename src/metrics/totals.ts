@@ -1,10 +1,8 @@
 import { DataError } from "../errors.ts";
+import { IGNORE_LABEL } from "../labels.ts";
 
 /** A label map or prediction, row-major; 0 is background. */
 export type Labels = Uint8Array | Int32Array;
-
-/** Pixels with this label count nowhere. */
-export const IGNORE_LABEL = 255;
 
 function checkClass(kind: string, value: number, pixel: number, classes: number): void {
   if (value >= 0 && value < classes) return;

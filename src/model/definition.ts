@@ -1,9 +1,8 @@
 import { ShapeError, UsageError } from "../errors.ts";
 import type { Value } from "../kernels/trace/op.ts";
-import type { PerAxis } from "../kernels/trace/shape.ts";
 import type { Build } from "./build.ts";
-import type { LossSettings } from "./losses.ts";
 import type { EncoderLevels } from "./parameters.ts";
+import type { Head, LossSettings } from "./supervision.ts";
 
 /** What every network's configuration has. `height` and `width` are the sides it is trained at. */
 export interface CommonConfig {
@@ -12,18 +11,6 @@ export interface CommonConfig {
   readonly height: number;
   readonly width: number;
 }
-
-/**
- * An output that the training loss looks at, named by the layer that makes it. `classes` logits `[n, h, w, k]` are
- * compared with the labels, shrunk by `shrink` first; `edges` and `foreground` logits `[n, h, w, 1]` with maps that the
- * host makes from the labels.
- */
-export type Head = { readonly name: string; readonly logits: Value; readonly weight: number } & (
-  | { readonly kind: "classes"; readonly shrink: PerAxis }
-  | { readonly kind: BinaryTarget }
-);
-
-export type BinaryTarget = "edges" | "foreground";
 
 export interface NetworkOutput {
   /** `[n, h, w, classes]`, at the size of the image. */

@@ -1,4 +1,4 @@
-import type { BinaryTarget } from "./definition.ts";
+import type { BinaryTarget } from "./supervision.ts";
 
 /**
  * Every name that a trace and the host which feeds it share: inputs written before a run, tensors kept between runs, the

@@ -7,48 +7,9 @@ import { crossEntropy, softDice } from "../kernels/ops/loss/loss.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import { bothAxes, nhwc } from "../kernels/trace/shape.ts";
-import type { BinaryTarget, Head } from "./definition.ts";
 import { targetInput } from "./keys.ts";
-import { foregroundLoss, isRegionLoss, REGION_LOSSES, RegionTargets, regionLoss } from "./region-losses.ts";
-
-/** What an output is trained with: cross-entropy of all pixels or of hard ones (OHEM), or a {@link REGION_LOSSES}. */
-export const LOSSES = ["cross-entropy", "ohem", ...REGION_LOSSES] as const;
-export type LossKind = (typeof LOSSES)[number];
-
-export interface LossSettings {
-  readonly kind: LossKind;
-  /** One weight an output, in the network's order; null leaves the network's own. */
-  readonly headWeights: readonly number[] | null;
-  /** OHEM: pixels whose label is less probable than this are hard. */
-  readonly ohemThreshold: number;
-  /** OHEM: as many pixels of a batch are hard at least. */
-  readonly ohemKept: number;
-  /** Label of pixels that count for nothing. */
-  readonly ignoreIndex: number;
-  /** Share of the target spread evenly over all classes. */
-  readonly smoothing: number;
-  /** Weight of the soft Dice loss beside the cross-entropy; 0 leaves it out. */
-  readonly dice: number;
-  /** Added to both sides of the soft Dice fraction. */
-  readonly diceSmooth: number;
-  /** Score the batch as one image, as nnU-Net does in two dimensions, or each image by itself. */
-  readonly diceOver: "image" | "batch";
-  /** Whether the background is scored as a class. */
-  readonly diceBackground: boolean;
-}
-
-export const DEFAULT_LOSS: LossSettings = {
-  kind: "cross-entropy",
-  headWeights: null,
-  ohemThreshold: 0.9,
-  ohemKept: 131072,
-  ignoreIndex: 255,
-  smoothing: 0,
-  dice: 0,
-  diceSmooth: 1,
-  diceOver: "image",
-  diceBackground: true,
-};
+import { foregroundLoss, isRegionLoss, RegionTargets, regionLoss } from "./region-losses.ts";
+import type { BinaryTarget, Head, LossSettings } from "./supervision.ts";
 
 /**
  * The cross-entropy `[1]` of logits `[n, h, w, k]` against labels `[n, h, w]`, with soft Dice where it is asked for.

@@ -4,9 +4,8 @@ import type { Value } from "../kernels/trace/op.ts";
 import { suggestion } from "../nearest.ts";
 import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";
-import type { CommonConfig, Fingerprint, Head, NetworkDefinition, NetworkOutput, Plan } from "./definition.ts";
+import type { CommonConfig, Fingerprint, NetworkDefinition, NetworkOutput, Plan } from "./definition.ts";
 import { INPUT } from "./keys.ts";
-import { DEFAULT_LOSS, type LossKind, type LossSettings } from "./losses.ts";
 import { CARANET, type CaranetConfig, caranet } from "./nets/caranet.ts";
 import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
 import { DEEPLABV3, type Deeplabv3Config, deeplabv3 } from "./nets/deeplabv3.ts";
@@ -18,6 +17,7 @@ import { TRANSNETR, type TransnetrConfig, transnetr } from "./nets/transnetr.ts"
 import { UNET, type UnetConfig, unet } from "./nets/unet.ts";
 import { UNETPP, type UnetppConfig, unetpp } from "./nets/unetpp.ts";
 import { ParameterTable } from "./parameters.ts";
+import { DEFAULT_LOSS, type Head, type LossKind, type LossSettings } from "./supervision.ts";
 import { SVANET_PRESETS, type SvanetConfig } from "./svanet/config.ts";
 import { svanetDefinition } from "./svanet/network.ts";
 

@@ -1,3 +1,4 @@
+import { IGNORE_LABEL } from "../labels.ts";
 import { OVERLAP_METRICS } from "../metrics/overlap.ts";
 import { rocCurve } from "../metrics/roc.ts";
 import { pairedTTest, wilcoxonSignedRank } from "../metrics/significance.ts";
@@ -10,7 +11,6 @@ import {
   stratumName,
 } from "../metrics/strata.ts";
 import { report as metricReport, type Summary } from "../metrics/summary.ts";
-import { IGNORE_LABEL } from "../metrics/totals.ts";
 import { FixtureError, type FixtureFile, type FixtureTensor } from "./fixture.ts";
 import type { FileReport } from "./report.ts";
 import type { Checker } from "./run.ts";

@@ -1,7 +1,7 @@
 import type { OptimizerOptions } from "../autograd/optimizer.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { CLOCKS_ARENA, CONTROL } from "../model/keys.ts";
-import { DEFAULT_LOSS } from "../model/losses.ts";
+import { DEFAULT_LOSS } from "../model/supervision.ts";
 import { ABLATIONS } from "../model/svanet/ablations.ts";
 import { camel, configFromOracle, SVANET_PRESETS, type SvanetConfig } from "../model/svanet/config.ts";
 import { compileUpdate } from "../training/trainer.ts";

@@ -1,5 +1,6 @@
 import type { Device } from "../kernels/device/device.ts";
-import { DEFAULT_LOSS, targetMap, targetsOf } from "../model/losses.ts";
+import { targetMap, targetsOf } from "../model/losses.ts";
+import { DEFAULT_LOSS } from "../model/supervision.ts";
 import { checked, fromZoo, type NetworkConfig } from "../model/zoo.ts";
 import type { TrainingTrace } from "../training/training-trace.ts";
 import { FixtureError, type FixtureFile } from "./fixture.ts";

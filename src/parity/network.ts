@@ -3,7 +3,7 @@ import type { Device } from "../kernels/device/device.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import { fromChannelsLast, type Shape, toChannelsLast } from "../kernels/trace/shape.ts";
 import type { Regions } from "../model/draws.ts";
-import type { LossSettings } from "../model/losses.ts";
+import type { LossSettings } from "../model/supervision.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
 import { Network } from "../training/network.ts";
 import { allocateTraining, compileStep } from "../training/trainer.ts";

@@ -1,8 +1,9 @@
 import { logOdds } from "../kernels/ops/loss/log-odds.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
-import { DEFAULT_LOSS, trainingLoss } from "../model/losses.ts";
+import { trainingLoss } from "../model/losses.ts";
 import { type RegionLoss, RegionTargets, regionLoss } from "../model/region-losses.ts";
+import { DEFAULT_LOSS } from "../model/supervision.ts";
 import type { Attributes } from "./attributes.ts";
 import { type CaseCheck, checkGradients, type Values, valueNamed } from "./op-case.ts";
 

@@ -5,7 +5,7 @@ import { byteSize } from "../kernels/shader/shader.ts";
 import { DEFAULT_TARGET, type Target } from "../kernels/target.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
-import { DEFAULT_LOSS } from "../model/losses.ts";
+import { DEFAULT_LOSS } from "../model/supervision.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { type Arena, networkArenas, trainingArenas } from "./arenas.ts";
 import { inferenceTrace } from "./inference-trace.ts";

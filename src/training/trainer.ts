@@ -3,7 +3,7 @@ import { Program } from "../kernels/compile/program.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import type { Shape } from "../kernels/trace/shape.ts";
 import { arenaOf, CONTROL, clockKey, GROUPS, LOSS_TOTAL, type Role } from "../model/keys.ts";
-import type { LossSettings } from "../model/losses.ts";
+import type { LossSettings } from "../model/supervision.ts";
 import { trainingArenas } from "./arenas.ts";
 import { type ClassWeighting, classWeights } from "./class-weights.ts";
 import type { Network } from "./network.ts";

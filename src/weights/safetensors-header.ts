@@ -1,4 +1,3 @@
-/** The JSON header of the safetensors format: parsing with every check the format allows, and writing. */
 import { CheckpointError } from "../errors.ts";
 import { BYTES_PER_ELEMENT, type Dtype } from "./dtypes.ts";
 
@@ -96,7 +95,10 @@ function checkCoverage(entries: readonly Entry[], dataBytes: number, label: stri
   }
 }
 
-/** Parses and checks the header; `dataBytes` is what the file holds after it. Throws CheckpointError. */
+/**
+ * Parses the JSON header of the safetensors format with every check the format allows; `dataBytes` is what the file
+ * holds after it. Throws CheckpointError.
+ */
 export function parseHeader(text: Uint8Array, dataBytes: number, label: string): Header {
   let parsed: unknown;
   try {

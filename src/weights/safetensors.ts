@@ -1,7 +1,3 @@
-/**
- * The safetensors container (huggingface.co/docs/safetensors): u64 little-endian header length, a JSON header, then the
- * raw little-endian tensors back to back. Reading is strict: a file that is not exactly what its header says is refused.
- */
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CheckpointError } from "../errors.ts";
@@ -79,8 +75,9 @@ export function storeInt32(values: Int32Array, shape: readonly number[]): Stored
 }
 
 /**
- * Parses a whole file in memory; tensors are views into `bytes`. `label` names the file in messages.
- * Throws CheckpointError for anything that is not exactly one safetensors file.
+ * Parses a whole safetensors container (huggingface.co/docs/safetensors) in memory: u64 little-endian header length, a
+ * JSON header, then the raw little-endian tensors back to back. Tensors are views into `bytes`; `label` names the file
+ * in messages. Reading is strict: throws CheckpointError for a file that is not exactly what its header says.
  */
 export function parseSafetensors(bytes: Uint8Array, label: string): SafetensorsContents {
   const length = headerLength(bytes.subarray(0, START_BYTES), bytes.length, label);

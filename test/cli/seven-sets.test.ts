@@ -1,8 +1,6 @@
-/** Every set of the paper from its raw download to its scores: prepare, verify, stats, train, eval. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { documentOf } from "../../src/cli/commands/eval.ts";
 import { trainingSplits } from "../../src/cli/commands/train.ts";
 import { writePng } from "../../src/data/codec/decode.ts";
 import { type CheckedDataset, checkDataset } from "../../src/data/dataset/check-dataset.ts";
@@ -13,6 +11,7 @@ import { windowed } from "../../src/data/formats/window.ts";
 import { checkpointPath, loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { datasetStats } from "../../src/experiment/evaluate/data-stats.ts";
 import { evaluateSplit } from "../../src/experiment/evaluate/evaluate.ts";
+import { documentOf } from "../../src/experiment/evaluate/report.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import type { ClassResult } from "../../src/metrics/evaluation.ts";
 import { stratumName } from "../../src/metrics/strata.ts";
@@ -84,6 +83,7 @@ async function evaluated(folder: string, out: string) {
   }
 }
 
+/** Every set of the paper by prepare, verify, stats, train and eval. */
 test.each(SETS)("%s: from its raw tree to scores on test", async (name, tree, objects, images) => {
   const [raw, folder] = [fresh(), fresh()];
   await tree(raw);

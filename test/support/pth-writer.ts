@@ -1,4 +1,3 @@
-/** Writes PyTorch's files of tensors as torch.save does, opcode by opcode; see test/oracle/pth_files.py. */
 import { crc32 } from "node:zlib";
 
 /** A window on a storage; several may share one. */
@@ -191,7 +190,10 @@ function u32(value: number): number[] {
 
 const u16 = (value: number): number[] => [value & 255, value >> 8];
 
-/** torch.save of today: `archive/data.pkl`, `byteorder`, `data/N`, `version`, each stored at a multiple of 64 bytes. */
+/**
+ * torch.save of today, opcode by opcode (see test/oracle/pth_files.py): `archive/data.pkl`, `byteorder`, `data/N`,
+ * `version`, each stored at a multiple of 64 bytes.
+ */
 export function zipFile(
   item: Plain,
   changes: { readonly pickle?: Uint8Array; readonly byteOrder?: string } = {},

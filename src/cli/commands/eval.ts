@@ -1,17 +1,12 @@
-import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { readImage, writePng } from "../../data/codec/decode.ts";
-import type { Rgb } from "../../data/codec/png.ts";
 import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
-import { resize } from "../../data/image/resample.ts";
 import { UsageError } from "../../errors.ts";
 import type { Checkpoint } from "../../experiment/checkpoint/checkpoint.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
-import { type EvaluatedMap, type EvaluationResult, evaluateSplit } from "../../experiment/evaluate/evaluate.ts";
-import { enlarged, enlargedLabels, overlay, sideBySide } from "../../experiment/evaluate/overlay.ts";
+import { type EvaluationResult, evaluateSplit } from "../../experiment/evaluate/evaluate.ts";
 import {
   type Postprocess,
   PostprocessChoice,
@@ -19,13 +14,10 @@ import {
   ruleText,
   writePostprocess,
 } from "../../experiment/evaluate/postprocess.ts";
+import { evaluationReport, writeEvaluation, writeOverlay } from "../../experiment/evaluate/report.ts";
 import { runPaths } from "../../experiment/run/run-folder.ts";
 import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
-import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
-import { EMPTY_POLICIES } from "../../metrics/extended.ts";
-import { lesionTable } from "../../metrics/lesions.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
-import { rocTable } from "../../metrics/roc.ts";
 import { STRATUM_LIMITS } from "../../metrics/strata.ts";
 import { SURFACE_TOLERANCE } from "../../metrics/surface.ts";
 import type { Network } from "../../training/network.ts";
@@ -179,12 +171,12 @@ async function evaluateSamples({ run, path, flags, network, checkpoint, samples 
     });
     progress.stop();
     const { data, split, area = "release" } = flags;
-    const applied = flags.postprocess ? { postprocess: rules } : {};
-    const report = { checkpoint: path, data, split, classes, area, ...documentOf(result), ...applied };
-    writeFiles(folder, report, result);
+    const source = { checkpoint: path, data, split, classes, area };
+    const report = evaluationReport(source, result, flags.postprocess ? rules : undefined);
+    const tables = writeEvaluation(folder, report, result);
     if (flags.json) printJson(report);
     else printEvaluation(result, classes, area);
-    note(`written: ${folder} (${Object.keys(tablesOf(result)).join(", ")}, eval.json, overlays)`);
+    note(`written: ${folder} (${tables.join(", ")}, eval.json, overlays)`);
     if (choice) storeChoice(runOf(path), { data, split, checkpoint: basename(path) }, choice);
     return result;
   } finally {
@@ -212,54 +204,4 @@ function storeChoice(
     );
   }
   note(`written: ${path}; svanet predict --postprocess and svanet eval --postprocess apply it`);
-}
-
-/** The JSON document of an evaluation: strata by name, percentages as in the paper. */
-export function documentOf({ roc, rocClasses, strata, extended }: EvaluationResult) {
-  const { intervals = {}, lesions, surface, bootstrap } = extended ?? {};
-  const complete = Object.entries(strata).map(([name, stratum]) => {
-    const own = intervals[name];
-    return [name, own ? { ...stratum, intervals: own } : stratum];
-  });
-  return {
-    strata: Object.fromEntries(complete) as Record<string, StratumResult>,
-    ...(roc ? { auc: roc.area } : {}),
-    ...(rocClasses ? { aucClasses: rocClasses.area } : {}),
-    ...(extended ? { bootstrap, lesions, surface } : {}),
-    emptyMasks: EMPTY_POLICIES,
-  };
-}
-
-/** The CSV tables of an evaluation by file name. */
-function tablesOf({ images, strata, roc, rocClasses, extended }: EvaluationResult): Record<string, string> {
-  const curves = { ...(roc ? { foreground: roc } : {}), ...(rocClasses ? { classes: rocClasses } : {}) };
-  return {
-    "images.csv": imageTable(images),
-    "classes.csv": classTable(strata),
-    ...(roc ? { "roc.csv": rocTable(curves) } : {}),
-    ...(extended ? { "lesions.csv": lesionTable(extended.lesions) } : {}),
-  };
-}
-
-function writeFiles(folder: string, report: object, result: EvaluationResult): void {
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "eval.json"), `${JSON.stringify(report, null, 2)}\n`);
-  for (const [name, text] of Object.entries(tablesOf(result))) writeFileSync(join(folder, name), text);
-}
-
-/** Pictures smaller than this are enlarged, so that small objects and their outlines can be seen. */
-const OVERLAY_SIDE = 512;
-
-/** Writes `<stem>-overlay.png`: the image, and beside it what was found; missed pixels are red. */
-export async function writeOverlay(folder: string, map: EvaluatedMap, colours: readonly Rgb[]): Promise<void> {
-  const { sample, height, width } = map;
-  const image = await readImage(sample.image);
-  const same = image.width === width && image.height === height;
-  const factor = Math.max(1, Math.floor(OVERLAY_SIDE / Math.max(width, height)));
-  const base = enlarged(same ? image : resize(image, { width, height }, "bicubic"), factor);
-  const prediction = enlargedLabels({ width, height, data: map.prediction }, factor);
-  const target = enlargedLabels({ width, height, data: map.target }, factor);
-  mkdirSync(folder, { recursive: true });
-  const picture = sideBySide([base, overlay(base, prediction, colours, target)]);
-  await writePng(join(folder, `${sample.stem}-overlay.png`), picture);
 }

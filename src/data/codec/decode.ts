@@ -1,4 +1,3 @@
-/** Image and mask files to bytes. Damaged files become a DataError that names the file. */
 import { readFile, writeFile } from "node:fs/promises";
 import sharp from "sharp";
 import { DataError } from "../../errors.ts";
@@ -25,7 +24,8 @@ export async function readBytes(file: string): Promise<Buffer> {
 
 /**
  * An image file's content as RGB bytes: grey repeated in three channels, 16-bit values scaled to 8, alpha dropped (not
- * blended), no colour profile applied and no orientation flag followed, as Pillow's `convert("RGB")`.
+ * blended), no colour profile applied and no orientation flag followed, as Pillow's `convert("RGB")`. Throws DataError
+ * naming `file` where it is damaged.
  */
 export async function decodeImage(bytes: Buffer, file: string): Promise<ByteImage> {
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
@@ -67,7 +67,8 @@ export interface StoredMask {
 
 /**
  * A mask PNG's class indices, one byte a pixel, 255 = ignore: the palette index, the grey value as stored whatever its
- * depth, or the common value of equal RGB channels. Alpha is dropped.
+ * depth, or the common value of equal RGB channels. Alpha is dropped. Throws DataError naming `file` where it is
+ * damaged.
  */
 export function decodeMask(bytes: Buffer, file: string): ByteImage {
   return decodeMaskSamples(bytes, file).mask;

@@ -1,11 +1,7 @@
-/**
- * PNG with its raw sample values. General decoders turn a palette into colours and stretch 1-, 2- and 4-bit grey to 0..255;
- * in a mask both are class indices and must survive. Every colour type, depth and interlacing (PNG, third edition). Plain
- * pictures are written by pngjs.
- */
 import { crc32, deflateSync, inflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { DataError } from "../../errors.ts";
+import { DEFLATE_RATIO } from "../deflate.ts";
 import type { ByteImage } from "../image/image.ts";
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -171,8 +167,6 @@ function passSize({ width, height, depth, kind }: Header, [left, top, stepX, ste
   return { columns, rows, rowBytes, length: columns === 0 ? 0 : rows * (rowBytes + 1) };
 }
 
-/** DEFLATE cannot shrink data further than this; what a header announces beyond it is not there. */
-const LARGEST_RATIO = 1032;
 /** Largest picture: 23170 x 23170 grey pixels, 1 GiB as samples. */
 const MOST_SAMPLES = 2 ** 29;
 /** Bytes behind the last row that are tolerated. */
@@ -181,7 +175,7 @@ const SLACK = 2 ** 16;
 /** The unpacked rows. Sizes are checked before memory is taken: a few bytes may announce a picture of terabytes. */
 function inflate(parts: readonly Buffer[], length: number, file: string): Uint8Array {
   const packed = Buffer.concat(parts);
-  if (length > packed.length * LARGEST_RATIO) {
+  if (length > packed.length * DEFLATE_RATIO) {
     throw damaged(
       file,
       `the header announces ${length} bytes of pixels, ${packed.length} packed ones cannot hold them`,
@@ -194,7 +188,11 @@ function inflate(parts: readonly Buffer[], length: number, file: string): Uint8A
   }
 }
 
-/** Decodes a PNG to its stored values. Throws DataError, naming `file`, for anything else or damaged. */
+/**
+ * Decodes a PNG to its stored values, of every colour type, depth and interlacing (PNG, third edition). General
+ * decoders turn a palette into colours and stretch 1-, 2- and 4-bit grey to 0..255; in a mask both are class indices
+ * and must survive. Throws DataError, naming `file`, for anything else or damaged.
+ */
 export function decodePng(bytes: Buffer, file: string): PngSamples {
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
   if (!SIGNATURE.every((byte, at) => bytes[at] === byte)) {

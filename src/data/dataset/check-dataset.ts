@@ -1,12 +1,8 @@
-/**
- * A full check of the splits in use before anything is trained or measured on them: every image and mask is decoded, every
- * problem listed at once. What is learnt on the way (sizes, labels, pixel statistics) is kept in an index file.
- */
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
-import { IGNORE_LABEL } from "../image/image.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
@@ -165,8 +161,10 @@ function leakWarning({ folder }: Dataset, { splits }: Survey): string | undefine
 }
 
 /**
- * Decodes every image and mask of `splits` (or knows them from the index) and checks pairing, sizes, labels and values.
- * Throws one DataError listing every problem found (the first 20 in words). Never decodes a file twice while it stays equal.
+ * A full check of the splits in use before anything is trained or measured on them: decodes every image and mask of
+ * `splits` and checks pairing, sizes, labels and values. What is learnt on the way (sizes, labels, pixel statistics)
+ * is kept in an index file: no file is decoded twice while it stays equal. Throws one DataError listing every problem
+ * found (the first 20 in words).
  */
 export async function checkDataset(
   dataset: Dataset,

@@ -1,11 +1,10 @@
-/** The optional `dataset.yaml`: what a dataset says about itself. Unknown keys are refused with the nearest known one. */
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
+import { nearestName } from "../../nearest.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
-import { nearestName } from "../nearest.ts";
 
 const byte = z.int().min(0).max(255);
 const HEX_COLOUR = /^#[0-9a-f]{6}$/i;
@@ -70,7 +69,10 @@ function describe(issue: z.core.$ZodIssue): string {
   return `${issue.path.join(".") || "the file"}: ${issue.message}`;
 }
 
-/** Reads and checks a dataset.yaml; undefined where the file does not exist. Throws DataError naming key and value. */
+/**
+ * Reads and checks the optional `dataset.yaml`, what a dataset says about itself; undefined where the file does not
+ * exist. Throws DataError naming key and value; an unknown key is refused with the nearest known one.
+ */
 export async function readDatasetYaml(file: string): Promise<DatasetYaml | undefined> {
   let text: string;
   try {

@@ -1,4 +1,3 @@
-/** A dataset folder: `train/`, `val/` and/or `test/` with images, `mask/<same stem>.png`, optional `dataset.yaml`. */
 import { readdir } from "node:fs/promises";
 import { basename, join, parse, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
@@ -17,6 +16,7 @@ export interface Sample {
   readonly mask: string;
 }
 
+/** A dataset folder: `train/`, `val/` and/or `test/` with images, `mask/<same stem>.png`, optional `dataset.yaml`. */
 export interface Dataset {
   readonly folder: string;
   /** From dataset.yaml, else the folder's name. */

@@ -1,4 +1,3 @@
-/** Pictures that stand twice in a dataset: equal ones by the hash of their pixels, similar ones by how they look. */
 import type { SplitName } from "./dataset.ts";
 import { LOOK_SIDE } from "./file-facts.ts";
 import type { SurveyedSample } from "./survey.ts";
@@ -17,7 +16,10 @@ export function placed(splits: readonly SplitSamples[]): PlacedSample[] {
   return splits.flatMap(({ split, samples }) => samples.map((sample) => ({ split, sample })));
 }
 
-/** Groups of two and more pictures whose pixels are equal, each in the order of the splits. */
+/**
+ * Pictures that stand twice in a dataset: groups of two and more whose pixels are equal by their hash, each in the
+ * order of the splits.
+ */
 export function equalImages(splits: readonly SplitSamples[]): PlacedSample[][] {
   const groups = new Map<string, PlacedSample[]>();
   for (const one of placed(splits)) {

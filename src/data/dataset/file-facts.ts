@@ -1,4 +1,3 @@
-/** What is learnt about an image or mask by decoding it once: sizes, values, storage, and fingerprints that tell copies. */
 import { createHash } from "node:crypto";
 import sharp from "sharp";
 import { z } from "zod";
@@ -124,7 +123,10 @@ function maskFactsOf(bytes: Buffer, file: string): MaskFacts {
   return { kind: "mask", width, height, mode, depth, labels: present, content: contentHash(mask) };
 }
 
-/** Reads and decodes one file. Throws DataError naming it where it is missing or damaged. */
+/**
+ * Reads and decodes one file once, for all that is learnt about it: sizes, values, storage, and fingerprints that tell
+ * copies. Throws DataError naming it where it is missing or damaged.
+ */
 export async function readFacts({ file, kind, known }: FactsTask): Promise<FactsAnswer> {
   const bytes = await readBytes(file);
   const sha256 = createHash("sha256").update(bytes).digest("hex");

@@ -1,7 +1,3 @@
-/**
- * What was learnt about each file by decoding it once. A second start reads no pixel: equal size and time count as equal
- * content; where only the time differs (a copy, a checkout) the hash decides.
- */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
@@ -36,6 +32,10 @@ export function defaultIndexFile(folder: string): string {
   return join(cache, "svanet", "datasets", `${basename(resolve(folder))}-${key}.json`);
 }
 
+/**
+ * What was learnt about each file by decoding it once. A second start reads no pixel: equal size and time count as
+ * equal content; where only the time differs (a copy, a checkout) the hash decides.
+ */
 export class FileIndex {
   /** Files decoded since the index was opened; 0 = everything was known. */
   decoded = 0;

@@ -1,6 +1,5 @@
-/** What is looked for in a surveyed dataset, beyond what makes it unusable: one function a kind of finding. */
 import { join } from "node:path";
-import { IGNORE_LABEL } from "../image/image.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import { checkedSample } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { equalImages, type PlacedSample, placed, type SimilarPair, similarImages } from "./duplicates.ts";
@@ -200,7 +199,10 @@ export function absentClasses(folder: string, classes: readonly VerifiedClass[])
   });
 }
 
-/** Masks nobody asks for, single masks of 0 and 255, an index that cannot be kept. */
+/**
+ * What no other kind of finding here covers: masks nobody asks for, single masks of 0 and 255, an index that cannot be
+ * kept.
+ */
 export function restFindings({ folder, unusedMasks }: Dataset, survey: Survey): Problem[] {
   const found = unusedMasks.map((name) =>
     problem("unused-mask", join(folder, "mask", name), "no image of any split has its stem", "remove or rename it"),

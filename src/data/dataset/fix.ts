@@ -1,4 +1,3 @@
-/** Corrections that cannot lose or change what a dataset means, written as a new dataset folder. */
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
@@ -92,10 +91,11 @@ async function filesOf(folder: string): Promise<string[]> {
 }
 
 /**
- * Copies a verified dataset to the new folder `out` with what is safe put right: masks of 0 and 255 of a set with one class
- * beside the background become 0 and 1; masks stored as colour, with alpha or 16 bits become 8-bit palette images of the
- * same values; of pictures standing in several splits the copy in test, else in val, stays. All else stays as it is,
- * including what is wrong. Throws DataError where `out` holds something, or lies inside the dataset.
+ * Copies a verified dataset to the new folder `out` with those things put right that cannot lose or change what it
+ * means: masks of 0 and 255 of a set with one class beside the background become 0 and 1; masks stored as colour, with
+ * alpha or 16 bits become 8-bit palette images of the same values; of pictures standing in several splits the copy in
+ * test, else in val, stays. All else stays as it is, including what is wrong. Throws DataError where `out` holds
+ * something, or lies inside the dataset.
  */
 export async function fixDataset(dataset: Dataset, verification: Verification, out: string): Promise<Fixed> {
   const inside = relative(resolve(dataset.folder), resolve(out));

@@ -1,5 +1,4 @@
-/** Masks drawn as black and white: 255 where the class index 1 is meant. With 255 = ignore nothing would be learnt. */
-import { IGNORE_LABEL } from "../image/image.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import type { Problem } from "./problems.ts";
 
 interface MaskValues {
@@ -10,7 +9,10 @@ interface MaskValues {
 const ignoredPixels = ({ labels }: MaskValues) => labels.find(([label]) => label === IGNORE_LABEL)?.[1] ?? 0;
 const hasObjects = ({ labels }: MaskValues) => labels.some(([label]) => label !== 0 && label !== IGNORE_LABEL);
 
-/** The problem of a split whose masks know no other values than 0 and 255; undefined where labels occur. */
+/**
+ * The problem of a split whose masks know no other values than 0 and 255, drawn as black and white where the class
+ * index 1 is meant: with 255 = ignore nothing would be learnt. Undefined where labels occur.
+ */
 export function zeroAnd255Problem(folder: string, masks: readonly MaskValues[]): Problem | undefined {
   const white = masks.filter((mask) => ignoredPixels(mask) > 0);
   const [first] = white;

@@ -1,8 +1,6 @@
-/** Thresholding as a baseline: what a picture's histogram alone can tell (Otsu 1979), scored as networks are. */
-
+import { IGNORE_LABEL } from "../../labels.ts";
 import { readImage, readMask } from "../codec/decode.ts";
 import { luma } from "../image/colour.ts";
-import { IGNORE_LABEL } from "../image/image.ts";
 import type { Sample } from "./dataset.ts";
 
 /** The byte that best splits the values in two (largest variance between the parts): foreground is above it; 255 where all are equal. */
@@ -30,8 +28,9 @@ export function otsuThreshold(values: Uint8Array): number {
 }
 
 /**
- * Foreground Dice of each image's own Otsu threshold on its luma, bright = foreground, pooled over all pixels of the samples
- * (any label other than 0 is foreground, 255 left out): 0 to 1, 1 where neither holds foreground.
+ * Thresholding as a baseline, what a picture's histogram alone can tell (Otsu 1979), scored as networks are:
+ * foreground Dice of each image's own Otsu threshold on its luma, bright = foreground, pooled over all pixels of the
+ * samples (any label other than 0 is foreground, 255 left out): 0 to 1, 1 where neither holds foreground.
  */
 export async function otsuDice(samples: readonly Sample[]): Promise<number> {
   let both = 0;

@@ -1,4 +1,3 @@
-/** What is wrong or odd in a dataset: which kind, where, and what to do. */
 import { DataError } from "../../errors.ts";
 
 /** Kinds of findings; their names are part of the JSON that `svanet data verify` prints. */
@@ -24,6 +23,7 @@ export type ProblemCode =
   | "unused-mask"
   | "not-indexed";
 
+/** What is wrong or odd in a dataset: which kind, where, and what to do. */
 export interface Problem {
   readonly code: ProblemCode;
   /** The file or folder concerned. */

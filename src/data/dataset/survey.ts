@@ -1,5 +1,3 @@
-/** Every file of a dataset's splits decoded once, or known from its index; what cannot be used is listed, not thrown. */
-
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import { type Dataset, type Sample, SPLIT_NAMES, type SplitName } from "./dataset.ts";
 import { type FactsAnswer, type FactsTask, type ImageFacts, type MaskFacts, readFacts } from "./file-facts.ts";
@@ -88,7 +86,10 @@ async function surveyPair(
   return { ...sample, imageFacts: image.value, maskFacts: mask.value };
 }
 
-/** Surveys the given splits (those the dataset has, by default). Nothing wrong in a file makes it throw. */
+/**
+ * Surveys the given splits (those the dataset has, by default): every file is decoded once, or known from the index.
+ * What cannot be used is listed; nothing wrong in a file makes it throw.
+ */
 export async function surveyDataset(
   dataset: Dataset,
   splits: readonly SplitName[] = SPLIT_NAMES.filter((split) => dataset.splits[split] !== undefined),

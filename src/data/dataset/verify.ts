@@ -1,4 +1,3 @@
-/** What is wrong or odd in a dataset folder, all of it at once, before any GPU time is spent. */
 import { allProblems, checkedSample, classesOf } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { placed } from "./duplicates.ts";
@@ -51,8 +50,9 @@ function nothingToLearn({ folder }: Dataset): Problem {
 }
 
 /**
- * Decodes every file of every split once (or knows it from the index that training uses too) and lists everything wrong
- * (errors) and odd (warnings). Throws DataError only where the folder is no dataset at all.
+ * Finds what is wrong or odd in a dataset folder, all of it at once, before any GPU time is spent: decodes every file
+ * of every split once (or knows it from the index that training uses too) and lists everything wrong (errors) and odd
+ * (warnings). Throws DataError only where the folder is no dataset at all.
  */
 export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {}): Promise<Verification> {
   const survey = await surveyDataset(dataset, undefined, options);

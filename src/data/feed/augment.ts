@@ -1,11 +1,7 @@
-/**
- * The release's augmentation in its order (resize, flip, crop, blur, colour, rotation), every probability and range as
- * published. All draws are made first and in a fixed order, whatever is switched off: leaving one step out changes
- * nothing in the others, so ablations of it are paired.
- */
 import type { Random } from "../../kernels/random.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import { brightness, contrast, hue, permuteChannels, saturation } from "../image/colour.ts";
-import { type ByteImage, crop, horizontalFlip, IGNORE_LABEL, pad, type Size } from "../image/image.ts";
+import { type ByteImage, crop, horizontalFlip, pad, type Size } from "../image/image.ts";
 import { gaussianBlur, resize, resizeNearest } from "../image/resample.ts";
 import { rotateBilinear, rotateNearest } from "../image/rotate.ts";
 
@@ -208,8 +204,11 @@ export function applyAugmentation(
 }
 
 /**
- * A training pair of exactly `size` from an image and its mask of equal sizes: a pure function of its arguments and of
- * where `random` and `foreground` stand. Pixels that no source covers are ignored in the mask (255).
+ * The release's augmentation in its order (resize, flip, crop, blur, colour, rotation), every probability and range as
+ * published: a training pair of exactly `size` from an image and its mask of equal sizes, a pure function of its
+ * arguments and of where `random` and `foreground` stand. All draws are made first and in a fixed order, whatever is
+ * switched off: leaving one step out changes nothing in the others, so ablations of it are paired. Pixels that no
+ * source covers are ignored in the mask (255).
  */
 export function augment(
   pair: Pair,

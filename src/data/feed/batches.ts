@@ -1,7 +1,3 @@
-/**
- * Batches ahead of the GPU. A sample is a pure function of (seed, epoch, its place in the split), an epoch's order of
- * (seed, epoch): the number of threads and the depth of prefetch cannot matter, and a run can start at any step.
- */
 import { UsageError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
 import type { PixelStatistics } from "../dataset/check-dataset.ts";
@@ -219,9 +215,11 @@ function fileTask({ samples, size, statistics }: LoaderOptions, member: number):
 }
 
 /**
- * Augmented training batches, epoch after epoch, from any (epoch, step) on. An epoch's last batch is smaller; where it would
- * be a single image it is left out (batch statistics of one pooled value do not exist) and reported. Throws UsageError when
- * no batch of two can be formed at all.
+ * Augmented training batches, epoch after epoch, from any (epoch, step) on, made ahead of the GPU. A sample is a pure
+ * function of (seed, epoch, its place in the split), an epoch's order of (seed, epoch): the number of threads and the
+ * depth of prefetch cannot matter, and a run can start at any step. An epoch's last batch is smaller; where it would
+ * be a single image it is left out (batch statistics of one pooled value do not exist) and reported. Throws UsageError
+ * when no batch of two can be formed at all.
  */
 export function trainBatches(options: TrainBatchOptions): BatchStream {
   const { samples, batchSize, seed, augment = PAPER_AUGMENTATION, keepSingle = false } = options;

@@ -1,8 +1,7 @@
-/** Threads that prepare samples. Who prepares what cannot matter: a sample depends on its task alone. */
-
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import { type PreparedSample, prepareSample, type SampleTask } from "./sample.ts";
 
+/** Threads that prepare samples. Who prepares what cannot matter: a sample depends on its task alone. */
 export class SamplePool {
   readonly #threads: ThreadPool<SampleTask, PreparedSample>;
 

@@ -1,4 +1,3 @@
-/** From two files to what the network reads: one sample, a pure function of its task and of the files' content. */
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
 import { readImage, readMask } from "../codec/decode.ts";
@@ -53,7 +52,10 @@ function transform(pair: Pair, { size, training }: SampleTask): Pair {
   return augment(pair, size, random(seed, "augment", epoch, index), training.augment, foreground);
 }
 
-/** Reads, transforms and normalises one sample. Throws DataError naming the file that is missing, damaged or unequal. */
+/**
+ * Reads, transforms and normalises one sample: from two files to what the network reads, a pure function of its task
+ * and of the files' content. Throws DataError naming the file that is missing, damaged or unequal.
+ */
 export async function prepareSample(task: SampleTask): Promise<PreparedSample> {
   const [image, mask] = await Promise.all([readImage(task.image), readMask(task.mask)]);
   if (image.width !== mask.width || image.height !== mask.height) {

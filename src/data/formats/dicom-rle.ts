@@ -1,5 +1,3 @@
-/** DICOM's run-length encoding (PS3.5 annex G): PackBits, one segment for each byte of a pixel, high bytes first. */
-
 /** A run: `length` bytes that follow as they are (`literal`), or one byte `length` times. */
 function runOf(control: number): { literal: boolean; length: number } {
   return control < 128 ? { literal: true, length: control + 1 } : { literal: false, length: 257 - control };
@@ -21,7 +19,10 @@ function unpack(packed: Uint8Array, out: Uint8Array, fail: (what: string) => Err
   }
 }
 
-/** One frame's pixels, little endian, from its packed bytes. `fail` makes the error for damaged data. */
+/**
+ * One frame's pixels, little endian, from the bytes of DICOM's run-length encoding (PS3.5 annex G): PackBits, one
+ * segment for each byte of a pixel, high bytes first. `fail` makes the error for damaged data.
+ */
 export function decodeRle(
   packed: Uint8Array,
   pixels: number,

@@ -1,4 +1,3 @@
-/** DICOM segmentation objects: frames of one segment each, binary (one bit a pixel) or fractional (one byte). */
 import type dicomParser from "dicom-parser";
 import {
   type DicomFile,
@@ -97,7 +96,10 @@ function typeOf({ data, file }: DicomFile): { fractional: boolean; maximum: numb
   return { fractional, maximum: data.uint16(TAGS.maximum) ?? 255, bits };
 }
 
-/** Reads a segmentation object. Throws DataError where it is none, or damaged. */
+/**
+ * Reads a DICOM segmentation object: frames of one segment each, binary (one bit a pixel) or fractional (one byte).
+ * Throws DataError where it is none, or damaged.
+ */
 export function readSegmentation(dicom: DicomFile): Segmentation {
   const { data, file, rows, columns, frames } = dicom;
   if (dicom.sopClass !== SEGMENTATION_CLASS) throw dicomError(file, "it is no segmentation object");

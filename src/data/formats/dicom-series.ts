@@ -1,4 +1,3 @@
-/** A DICOM series as slices in order, with the masks of the segmentation objects drawn on it. */
 import { DataError } from "../../errors.ts";
 import type { ByteImage } from "../image/image.ts";
 import { type DicomFile, dicomError } from "./dicom.ts";
@@ -13,8 +12,8 @@ function depthOf({ position, orientation }: DicomFile): number | undefined {
 }
 
 /**
- * A series' images in the order of their positions along the slices' normal, or of their instance numbers where not all
- * have a position. Throws DataError where sizes or directions differ, or two images lie at one place.
+ * A DICOM series' images in the order of their positions along the slices' normal, or of their instance numbers where
+ * not all have a position. Throws DataError where sizes or directions differ, or two images lie at one place.
  */
 export function sortSeries(images: readonly DicomFile[]): readonly DicomFile[] {
   const [head] = images;

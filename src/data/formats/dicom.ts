@@ -1,7 +1,3 @@
-/**
- * DICOM files: headers through dicom-parser, checked here; pixels of uncompressed and run-length encoded little endian
- * files. Every other transfer syntax is refused by its name.
- */
 import dicomParser from "dicom-parser";
 import { DataError } from "../../errors.ts";
 import { decodeRle } from "./dicom-rle.ts";
@@ -153,7 +149,11 @@ function checkSyntax(syntax: string, file: string): void {
   );
 }
 
-/** Parses a file's header; pixels are read by `dicomValues`. Throws DataError naming `file`. */
+/**
+ * Parses a file's header through dicom-parser and checks it; pixels are read by `dicomValues`, those of uncompressed
+ * and run-length encoded little endian files. Every other transfer syntax is refused by its name. Throws DataError
+ * naming `file`.
+ */
 export function readDicom(bytes: Uint8Array, file: string): DicomFile {
   const data = parse(bytes, file);
   return guarded(file, () => {

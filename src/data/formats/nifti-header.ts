@@ -1,7 +1,3 @@
-/**
- * Headers of NIfTI-1 (348 bytes) and NIfTI-2 (540 bytes), both byte orders, read strictly: every figure that decides
- * how much memory is taken or where a voxel lies is checked before it is used.
- */
 import { DataError } from "../../errors.ts";
 import { type Affine, determinant } from "./orientation.ts";
 import { elementCount, VALUE_TYPES, type ValueType } from "./values.ts";
@@ -238,7 +234,11 @@ function scalingOf(fields: HeaderFields, file: string): Pick<NiftiHeader, "slope
   return { slope, intercept };
 }
 
-/** Reads and checks a header from the first bytes of a file (decompressed). Throws DataError naming `file` and the field. */
+/**
+ * Reads a NIfTI-1 (348 bytes) or NIfTI-2 (540 bytes) header in either byte order from the first bytes of a file
+ * (decompressed), strictly: every figure that decides how much memory is taken or where a voxel lies is checked before
+ * it is used. Throws DataError naming `file` and the field.
+ */
 export function readNiftiHeader(bytes: Uint8Array, file: string): NiftiHeader {
   const fields = headerFields(bytes, file);
   const shape = shapeOf(fields, file);

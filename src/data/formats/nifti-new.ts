@@ -1,4 +1,3 @@
-/** A NIfTI-1 label map that has no scan in NIfTI to copy its header from. */
 import { gzipSync } from "node:zlib";
 import { type DicomFile, decimals, type Vector } from "./dicom.ts";
 import type { Affine } from "./orientation.ts";
@@ -8,8 +7,8 @@ const PIXEL_SPACING = "x00280030";
 const SLICE_THICKNESS = "x00180050";
 
 /**
- * Labels as a compressed NIfTI-1 file: extents x, y, z with the first index running fastest, the affine as sform in
- * patient millimetres (RAS).
+ * Labels that have no scan in NIfTI to copy a header from, as a compressed NIfTI-1 file: extents x, y, z with the
+ * first index running fastest, the affine as sform in patient millimetres (RAS).
  */
 export function encodeNiftiLabels(
   labels: Uint8Array,

@@ -1,8 +1,10 @@
-/** Label maps in the geometry of the scan they belong to: the same header, orientation and array order, 8-bit labels. */
 import { gzipSync } from "node:zlib";
 import type { NiftiVolume } from "./nifti.ts";
 import { headerFields } from "./nifti-header.ts";
 
+/**
+ * A label map in the geometry of the scan it belongs to: the same header, orientation and array order, 8-bit labels.
+ */
 export class NiftiLabelMap {
   readonly #volume: NiftiVolume;
   readonly #labels: Uint8Array;

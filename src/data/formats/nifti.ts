@@ -1,7 +1,7 @@
-/** NIfTI volumes: voxels by axial slices, oriented as a reader of scans expects them whatever the file's own order. */
 import { gunzipSync, constants as zlib } from "node:zlib";
 import { DataError } from "../../errors.ts";
 import { readBytes } from "../codec/decode.ts";
+import { DEFLATE_RATIO } from "../deflate.ts";
 import { LONGEST_HEADER, type NiftiHeader, niftiError, readNiftiHeader } from "./nifti-header.ts";
 import { type PatientAxis, patientAxes } from "./orientation.ts";
 import { LARGEST_ARRAY, valueReader } from "./values.ts";
@@ -17,8 +17,6 @@ export interface ValueSlice {
 
 /** Compressed bytes that surely hold a header, with room for a file name inside the gzip wrapper. */
 const FIRST_COMPRESSED = 8192;
-/** DEFLATE cannot shrink data further than this. */
-const LARGEST_RATIO = 1032;
 /** Bytes after the last voxel that are tolerated. */
 const SLACK = 2 ** 20;
 
@@ -43,13 +41,14 @@ function gunzip(bytes: Uint8Array, file: string): { header: NiftiHeader; data: U
   const start = unzip(bytes.subarray(0, FIRST_COMPRESSED), { finishFlush: zlib.Z_SYNC_FLUSH });
   const header = readNiftiHeader(start.subarray(0, LONGEST_HEADER), file);
   const total = header.dataOffset + header.dataBytes;
-  const possible = bytes.length * LARGEST_RATIO;
+  const possible = bytes.length * DEFLATE_RATIO;
   if (!(total <= possible && total <= LARGEST_ARRAY)) throw tooLarge(file, header, Math.min(possible, LARGEST_ARRAY));
   // One output buffer of the right size: no doubling while it grows.
   const data = unzip(bytes, { maxOutputLength: total + SLACK, chunkSize: Math.max(64, total + 64) });
   return { header, data };
 }
 
+/** A NIfTI volume: voxels by axial slices, oriented as a reader of scans expects them whatever the file's own order. */
 export class NiftiVolume {
   readonly file: string;
   readonly header: NiftiHeader;

@@ -1,4 +1,3 @@
-/** NumPy's array files: header of versions 1 to 3, numbers only. Objects (pickles) are refused, they would run code. */
 import { DataError } from "../../errors.ts";
 import { elementCount, VALUE_TYPES, type ValueType } from "./values.ts";
 
@@ -53,7 +52,10 @@ function typeOf(descr: string, file: string): { type: ValueType; littleEndian: b
   return { type, littleEndian: !descr.startsWith(">") };
 }
 
-/** Reads and checks a header of `npyHeaderLength` bytes (more may follow). Throws DataError naming `file`. */
+/**
+ * Reads and checks the header of a NumPy array file, `npyHeaderLength` bytes (more may follow): versions 1 to 3,
+ * numbers only. Objects (pickles) are refused, they would run code. Throws DataError naming `file`.
+ */
 export function readNpyHeader(bytes: Uint8Array, file: string): NpyHeader {
   const dataOffset = npyHeaderLength(bytes, file);
   if (bytes.length < dataOffset) throw npyError(file, `cut short inside its header`);

@@ -1,4 +1,3 @@
-/** NumPy's archives (.npz): named arrays in a zip file, read item by item along their first axis. */
 import { DataError } from "../../errors.ts";
 import { type NpyHeader, npyHeaderLength, npySizeError, readNpyHeader } from "./npy.ts";
 import { LARGEST_ARRAY, VALUE_TYPES, type ValueReader, valueReader } from "./values.ts";
@@ -53,6 +52,7 @@ function transposed(read: ValueReader, shape: readonly number[]): ValueReader {
   };
 }
 
+/** A NumPy archive (.npz): named arrays in a zip file, read item by item along their first axis. */
 export class NpzFile {
   /** Names of the arrays, without ".npy". */
   readonly names: readonly string[];

@@ -1,5 +1,3 @@
-/** Which way the axes of a stored array run in the patient: right, anterior, superior (RAS) and their opposites. */
-
 /** 3x4, row by row: patient millimetres (x to the right, y to the front, z to the head) = matrix * [i, j, k, 1]. */
 export type Affine = readonly number[];
 
@@ -44,8 +42,9 @@ export function determinant(affine: Affine): number {
 }
 
 /**
- * The assignment of array axes to patient axes with the largest sum of |cosines|: exact for straight scans, the nearest
- * for oblique ones. `affine` must have a determinant other than 0.
+ * Which way the axes of a stored array run in the patient: the assignment of array axes to patient axes with the
+ * largest sum of |cosines|, exact for straight scans, the nearest for oblique ones. `affine` must have a determinant
+ * other than 0.
  */
 export function patientAxes(affine: Affine): readonly [PatientAxis, PatientAxis, PatientAxis] {
   const sizes = voxelSizes(affine);
@@ -58,7 +57,7 @@ export function patientAxes(affine: Affine): readonly [PatientAxis, PatientAxis,
   return [axis(0), axis(1), axis(2)];
 }
 
-/** Where the array's first, second and third axis run to, in letters: "RAS", "PSR", ... */
+/** Where the array's first, second and third axis run to, in letters: "RAS" (right, anterior, superior), "PSR", ... */
 export function axisCode(affine: Affine): string {
   const axes = patientAxes(affine);
   const letterOf = (column: number) => {

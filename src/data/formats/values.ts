@@ -1,5 +1,3 @@
-/** Numbers as files store them: reading one value by its type and byte order, with sizes known before anything is read. */
-
 /** Types of the elements of an array file. */
 export const VALUE_TYPES = {
   uint8: 1,
@@ -30,7 +28,7 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Reads values of `type` from `bytes`; indices must lie inside. */
+/** Reads numbers as files store them, one at a time, by their type and byte order; indices must lie inside `bytes`. */
 export function valueReader(bytes: Uint8Array, type: ValueType, littleEndian: boolean): ValueReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const readers: Record<ValueType, ValueReader> = {

@@ -1,4 +1,3 @@
-/** From measured values (Hounsfield units, MR signal) to the bytes of a grey picture. */
 import type { ByteImage } from "../image/image.ts";
 import type { ValueSlice } from "./nifti.ts";
 
@@ -13,7 +12,7 @@ export const PERCENTILES = { low: 0.005, high: 0.995 } as const;
 
 const BINS = 65536;
 
-/** Values as a grey picture through a window. */
+/** Measured values (Hounsfield units, MR signal) as the bytes of a grey picture, seen through a window. */
 export function windowed({ width, height, values }: Omit<ValueSlice, "nonFinite">, { low, high }: Window): ByteImage {
   const range = high > low ? high - low : Number.POSITIVE_INFINITY;
   const data = new Uint8Array(values.length);

@@ -1,11 +1,8 @@
-/**
- * Zip archives, read in place: entries stored or deflated, zip64. Nothing is ever written under an entry's name, and
- * names that could leave a folder are refused all the same. Sizes are checked before memory is taken.
- */
 import { type FileHandle, open } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
 import { crc32, createInflateRaw } from "node:zlib";
 import { DataError } from "../../errors.ts";
+import { DEFLATE_RATIO } from "../deflate.ts";
 
 export interface ZipEntry {
   readonly name: string;
@@ -27,8 +24,6 @@ const LOCAL_MARK = 0x04034b50;
 const LONGEST_END = 22 + 65535;
 /** A listing larger than this is no listing of data files. */
 const LONGEST_LISTING = 64 * 2 ** 20;
-/** DEFLATE cannot shrink data further than this. */
-const LARGEST_RATIO = 1032;
 
 /** Random access to an archive's bytes. */
 export interface ZipSource {
@@ -115,7 +110,7 @@ function checkEntry(entry: ZipEntry, method: number, flags: number, source: ZipS
   if (!(offset + packed <= source.size)) {
     throw zipError(file, `entry ${name} ends at byte ${offset + packed}, the file has ${source.size}`);
   }
-  const possible = method === 0 ? packed : packed * LARGEST_RATIO + 64;
+  const possible = method === 0 ? packed : packed * DEFLATE_RATIO + 64;
   if (!(size <= possible) || (method === 0 && size !== packed)) {
     throw zipError(file, `entry ${name} is said to unpack from ${packed} to ${size} bytes, which cannot be`);
   }
@@ -149,6 +144,10 @@ function entriesOf(listing: Buffer, count: number, source: ZipSource, file: stri
 /** How much of an entry is read at once. */
 const PIECE = 256 * 1024;
 
+/**
+ * A zip archive, read in place: entries stored or deflated, zip64. Nothing is ever written under an entry's name, and
+ * names that could leave a folder are refused all the same. Sizes are checked before memory is taken.
+ */
 export class ZipArchive {
   readonly file: string;
   readonly entries: readonly ZipEntry[];

@@ -1,4 +1,3 @@
-/** Colour changes on bytes exactly as Pillow 9.4 does them: blends in float32, hue through its 8-bit HSV. */
 import type { ByteImage } from "./image.ts";
 
 const { fround } = Math;
@@ -24,7 +23,10 @@ function mapBytes(image: ByteImage, change: (value: number) => number): ByteImag
   return { ...image, data: image.data.map((value) => table[value] ?? 0) };
 }
 
-/** Every byte times `factor` (1 = unchanged). */
+/**
+ * Every byte times `factor` (1 = unchanged). As all colour changes here exactly what Pillow 9.4 does: blends in
+ * float32, hue through its 8-bit HSV.
+ */
 export function brightness(image: ByteImage, factor: number): ByteImage {
   const single = fround(factor);
   return mapBytes(image, (value) => blend(0, value, single));

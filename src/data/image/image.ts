@@ -17,9 +17,6 @@ export interface Rectangle extends Size {
   readonly top: number;
 }
 
-/** The pixel value that takes part in neither loss nor metrics. */
-export const IGNORE_LABEL = 255;
-
 /** An image of one byte value. */
 export function filled({ width, height }: Size, channels: 1 | 3, value: number): ByteImage {
   return { width, height, channels, data: new Uint8Array(width * height * channels).fill(value) };

@@ -1,7 +1,3 @@
-/**
- * Resizing, blurring and rotating bytes exactly as Pillow 9.4 does, so that augmentation equals the release's: fixed-point
- * weights of 22 bits (resize) and 24 bits (blur), rounding to a byte after every pass, float32 where Pillow has float.
- */
 import type { ByteImage, Size } from "./image.ts";
 
 /** Where lines lie along one axis of the bytes: outer x length x inner, so both axes share one loop. */
@@ -135,7 +131,11 @@ function resizeRows(
   }
 }
 
-/** Stretched to `size` with antialiasing: columns first, then rows, each only when its length changes. */
+/**
+ * Stretched to `size` with antialiasing: columns first, then rows, each only when its length changes. Exactly as
+ * Pillow 9.4 does it, so that augmentation equals the release's: fixed-point weights of 22 bits, rounding to a byte
+ * after every pass.
+ */
 export function resize(image: ByteImage, size: Size, mode: SmoothMode): ByteImage {
   const { channels } = image;
   let { width, data } = image;
@@ -230,7 +230,10 @@ function blurLines(data: Uint8Array, { outer, length, inner }: Lines, box: Box):
   }
 }
 
-/** Gaussian blur as three box passes along the rows, then three along the columns; `sigma` in pixels, 0 = unchanged. */
+/**
+ * Gaussian blur as Pillow 9.4 does it: three box passes along the rows, then three along the columns, fixed-point
+ * weights of 24 bits, rounding to a byte after every pass; `sigma` in pixels, 0 = unchanged.
+ */
 export function gaussianBlur(image: ByteImage, sigma: number): ByteImage {
   const radius = boxRadius(sigma);
   if (radius === 0) return image;

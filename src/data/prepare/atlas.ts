@@ -1,4 +1,3 @@
-/** ATLAS: contrast-enhanced MR of the liver, with its tumours. */
 import { join } from "node:path";
 import type { SetKind, VolumeTask } from "./plan.ts";
 import { filesWith, findInside, notThis, requirePairs } from "./raw-folder.ts";
@@ -7,6 +6,7 @@ import { splitGroups } from "./splits.ts";
 const EXPECTED = "imagesTr/im0.nii.gz ... and labelsTr/lb0.nii.gz ... (the folder train/ of the download)";
 const ENDINGS = [".nii.gz", ".nii"];
 
+/** ATLAS: contrast-enhanced MR of the liver, with its tumours. */
 export const atlas: SetKind = {
   name: "atlas",
   summary: "MR of the liver, liver and tumour; every 4th slice and the last",

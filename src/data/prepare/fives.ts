@@ -1,4 +1,3 @@
-/** FIVES: 800 fundus photographs with vessel masks; the disease, and with it the vessels' class, stands in the file name. */
 import { join, parse } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { PictureTask, SetKind } from "./plan.ts";
@@ -23,6 +22,10 @@ async function tasksOf(root: string, split: "train" | "test"): Promise<readonly 
   });
 }
 
+/**
+ * FIVES: 800 fundus photographs with vessel masks; the disease, and with it the vessels' class, stands in the file
+ * name.
+ */
 export const fives: SetKind = {
   name: "fives",
   summary: "fundus photographs, vessels in four disease classes by file name",

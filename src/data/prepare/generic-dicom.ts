@@ -1,4 +1,3 @@
-/** DICOM series with segmentation objects. Patients stay unnamed: files are numbered, not called after them. */
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { readBytes } from "../codec/decode.ts";
@@ -68,6 +67,10 @@ function numbering(names: readonly string[]): (name: string) => string {
   return (name) => String(distinct.indexOf(name) + 1).padStart(3, "0");
 }
 
+/**
+ * Anyone's own DICOM series with segmentation objects. Patients stay unnamed: files are numbered, not called after
+ * them.
+ */
 export const dicomKind: SetKind = {
   name: "dicom",
   summary: "your own DICOM series with segmentation objects (SEG)",

@@ -1,4 +1,3 @@
-/** Anyone's own data: pictures with masks, NIfTI volumes, npz arrays. (DICOM: generic-dicom.ts) */
 import { basename, join, parse, resolve } from "node:path";
 import { DataError, UsageError } from "../../errors.ts";
 import { decodeImage, IMAGE_EXTENSIONS, readBytes } from "../codec/decode.ts";
@@ -100,6 +99,7 @@ async function pairsOf({ folder, split }: { folder: string; split: SplitName | u
   });
 }
 
+/** Anyone's own pictures with masks. */
 export const folderKind: SetKind = {
   name: "folder",
   summary: "your own pictures: images/ and masks/",
@@ -188,6 +188,7 @@ async function volumesIn({
   return pairs;
 }
 
+/** Anyone's own NIfTI volumes with label volumes. */
 export const niftiKind: SetKind = {
   name: "nifti",
   summary: "your own NIfTI volumes with label volumes, by axial slices",
@@ -234,6 +235,7 @@ const NPZ_EXPECTED =
   `npz files with an image array (${IMAGE_ARRAYS.join(", ")}) and a label array (${LABEL_ARRAYS.join(", ")}): one file a patient, ` +
   "or stacks named train.npz, val.npz, test.npz";
 
+/** Anyone's own npz arrays of images and labels. */
 export const npzKind: SetKind = {
   name: "npz",
   summary: "your own NumPy archives: images and class numbers",

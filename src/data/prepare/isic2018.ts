@@ -1,4 +1,3 @@
-/** ISIC 2018 Task 1: dermatoscopic photographs with lesion masks. */
 import { join, parse } from "node:path";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { PictureTask, SetKind } from "./plan.ts";
@@ -32,6 +31,7 @@ async function tasksOf(
   }));
 }
 
+/** ISIC 2018 Task 1: dermatoscopic photographs with lesion masks. */
 export const isic2018: SetKind = {
   name: "isic2018",
   summary: "dermatoscopic photographs, lesions (Task 1)",

@@ -1,4 +1,3 @@
-/** KiTS23: CT of the kidneys, with tumours and cysts. */
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { SetKind, VolumeTask } from "./plan.ts";
@@ -9,6 +8,7 @@ const EXPECTED = "case_00000/ ... (in dataset/), each with imaging.nii.gz and se
 /** Abdominal soft tissue: level 40, width 400 Hounsfield units. */
 const SOFT_TISSUE = { low: -160, high: 240 };
 
+/** KiTS23: CT of the kidneys, with tumours and cysts. */
 export const kits23: SetKind = {
   name: "kits23",
   summary: "CT of the kidneys, kidney, tumour and cyst; about 2 % of the slices",

@@ -1,11 +1,13 @@
-/** Class masks from files and arrays of numbers; what is no class index is refused, never rounded. */
 import { DataError } from "../../errors.ts";
 import { decodeImage, decodeMask, readBytes } from "../codec/decode.ts";
 import type { ValueSlice } from "../formats/nifti.ts";
 import { type ByteImage, filled, type Size } from "../image/image.ts";
 import type { Layer } from "./plan.ts";
 
-/** A slice of a label volume as a mask. Throws DataError for values that are no whole numbers from 0 to `largest`. */
+/**
+ * A slice of a label volume as a mask. What is no class index is refused, never rounded: throws DataError for values
+ * that are no whole numbers from 0 to `largest`.
+ */
 export function labelMask({ width, height, values }: ValueSlice, largest: number, file: string): ByteImage {
   const data = new Uint8Array(values.length);
   values.forEach((value, at) => {

@@ -1,5 +1,3 @@
-/** What a preparation will do, decided before anything is written: tasks that threads can carry out in any order. */
-
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
@@ -99,6 +97,7 @@ export interface TaskResult {
   readonly notes: readonly string[];
 }
 
+/** What a preparation will do, decided before anything is written: tasks that threads can carry out in any order. */
 export interface Plan {
   readonly name: string;
   /** Background first; undefined where only the masks tell. */

@@ -1,4 +1,3 @@
-/** PolypGen: single colonoscopy frames with polyps from six hospitals. */
 import { join, parse } from "node:path";
 import type { PictureTask, SetKind } from "./plan.ts";
 import { filesWith, findInside, notThis, requirePairs } from "./raw-folder.ts";
@@ -32,6 +31,7 @@ async function framesOf(root: string, centre: string): Promise<readonly Frame[]>
   });
 }
 
+/** PolypGen: single colonoscopy frames with polyps from six hospitals. */
 export const polypgen: SetKind = {
   name: "polypgen",
   summary: "colonoscopy frames of six hospitals, polyps (positive single frames)",

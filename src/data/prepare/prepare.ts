@@ -1,4 +1,3 @@
-/** From a raw download to a dataset folder: planned first, carried out in threads, resumable, the raw files only read. */
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, readFile, rename, rmdir, stat, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
@@ -239,9 +238,10 @@ function countImages(entries: Iterable<Entry>): PrepareSummary["images"] {
 }
 
 /**
- * Prepares a dataset folder. Until everything is written it is called `<out>.partial`; the same command then goes on where
- * an interrupted one stopped, and does nothing where all is there. Throws DataError for a raw folder of another kind,
- * for damaged files (all others are finished first) and for a folder prepared differently.
+ * Prepares a dataset folder from a raw download: planned first, carried out in threads, resumable, the raw files only
+ * read. Until everything is written it is called `<out>.partial`; the same command then goes on where an interrupted
+ * one stopped, and does nothing where all is there. Throws DataError for a raw folder of another kind, for damaged
+ * files (all others are finished first) and for a folder prepared differently.
  */
 export async function prepare(options: PrepareOptions): Promise<PrepareSummary> {
   const { set, settings, out } = options;

@@ -1,4 +1,3 @@
-/** Looking for a known layout in a folder someone downloaded. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
@@ -41,7 +40,10 @@ export async function notThis(raw: string, set: string, expected: string): Promi
   return new DataError(`${raw}: this does not look like ${set}. Expected: ${expected}. Found: ${shown}`);
 }
 
-/** `folder` itself or the nearest folder inside it, at most two levels down, for which `matches` holds. */
+/**
+ * Looks for a known layout in a folder someone downloaded: `folder` itself or the nearest folder inside it, at most
+ * two levels down, for which `matches` holds.
+ */
 export async function findInside(
   folder: string,
   matches: (listing: Listing, folder: string) => boolean,

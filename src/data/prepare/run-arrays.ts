@@ -1,4 +1,3 @@
-/** Items of npz arrays as images and masks. */
 import { DataError } from "../../errors.ts";
 import { type ArrayPart, NpzFile } from "../formats/npz.ts";
 import { PERCENTILES, percentileWindow, type Window, windowed } from "../formats/window.ts";
@@ -133,7 +132,7 @@ async function writeItem(task: ArrayTask, sink: Sink, name: string, image: Array
   );
 }
 
-/** Writes every item of an npz file, one in memory at a time. */
+/** Writes every item of an npz file as an image and its mask, one in memory at a time. */
 export async function runArrays(task: ArrayTask, sink: Sink): Promise<void> {
   const npz = await NpzFile.open(task.file);
   try {

@@ -1,4 +1,3 @@
-/** Carrying out one task: reading raw files, writing images and masks. Done by threads; depends on the task alone. */
 import { extname } from "node:path";
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
@@ -114,7 +113,10 @@ async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
   }
 }
 
-/** Carries out a task; files that are there already are not made again. Throws DataError naming the raw file. */
+/**
+ * Carries out one task, in any thread: reads raw files, writes images and masks. Depends on the task alone; files that
+ * are there already are not made again. Throws DataError naming the raw file.
+ */
 export async function runTask({ task, target }: { task: Task; target: Target }): Promise<TaskResult> {
   const sink = new Sink(target);
   if (task.kind === "picture") await runPicture(task, sink);

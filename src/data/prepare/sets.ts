@@ -1,4 +1,3 @@
-/** Everything `svanet data prepare` knows. */
 import { atlas } from "./atlas.ts";
 import { fives } from "./fives.ts";
 import { folderKind, niftiKind, npzKind } from "./generic.ts";
@@ -10,7 +9,7 @@ import { polypgen } from "./polypgen.ts";
 import { spermhealth } from "./spermhealth.ts";
 import { tissuenet } from "./tissuenet.ts";
 
-/** The paper's seven sets, then four kinds of one's own data. */
+/** Everything `svanet data prepare` knows: the paper's seven sets, then four kinds of one's own data. */
 export const SET_KINDS: readonly SetKind[] = [
   ...[fives, isic2018, polypgen, atlas, kits23, tissuenet, spermhealth],
   ...[folderKind, niftiKind, dicomKind, npzKind],

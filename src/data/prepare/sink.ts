@@ -1,4 +1,3 @@
-/** Writing one image with its mask, each file whole or not at all. */
 import { copyFile, mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, parse, relative, sep } from "node:path";
 import { DataError } from "../../errors.ts";
@@ -22,6 +21,7 @@ export function placeOf(folder: string, part: SplitName | "mask", name: string):
   return join(folder, part, name);
 }
 
+/** Writes images with their masks, each file whole or not at all. */
 export class Sink {
   readonly files: string[] = [];
   readonly notes: string[] = [];

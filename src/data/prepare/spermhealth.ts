@@ -1,4 +1,3 @@
-/** SpermHealth, the paper's private set: microscope frames of sperm, normal and abnormal. */
 import { join, parse } from "node:path";
 import type { Layer, PictureTask, SetKind } from "./plan.ts";
 import { filesWith, list, notThis, requirePairs } from "./raw-folder.ts";
@@ -25,6 +24,7 @@ async function layersByStem(masks: string): Promise<ReadonlyMap<string, readonly
   return layers;
 }
 
+/** SpermHealth, the paper's private set: microscope frames of sperm, normal and abnormal. */
 export const spermhealth: SetKind = {
   name: "spermhealth",
   summary: "microscope frames of sperm, normal and abnormal (the paper's private set)",

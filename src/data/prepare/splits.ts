@@ -1,4 +1,3 @@
-/** Seeded splits that keep what belongs together together: by patient or volume, or by runs of consecutive frames. */
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
 import type { SplitName } from "../dataset/dataset.ts";
@@ -22,7 +21,10 @@ function countsOf(count: number, { test, val }: Shares, what: string): { test: n
   return counts;
 }
 
-/** A split for every group (patient, volume): a seeded ordering of the distinct names, test first, then val. */
+/**
+ * A seeded split that keeps together what belongs together: one for every group (patient, volume), by an ordering of
+ * the distinct names, test first, then val.
+ */
 export function splitGroups(groups: readonly string[], shares: Shares, what: string): (group: string) => SplitName {
   const names = [...new Set(groups)].sort((a, b) => (a < b ? -1 : 1));
   const counts = countsOf(names.length, shares, what);

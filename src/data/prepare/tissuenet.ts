@@ -1,4 +1,3 @@
-/** TissueNet: fluorescence images of tissue, cells and their nuclei. */
 import { join } from "node:path";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { ArrayTask, SetKind } from "./plan.ts";
@@ -9,6 +8,7 @@ const EXPECTED =
   'tissuenet_v1.1_train.npz, tissuenet_v1.1_val.npz and tissuenet_v1.1_test.npz with the arrays "X" and "y"';
 const NAMED = /^tissuenet.*_(train|val|test)\.npz$/i;
 
+/** TissueNet: fluorescence images of tissue, cells and their nuclei. */
 export const tissuenet: SetKind = {
   name: "tissuenet",
   summary: "fluorescence images of tissue, cell and nucleus",

@@ -1,4 +1,3 @@
-/** A picture in the making: red, green and blue from 0 to 1, pixel centres at whole coordinates. */
 import type { Random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { ByteImage } from "../image/image.ts";
@@ -48,6 +47,7 @@ export function noise(walk: Random, cells: number, octaves = 1, stretch = 1): Te
   };
 }
 
+/** A picture in the making: red, green and blue from 0 to 1, pixel centres at whole coordinates. */
 export class Canvas {
   readonly side: number;
   readonly rgb: Float32Array;

@@ -1,8 +1,3 @@
-/**
- * Procedural microscopy with exact masks: small bright cells and thin-tailed swimmers on an uneven background. Light falls
- * off, glows and is out of focus by more than an object's contrast, so no threshold on brightness separates them, while each
- * stands out from its own surroundings. Every picture is a pure function of (seed, index, size).
- */
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Pair } from "../feed/augment.ts";
@@ -121,8 +116,11 @@ function shapesIn(stratum: Stratum, seed: number, index: number, size: number): 
 }
 
 /**
- * Picture `index` of `seed`: RGB of `size` x `size` pixels and its mask (0 background, 1 cell). Without a stratum it shows the
- * usual view, most objects below 1 % of the picture.
+ * Procedural microscopy with an exact mask: small bright cells and thin-tailed swimmers on an uneven background. Light
+ * falls off, glows and is out of focus by more than an object's contrast, so no threshold on brightness separates
+ * them, while each stands out from its own surroundings. Picture `index` of `seed`, a pure function of both and the
+ * size: RGB of `size` x `size` pixels and its mask (0 background, 1 cell). Without a stratum it shows the usual view,
+ * most objects below 1 % of the picture.
  */
 export function cellPicture(seed: number, index: number, size: number, stratum?: Stratum): Pair {
   const walk = random(seed, "cells", index);

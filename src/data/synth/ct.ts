@@ -1,4 +1,3 @@
-/** CT-like slices of the abdomen in a soft-tissue window: liver (1) with a tumour in it (2), between organs that are neither. */
 import { type Random, random } from "../../kernels/random.ts";
 import type { Pair } from "../feed/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
@@ -279,7 +278,10 @@ function paintLiver(canvas: Canvas, walk: Random, body: Body, { liver, tumour, m
   });
 }
 
-/** Picture `index` of `seed`: RGB of equal channels and a mask with 0 everything else, 1 liver, 2 tumour. */
+/**
+ * A CT-like slice of the abdomen in a soft-tissue window: a liver with a tumour in it, between organs that are
+ * neither. Picture `index` of `seed`: RGB of equal channels and a mask with 0 everything else, 1 liver, 2 tumour.
+ */
 export function ctPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "ct", index);
   const target = drawTarget(walk, stratum, 19);

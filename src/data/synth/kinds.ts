@@ -1,4 +1,3 @@
-/** Every kind of procedural dataset. */
 import { UsageError } from "../../errors.ts";
 import { suggestion } from "../../nearest.ts";
 import type { Rgb } from "../codec/png.ts";
@@ -22,6 +21,7 @@ const mixed =
   (seed, index, side, stratum = "mixed") =>
     picture(seed, index, side, stratum);
 
+/** Every kind of procedural dataset. */
 export const SYNTH_KINDS: readonly SynthKind[] = [
   cellsKind,
   {

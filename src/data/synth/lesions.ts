@@ -1,4 +1,3 @@
-/** Dermoscopy of a pigmented lesion: skin with creases, freckles, hairs and gel bubbles, one irregular brown lesion. */
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Pair } from "../feed/augment.ts";
@@ -122,7 +121,10 @@ function paintView(canvas: Canvas, walk: Random): void {
   }
 }
 
-/** Picture `index` of `seed`: RGB and a mask with 0 skin, 1 lesion. */
+/**
+ * Dermoscopy of a pigmented lesion: skin with creases, freckles, hairs and gel bubbles, one irregular brown lesion.
+ * Picture `index` of `seed`: RGB and a mask with 0 skin, 1 lesion.
+ */
 export function lesionPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "lesions", index);
   const { share } = drawTarget(walk, stratum, 38);

@@ -1,7 +1,7 @@
-/** Outlines whose area is known: round irregular forms and strokes, as distances in pixels, at most 0 inside. */
 import type { Random } from "../../kernels/random.ts";
 import { between } from "./canvas.ts";
 
+/** A round irregular form whose area is known, as distances in pixels, at most 0 inside. */
 export interface Blob {
   readonly x: number;
   readonly y: number;

@@ -1,4 +1,3 @@
-/** Colonoscopy with one polyp: a wet pink wall with folds that runs into a dark lumen, and a lit dome on it. */
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Pair } from "../feed/augment.ts";
@@ -132,7 +131,10 @@ function paintFrame({ canvas, walk }: Scene, polyp: Blob): void {
   }
 }
 
-/** Picture `index` of `seed`: RGB and a mask with 0 everything else, 1 polyp. */
+/**
+ * Colonoscopy with one polyp: a wet pink wall with folds that runs into a dark lumen, and a lit dome on it. Picture
+ * `index` of `seed`: RGB and a mask with 0 everything else, 1 polyp.
+ */
 export function polypPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "polyps", index);
   const { share } = drawTarget(walk, stratum, 32);

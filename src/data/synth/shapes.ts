@@ -1,6 +1,6 @@
-/** Outlines of the synthetic cells as signed distances: pixels where the distance is at most 0 belong to the object. */
 import type { Random } from "../../kernels/random.ts";
 
+/** The outline of a synthetic cell as a signed distance: pixels where it is at most 0 belong to the object. */
 export interface Shape {
   readonly x: number;
   readonly y: number;

@@ -1,4 +1,3 @@
-/** Stained sperm under the microscope: normal ones and deformed ones (1 and 2), each with head, midpiece and tail. */
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Pair } from "../feed/augment.ts";
@@ -173,7 +172,10 @@ function paintHead(canvas: Canvas, walk: Random, head: Blob, { angle, unit }: Ce
   });
 }
 
-/** Picture `index` of `seed`: RGB and a mask with 0 slide, 1 normal sperm, 2 deformed sperm. */
+/**
+ * Stained sperm under the microscope: normal ones and deformed ones (1 and 2), each with head, midpiece and tail.
+ * Picture `index` of `seed`: RGB and a mask with 0 slide, 1 normal sperm, 2 deformed sperm.
+ */
 export function spermPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "sperm", index);
   const { share, stratum: drawn } = drawTarget(walk, stratum, 15);

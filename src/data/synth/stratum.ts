@@ -1,8 +1,8 @@
-/** Sizes drawn from a stratum of the paper, and the measure that they hold: the largest object's share of the picture. */
 import type { Random } from "../../kernels/random.ts";
 import type { ByteImage } from "../image/image.ts";
 import { between } from "./canvas.ts";
 
+/** The paper's strata that sizes are drawn from. What counts is the largest object's share of the picture. */
 export const STRATA = ["ultra", "small", "large", "mixed"] as const;
 export type Stratum = (typeof STRATA)[number];
 

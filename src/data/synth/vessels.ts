@@ -1,4 +1,3 @@
-/** Fundus photographs with the vessel tree as truth: arcades leave the optic disc, branch, taper and bend round the macula. */
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Pair } from "../feed/augment.ts";
@@ -191,7 +190,10 @@ function within(branches: readonly Branch[], share: number, side: number): Branc
   });
 }
 
-/** Picture `index` of `seed`: RGB and a mask with 0 everything else, 1 vessel. */
+/**
+ * A fundus photograph with the vessel tree as truth: arcades leave the optic disc, branch, taper and bend round the
+ * macula. Picture `index` of `seed`: RGB and a mask with 0 everything else, 1 vessel.
+ */
 export function vesselPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "vessels", index);
   const target = drawTarget(walk, stratum, 18);

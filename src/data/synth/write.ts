@@ -1,4 +1,3 @@
-/** Dataset folders of procedural pictures: exact truth, free of any licence, every picture a function of (seed, index). */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -60,7 +59,8 @@ function checkOptions({ kind, sizes }: SynthKind, { train, val, test = 0, size }
 }
 
 /**
- * Writes a dataset folder: train/, val/, perhaps test/, mask/, dataset.yaml. Throws UsageError for sizes and counts that make no
+ * Writes a dataset folder of procedural pictures (exact truth, free of any licence, every picture a function of seed
+ * and index): train/, val/, perhaps test/, mask/, dataset.yaml. Throws UsageError for sizes and counts that make no
  * dataset, DataError where `out` is a folder with content. Nothing appears under `out` before everything is written.
  */
 export async function writeSynth(kind: SynthKind, options: SynthOptions): Promise<void> {

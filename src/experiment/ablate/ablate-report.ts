@@ -1,3 +1,4 @@
+import { csv } from "../../csv.ts";
 import type { ImageResult, StratumResult } from "../../metrics/evaluation.ts";
 import { imageTable } from "../../metrics/evaluation.ts";
 import { pairedTTest, wilcoxonSignedRank } from "../../metrics/significance.ts";
@@ -141,11 +142,8 @@ const COLUMNS = [
 export function ablationTableCsv({ rows }: AblationReport): string {
   const paper = ["mDice", "sensitivity", "pValue"] as const;
   const header = [...COLUMNS, ...paper.map((name) => `paper ${name}`)];
-  const lines = rows.map((row) => [
-    ...COLUMNS.map((name) => field(row[name])),
-    ...paper.map((name) => field(row.paper[name] ?? null)),
-  ]);
-  return `${[header, ...lines].map((line) => line.join(",")).join("\n")}\n`;
+  const lines = rows.map((row) => [...COLUMNS.map((name) => row[name]), ...paper.map((name) => row.paper[name])]);
+  return csv([header, ...lines]);
 }
 
 /** Every image of every run as CSV. */
@@ -156,10 +154,4 @@ export function ablationImagesCsv({ runs }: AblationReport): string {
     return i === 0 ? [`key,seed,${header}`, ...named] : named;
   });
   return `${tables.flat().join("\n")}\n`;
-}
-
-function field(value: string | number | null): string {
-  if (value === null) return "";
-  const text = String(value);
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,4 +1,3 @@
-/** Ablation tables: every configuration trained with several seeds, each run in a folder of its own, then compared. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckedDataset, PixelStatistics } from "../../data/dataset/check-dataset.ts";
@@ -43,7 +42,10 @@ interface Run {
   readonly finished: boolean;
 }
 
-/** Trains what is not trained yet, evaluates all and compares. Null when it was stopped; a second call goes on. */
+/**
+ * Trains every configuration of an ablation table with several seeds, each run in a folder of its own, as far as that
+ * is not done yet; evaluates all and compares. Null when it was stopped; a second call goes on.
+ */
 export async function runAblation(input: AblateInput): Promise<AblationReport | null> {
   const { dataset, observer } = input;
   const runs = await plannedRuns(input);

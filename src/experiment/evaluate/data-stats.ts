@@ -1,4 +1,3 @@
-/** Table I of a dataset: how many objects it holds and how large they are, measured on every mask of every split. */
 import { availableParallelism } from "node:os";
 import { type Dataset, SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
 import { ThreadPool, threadProgram } from "../../data/thread-pool.ts";
@@ -72,8 +71,9 @@ async function allObjects(dataset: Dataset, options: StatsOptions): Promise<Obje
 }
 
 /**
- * Measures every object of a dataset. Throws DataError for masks that cannot be read and for a folder whose files do not
- * pair up: a count of a part would be a wrong count.
+ * Table I of a dataset, how many objects it holds and how large they are, measured on every mask of every split.
+ * Throws DataError for masks that cannot be read and for a folder whose files do not pair up: a count of a part would
+ * be a wrong count.
  */
 export async function datasetStats(dataset: Dataset, options: StatsOptions): Promise<DatasetStats> {
   const [problem] = SPLIT_NAMES.flatMap((split) => dataset.problems[split] ?? []);

@@ -1,5 +1,6 @@
 import type { Rgb } from "../../data/codec/png.ts";
 import { type ByteImage, filled } from "../../data/image/image.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 
 /** A label map with its size. */
 export interface LabelMap {
@@ -36,9 +37,9 @@ interface Tint {
 }
 
 function tint(label: number, truth: number, edge: boolean, colours: readonly Rgb[]): Tint {
-  if (label === 0) return { colour: MISSED, share: truth !== 0 && truth !== 255 ? 0.55 : 0 };
+  if (label === 0) return { colour: MISSED, share: truth !== 0 && truth !== IGNORE_LABEL ? 0.55 : 0 };
   const colour = colours[label] ?? MISSED;
-  const wrong = truth !== label && truth !== 255;
+  const wrong = truth !== label && truth !== IGNORE_LABEL;
   if (edge) return wrong ? { colour: [32, 32, 32], share: 0.85 } : { colour, share: 0.95 };
   return { colour, share: wrong ? 0.55 : 0.3 };
 }

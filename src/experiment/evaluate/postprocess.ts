@@ -1,4 +1,3 @@
-/** Removing predicted objects that are too small or not the largest of their class, by rules chosen on validation images. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -96,7 +95,10 @@ const SIZES = [0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1] as const;
 /** The rules that are tried, the one that changes nothing first: a tie is decided for the earlier one. */
 const CANDIDATES = [false, true].flatMap((largest) => SIZES.map((minPercent) => ({ largest, minPercent })));
 
-/** Finds each class's best rule; classes are judged on their own. The maps are not kept. */
+/**
+ * Chooses on validation images which predicted objects are removed, those too small or not the largest of their class:
+ * finds each class's best rule, classes judged on their own. The maps are not kept.
+ */
 export class PostprocessChoice {
   readonly #classes: readonly string[];
   /** Per foreground class and candidate the sum of Dice over images, as fractions. */

@@ -1,4 +1,3 @@
-/** Object sizes of datasets as a drawing: shares of the image on a logarithmic axis, coloured by stratum. */
 import type { DatasetStats } from "./data-stats.ts";
 
 const PANEL = { width: 720, height: 250, left: 64, right: 24, top: 58, bottom: 50 } as const;
@@ -102,7 +101,10 @@ function drawPanel(stats: DatasetStats, top: number, lowest: number): string[] {
   ];
 }
 
-/** An SVG with one panel a dataset, all on one axis of shares. */
+/**
+ * Object sizes of datasets as an SVG, one panel a dataset: shares of the image, all on one logarithmic axis, coloured
+ * by stratum.
+ */
 export function sizeHistogram(sets: readonly DatasetStats[]): string {
   const smallest = Math.min(0.1, ...sets.flatMap(({ areaPercent }) => areaPercent?.[0] ?? []));
   const lowest = Math.floor(Math.log10(smallest) + 1e-9);

@@ -1,4 +1,3 @@
-/** What a person asks to have predicted: images, NIfTI volumes, DICOM series, or folders of them. */
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
 import { IMAGE_EXTENSIONS } from "../../data/codec/decode.ts";
@@ -54,7 +53,10 @@ function folderInputs(folder: string): PredictInput[] {
   return dicom.length === 0 ? rest : [...rest, { kind: "dicom", file: folder, stem, files: dicom }];
 }
 
-/** The inputs of files and folders. UsageError for what does not exist or is of no kind that is read. */
+/**
+ * What a person asks to have predicted: the images, NIfTI volumes and DICOM series among files and in folders.
+ * UsageError for what does not exist or is of no kind that is read.
+ */
 export function listInputs(paths: readonly string[]): PredictInput[] {
   return paths.flatMap((path) => {
     if (!existsSync(path)) {

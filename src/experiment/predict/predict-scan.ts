@@ -1,4 +1,3 @@
-/** Prediction of scans slice by slice: NIfTI volumes and DICOM series, the result a NIfTI label map in the scan's geometry. */
 import { join } from "node:path";
 import { readBytes, writePng } from "../../data/codec/decode.ts";
 import type { Rgb } from "../../data/codec/png.ts";
@@ -124,7 +123,10 @@ function chosenWindow(scan: Scan, { window, trained }: ScanOptions): { readonly 
   return { window: percentileWindow(() => slicesOf(scan)), why: "its 0.5th to 99.5th percentile" };
 }
 
-/** Predicts every slice; writes `<stem>.nii.gz` and an overlay of the slice with the most found. */
+/**
+ * Predicts a scan slice by slice; writes `<stem>.nii.gz`, a NIfTI label map in the scan's geometry, and an overlay of
+ * the slice with the most found.
+ */
 export async function predictScan(
   predictor: Predictor,
   scan: Scan,

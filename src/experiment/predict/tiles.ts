@@ -1,4 +1,3 @@
-/** Large images by overlapping tiles whose scores flow smoothly into each other, in memory of one row of tiles. */
 import { type ByteImage, crop, type Size } from "../../data/image/image.ts";
 
 /** How an image is cut. */
@@ -34,8 +33,8 @@ export function tileWeights(tile: number): Float32Array {
 }
 
 /**
- * Scores an image tile by tile and gives the weighted means row by row: `emit` gets `[rows, width, classes]` from top to
- * bottom, each row once. Memory: scores of one row of tiles.
+ * Scores a large image by overlapping tiles that flow smoothly into each other and gives the weighted means row by
+ * row: `emit` gets `[rows, width, classes]` from top to bottom, each row once. Memory: scores of one row of tiles.
  */
 export async function blendTiles(
   image: ByteImage,

@@ -1,4 +1,3 @@
-/** Test-time augmentation: the eight ways to lay a picture on itself (flips and quarter turns), scores averaged. */
 import type { ByteImage } from "../../data/image/image.ts";
 import type { Score } from "./tiles.ts";
 
@@ -36,7 +35,10 @@ function viewed(image: ByteImage, view: View, places: Uint32Array): ByteImage {
   return view.transposed ? { width: height, height: width, channels, data } : { ...image, data };
 }
 
-/** Scores of `image`, `[height, width, classes]`: the mean over the eight views, each turned back. */
+/**
+ * Test-time augmentation: scores of `image`, `[height, width, classes]`, as the mean over the eight ways to lay a
+ * picture on itself (flips and quarter turns), each turned back.
+ */
 export async function averageViews(image: ByteImage, classes: number, score: Score): Promise<Float32Array> {
   const sums = new Float32Array(image.width * image.height * classes);
   for (const view of VIEWS) {

@@ -1,7 +1,3 @@
-/**
- * One process a run folder. The lock is a file with the owner's process id, host and start time; it is put in place
- * complete (a hard link to a finished file), so nobody reads half of one. A lock whose process is gone is taken over.
- */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -21,7 +17,11 @@ export interface RunLock {
   release(): void;
 }
 
-/** Takes the lock of `folder`, or throws a `UsageError` that names its owner. */
+/**
+ * Takes the lock of `folder`, so that one process writes a run, or throws a `UsageError` that names its owner. The
+ * lock is a file with the owner's process id, host and start time; it is put in place complete (a hard link to a
+ * finished file), so nobody reads half of one. A lock whose process is gone is taken over.
+ */
 export function lockRun(folder: string): RunLock {
   const path = join(folder, "lock");
   const own = JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid) } satisfies Owner);

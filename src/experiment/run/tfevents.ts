@@ -1,7 +1,3 @@
-/**
- * TensorBoard's event file: TFRecord frames (length, masked CRC-32C of the length, data, masked CRC-32C of the data)
- * around `Event` messages in protocol-buffer encoding. Only what a scalar curve needs is written.
- */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { writeFileAtomic } from "../atomic.ts";
 
@@ -32,7 +28,11 @@ export interface ScalarEvent {
   readonly values: ReadonlyMap<string, number>;
 }
 
-/** Appends scalars to an event file; `truncateEvents` makes a resumed run continue it without double points. */
+/**
+ * Appends scalars to TensorBoard's event file: TFRecord frames (length, masked CRC-32C of the length, data, masked
+ * CRC-32C of the data) around `Event` messages in protocol-buffer encoding, of which only what a scalar curve needs is
+ * written. `truncateEvents` makes a resumed run continue it without double points.
+ */
 export class EventWriter {
   readonly #path: string;
 

@@ -1,9 +1,11 @@
+import { stringify } from "yaml";
 import { z } from "zod";
 import { UsageError } from "../../errors.ts";
-import { DEFAULT_LOSS, LOSSES } from "../../model/losses.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
+import { DEFAULT_LOSS, LOSSES } from "../../model/supervision.ts";
 import { GATE_KINDS } from "../../model/svanet/gates.ts";
 import { suggestion } from "../../nearest.ts";
+import { writeFileAtomic } from "../atomic.ts";
 import type { ConfigFile } from "./config-file.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
@@ -154,6 +156,20 @@ export function resolveConfig(flags: TrainFlags, file?: ConfigFile, planned: Tra
     return `${where}: ${JSON.stringify(value)} does not fit: ${explain(issue, value)}`;
   });
   throw new UsageError(sentences.join("\n"));
+}
+
+/**
+ * Writes a configuration so that `readConfigFile` and `resolveConfig` give it back. `resume` is left out: it says how
+ * one process started, not what the run trains.
+ */
+export function writeConfig(path: string, config: TrainConfig): void {
+  writeFileAtomic(path, formatConfig(config));
+}
+
+/** The text that `writeConfig` writes. */
+export function formatConfig({ resume: _resume, ...config }: TrainConfig): string {
+  const { width, height } = config.size;
+  return stringify({ ...config, size: width === height ? width : `${width}x${height}` });
 }
 
 function rejectUnknownKeys(file: ConfigFile): void {

@@ -3,9 +3,10 @@ import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } f
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/feed/augment.ts";
 import { DataError, UsageError } from "../../errors.ts";
-import { DEFAULT_LOSS, type LossKind, type LossSettings, weighted } from "../../model/losses.ts";
+import { weighted } from "../../model/losses.ts";
 import type { ParameterTable } from "../../model/parameters.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
+import { DEFAULT_LOSS, type LossKind, type LossSettings } from "../../model/supervision.ts";
 import { ABLATIONS, type AblationName } from "../../model/svanet/ablations.ts";
 import type { SvanetConfig } from "../../model/svanet/config.ts";
 import { fitted, fromZoo, type NetworkConfig, planned, publishedLoss, traceNetwork } from "../../model/zoo.ts";

@@ -2,7 +2,8 @@ import { pad2d } from "../../kernels/ops/frame.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { bothAxes, nhwc, type PerAxis, sameShape } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import type { Head, NetworkOutput } from "../definition.ts";
+import type { NetworkOutput } from "../definition.ts";
+import type { Head } from "../supervision.ts";
 
 /**
  * Runs a network on the image padded with zeros at the bottom and right to multiples of `multiple`, and crops the

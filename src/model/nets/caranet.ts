@@ -5,13 +5,14 @@ import { swapAxes } from "../../kernels/ops/frame.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type CommonConfig, classHead, type Head, type NetworkDefinition, requireCommon } from "../definition.ts";
+import { type CommonConfig, classHead, type NetworkDefinition, requireCommon } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { activated } from "../layers/activation.ts";
 import { joined, product, sum } from "../layers/combine.ts";
 import { type ConvolutionOptions, convolution } from "../layers/convolution.ts";
 import { framed } from "../layers/frame.ts";
+import type { Head } from "../supervision.ts";
 import { background, partialDecoder, requireBackbone, scaledBy } from "./pranet.ts";
 
 /** Context axial reverse attention: PraNet's coarse map, refined where it is not sure by a feature pyramid. */

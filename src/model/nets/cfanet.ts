@@ -7,7 +7,6 @@ import type { Build } from "../build.ts";
 import {
   type CommonConfig,
   classHead,
-  type Head,
   type NetworkDefinition,
   requireCommon,
   requireSeveral,
@@ -21,6 +20,7 @@ import { classifier, convolution } from "../layers/convolution.ts";
 import { framed } from "../layers/frame.ts";
 import { globalMean, halved } from "../layers/pool.ts";
 import { grow } from "../layers/resize.ts";
+import type { Head } from "../supervision.ts";
 import { requireBackbone } from "./pranet.ts";
 
 /** A boundary stream and two streams that fuse neighbouring levels, merged where boundaries are. */

@@ -1,7 +1,7 @@
 import type { Value } from "../../kernels/trace/op.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { joined } from "../layers/combine.ts";
 import { convolution } from "../layers/convolution.ts";
@@ -9,6 +9,7 @@ import { valueDropout } from "../layers/dropout.ts";
 import { framed } from "../layers/frame.ts";
 import { globalMean } from "../layers/pool.ts";
 import { resizedByCentres, spread } from "../layers/resize.ts";
+import type { Head } from "../supervision.ts";
 import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
 /** Atrous spatial pyramid pooling on a dilated ResNet: the head that SvANet's context branch extends. */

@@ -1,9 +1,10 @@
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type CommonConfig, classHead, type Head, requireSeveral } from "../definition.ts";
+import { type CommonConfig, classHead, requireSeveral } from "../definition.ts";
 import { type Dilated, resnet } from "../encoders/resnet.ts";
 import { classifier, convolution } from "../layers/convolution.ts";
+import type { Head } from "../supervision.ts";
 
 /** What the networks on a ResNet of 1/8 share: their encoder, and a second classifier that only training reads. */
 export interface DilatedConfig extends CommonConfig {

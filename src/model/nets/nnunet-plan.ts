@@ -1,7 +1,3 @@
-/**
- * nnU-Net's planning rule in two dimensions (version 2, the plan for 8 GB): from what a data set is like to patch,
- * stages and batch. Pixels are square, so that only sizes decide.
- */
 import type { Fingerprint, Plan } from "../definition.ts";
 
 /** Rows and columns a stage steps over. */
@@ -75,8 +71,9 @@ function rounded(value: number): number {
 }
 
 /**
- * Patch and batch for a data set: the median image or as much of its shape as the memory allows, then as many images a
- * batch as still fit, but no more than a twentieth of the data.
+ * nnU-Net's planning rule in two dimensions (version 2, the plan for 8 GB): patch, stages and batch from what a data
+ * set is like. The patch is the median image or as much of its shape as the memory allows, the batch as many images as
+ * then still fit, but no more than a twentieth of the data. Pixels are square, so that only sizes decide.
  */
 export function planFor({ height, width, images, classes }: Fingerprint): Plan {
   const median = [height, width] as const;

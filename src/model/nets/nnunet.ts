@@ -2,11 +2,12 @@ import { ShapeError, UsageError } from "../../errors.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type CommonConfig, type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { type CommonConfig, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { joined } from "../layers/combine.ts";
 import { type ConvolutionOptions, classifier, convolutions, transposedConvolution } from "../layers/convolution.ts";
 import { framed } from "../layers/frame.ts";
 import { INSTANCE_NORM } from "../layers/norm.ts";
+import type { Head } from "../supervision.ts";
 import { planFor, plannedFeatures, product, type StageStride, topologyOf } from "./nnunet-plan.ts";
 
 /** nnU-Net's plain two-dimensional U-Net: instance norm, leaky ReLU, strided convolutions, deep supervision. */

@@ -5,14 +5,7 @@ import { softmax } from "../../kernels/ops/reduce/softmax.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import {
-  type CommonConfig,
-  classHead,
-  type Head,
-  type NetworkDefinition,
-  requireCommon,
-  requireWhole,
-} from "../definition.ts";
+import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { type BackboneSettings, backbone, MIN_BASE } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { activated } from "../layers/activation.ts";
@@ -20,6 +13,7 @@ import { joined, product, sum } from "../layers/combine.ts";
 import { classifier, convolution, convolutions } from "../layers/convolution.ts";
 import { framed } from "../layers/frame.ts";
 import { grow, resizedByCentres } from "../layers/resize.ts";
+import type { Head } from "../supervision.ts";
 
 /** A coarse map from a parallel partial decoder, refined by three branches that look where it is not sure. */
 export interface PranetConfig extends CommonConfig, BackboneSettings {

@@ -2,13 +2,14 @@ import { adaptiveAveragePool2d } from "../../kernels/ops/pool/pool.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { joined } from "../layers/combine.ts";
 import { convolution } from "../layers/convolution.ts";
 import { channelDropout } from "../layers/dropout.ts";
 import { framed } from "../layers/frame.ts";
 import { resizedToCorners } from "../layers/resize.ts";
+import type { Head } from "../supervision.ts";
 import { type DilatedConfig, dilatedHeads, segmentHead } from "./dilated.ts";
 
 /** Pyramid scene parsing: the map at 1/8 beside its means over grids of growing fineness. */

@@ -1,18 +1,12 @@
 import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
-import {
-  type CommonConfig,
-  classHead,
-  type Head,
-  type NetworkDefinition,
-  requireCommon,
-  requireWhole,
-} from "../definition.ts";
+import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { joined } from "../layers/combine.ts";
 import { classifier } from "../layers/convolution.ts";
 import { framed } from "../layers/frame.ts";
 import { halved } from "../layers/pool.ts";
 import { grow } from "../layers/resize.ts";
+import type { Head } from "../supervision.ts";
 import { pair } from "./unet.ts";
 
 /** U-Net with nested, dense skip connections. */

@@ -1,7 +1,3 @@
-/**
- * Names of tensors in publicly distributed files, beside ours. Each map was checked against the public code: the same
- * weights under both names give the same outputs.
- */
 import { DEEPLABV3_MAP } from "./deeplabv3.ts";
 import { ENCODER_MAPS } from "./encoders.ts";
 import { POLYP_MAPS } from "./polyp-networks.ts";
@@ -9,7 +5,10 @@ import { ENCODER, type NameMap } from "./rules.ts";
 import { releaseName } from "./svanet-release.ts";
 import { UNET_MAPS } from "./unets.ts";
 
-/** The maps, our own names first. */
+/**
+ * Names of tensors in publicly distributed files, beside ours; our own names first. Each map was checked against the
+ * public code: the same weights under both names give the same outputs.
+ */
 export const NAME_MAPS: readonly NameMap[] = [
   {
     label: "this program",

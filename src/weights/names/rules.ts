@@ -1,5 +1,3 @@
-/** What maps of public names are written in. */
-
 /** How a public file's names belong to ours. */
 export interface NameMap {
   /** As in "names as in LABEL". */

@@ -1,12 +1,11 @@
-/** How each op of an evaluation trace is written in ONNX (opset 17). An op that is not here cannot be exported. */
 import type { Conv2dAttrs, ConvTranspose2dAttrs } from "../../kernels/ops/contraction/conv.ts";
 import type { ReduceSumAttrs } from "../../kernels/ops/reduce/reduce.ts";
 import { bothAxes, lastOf, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Emitter } from "./emitter.ts";
 import { type Exporter, first, input, plain } from "./exporter.ts";
-import { layoutExporters } from "./layouts.ts";
-import { poolExporters } from "./pools.ts";
-import { resizeExporters } from "./resizes.ts";
+import { LAYOUT_EXPORTERS } from "./layouts.ts";
+import { POOL_EXPORTERS } from "./pools.ts";
+import { RESIZE_EXPORTERS } from "./resizes.ts";
 
 /** Where an axis of a channels-last value is once channels are axis 1. */
 const FIRST_AXES = [0, 2, 3, 1];
@@ -156,6 +155,7 @@ const attention: Exporter = (call) => {
   return plain(e.node("Reshape", [joined, e.ints([-1, tokens, features])]));
 };
 
+/** How each op of an evaluation trace is written in ONNX (opset 17). An op that is not here cannot be exported. */
 const EXPORTERS: { readonly [op: string]: Exporter } = {
   add: binary("Add"),
   multiply: binary("Mul"),
@@ -181,9 +181,9 @@ const EXPORTERS: { readonly [op: string]: Exporter } = {
   weightedSum,
   softmax,
   attention,
-  ...layoutExporters,
-  ...poolExporters,
-  ...resizeExporters,
+  ...LAYOUT_EXPORTERS,
+  ...POOL_EXPORTERS,
+  ...RESIZE_EXPORTERS,
 };
 
 /** The exporter of an op by its name; ops of any number of inputs carry it at the end of theirs. */

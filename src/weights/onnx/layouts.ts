@@ -71,7 +71,7 @@ const pad2d: Exporter = (call) => {
   return first(call.e.node("Pad", [call.e.first(input(call, "x")), pads]));
 };
 
-export const layoutExporters: { readonly [op: string]: Exporter } = {
+export const LAYOUT_EXPORTERS: { readonly [op: string]: Exporter } = {
   concat,
   sliceLast,
   pack2x2,

@@ -1,4 +1,3 @@
-/** The messages of ONNX (github.com/onnx/onnx, onnx.proto): field numbers and nothing else. */
 import { Message } from "./protobuf.ts";
 
 /** `{ float }` marks a number that is a float even when it is whole. */
@@ -70,6 +69,10 @@ export interface ModelOptions {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
+/**
+ * A whole network as the message of ONNX (github.com/onnx/onnx, onnx.proto): field numbers and nothing else are known
+ * here.
+ */
 export function model({ nodes, constants, inputs, outputs, version, metadata }: ModelOptions): Message {
   const graph = new Message();
   for (const message of nodes) graph.message(1, message);

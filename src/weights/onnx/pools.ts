@@ -123,7 +123,7 @@ const adaptive =
     return first(write(call.e, call.e.first(x), [h, w], call.attrs as PoolSize));
   };
 
-export const poolExporters: { readonly [op: string]: Exporter } = {
+export const POOL_EXPORTERS: { readonly [op: string]: Exporter } = {
   maxPool2d,
   averagePool2d,
   adaptiveAveragePool2d: adaptive(averageBins),

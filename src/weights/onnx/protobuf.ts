@@ -1,5 +1,3 @@
-/** Writing of protocol buffers (protobuf.dev/programming-guides/encoding), as far as ONNX needs it. */
-
 const utf8 = new TextEncoder();
 
 function varint(value: number | bigint): number[] {
@@ -14,7 +12,10 @@ function varint(value: number | bigint): number[] {
   return out;
 }
 
-/** One message under construction. Large byte fields are kept, not copied, until the whole is written. */
+/**
+ * One message under construction, in protocol buffers (protobuf.dev/programming-guides/encoding) as far as ONNX needs
+ * them. Large byte fields are kept, not copied, until the whole is written.
+ */
 export class Message {
   readonly chunks: Uint8Array[] = [];
   bytes = 0;

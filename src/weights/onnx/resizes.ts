@@ -46,4 +46,4 @@ const resizeNearest: Exporter = (call) => {
   return first(e.node("Gather", [rows, e.ints(sources(w, attrs.width))], { axis: 3 }));
 };
 
-export const resizeExporters: { readonly [op: string]: Exporter } = { resizeBilinear, resizeNearest };
+export const RESIZE_EXPORTERS: { readonly [op: string]: Exporter } = { resizeBilinear, resizeNearest };

@@ -1,4 +1,3 @@
-/** The globals a file of tensors names, and the values they become. Nothing of Python runs. */
 import { basename } from "node:path";
 import { CheckpointError } from "../../errors.ts";
 import type { Dtype } from "../dtypes.ts";
@@ -120,7 +119,10 @@ const KNOWN = new Map<string, Known>(
   ].map((known) => [known.name, known]),
 );
 
-/** The value of a global. Throws CheckpointError that names one which is not on the list. */
+/**
+ * The value that a global named in a file of tensors becomes; nothing of Python runs. Throws CheckpointError that
+ * names one which is not on the list.
+ */
 export function knownGlobal(label: string, module: string, name: string): Item {
   const full = `${module}.${name}`;
   const known = KNOWN.get(full);

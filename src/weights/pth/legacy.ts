@@ -1,13 +1,8 @@
-/**
- * PyTorch's form before 1.6: pickles of a magic number, the protocol, facts about the machine, the object and the keys
- * of the storages; then each storage as its element count (i64) and its elements.
- */
 import { CheckpointError } from "../../errors.ts";
 import { BYTES_PER_ELEMENT } from "../dtypes.ts";
 import { type PickleRules, PickleShortage, readPickle } from "./pickle.ts";
 import { Dict, type Item, List, type Storage, StorageReference } from "./pickle-values.ts";
-import type { PthParts } from "./read-pth.ts";
-import type { ByteSource } from "./source.ts";
+import type { ByteSource, PthParts } from "./source.ts";
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
@@ -15,6 +10,10 @@ const PROTOCOL = 1001;
 const FIRST_READ = 2 ** 24;
 const LONGEST_READ = 2 ** 29;
 
+/**
+ * Reads PyTorch's form before 1.6: pickles of a magic number, the protocol, facts about the machine, the object and
+ * the keys of the storages; then each storage as its element count (i64) and its elements.
+ */
 export async function readLegacy(source: ByteSource, rules: PickleRules): Promise<PthParts> {
   // What the storages' sizes are is known only from the references to them.
   const types = new Map<string, Storage>();

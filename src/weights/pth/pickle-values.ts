@@ -1,4 +1,3 @@
-/** What a pickle is made of here. No class of Python is ever built: what is not a plain value stands for itself. */
 import type { Dtype } from "../dtypes.ts";
 
 /** A storage of the file: `count` elements, of which a tensor may use a part. */
@@ -64,6 +63,7 @@ export class Dict {
   readonly entries = new Map<Item, Item>();
 }
 
+/** What a pickle is made of here. No class of Python is ever built: what is not a plain value stands for itself. */
 export type Item =
   | null
   | boolean

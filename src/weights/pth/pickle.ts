@@ -1,7 +1,3 @@
-/**
- * A pickle machine (PEP 307, PEP 3154) that executes nothing: it has the opcodes that PyTorch writes, and globals
- * become values only when the caller's list has them. Everything else is refused by name.
- */
 import { CheckpointError } from "../../errors.ts";
 import { Dict, type Item, Known, List, Opaque, TensorReference, Tuple } from "./pickle-values.ts";
 
@@ -17,7 +13,11 @@ export interface PickleRules {
 /** The bytes end inside the pickle: more of the file may help. */
 export class PickleShortage extends CheckpointError {}
 
-/** Reads the pickle at `start`; `end` is the byte after it. Throws CheckpointError. */
+/**
+ * Reads the pickle at `start`; `end` is the byte after it. The machine (PEP 307, PEP 3154) executes nothing: it has
+ * the opcodes that PyTorch writes, and globals become values only when the caller's list has them. Everything else is
+ * refused by name. Throws CheckpointError.
+ */
 export function readPickle(bytes: Uint8Array, start: number, rules: PickleRules): { value: Item; end: number } {
   return new Machine(bytes, start, rules).run();
 }

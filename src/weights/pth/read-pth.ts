@@ -1,19 +1,14 @@
-/**
- * PyTorch's files of tensors: the zip form (torch 1.6 and later) and the older sequence of pickles. Nothing in a file is
- * executed, and no size is believed before it is checked.
- */
 import { type FileHandle, open } from "node:fs/promises";
 import { CheckpointError } from "../../errors.ts";
-import { BYTES_PER_ELEMENT } from "../dtypes.ts";
 import type { StoredTensor } from "../safetensors.ts";
 import { knownGlobal, STORAGE_TYPES } from "./globals.ts";
 import { readLegacy } from "./legacy.ts";
-import { type PickleRules, readPickle } from "./pickle.ts";
+import type { PickleRules } from "./pickle.ts";
 import { type Item, Known, type Storage, StorageReference, type TensorReference, Tuple } from "./pickle-values.ts";
-import { type ByteSource, fileSource } from "./source.ts";
+import { type ByteSource, fileSource, type PthParts } from "./source.ts";
 import { findStateDict } from "./state-dict.ts";
 import { CopyBudget, checkExtent, materialise } from "./tensors.ts";
-import { readDirectory, readEntry, type ZipDirectory } from "./zip.ts";
+import { readZipped } from "./zipped.ts";
 
 export interface PthContents {
   readonly tensors: Map<string, StoredTensor>;
@@ -21,13 +16,10 @@ export interface PthContents {
   readonly notes: readonly string[];
 }
 
-/** What a form of the file gives: its value, and the bytes of a storage. */
-export interface PthParts {
-  readonly root: Item;
-  storage(storage: Storage): Promise<Uint8Array>;
-}
-
-/** Reads a `.pth` or `.pt` file. Throws CheckpointError naming the file. */
+/**
+ * Reads a `.pth` or `.pt` file of tensors: the zip form (torch 1.6 and later) or the older sequence of pickles.
+ * Nothing in a file is executed, and no size is believed before it is checked. Throws CheckpointError naming the file.
+ */
 export async function readPth(path: string): Promise<PthContents> {
   let handle: FileHandle | undefined;
   try {
@@ -91,45 +83,4 @@ function storageOf(label: string, id: Item): Storage {
 
 function isCount(item: Item | undefined): item is number {
   return typeof item === "number" && Number.isSafeInteger(item) && item >= 0;
-}
-
-async function readZipped(source: ByteSource, rules: PickleRules): Promise<PthParts> {
-  const directory = await readDirectory(source);
-  const pickle = [...directory.values()].find(({ name }) => /^[^/]*\/data\.pkl$/.test(name));
-  if (!pickle) throw new CheckpointError(`${source.label} is a zip archive without data.pkl: PyTorch did not write it`);
-  const prefix = pickle.name.slice(0, -"data.pkl".length);
-  await requireLittleEndian(source, directory, `${prefix}byteorder`);
-  // A name that is refused says more than what follows it.
-  const scripted = directory.has(`${prefix}constants.pkl`);
-  if (scripted) {
-    throw new CheckpointError(`${source.label} is a TorchScript program, not a state dict; save model.state_dict()`);
-  }
-  const { value } = readPickle(await readEntry(source, pickle), 0, rules);
-  // Entries may not lie over each other, so together they are no larger than the file.
-  let read = 0;
-  return {
-    root: value,
-    async storage({ key, dtype, count, offset }) {
-      const entry = directory.get(`${prefix}data/${key}`);
-      if (!entry) throw new CheckpointError(`${source.label} has no data for the storage ${key}`);
-      const wanted = (count + offset) * BYTES_PER_ELEMENT[dtype];
-      read += entry.bytes;
-      if (entry.bytes < wanted || read > source.size) {
-        throw new CheckpointError(
-          `${source.label}: the storage ${key} needs ${wanted} bytes of type ${dtype}, its entry has ${entry.bytes}`,
-        );
-      }
-      return readEntry(source, entry);
-    },
-  };
-}
-
-async function requireLittleEndian(source: ByteSource, directory: ZipDirectory, name: string): Promise<void> {
-  const entry = directory.get(name);
-  if (!entry || entry.bytes > 16) return;
-  const order = new TextDecoder().decode(await readEntry(source, entry));
-  if (order === "little") return;
-  throw new CheckpointError(
-    `${source.label} was written on a machine of byte order "${order}"; only little-endian files are read`,
-  );
 }

@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../../errors.ts";
+import type { Item, Storage } from "./pickle-values.ts";
 
 /** Bytes that can be read in pieces: an open file, or memory. `label` names it in messages. */
 export interface ByteSource {
@@ -7,6 +8,12 @@ export interface ByteSource {
   readonly size: number;
   /** Exactly `length` bytes from `position` on, in memory of their own or shared. CheckpointError beyond the end. */
   read(position: number, length: number): Promise<Uint8Array>;
+}
+
+/** What a form of the file gives: its value, and the bytes of a storage. */
+export interface PthParts {
+  readonly root: Item;
+  storage(storage: Storage): Promise<Uint8Array>;
 }
 
 /** One read call moves at most this much: Node refuses 2 GiB and more. */

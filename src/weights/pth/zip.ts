@@ -1,7 +1,3 @@
-/**
- * The part of the zip format that PyTorch writes (APPNOTE 6.3, with its 64-bit extension): a central directory at the
- * end, and entries that are stored, not compressed.
- */
 import { crc32 } from "node:zlib";
 import { CheckpointError } from "../../errors.ts";
 import type { ByteSource } from "./source.ts";
@@ -30,7 +26,11 @@ const MAX_DIRECTORY_BYTES = 1 << 28;
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** The entries of an archive by name. Throws CheckpointError for what is no whole zip file. */
+/**
+ * The entries of an archive by name. Of the zip format it knows the part that PyTorch writes (APPNOTE 6.3, with its
+ * 64-bit extension): a central directory at the end, and entries that are stored, not compressed. Throws
+ * CheckpointError for what is no whole zip file.
+ */
 export async function readDirectory(source: ByteSource): Promise<ZipDirectory> {
   const { offset, bytes, count } = await findDirectory(source);
   if (bytes > MAX_DIRECTORY_BYTES) throw damaged(source, `its directory is said to have ${bytes} bytes`);

@@ -11,8 +11,8 @@ const data = join(scratch.path, "cells");
 let device: Device;
 let set: Cells;
 // A rate that learns nothing: the validation cannot rise for ever.
-const recipe = { data, ablation: "t4-svattn", size: "32", epochs: 25, lr: 1e-9, patience: 2, resume: "auto" };
-const config = (name: string, flags = {}) => tinyConfig({ ...recipe, ...flags, out: join(scratch.path, name) });
+const RECIPE = { data, ablation: "t4-svattn", size: "32", epochs: 25, lr: 1e-9, patience: 2, resume: "auto" };
+const config = (name: string, flags = {}) => tinyConfig({ ...RECIPE, ...flags, out: join(scratch.path, name) });
 
 beforeAll(async () => {
   device = await openDevice();

@@ -20,9 +20,9 @@ let set: Cells;
 
 // Ten images in batches of four: two full batches and one of two, so both programs and the epoch's end take part.
 // Without AssemFormer, which draws nothing: pixel subsets, region owners, stochastic depth and dropout are all there.
-const recipe = { data, ablation: "t4-svattn", size: "32", steps: 7, evalEvery: 2 };
+const RECIPE = { data, ablation: "t4-svattn", size: "32", steps: 7, evalEvery: 2 };
 const out = (name: string) => join(scratch.path, name);
-const config = (name: string, flags = {}) => tinyConfig({ ...recipe, ...flags, out: out(name), resume: "auto" });
+const config = (name: string, flags = {}) => tinyConfig({ ...RECIPE, ...flags, out: out(name), resume: "auto" });
 
 beforeAll(async () => {
   device = await openDevice();
@@ -105,9 +105,9 @@ test("a changed recipe, other data and a missing checkpoint are refused", async 
   );
   const other = await cells(out("other-cells"), 6, 2);
   await expect(trainHere(device, other, config("whole"))).rejects.toThrow("is not the data set the run in");
-  const wanted = tinyConfig({ ...recipe, out: out("nothing"), resume: true });
+  const wanted = tinyConfig({ ...RECIPE, out: out("nothing"), resume: true });
   await expect(trainHere(device, set, wanted)).rejects.toThrow("has no checkpoints/last.safetensors");
-  const fresh = tinyConfig({ ...recipe, out: out("whole") });
+  const fresh = tinyConfig({ ...RECIPE, out: out("whole") });
   await expect(trainHere(device, set, fresh)).rejects.toThrow("holds a run already: continue it with --resume");
 });
 

@@ -1,5 +1,3 @@
-/** DICOM files from elements: explicit or implicit VR little endian, sequences, run lengths. */
-
 export type Value = string | number | readonly number[] | Uint8Array | readonly Item[];
 /** [group, element, VR, value]. */
 export type Element = readonly [group: number, element: number, vr: string, value: Value];
@@ -59,7 +57,10 @@ export const SYNTAXES = {
   jpeg2000: "1.2.840.10008.1.2.4.90",
 } as const;
 
-/** A DICOM file; elements must be in ascending order. `tail`: an element as it stands in the file, behind the others. */
+/**
+ * A DICOM file from its elements, explicit or implicit VR little endian; they must be in ascending order. `tail`: an
+ * element as it stands in the file, behind the others.
+ */
 export function dicomBytes(
   items: readonly Element[],
   syntax: keyof typeof SYNTAXES = "explicit",

@@ -1,4 +1,3 @@
-/** NIfTI files from numbers, written independently of the reader: field by field as the standard lists them. */
 import { gzipSync } from "node:zlib";
 
 const CODES = {
@@ -91,7 +90,7 @@ function header2(spec: NiftiSpec, little: boolean): Buffer {
   return out;
 }
 
-/** A NIfTI file's bytes. */
+/** A NIfTI file's bytes, written independently of the reader: field by field as the standard lists them. */
 export function niftiBytes(spec: NiftiSpec): Buffer {
   const little = spec.bigEndian !== true;
   const type = spec.type ?? "int16";

@@ -1,4 +1,3 @@
-/** NumPy arrays and zip archives from numbers, also malformed ones. */
 import { crc32, deflateRawSync } from "node:zlib";
 
 export interface NpySpec {
@@ -73,7 +72,7 @@ function entryBytes(spec: ZipSpec, offset: number): { local: Buffer; central: Bu
   return { local: Buffer.concat([local, name, body]), central: Buffer.concat([central, name, extra]) };
 }
 
-/** A zip archive's bytes. */
+/** A zip archive's bytes, malformed ones too. */
 export function zipBytes(entries: readonly ZipSpec[]): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];

@@ -1,4 +1,3 @@
-/** Preparing raw trees in a temporary folder that vanishes with the test file. */
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import type { Settings } from "../../../src/data/prepare/plan.ts";
 import { type PrepareSummary, prepare } from "../../../src/data/prepare/prepare.ts";
 import { SET_KINDS } from "../../../src/data/prepare/sets.ts";
 
+/** A temporary folder for prepared raw trees that vanishes with the test file. */
 export const base = mkdtempSync(join(tmpdir(), "svanet-prepare-"));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 let folders = 0;

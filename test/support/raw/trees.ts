@@ -1,4 +1,3 @@
-/** Tiny raw downloads of the paper's seven sets, byte formats and names as the public ones have them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
@@ -9,6 +8,7 @@ import { floats, integers, npzBytes } from "./npz.ts";
 
 const [width, height] = [24, 16];
 
+/** Writes one file of a tiny raw download. The trees below have byte formats and names as the public ones have them. */
 export function put(root: string, name: string, bytes: Uint8Array): void {
   const file = join(root, name);
   mkdirSync(dirname(file), { recursive: true });

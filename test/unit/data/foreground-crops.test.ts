@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { augment, drawForeground, PAPER_AUGMENTATION } from "../../../src/data/feed/augment.ts";
-import { filled, IGNORE_LABEL } from "../../../src/data/image/image.ts";
+import { filled } from "../../../src/data/image/image.ts";
 import { random } from "../../../src/kernels/random.ts";
+import { IGNORE_LABEL } from "../../../src/labels.ts";
 
 const SIZE = { width: 64, height: 48 };
 const SOURCE = { width: 400, height: 300 };

@@ -1,7 +1,3 @@
-/**
- * Every parser against thousands of spoiled files: a result or a DataError, nothing else, soon, and without taking more
- * memory than the file can hold. Mutations are drawn by seed: a failure can be repeated by its number.
- */
 import { crc32 } from "node:zlib";
 import { afterEach, expect, test } from "vitest";
 import { decodePng, encodePng } from "../../../src/data/codec/png.ts";
@@ -53,7 +49,10 @@ interface Tally {
   slowest: number;
 }
 
-/** Feeds spoiled copies of `seeds` to `parse`. Anything thrown but a DataError fails the test, with the input's number. */
+/**
+ * Feeds thousands of spoiled copies of `seeds` to `parse`: a result or a DataError, nothing else, soon, and without taking
+ * more memory than the file can hold. Mutations are drawn by seed: a failure can be repeated by the input's number.
+ */
 async function fuzz(
   name: string,
   seeds: readonly Buffer[],

@@ -1,4 +1,3 @@
-/** The window that scans were shown through: from their preparation to the checkpoint of what was trained on them. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -11,6 +10,7 @@ import { untrained } from "../../support/checkpoint.ts";
 import { base, fresh, run } from "../../support/raw/prepare.ts";
 import * as trees from "../../support/raw/trees.ts";
 
+/** The window that scans were shown through, as the prepared set knows it. */
 async function windowOf(set: string, tree: (root: string) => void, window?: { low: number; high: number }) {
   const [raw, out] = [fresh(), fresh()];
   tree(raw);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { differentiate } from "../../../src/autograd/differentiate.ts";
-import { DEFAULT_LOSS, LOSSES, networkLoss, targetMap, targetsOf } from "../../../src/model/losses.ts";
+import { networkLoss, targetMap, targetsOf } from "../../../src/model/losses.ts";
+import { DEFAULT_LOSS, LOSSES } from "../../../src/model/supervision.ts";
 import { checked, fitted, fromZoo, type NetworkConfig, traceNetwork } from "../../../src/model/zoo.ts";
 import { isSvanet, NETWORKS, tinyNetwork, UNREACHED } from "../../support/nets.ts";
 

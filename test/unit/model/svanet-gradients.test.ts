@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { differentiate } from "../../../src/autograd/differentiate.ts";
-import { DEFAULT_LOSS, trainingLoss } from "../../../src/model/losses.ts";
+import { trainingLoss } from "../../../src/model/losses.ts";
+import { DEFAULT_LOSS } from "../../../src/model/supervision.ts";
 import { ABLATIONS } from "../../../src/model/svanet/ablations.ts";
 import { SVANET_PRESETS, type SvanetConfig, scaled } from "../../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../../src/model/zoo.ts";

@@ -1,3 +1,4 @@
+import { range } from "../../range.ts";
 import { perInvocation, read, write } from "../../shader/shader.ts";
 import type { Dispatch, Value } from "../../trace/op.ts";
 import { bothAxes } from "../../trace/shape.ts";
@@ -21,8 +22,6 @@ export function slidesDepthwise(contraction: Contraction): boolean {
 export function slidingDepthwise(contraction: Contraction): readonly Dispatch[] {
   return contraction.kind === "pair" ? pair(contraction) : product(contraction);
 }
-
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Four weights of one tap: channels are rows of the weight, nine apart. */
 const WEIGHT = `fn tap4(c: u32, tap: u32) -> vec4f {

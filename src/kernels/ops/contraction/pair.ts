@@ -1,3 +1,4 @@
+import { range } from "../../range.ts";
 import { elementwise, read, shader, spread, write } from "../../shader/shader.ts";
 import type { Dispatch, Value } from "../../trace/op.ts";
 import { sizeOf } from "../../trace/shape.ts";
@@ -127,8 +128,6 @@ fn store4(split: u32, row: u32, quad: u32, v: vec4f) {
 }
 
 const AXES = ["x", "y", "z", "w"] as const;
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-
 const SPLIT = `  let t = group.x + group.y * groups.x;
   let tiles = args.tilesM * args.tilesN;
   let split = t / tiles; let tile = t - split * tiles;

@@ -1,3 +1,4 @@
+import { range } from "../../range.ts";
 import { read, shader, spread, write } from "../../shader/shader.ts";
 import type { Dispatch } from "../../trace/op.ts";
 import type { Lowering } from "./contraction.ts";
@@ -79,8 +80,6 @@ export const TILE = `  let t = group.x + group.y * groups.x;
   let tn = t % args.tilesN; let tm = (t / args.tilesN) % args.tilesM; let phase = t / (args.tilesN * args.tilesM);`;
 
 const AXES = ["x", "y", "z", "w"] as const;
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-
 function wideMain(gather: boolean): string {
   const rows = range(16);
   const weights = gather

@@ -1,3 +1,4 @@
+import { range } from "../../range.ts";
 import { read, shader, spread, write } from "../../shader/shader.ts";
 import { flattened, type Lowering } from "./contraction.ts";
 import { TILE } from "./shuffle.ts";
@@ -49,8 +50,6 @@ export function tileMemory(share: number): string {
 }
 
 const AXES = ["x", "y", "z", "w"] as const;
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-
 /** The product of the two panels into the registers `c{row}_{quad}`. */
 export function tileProduct(share: number): string {
   const side = 16 * share;

@@ -1,0 +1,98 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readImage, writePng } from "../../data/codec/decode.ts";
+import type { Rgb } from "../../data/codec/png.ts";
+import { resize } from "../../data/image/resample.ts";
+import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
+import { EMPTY_POLICIES } from "../../metrics/extended.ts";
+import { lesionTable } from "../../metrics/lesions.ts";
+import type { AreaRule } from "../../metrics/objects.ts";
+import { rocTable } from "../../metrics/roc.ts";
+import type { EvaluatedMap, EvaluationResult } from "./evaluate.ts";
+import { enlarged, enlargedLabels, overlay, sideBySide } from "./overlay.ts";
+import type { ClassRule } from "./postprocess.ts";
+
+/** What was evaluated, as the head of its document. */
+export interface EvaluationSource {
+  /** The checkpoint's file. */
+  readonly checkpoint: string;
+  /** The dataset folder and its split. */
+  readonly data: string;
+  readonly split: string;
+  /** Names, the background first. */
+  readonly classes: readonly string[];
+  readonly area: AreaRule;
+}
+
+/** The content of an eval.json: strata by name, percentages as in the paper. */
+export interface EvaluationReport extends EvaluationSource, ReturnType<typeof documentOf> {
+  /** The rules that the predictions went through first. */
+  readonly postprocess?: readonly ClassRule[];
+}
+
+/** The document of an evaluation; `postprocess` names the rules its predictions went through, where there were any. */
+export function evaluationReport(
+  source: EvaluationSource,
+  result: EvaluationResult,
+  postprocess?: readonly ClassRule[],
+): EvaluationReport {
+  const { checkpoint, data, split, classes, area } = source;
+  const applied = postprocess ? { postprocess } : {};
+  return { checkpoint, data, split, classes, area, ...documentOf(result), ...applied };
+}
+
+/**
+ * Writes `eval.json` and the CSV tables of an evaluation into `folder`, which is made where it is missing; older files of
+ * these names are replaced. Returns the names of the tables.
+ */
+export function writeEvaluation(folder: string, report: EvaluationReport, result: EvaluationResult): string[] {
+  const tables = tablesOf(result);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "eval.json"), `${JSON.stringify(report, null, 2)}\n`);
+  for (const [name, text] of Object.entries(tables)) writeFileSync(join(folder, name), text);
+  return Object.keys(tables);
+}
+
+/** The JSON document of an evaluation: strata by name, percentages as in the paper. */
+export function documentOf({ roc, rocClasses, strata, extended }: EvaluationResult) {
+  const { intervals = {}, lesions, surface, bootstrap } = extended ?? {};
+  const complete = Object.entries(strata).map(([name, stratum]) => {
+    const own = intervals[name];
+    return [name, own ? { ...stratum, intervals: own } : stratum];
+  });
+  return {
+    strata: Object.fromEntries(complete) as Record<string, StratumResult>,
+    ...(roc ? { auc: roc.area } : {}),
+    ...(rocClasses ? { aucClasses: rocClasses.area } : {}),
+    ...(extended ? { bootstrap, lesions, surface } : {}),
+    emptyMasks: EMPTY_POLICIES,
+  };
+}
+
+/** The CSV tables of an evaluation by file name. */
+function tablesOf({ images, strata, roc, rocClasses, extended }: EvaluationResult): Record<string, string> {
+  const curves = { ...(roc ? { foreground: roc } : {}), ...(rocClasses ? { classes: rocClasses } : {}) };
+  return {
+    "images.csv": imageTable(images),
+    "classes.csv": classTable(strata),
+    ...(roc ? { "roc.csv": rocTable(curves) } : {}),
+    ...(extended ? { "lesions.csv": lesionTable(extended.lesions) } : {}),
+  };
+}
+
+/** Pictures smaller than this are enlarged, so that small objects and their outlines can be seen. */
+const OVERLAY_SIDE = 512;
+
+/** Writes `<stem>-overlay.png`: the image, and beside it what was found; missed pixels are red. */
+export async function writeOverlay(folder: string, map: EvaluatedMap, colours: readonly Rgb[]): Promise<void> {
+  const { sample, height, width } = map;
+  const image = await readImage(sample.image);
+  const same = image.width === width && image.height === height;
+  const factor = Math.max(1, Math.floor(OVERLAY_SIDE / Math.max(width, height)));
+  const base = enlarged(same ? image : resize(image, { width, height }, "bicubic"), factor);
+  const prediction = enlargedLabels({ width, height, data: map.prediction }, factor);
+  const target = enlargedLabels({ width, height, data: map.target }, factor);
+  mkdirSync(folder, { recursive: true });
+  const picture = sideBySide([base, overlay(base, prediction, colours, target)]);
+  await writePng(join(folder, `${sample.stem}-overlay.png`), picture);
+}
