@@ -1,6 +1,6 @@
 /** CT-like slices of the abdomen in a soft-tissue window: liver (1) with a tumour in it (2), between organs that are neither. */
 import { type Random, random } from "../../kernels/random.ts";
-import type { Pair } from "../feed/augment.ts";
+import type { Pair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, noise, smooth } from "./canvas.ts";
 import { type Blob, type BlobShape, blob } from "./outline.ts";

@@ -1,7 +1,7 @@
 /** Stained sperm under the microscope: normal ones and deformed ones (1 and 2), each with head, midpiece and tail. */
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { Pair } from "../feed/augment.ts";
+import type { Pair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type Blob, blob, type StrokePoint } from "./outline.ts";

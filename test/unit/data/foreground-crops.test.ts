@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { augment, drawForeground, PAPER_AUGMENTATION } from "../../../src/data/feed/augment.ts";
+import { augment, drawForeground, PAPER_AUGMENTATION } from "../../../src/data/image/augment.ts";
 import { filled, IGNORE_LABEL } from "../../../src/data/image/image.ts";
 import { random } from "../../../src/kernels/random.ts";
 

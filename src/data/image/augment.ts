@@ -4,10 +4,10 @@
  * nothing in the others, so ablations of it are paired.
  */
 import type { Random } from "../../kernels/random.ts";
-import { brightness, contrast, hue, permuteChannels, saturation } from "../image/colour.ts";
-import { type ByteImage, crop, horizontalFlip, IGNORE_LABEL, pad, type Size } from "../image/image.ts";
-import { gaussianBlur, resize, resizeNearest } from "../image/resample.ts";
-import { rotateBilinear, rotateNearest } from "../image/rotate.ts";
+import { brightness, contrast, hue, permuteChannels, saturation } from "./colour.ts";
+import { type ByteImage, crop, horizontalFlip, IGNORE_LABEL, pad, type Size } from "./image.ts";
+import { gaussianBlur, resize, resizeNearest } from "./resample.ts";
+import { rotateBilinear, rotateNearest } from "./rotate.ts";
 
 /** Which steps run. Cropping to the asked size always does. */
 export interface AugmentOptions {
