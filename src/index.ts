@@ -46,10 +46,5 @@ export { type DeviceOptions, openDevice } from "./platform/node/open-device.ts";
 export type { InferenceOptions } from "./training/inference-trace.ts";
 export { type Inference, Network } from "./training/network.ts";
 export { readWeights, type WeightsFile } from "./weights/read-weights.ts";
-export {
-  float32,
-  readSafetensors,
-  type StoredTensor,
-  storeFloat32,
-  writeSafetensors,
-} from "./weights/safetensors.ts";
+export { float32, type StoredTensor, storeFloat32 } from "./weights/safetensors.ts";
+export { readSafetensors, writeSafetensors } from "./weights/safetensors-file.ts";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { type CheckedDataset, checkDataset, type PixelStatistics } from "../data/dataset/check-dataset.ts";
+import { type CheckedDataset, checkDataset } from "../data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../data/dataset/dataset.ts";
+import type { PixelStatistics } from "../data/image/normalise.ts";
 import { DataError } from "../errors.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { openDevice } from "../platform/node/open-device.ts";

@@ -1,6 +1,7 @@
 import { basename, dirname, resolve } from "node:path";
 import { SvanetError } from "../errors.ts";
-import { float32, int32, readSafetensors, type StoredTensor } from "../weights/safetensors.ts";
+import { float32, int32, type StoredTensor } from "../weights/safetensors.ts";
+import { readSafetensors } from "../weights/safetensors-file.ts";
 import { Attributes } from "./attributes.ts";
 
 /** A fixture does not hold what its format promises; the message names the tensor, case or attribute. */

@@ -3,7 +3,8 @@ import { extname } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { stripPrefixes } from "./prefixes.ts";
 import { readPth } from "./pth/read-pth.ts";
-import { readSafetensors, type StoredTensor } from "./safetensors.ts";
+import type { StoredTensor } from "./safetensors.ts";
+import { readSafetensors } from "./safetensors-file.ts";
 
 export interface WeightsFile {
   readonly tensors: Map<string, StoredTensor>;

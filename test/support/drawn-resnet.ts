@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { sizeOf } from "../../src/kernels/trace/shape.ts";
-import { readSafetensors, type StoredTensor } from "../../src/weights/safetensors.ts";
+import type { StoredTensor } from "../../src/weights/safetensors.ts";
+import { readSafetensors } from "../../src/weights/safetensors-file.ts";
 import { floats, type TorchTensor, zipFile } from "./pth-writer.ts";
 
 /** torchvision's feature maps with weights drawn as here; test/oracle/resnet_maps.py wrote them. */

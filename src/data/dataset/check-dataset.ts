@@ -3,6 +3,7 @@ import { DataError } from "../../errors.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
+import type { PixelStatistics } from "../image/normalise.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
@@ -16,12 +17,6 @@ export interface CheckedSample extends Sample {
   readonly height: number;
   /** [label, pixels] of every label in the mask, ascending; 255 = ignore included. */
   readonly labels: readonly (readonly [label: number, pixels: number])[];
-}
-
-/** Per-channel mean and standard deviation of pixels in [0, 1]. */
-export interface PixelStatistics {
-  readonly mean: readonly [number, number, number];
-  readonly std: readonly [number, number, number];
 }
 
 export interface CheckedDataset {

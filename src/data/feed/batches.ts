@@ -1,9 +1,9 @@
 import { UsageError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
-import type { PixelStatistics } from "../dataset/check-dataset.ts";
 import type { Sample } from "../dataset/dataset.ts";
+import { type AugmentOptions, PAPER_AUGMENTATION } from "../image/augment.ts";
 import type { Size } from "../image/image.ts";
-import { type AugmentOptions, PAPER_AUGMENTATION } from "./augment.ts";
+import type { PixelStatistics } from "../image/normalise.ts";
 import type { PreparedSample, SampleTask } from "./sample.ts";
 import { SamplePool } from "./sample-pool.ts";
 

@@ -1,9 +1,9 @@
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
 import { readImage, readMask } from "../codec/decode.ts";
-import type { PixelStatistics } from "../dataset/check-dataset.ts";
-import type { ByteImage, Size } from "../image/image.ts";
-import { type AugmentOptions, augment, type Pair, stretch } from "./augment.ts";
+import { type AugmentOptions, augment, type Pair, stretch } from "../image/augment.ts";
+import type { Size } from "../image/image.ts";
+import { normalise, type PixelStatistics } from "../image/normalise.ts";
 
 /** Plain data, so that it can travel to a worker. */
 export interface SampleTask {
@@ -31,18 +31,6 @@ export interface PreparedSample {
   readonly label: Int32Array<ArrayBuffer>;
   /** The image's own size. */
   readonly native: Size;
-}
-
-/** Channels-last floats (x / 255 - mean) / std of an RGB image, in single precision rounded once. */
-export function normalise(image: ByteImage, { mean, std }: PixelStatistics): Float32Array<ArrayBuffer> {
-  const tables = [0, 1, 2].map((channel) =>
-    Float32Array.from({ length: 256 }, (_, x) => (x / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1)),
-  );
-  const out = new Float32Array(image.data.length);
-  tables.forEach((table, channel) => {
-    for (let at = channel; at < out.length; at += 3) out[at] = table[image.data[at] ?? 0] ?? 0;
-  });
-  return out;
 }
 
 function transform(pair: Pair, { size, training }: SampleTask): Pair {

@@ -1,8 +1,7 @@
 import dicomParser from "dicom-parser";
 import { DataError } from "../../errors.ts";
 import { decodeRle } from "./dicom-rle.ts";
-import type { ValueSlice } from "./nifti.ts";
-import { elementCount, LARGEST_ARRAY, type ValueType, valueReader } from "./values.ts";
+import { elementCount, LARGEST_ARRAY, type ValueSlice, type ValueType, valueReader } from "./values.ts";
 import type { Window } from "./window.ts";
 
 type DataSet = dicomParser.DataSet;

@@ -4,16 +4,7 @@ import { readBytes } from "../codec/decode.ts";
 import { DEFLATE_RATIO } from "../deflate.ts";
 import { LONGEST_HEADER, type NiftiHeader, niftiError, readNiftiHeader } from "./nifti-header.ts";
 import { type PatientAxis, patientAxes } from "./orientation.ts";
-import { LARGEST_ARRAY, valueReader } from "./values.ts";
-
-/** One slice: `height` rows of `width` values, row by row. */
-export interface ValueSlice {
-  readonly width: number;
-  readonly height: number;
-  readonly values: Float64Array;
-  /** Values that were NaN or infinite and are 0 here. */
-  readonly nonFinite: number;
-}
+import { LARGEST_ARRAY, type ValueSlice, valueReader } from "./values.ts";
 
 /** Compressed bytes that surely hold a header, with room for a file name inside the gzip wrapper. */
 const FIRST_COMPRESSED = 8192;

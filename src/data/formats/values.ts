@@ -56,3 +56,12 @@ export function elementCount(shape: readonly number[]): number | undefined {
   for (const extent of shape) count *= extent;
   return Number.isSafeInteger(count) ? count : undefined;
 }
+
+/** One slice: `height` rows of `width` values, row by row. */
+export interface ValueSlice {
+  readonly width: number;
+  readonly height: number;
+  readonly values: Float64Array;
+  /** Values that were NaN or infinite and are 0 here. */
+  readonly nonFinite: number;
+}

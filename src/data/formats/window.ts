@@ -1,5 +1,5 @@
 import type { ByteImage } from "../image/image.ts";
-import type { ValueSlice } from "./nifti.ts";
+import type { ValueSlice } from "./values.ts";
 
 /** `low` and below become 0, `high` and above 255, linear between. */
 export interface Window {

@@ -1,6 +1,6 @@
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { Pair } from "../feed/augment.ts";
+import type { Pair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { Field } from "./field.ts";
 import { cell, type Shape, swimmer } from "./shapes.ts";

@@ -1,5 +1,5 @@
 import { type Random, random } from "../../kernels/random.ts";
-import type { Pair } from "../feed/augment.ts";
+import type { Pair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, noise, smooth } from "./canvas.ts";
 import { type Blob, type BlobShape, blob } from "./outline.ts";

@@ -5,7 +5,7 @@ import { UsageError } from "../../errors.ts";
 import { writePng } from "../codec/decode.ts";
 import type { Rgb } from "../codec/png.ts";
 import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
-import type { Pair } from "../feed/augment.ts";
+import type { Pair } from "../image/augment.ts";
 import { writeFolder } from "../new-folder.ts";
 import type { Stratum } from "./stratum.ts";
 

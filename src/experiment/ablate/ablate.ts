@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { CheckedDataset, PixelStatistics } from "../../data/dataset/check-dataset.ts";
+import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
+import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { ImageShares } from "../../metrics/strata.ts";

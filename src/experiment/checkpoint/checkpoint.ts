@@ -5,16 +5,8 @@ import { checked, type NetworkConfig } from "../../model/zoo.ts";
 import { nearestName } from "../../nearest.ts";
 import type { Network } from "../../training/network.ts";
 import type { Trainer } from "../../training/trainer.ts";
-import {
-  float32,
-  int32,
-  readSafetensors,
-  readSafetensorsMetadata,
-  type StoredTensor,
-  storeFloat32,
-  storeInt32,
-  writeSafetensors,
-} from "../../weights/safetensors.ts";
+import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../../weights/safetensors.ts";
+import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../../weights/safetensors-file.ts";
 
 const FORMAT = "svanet checkpoint 1";
 

@@ -4,7 +4,8 @@ import { packageInfo } from "../../package-info.ts";
 import { exportOnnx } from "../../weights/onnx/export-onnx.ts";
 import type { Message } from "../../weights/onnx/protobuf.ts";
 import { readWeights } from "../../weights/read-weights.ts";
-import { float32, type StoredTensor, writeSafetensors } from "../../weights/safetensors.ts";
+import { float32, type StoredTensor } from "../../weights/safetensors.ts";
+import { writeSafetensors } from "../../weights/safetensors-file.ts";
 import { writeFileChunks } from "../atomic.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 

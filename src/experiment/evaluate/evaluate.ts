@@ -1,7 +1,8 @@
 import { readMask } from "../../data/codec/decode.ts";
-import type { CheckedSample, PixelStatistics } from "../../data/dataset/check-dataset.ts";
+import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
 import { evalBatches } from "../../data/feed/batches.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
+import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { Evaluation, type ImageResult, type StratumResult } from "../../metrics/evaluation.ts";
 import { ExtendedEvaluation, type ExtendedOptions, type ExtendedResult } from "../../metrics/extended.ts";
 import type { AreaRule } from "../../metrics/objects.ts";

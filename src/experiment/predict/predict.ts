@@ -1,5 +1,5 @@
-import { normalise } from "../../data/feed/sample.ts";
 import type { ByteImage, Size } from "../../data/image/image.ts";
+import { normalise } from "../../data/image/normalise.ts";
 import { resize } from "../../data/image/resample.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import type { Inference, Network } from "../../training/network.ts";

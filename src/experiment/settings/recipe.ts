@@ -1,7 +1,7 @@
 import type { OptimizerOptions } from "../../autograd/optimizer.ts";
 import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../../autograd/schedule.ts";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
-import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/feed/augment.ts";
+import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/image/augment.ts";
 import { DataError, UsageError } from "../../errors.ts";
 import { weighted } from "../../model/losses.ts";
 import type { ParameterTable } from "../../model/parameters.ts";

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import type { CheckedDataset, PixelStatistics } from "../../data/dataset/check-dataset.ts";
+import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
+import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { UsageError } from "../../errors.ts";
 import { type Checkpoint, type CheckpointFacts, loadCheckpoint } from "../checkpoint/checkpoint.ts";
 import { runPaths } from "../run/run-folder.ts";

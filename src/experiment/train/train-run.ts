@@ -1,11 +1,7 @@
-import {
-  type CheckedDataset,
-  type CheckedSample,
-  defaultColours,
-  type PixelStatistics,
-} from "../../data/dataset/check-dataset.ts";
+import { type CheckedDataset, type CheckedSample, defaultColours } from "../../data/dataset/check-dataset.ts";
 import { type Batch, type BatchStream, trainBatches } from "../../data/feed/batches.ts";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
+import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";

@@ -1,5 +1,6 @@
-import type { CheckedDataset, CheckedSample, PixelStatistics } from "../../data/dataset/check-dataset.ts";
+import type { CheckedDataset, CheckedSample } from "../../data/dataset/check-dataset.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
+import type { PixelStatistics } from "../../data/image/normalise.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { type EvaluationResult, evaluateSplit } from "../evaluate/evaluate.ts";

@@ -12,13 +12,8 @@ import { configFromOracle, SVANET_PRESETS, scaled } from "../../../src/model/sva
 import { traceNetwork } from "../../../src/model/zoo.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
-import {
-  float32,
-  readSafetensors,
-  type StoredTensor,
-  storeFloat32,
-  writeSafetensors,
-} from "../../../src/weights/safetensors.ts";
+import { float32, type StoredTensor, storeFloat32 } from "../../../src/weights/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../../src/weights/safetensors-file.ts";
 import { largestDifference } from "../../support/onnx.ts";
 import { floats, legacyFile, zipFile } from "../../support/pth-writer.ts";
 

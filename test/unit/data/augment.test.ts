@@ -6,7 +6,7 @@ import {
   PAPER_AUGMENTATION,
   scaledSize,
   shortSideRange,
-} from "../../../src/data/feed/augment.ts";
+} from "../../../src/data/image/augment.ts";
 import { type ByteImage, filled } from "../../../src/data/image/image.ts";
 import { random } from "../../../src/kernels/random.ts";
 

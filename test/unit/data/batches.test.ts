@@ -5,7 +5,6 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { writePng } from "../../../src/data/codec/decode.ts";
 import { openDataset, type Sample } from "../../../src/data/dataset/dataset.ts";
-import { PAPER_AUGMENTATION } from "../../../src/data/feed/augment.ts";
 import {
   type Batch,
   type BatchStream,
@@ -16,6 +15,7 @@ import {
   trainBatches,
 } from "../../../src/data/feed/batches.ts";
 import { SamplePool } from "../../../src/data/feed/sample-pool.ts";
+import { PAPER_AUGMENTATION } from "../../../src/data/image/augment.ts";
 import type { ByteImage } from "../../../src/data/image/image.ts";
 import { random } from "../../../src/kernels/random.ts";
 

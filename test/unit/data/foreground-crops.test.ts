@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { augment, drawForeground, PAPER_AUGMENTATION } from "../../../src/data/feed/augment.ts";
+import { augment, drawForeground, PAPER_AUGMENTATION } from "../../../src/data/image/augment.ts";
 import { filled } from "../../../src/data/image/image.ts";
 import { random } from "../../../src/kernels/random.ts";
 import { IGNORE_LABEL } from "../../../src/labels.ts";

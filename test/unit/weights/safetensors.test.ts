@@ -8,12 +8,11 @@ import {
   float32,
   int32,
   parseSafetensors,
-  readSafetensors,
   type StoredTensor,
   storeFloat32,
   storeInt32,
-  writeSafetensors,
 } from "../../../src/weights/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../../src/weights/safetensors-file.ts";
 
 function file(header: unknown, dataBytes: number): Uint8Array {
   const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));

@@ -1,9 +1,9 @@
 import type { Random } from "../../kernels/random.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
-import { brightness, contrast, hue, permuteChannels, saturation } from "../image/colour.ts";
-import { type ByteImage, crop, horizontalFlip, pad, type Size } from "../image/image.ts";
-import { gaussianBlur, resize, resizeNearest } from "../image/resample.ts";
-import { rotateBilinear, rotateNearest } from "../image/rotate.ts";
+import { brightness, contrast, hue, permuteChannels, saturation } from "./colour.ts";
+import { type ByteImage, crop, horizontalFlip, pad, type Size } from "./image.ts";
+import { gaussianBlur, resize, resizeNearest } from "./resample.ts";
+import { rotateBilinear, rotateNearest } from "./rotate.ts";
 
 /** Which steps run. Cropping to the asked size always does. */
 export interface AugmentOptions {

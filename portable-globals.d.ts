@@ -1,0 +1,10 @@
+// What Node and every browser have beside the language itself, as far as the portable rooms use it: tsconfig.portable.json
+// leaves out the types of both, so that nothing else slips in.
+declare class TextEncoder {
+  encode(text: string): Uint8Array<ArrayBuffer>;
+}
+
+declare class TextDecoder {
+  constructor(label?: string, options?: { readonly fatal?: boolean });
+  decode(bytes: Uint8Array): string;
+}
