@@ -43,6 +43,9 @@ export type OptimizerOptions =
       readonly clipNorm: number | null;
     };
 
+/** The kinds by name, as flags and files give them. */
+export const OPTIMIZERS = ["adamw", "sgd"] as const satisfies readonly OptimizerOptions["kind"][];
+
 /** What the end of a step reads beside arenas and clocks. */
 export interface StepWords {
   /** u32 [4]: says whether the step counts; its words are described in update.ts. */

@@ -10,7 +10,7 @@ import { type ByteImage, filled } from "../image/image.ts";
 import { Field } from "./field.ts";
 import { cell, type Shape, swimmer } from "./shapes.ts";
 import { drawTarget, fitScale, type Stratum } from "./stratum.ts";
-import { type SynthKind, type SynthOptions, writeSynth } from "./write.ts";
+import type { SynthKind } from "./write.ts";
 
 const between = (walk: Random, low: number, high: number) => low + (high - low) * walk.uniform();
 const times = (count: number, act: () => void) => {
@@ -157,8 +157,3 @@ export const cellsKind: SynthKind = {
   sizes: CELL_SIZES,
   picture: cellPicture,
 };
-
-/** `writeSynth` of cells. */
-export async function writeCells(options: SynthOptions): Promise<void> {
-  await writeSynth(cellsKind, options);
-}

@@ -3,21 +3,25 @@ import type { Random } from "../../kernels/random.ts";
 import type { ByteImage } from "../image/image.ts";
 import { between } from "./canvas.ts";
 
-export const STRATA = ["ultra", "small", "large", "mixed"] as const;
+/** Sizes by name, from small to large. */
+const SIZES = ["ultra", "small", "large"] as const;
+
+/** What can be asked for: one size, or each as often. */
+export const STRATA = [...SIZES, "mixed"] as const;
 export type Stratum = (typeof STRATA)[number];
 
 /** Percent of the picture that the largest object takes; a margin keeps either area rule on the same side of 1 and 10. */
 const RANGES = { ultra: [0.12, 0.8], small: [1.3, 8.5] } as const;
 
 export interface Target {
-  readonly stratum: Exclude<Stratum, "mixed">;
+  readonly stratum: (typeof SIZES)[number];
   /** Percent of the picture. */
   readonly share: number;
 }
 
 /** A share from the stratum, its logarithm uniform; `mixed` takes each stratum as often. `most`: the largest share drawn. */
 export function drawTarget(walk: Random, stratum: Stratum, most: number): Target {
-  const one = stratum === "mixed" ? (["ultra", "small", "large"] as const)[walk.integer(3)] : stratum;
+  const one = stratum === "mixed" ? SIZES[walk.integer(SIZES.length)] : stratum;
   const place = walk.uniform();
   const [low, high] = one === "large" || one === undefined ? [12, most] : RANGES[one];
   return { stratum: one ?? "large", share: low * (high / low) ** place };

@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSyn
 import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { removeTemporaryFiles, writeFileAtomic } from "../atomic.ts";
-import { resolveConfig, type TrainConfig } from "../settings/config.ts";
-import { readConfigFile, writeConfig } from "../settings/config-file.ts";
+import { resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
+import { readConfigFile } from "../settings/config-file.ts";
 import type { Environment } from "./environment.ts";
 import { lockRun, type RunLock } from "./run-lock.ts";
 import { EventWriter, truncateEvents } from "./tfevents.ts";

@@ -1,8 +1,6 @@
 import { readFileSync } from "node:fs";
-import { isMap, isScalar, LineCounter, parseDocument, stringify } from "yaml";
+import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { UsageError } from "../../errors.ts";
-import { writeFileAtomic } from "../atomic.ts";
-import type { TrainConfig } from "./config.ts";
 
 /** A configuration file as it was read: its top-level values and the place of each key. */
 export interface ConfigFile {
@@ -43,18 +41,4 @@ export function parseConfig(text: string, path: string): ConfigFile {
     values: document.toJS() as Record<string, unknown>,
     where: (key) => `${path} line ${lineOf.get(key) ?? 1} (${key})`,
   };
-}
-
-/**
- * Writes a configuration so that `readConfigFile` and `resolveConfig` give it back. `resume` is left out: it says how
- * one process started, not what the run trains.
- */
-export function writeConfig(path: string, config: TrainConfig): void {
-  writeFileAtomic(path, formatConfig(config));
-}
-
-/** The text that `writeConfig` writes. */
-export function formatConfig({ resume: _resume, ...config }: TrainConfig): string {
-  const { width, height } = config.size;
-  return stringify({ ...config, size: width === height ? width : `${width}x${height}` });
 }

@@ -171,7 +171,7 @@ export function scheduleOf(config: TrainConfig, epochs: number): Schedule {
       return { kind: "poly", epochs, high: peak ?? 1e-2 };
     case "release":
       return releaseSchedule(epochs, config.weights !== null, peak === null ? {} : { high: peak });
-    default:
+    case "constant":
       return { kind: "constant", high: peak ?? 5e-5 };
   }
 }

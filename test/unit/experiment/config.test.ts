@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UsageError } from "../../../src/errors.ts";
-import { flagOf, resolveConfig, TRAIN_DEFAULTS } from "../../../src/experiment/settings/config.ts";
-import { parseConfig, readConfigFile, writeConfig } from "../../../src/experiment/settings/config-file.ts";
+import { flagOf, resolveConfig, TRAIN_DEFAULTS, writeConfig } from "../../../src/experiment/settings/config.ts";
+import { parseConfig, readConfigFile } from "../../../src/experiment/settings/config-file.ts";
 
 const PATHS = { data: "d", out: "o" };
 
