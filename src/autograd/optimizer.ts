@@ -20,7 +20,7 @@ export interface ParameterGroup {
 }
 
 /** Parameters of one learning rate. */
-export interface RatedSegment {
+interface RatedSegment {
   readonly segment: Segment;
   /** Their learning rate over that of the run. */
   readonly rateFactor: number;

@@ -12,7 +12,7 @@ export function decimal(text: string): number | undefined {
 }
 
 /** The numbers of a comma-separated list, spaces round them allowed; undefined where an item is none. */
-export function decimals(text: string): number[] | undefined {
+function decimals(text: string): number[] | undefined {
   const values = text.split(",").map((item) => decimal(item.trim()));
   return values.every((value) => value !== undefined) ? values : undefined;
 }

@@ -31,7 +31,7 @@ export function addTrainOptions(
 }
 
 /** The flag of one field. Commander must not apply its default: a file's value would lose to it. */
-export function trainOption(field: TrainField, omitted?: string): Option {
+function trainOption(field: TrainField, omitted?: string): Option {
   const row: OptionRow = TRAIN_OPTIONS[field];
   const choices = choicesOf(field);
   const help = choices === undefined ? row.help : `${row.help}: ${choices.join(" | ")}`;

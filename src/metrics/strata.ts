@@ -63,7 +63,7 @@ export function objectShares(
 }
 
 /** Table I's row: how many objects there are and how large. */
-export interface ObjectStatistics {
+interface ObjectStatistics {
   /** Below 1 percent of the image. */
   readonly ultraSmall: number;
   /** Below 10 percent, the ultra-small included. */

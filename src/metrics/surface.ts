@@ -5,7 +5,7 @@
 import { IGNORE_LABEL, type Labels } from "./totals.ts";
 
 /** Which of the two maps does not hold the class. */
-export type Emptiness = "none" | "both" | "prediction" | "target";
+type Emptiness = "none" | "both" | "prediction" | "target";
 
 /** Border agreement of one class in one image. */
 export interface SurfaceScore {
@@ -22,7 +22,7 @@ export interface SurfaceScore {
   readonly hausdorff95: number;
 }
 
-export interface SurfaceOptions {
+interface SurfaceOptions {
   readonly label: number;
   readonly height: number;
   readonly width: number;

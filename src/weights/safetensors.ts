@@ -23,7 +23,7 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
-export interface SafetensorsContents {
+interface SafetensorsContents {
   readonly metadata: Map<string, string>;
   readonly tensors: Map<string, StoredTensor>;
 }

@@ -251,7 +251,7 @@ function writeFiles(folder: string, report: object, result: EvaluationResult): v
 const OVERLAY_SIDE = 512;
 
 /** Writes `<stem>-overlay.png`: the image, and beside it what was found; missed pixels are red. */
-export async function writeOverlay(folder: string, map: EvaluatedMap, colours: readonly Rgb[]): Promise<void> {
+async function writeOverlay(folder: string, map: EvaluatedMap, colours: readonly Rgb[]): Promise<void> {
   const { sample, height, width } = map;
   const image = await readImage(sample.image);
   const same = image.width === width && image.height === height;

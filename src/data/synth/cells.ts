@@ -18,7 +18,7 @@ const times = (count: number, act: () => void) => {
 };
 
 /** Smallest and largest picture: below, an object is too small to have a shape; above, nothing was tried. */
-export const CELL_SIZES = { least: 48, most: 2048, usual: 128 } as const;
+const CELL_SIZES = { least: 48, most: 2048, usual: 128 } as const;
 
 /** Object lengths are given for 128 pixels and grow with the picture, so that shares of the area stay. */
 const scaleOf = (side: number) => Math.max(0.6, side / CELL_SIZES.usual);

@@ -28,7 +28,7 @@ export function drawTarget(walk: Random, stratum: Stratum, most: number): Target
 }
 
 /** Pixels of the largest 8-connected part of one value in a mask. */
-export function largestPart({ width, height, data }: ByteImage, label: number): number {
+function largestPart({ width, height, data }: ByteImage, label: number): number {
   const open = Uint8Array.from(data, (value) => (value === label ? 1 : 0));
   let largest = 0;
   for (let start = 0; start < open.length; start++) {
@@ -52,7 +52,7 @@ export function largestPart({ width, height, data }: ByteImage, label: number): 
 }
 
 /** Percent of the picture that the largest object of any class takes. */
-export function largestShare(mask: ByteImage): number {
+function largestShare(mask: ByteImage): number {
   const labels = new Set(mask.data);
   labels.delete(0);
   return (100 * Math.max(0, ...[...labels].map((label) => largestPart(mask, label)))) / mask.data.length;

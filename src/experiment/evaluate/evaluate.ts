@@ -10,7 +10,7 @@ import { type ImageShares, imageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { type ClassRule, postprocessed } from "./postprocess.ts";
 
-export interface EvaluateOptions {
+interface EvaluateOptions {
   readonly samples: readonly CheckedSample[];
   readonly classes: number;
   readonly statistics: PixelStatistics;

@@ -2,7 +2,7 @@ import type { Rgb } from "../../data/codec/png.ts";
 import { type ByteImage, filled } from "../../data/image/image.ts";
 
 /** A label map with its size. */
-export interface LabelMap {
+interface LabelMap {
   readonly width: number;
   readonly height: number;
   readonly data: ArrayLike<number>;
@@ -28,7 +28,7 @@ export function overlay(image: ByteImage, prediction: LabelMap, colours: readonl
 }
 
 /** Colour of pixels the truth holds and the prediction does not. */
-export const MISSED: Rgb = [255, 64, 64];
+const MISSED: Rgb = [255, 64, 64];
 
 interface Tint {
   readonly colour: Rgb;

@@ -13,7 +13,7 @@ import { writeFileAtomic } from "../atomic.ts";
 import type { ConfigFile } from "./config-file.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
-export const AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
+const AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
 
 const count = z.number().int().min(1);
 const unit = z.number().min(0).lt(1);
@@ -53,7 +53,7 @@ export const SVANET_FIELDS = Object.keys(SVANET_PARTS) as (keyof typeof SVANET_P
  * Everything a training run is decided by. The defaults are the paper's recipe. A field's flag is its name in kebab
  * case, in the same order as here.
  */
-export const trainConfigSchema = z.strictObject({
+const trainConfigSchema = z.strictObject({
   data: z.string().min(1),
   out: z.string().min(1),
   model: z.string().min(1).default("svanet"),
@@ -216,6 +216,6 @@ export function writeConfig(path: string, config: TrainConfig): void {
 }
 
 /** The text that `writeConfig` writes. */
-export function formatConfig({ resume: _resume, ...config }: TrainConfig): string {
+function formatConfig({ resume: _resume, ...config }: TrainConfig): string {
   return stringify({ ...config, size: sizeText(config.size) });
 }

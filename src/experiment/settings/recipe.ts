@@ -15,7 +15,7 @@ import type { TrainerOptions } from "../../training/trainer.ts";
 import { flagOf, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
-export const SCRATCH_RATE = 2e-3;
+const SCRATCH_RATE = 2e-3;
 
 /** The network's name in the zoo: SvANet's is that of its preset. */
 export function networkName({ model, preset }: Pick<TrainConfig, "model" | "preset">): string {

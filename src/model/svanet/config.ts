@@ -19,11 +19,11 @@ export const ENCODER_NAMES = Object.keys(ENCODERS) as EncoderName[];
 
 /** Maps that scale-variant attention looks at. */
 export const SV_MODES = ["none", "scale", "source", "mean", "max"] as const;
-export type SvMode = (typeof SV_MODES)[number];
+type SvMode = (typeof SV_MODES)[number];
 
 /** How the decoder joins the branch of its depth. */
 export const LINKS = ["none", "add", "concat"] as const;
-export type LinkKind = (typeof LINKS)[number];
+type LinkKind = (typeof LINKS)[number];
 
 const GUIDE_BLOCKS = ["3x3", "3x3+1x1"] as const;
 const LINK_TAPS = ["after", "before"] as const;
@@ -136,7 +136,7 @@ export function scaled(config: SvanetConfig, base: number): SvanetConfig {
 }
 
 /** Channels of the encoder's five outputs. */
-export function encoderWidths({ encoder, base, stem }: Pick<SvanetConfig, "encoder" | "base" | "stem">): number[] {
+function encoderWidths({ encoder, base, stem }: Pick<SvanetConfig, "encoder" | "base" | "stem">): number[] {
   const growth = ENCODERS[encoder].kind === "basic" ? 1 : 4;
   return [stem, ...ENCODERS[encoder].depths.map((_, i) => base * 2 ** i * growth)];
 }

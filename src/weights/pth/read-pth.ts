@@ -15,7 +15,7 @@ import { findStateDict } from "./state-dict.ts";
 import { CopyBudget, checkExtent, materialise } from "./tensors.ts";
 import { readDirectory, readEntry, type ZipDirectory } from "./zip.ts";
 
-export interface PthContents {
+interface PthContents {
   readonly tensors: Map<string, StoredTensor>;
   /** Sentences on what was left out or changed, such as a prefix of all names. */
   readonly notes: readonly string[];
