@@ -234,3 +234,10 @@ describe("the effect of a flag", () => {
     expect(see(configFrom(context))).not.toEqual(becomes);
   });
 });
+
+it("weight decay and clipping are SGD's as well", () => {
+  const flags = ["weightDecay", "clipNorm"] as const;
+  const config = configFrom([...FOLDERS, ...small("optimizer"), ...SGD, ...flags.flatMap(flagWith)]);
+  expect(calls("sgd", "weightDecay")(config)).toEqual([0.01]);
+  expect(calls("judgeStep", "clipNorm")(config)).toEqual([3]);
+});
