@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 export const packageRoot = fileURLToPath(new URL("..", import.meta.url));
 
 /** The part of package.json that is reported in runs and by `--version`. */
-export interface PackageInfo {
+interface PackageInfo {
   readonly version: string;
   readonly dependencies: Readonly<Record<string, string>>;
 }

@@ -20,7 +20,7 @@ export interface ParameterGroup {
 }
 
 /** Parameters of one learning rate. */
-export interface RatedSegment {
+interface RatedSegment {
   readonly segment: Segment;
   /** Their learning rate over that of the run. */
   readonly rateFactor: number;
@@ -42,6 +42,9 @@ export type OptimizerOptions =
       readonly weightDecay: number;
       readonly clipNorm: number | null;
     };
+
+/** The kinds by name, as flags and files give them. */
+export const OPTIMIZERS = ["adamw", "sgd"] as const satisfies readonly OptimizerOptions["kind"][];
 
 /** What the end of a step reads beside arenas and clocks. */
 export interface StepWords {

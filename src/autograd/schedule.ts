@@ -21,6 +21,9 @@ export type Schedule =
       readonly pretrained: boolean;
     };
 
+/** The kinds by name, as flags and files give them. */
+export const SCHEDULES = ["paper", "release", "poly", "constant"] as const satisfies readonly Schedule["kind"][];
+
 type ReleaseSchedule = Extract<Schedule, { kind: "release" }>;
 
 /** The rates of the paper's text. */

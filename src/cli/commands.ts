@@ -31,13 +31,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "predict",
-    summary: "masks and overlays for images of any size",
+    summary: "masks and overlays for images and scans of any size",
     gpu: true,
     load: () => import("./commands/predict.ts"),
   },
   {
     name: "convert",
-    summary: "weights, from here or elsewhere: safetensors, checkpoint, ONNX",
+    summary: "turn weights, ours or others', into files that tools read",
     gpu: false,
     load: () => import("./commands/convert.ts"),
   },
@@ -49,27 +49,32 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "bench",
-    summary: "measured figures beside what the adapter can do",
+    summary: "measure speed, beside what the GPU can do",
     gpu: true,
     load: () => import("./commands/bench.ts"),
   },
   {
     name: "models",
-    summary: "what each network costs, without a GPU",
+    summary: "parameters, operations and memory of every network",
     gpu: false,
     load: () => import("./commands/models.ts"),
   },
   {
     name: "parity",
-    summary: "check golden files of numbers",
+    summary: "hold what this machine computes against golden files",
     gpu: true,
     load: () => import("./commands/parity.ts"),
   },
   {
     name: "doctor",
-    summary: "what GPU answers, and whether it computes right",
+    summary: "which GPU answers, whether it computes right, how fast",
     gpu: true,
     load: () => import("./commands/doctor.ts"),
   },
-  { name: "data", summary: "make dataset folders", gpu: false, load: () => import("./commands/data.ts") },
+  {
+    name: "data",
+    summary: "make, check and describe dataset folders",
+    gpu: false,
+    load: () => import("./commands/data.ts"),
+  },
 ];

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { defaultColours } from "../data/dataset/check-dataset.ts";
 import { UsageError } from "../errors.ts";
 import type { CheckpointFacts } from "../experiment/checkpoint/checkpoint.ts";
@@ -6,6 +6,7 @@ import { IMAGENET_STATISTICS } from "../experiment/checkpoint/import-checkpoint.
 import { resolveConfig, SVANET_FIELDS, type TrainConfig, type TrainField } from "../experiment/settings/config.ts";
 import { readConfigFile } from "../experiment/settings/config-file.ts";
 import { networkConfig, networkName } from "../experiment/settings/recipe.ts";
+import { classesArgument, deviationArgument, type Triple, tripleArgument } from "./arguments.ts";
 import { addTrainOptions } from "./options.ts";
 import { openChecked, statisticsOf } from "./session.ts";
 
@@ -19,8 +20,6 @@ const NETWORK_FIELDS = [
   "size",
   "partial",
 ] as const satisfies readonly TrainField[];
-
-type Triple = readonly [number, number, number];
 
 /** Flags that say of which network a file of tensors is, as {@link addDescription} declares them. */
 export interface DescriptionFlags extends Readonly<Record<string, unknown>> {
@@ -36,43 +35,15 @@ export function addDescription(command: Command): Command {
     .option(
       "--classes <n|names>",
       "classes with the background: their number, or names such as background,polyp",
-      classes,
+      classesArgument,
     )
     .option("--data <folder>", "dataset folder the weights were trained on: gives classes, mean and deviation")
     .option(
       "--mean <r,g,b>",
       "what images are normalised with, of pixels in 0 to 1 (default: ImageNet's; 0,0,0 for none)",
-      triple,
+      tripleArgument,
     )
-    .option("--std <r,g,b>", "deviation likewise (default: ImageNet's; 1,1,1 for none)", deviation);
-}
-
-function classes(text: string): string[] {
-  const count = Number(text);
-  if (!Number.isNaN(count)) {
-    if (!(Number.isInteger(count) && count >= 2 && count <= 255)) {
-      throw new InvalidArgumentError("Expected 2 to 255 classes, the background counted.");
-    }
-    return Array.from({ length: count }, (_, label) => `class ${label}`);
-  }
-  const names = text.split(",").map((name) => name.trim());
-  if (names.length >= 2 && names.length <= 255 && names.every((name) => name !== "")) return names;
-  throw new InvalidArgumentError("Expected a number, or names by label such as background,polyp.");
-}
-
-function triple(text: string): Triple {
-  const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
-  const [r = Number.NaN, g = Number.NaN, b = Number.NaN, ...more] = values;
-  if (more.length === 0 && [r, g, b].every((value) => value >= 0 && value <= 1)) return [r, g, b];
-  throw new InvalidArgumentError(
-    "Expected three numbers from 0 to 1, such as 0.5,0.4,0.3 (of 0 to 255: divided by 255).",
-  );
-}
-
-function deviation(text: string): Triple {
-  const values = triple(text);
-  if (values.every((value) => value > 0)) return values;
-  throw new InvalidArgumentError("Expected numbers above 0: images are divided by them.");
+    .option("--std <r,g,b>", "deviation likewise (default: ImageNet's; 1,1,1 for none)", deviationArgument);
 }
 
 /** A network by its flags, with the facts a checkpoint states. */

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
-import { ENCODERS, type EncoderName } from "../model/svanet/config.ts";
+import { ENCODER_NAMES, type EncoderName } from "../model/svanet/config.ts";
 import { fitted, fromZoo, ZOO, type ZooEntry } from "../model/zoo.ts";
-import { numberArgument } from "./options.ts";
+import { wholeNumber } from "./arguments.ts";
 
 /** The flags of commands that measure networks of the zoo at a size. */
 export interface NetworkFlags {
@@ -13,16 +13,19 @@ export interface NetworkFlags {
   readonly width?: number;
 }
 
-export function addNetworkOptions(command: Command): Command {
+/** `otherwise` says which networks are measured where none is named. */
+export function addNetworkOptions(command: Command, otherwise = "all"): Command {
   return command
-    .option("--model <name>", "network of the zoo (default: all)")
+    .option("--model <name>", `network by its name; svanet models lists all (default: ${otherwise})`)
     .option("--preset <name>", "the same as --model")
-    .option("--size <n>", "side of the image in pixels", numberArgument, 512)
-    .option("--classes <n>", "classes including the background", numberArgument, 8)
-    .addOption(
-      new Option("--encoder <name>", "SvANet's encoder instead of the network's own").choices(Object.keys(ENCODERS)),
-    )
-    .option("--width <n>", "channels where the network is narrowest, which scale every layer", numberArgument);
+    .option("--size <n>", "side of the image in pixels", wholeNumber(1), 512)
+    .option("--classes <n>", "classes including the background", wholeNumber(1), 8)
+    .addOption(new Option("--encoder <name>", "SvANet's encoder instead of the network's own").choices(ENCODER_NAMES))
+    .option(
+      "--width <n>",
+      "channels where the network is narrowest, which scale every layer (default: its own)",
+      wholeNumber(1),
+    );
 }
 
 /** The networks the flags ask for, as the flags change them. */

@@ -1,7 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import {
+  choicesOf,
   flagOf,
+  publishedSettings,
   resolveConfig,
+  sizeText,
   TRAIN_DEFAULTS,
   TRAIN_FIELDS,
   type TrainConfig,
@@ -9,14 +12,8 @@ import {
   type TrainFlags,
 } from "../experiment/settings/config.ts";
 import { readConfigFile } from "../experiment/settings/config-file.ts";
-import { number, type OptionRow, TRAIN_OPTIONS } from "./train-options.ts";
-
-/** For options outside the table: a number, or wrong usage that names the option and what was given. */
-export function numberArgument(value: string): number {
-  const parsed = number(value);
-  if (typeof parsed === "string") throw new InvalidArgumentError("It is no number.");
-  return parsed;
-}
+import type { OptionRow } from "./option-row.ts";
+import { TRAIN_OPTIONS } from "./train-options.ts";
 
 /**
  * Adds `--config` and the flags of the given fields (all of them by default) to a command. `omitted` says what leaving a
@@ -27,16 +24,22 @@ export function addTrainOptions(
   fields: readonly TrainField[] = TRAIN_FIELDS,
   omitted: { readonly [Field in TrainField]?: string } = {},
 ): Command {
-  command.addOption(
-    new Option("--config <file>", "YAML file of these settings; flags override it").helpGroup("Files:"),
-  );
-  for (const field of fields) {
-    const row: OptionRow = TRAIN_OPTIONS[field];
-    const byDefault = omitted[field] === undefined ? defaultText(field) : ` (default: ${omitted[field]})`;
-    const option = new Option(`${flagOf(field)} ${row.argument}`.trim(), `${row.help}${byDefault}`);
-    command.addOption(option.argParser(row.parse).helpGroup(`${row.group}:`));
-  }
+  const file = "YAML file of these settings, named as config.yaml of a run names them; flags override it";
+  command.addOption(new Option("--config <file>", file).helpGroup("Files:"));
+  for (const field of fields) command.addOption(trainOption(field, omitted[field]));
   return command;
+}
+
+/** The flag of one field. Commander must not apply its default: a file's value would lose to it. */
+function trainOption(field: TrainField, omitted?: string): Option {
+  const row: OptionRow = TRAIN_OPTIONS[field];
+  const choices = choicesOf(field);
+  const help = choices === undefined ? row.help : `${row.help}: ${choices.join(" | ")}`;
+  const option = new Option(
+    `${flagOf(field)} ${row.argument}`.trim(),
+    `${help} (default: ${omitted ?? defaultText(field)})`,
+  );
+  return option.argParser(row.parse).helpGroup(`${row.group}:`);
 }
 
 /** The configuration from a command's parsed options, as `addTrainOptions` declared them. */
@@ -46,11 +49,13 @@ export function trainConfigFrom(options: Readonly<Record<string, unknown>>, plan
   return resolveConfig(flags, typeof path === "string" ? readConfigFile(path) : undefined, planned);
 }
 
-/** The default as the help shows it. Commander must not apply it: a file's value would lose to it. */
+/** What an omitted flag means, and for which networks it means something else. */
 function defaultText(field: TrainField): string {
-  const { omitted }: OptionRow = TRAIN_OPTIONS[field];
-  if (omitted !== undefined) return ` (default: ${omitted})`;
-  if (field === "data" || field === "out" || field === "resume") return "";
-  if (field === "augment") return " (default: all)";
-  return ` (default: ${String(TRAIN_DEFAULTS[field])})`;
+  const { omitted, unless }: OptionRow = TRAIN_OPTIONS[field];
+  const defaults: Readonly<Record<string, unknown>> = { ...TRAIN_DEFAULTS, size: sizeText(TRAIN_DEFAULTS.size) };
+  const published = publishedSettings(field).map(([network, value]) => `${network}: ${value}`);
+  return [omitted ?? String(defaults[field]), ...(unless === undefined ? [] : [unless]), ...published].join("; ");
 }
+
+/** `--adapter` of a command that trains nothing. */
+export const adapterOption = (): Option => trainOption("adapter").helpGroup("Options:");

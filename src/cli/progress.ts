@@ -10,7 +10,7 @@ export interface Progress {
 }
 
 /** What is counted, and how often a display that is no terminal gets a line. */
-export interface ProgressOptions {
+interface ProgressOptions {
   readonly label: string;
   readonly total: number;
   /** Work that was done before this process, for a resumed run: the time left is judged by the rest. */

@@ -51,8 +51,3 @@ export function statisticsOf(dataset: CheckedDataset): PixelStatistics {
   if (dataset.statistics) return dataset.statistics;
   throw new DataError(`${join(dataset.folder, "train")} is needed for the mean and deviation of its pixels`);
 }
-
-/** A percentage with two digits, or a dash where there is none. */
-export function percent(value: number | undefined): string {
-  return value === undefined || !Number.isFinite(value) ? "-" : value.toFixed(2);
-}

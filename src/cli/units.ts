@@ -2,7 +2,13 @@
 export const mega = (value: number): string => `${(value / 1e6).toFixed(2)} M`;
 /** Counts of operations: billions, or millions of small ones. */
 export const giga = (value: number): string => (value < 1e9 ? mega(value) : `${(value / 1e9).toFixed(2)} G`);
-export const percent = (share: number | null): string => (share === null ? "" : `${Math.round(100 * share)} %`);
+/** A share of a whole in whole percent; nothing where there is none. */
+export const share = (value: number | null): string => (value === null ? "" : `${Math.round(100 * value)} %`);
+
+/** A figure with two digits behind the point, in the unit it has; a dash where there is none. */
+export function figure(value: number | null | undefined): string {
+  return value === null || value === undefined || !Number.isFinite(value) ? "-" : value.toFixed(2);
+}
 
 export function memory(bytes: number): string {
   return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(0)} MiB` : `${(bytes / 2 ** 30).toFixed(2)} GiB`;

@@ -1,7 +1,7 @@
 import type { TrainObserver } from "../experiment/train/train-observer.ts";
 import { note } from "./print.ts";
 import { createProgress, type Progress } from "./progress.ts";
-import { percent } from "./session.ts";
+import { figure } from "./units.ts";
 
 /** Shows a training run: a bar with loss, Dice, speed and waiting share, and a line for each validation. */
 export function watchTraining(label = "training"): TrainObserver & { stop(): void } {
@@ -17,7 +17,7 @@ export function watchTraining(label = "training"): TrainObserver & { stop(): voi
       bar ??= createProgress({ label, total: state.steps, start: state.step - 1 });
       bar.update(state.step, {
         loss: state.loss.toFixed(4),
-        Dice: percent(state.dice),
+        Dice: figure(state.dice),
         "images/s": state.imagesPerSecond.toFixed(1),
         "waiting for data": `${(100 * state.waiting).toFixed(0)} %`,
       });
@@ -25,8 +25,8 @@ export function watchTraining(label = "training"): TrainObserver & { stop(): voi
     validated({ epoch, result, best }) {
       const { all } = result.strata;
       quiet(
-        `epoch ${epoch + 1}: validation mIoU ${percent(all?.mIoU)}, mDice ${percent(all?.mDice)}, ` +
-          `foreground Dice ${percent(all?.foregroundDice)} %${best ? " (best so far)" : ""}`,
+        `epoch ${epoch + 1}: validation mIoU ${figure(all?.mIoU)}, mDice ${figure(all?.mDice)}, ` +
+          `foreground Dice ${figure(all?.foregroundDice)} %${best ? " (best so far)" : ""}`,
       );
     },
     stop() {

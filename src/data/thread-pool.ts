@@ -5,7 +5,7 @@ import { parentPort, Worker } from "node:worker_threads";
 import { DataError } from "../errors.ts";
 
 /** One kind of work: how it is done here, and the program of the threads that do it elsewhere. */
-export interface Work<Task, Result> {
+interface Work<Task, Result> {
   /** The same function that the threads' program answers with. */
   readonly here: (task: Task) => Promise<Result>;
   readonly entry: URL;

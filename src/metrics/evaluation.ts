@@ -8,7 +8,7 @@ import { ImageSet, type ScoredImage, type Summary, scoreImage } from "./summary.
 import { countsOf, type Labels, Totals } from "./totals.ts";
 
 /** What is known of an image besides its pixels. */
-export interface EvaluatedImage {
+interface EvaluatedImage {
   readonly name: string;
   /** Size of prediction and label map, in pixels. */
   readonly height: number;
@@ -17,7 +17,7 @@ export interface EvaluatedImage {
   readonly shares?: ImageShares;
 }
 
-export interface EvaluationOptions {
+interface EvaluationOptions {
   readonly classes: number;
   /** Area rule of the strata; the authors' by default. */
   readonly area?: AreaRule;

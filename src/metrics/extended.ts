@@ -20,7 +20,7 @@ const INTERVAL_METRICS = {
 export type IntervalMetric = keyof typeof INTERVAL_METRICS;
 
 /** Bootstrap intervals over the images of a stratum, by metric. */
-export type Intervals = Readonly<Record<IntervalMetric, Interval>>;
+type Intervals = Readonly<Record<IntervalMetric, Interval>>;
 
 /** Intervals of one stratum's metrics: its images are drawn with replacement and everything computed anew. */
 export function intervalsOf(images: readonly ScoredImage[], options: BootstrapOptions = {}): Intervals {
@@ -43,7 +43,7 @@ export function intervalsOf(images: readonly ScoredImage[], options: BootstrapOp
 }
 
 /** Border agreement of one class over images. */
-export interface SurfaceResult {
+interface SurfaceResult {
   readonly class: number;
   /** Percent, mean over images by the policy for empty masks. */
   readonly surfaceDice: number;

@@ -3,13 +3,13 @@ import { components } from "./components.ts";
 import type { Labels } from "./totals.ts";
 
 /** Overlaps (intersection over union) from which two objects may be matched. */
-export const LESION_OVERLAPS: readonly number[] = [0.1, 0.5];
+const LESION_OVERLAPS: readonly number[] = [0.1, 0.5];
 
 /** Upper limits of the object-size bins, percent of the image, exclusive but for the last. Bins are disjoint. */
-export const LESION_BINS: readonly number[] = [0.1, 0.5, 1, 2, 3, 5, 10, 100];
+const LESION_BINS: readonly number[] = [0.1, 0.5, 1, 2, 3, 5, 10, 100];
 
 /** One object, of the label map or of the prediction. */
-export interface Lesion {
+interface Lesion {
   /** Pixels of the component as a percentage of the image. */
   readonly share: number;
   /** Whether it has a partner, for each required overlap. */
@@ -100,7 +100,7 @@ export function matchLesions(
   };
 }
 
-export interface LesionOptions {
+interface LesionOptions {
   readonly label: number;
   readonly height: number;
   readonly width: number;
@@ -112,7 +112,7 @@ export interface LesionOptions {
  * How many objects were found. Percent; NaN (null in JSON) where there is nothing to divide by: no object in the label
  * map for recall, none predicted for precision, neither for F1.
  */
-export interface LesionScore {
+interface LesionScore {
   /** Objects in the label maps. */
   readonly truth: number;
   /** Those of them that were matched. */
@@ -130,7 +130,7 @@ export interface LesionScore {
   readonly f1: number;
 }
 
-export interface LesionBin extends LesionScore {
+interface LesionBin extends LesionScore {
   /** Percent of the image: sizes from `from` (inclusive) to `to` (exclusive). Found and missed objects are put in bins by
    * their size in the label map, predicted ones by their own. */
   readonly from: number;
@@ -199,7 +199,7 @@ export function lesionResults(
   }));
 }
 
-export interface LesionSummaryOptions {
+interface LesionSummaryOptions {
   /** The overlaps the images were matched with. */
   readonly overlaps?: readonly number[];
   /** Upper limits of the size bins, ascending. */

@@ -6,7 +6,8 @@ import type { Labels } from "./totals.ts";
  * How an object's area is measured: `release` is the authors' rule (closing, then the polygon through the outer border's
  * pixel centres with holes filled), `pixels` the number of pixels.
  */
-export type AreaRule = "release" | "pixels";
+export const AREA_RULES = ["release", "pixels"] as const;
+export type AreaRule = (typeof AREA_RULES)[number];
 
 interface Box {
   top: number;

@@ -2,7 +2,7 @@ import { DataError } from "../errors.ts";
 import { normalTail, studentTail } from "./special.ts";
 
 /** A two-sided test of paired values. */
-export interface TestResult {
+interface TestResult {
   readonly statistic: number;
   /** NaN when there are too few pairs to say anything. */
   readonly pValue: number;

@@ -15,7 +15,8 @@ export interface ObjectShare {
 }
 
 /** How objects are counted: one per image and class present (its largest component), or every component. */
-export type CountRule = "class" | "component";
+export const COUNT_RULES = ["class", "component"] as const;
+export type CountRule = (typeof COUNT_RULES)[number];
 
 /** "all" for the stratum of everything below a full image, otherwise the limit as a text. */
 export function stratumName(limit: number): string {
@@ -62,7 +63,7 @@ export function objectShares(
 }
 
 /** Table I's row: how many objects there are and how large. */
-export interface ObjectStatistics {
+interface ObjectStatistics {
   /** Below 1 percent of the image. */
   readonly ultraSmall: number;
   /** Below 10 percent, the ultra-small included. */

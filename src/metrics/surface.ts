@@ -2,7 +2,7 @@ import { IGNORE_LABEL } from "../labels.ts";
 import type { Labels } from "./totals.ts";
 
 /** Which of the two maps does not hold the class. */
-export type Emptiness = "none" | "both" | "prediction" | "target";
+type Emptiness = "none" | "both" | "prediction" | "target";
 
 /** Border agreement of one class in one image. */
 export interface SurfaceScore {
@@ -19,7 +19,7 @@ export interface SurfaceScore {
   readonly hausdorff95: number;
 }
 
-export interface SurfaceOptions {
+interface SurfaceOptions {
   readonly label: number;
   readonly height: number;
   readonly width: number;

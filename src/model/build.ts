@@ -8,7 +8,7 @@ import { type Initialiser, type Parameter, ParameterTable } from "./parameters.t
 export type Mode = "train" | "eval";
 
 /** Running statistics that a training step has to move towards the batch's. */
-export interface RunningStatistics {
+interface RunningStatistics {
   readonly mean: Value;
   readonly variance: Value;
   /** `[3, c]`: mean and biased variance of the batch, and what rounding took from the mean. */
@@ -18,7 +18,7 @@ export interface RunningStatistics {
   readonly momentum: number;
 }
 
-export interface BuildOptions {
+interface BuildOptions {
   readonly graph: Graph;
   readonly mode: Mode;
   /** Shared by all traces of one network, so that they agree on names and shapes. */

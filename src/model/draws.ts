@@ -4,7 +4,7 @@ import { type Shape, sizeOf } from "../kernels/trace/shape.ts";
 import { drawInput } from "./keys.ts";
 
 /** Pixel weights of a squeeze: 1/count inside one pooled cell of the (shuffled) map, 0 outside. Input `[1, h*w]`. */
-export interface SubsetDraw {
+interface SubsetDraw {
   readonly kind: "subset";
   readonly name: string;
   readonly height: number;
@@ -14,7 +14,7 @@ export interface SubsetDraw {
 }
 
 /** Which of several maps owns each grid cell. One input `[1, cells]` a map: 1/cells where it owns the cell, else 0. */
-export interface OwnersDraw {
+interface OwnersDraw {
   readonly kind: "owners";
   readonly name: string;
   readonly cells: number;
@@ -24,7 +24,7 @@ export interface OwnersDraw {
 }
 
 /** Kept entries of a dropout, already divided by the keep probability. */
-export interface KeepDraw {
+interface KeepDraw {
   readonly kind: "keep";
   readonly name: string;
   readonly shape: Shape;
@@ -32,7 +32,7 @@ export interface KeepDraw {
 }
 
 /** A whole number below 2^24 that a dropout on the GPU starts from. Input `[1]`. */
-export interface SeedDraw {
+interface SeedDraw {
   readonly kind: "seed";
   readonly name: string;
 }
@@ -42,7 +42,7 @@ export type Draw = SubsetDraw | OwnersDraw | KeepDraw | SeedDraw;
 /** Region maps by parameter name. */
 export type Regions = ReadonlyMap<string, Int32Array>;
 
-export interface RecordedTensor {
+interface RecordedTensor {
   readonly data: Float32Array | Int32Array;
   readonly shape: Shape;
 }

@@ -5,7 +5,7 @@ import { channelsLast, fromChannelsLast, type Shape, sizeOf, toChannelsLast } fr
 import { parameterKey } from "./keys.ts";
 
 /** Trained, followed by running averages, or a host-side map of regions that the draws of a step are made from. */
-export type ParameterKind = "weight" | "statistic" | "region";
+type ParameterKind = "weight" | "statistic" | "region";
 
 /** Where a parameter's first numbers come from. `integer` draws whole numbers 0 .. count-1. */
 export type Initialiser =
@@ -15,7 +15,7 @@ export type Initialiser =
   | { readonly kind: "integer"; readonly count: number };
 
 /** A stretch of a parameter along its first axis, stored as a tensor of its own. */
-export interface StoragePart {
+interface StoragePart {
   readonly key: string;
   /** In our order: axis 1 last. */
   readonly shape: Shape;

@@ -1,4 +1,5 @@
 import { IGNORE_LABEL } from "../labels.ts";
+import { AREA_RULES } from "../metrics/objects.ts";
 import { OVERLAP_METRICS } from "../metrics/overlap.ts";
 import { rocCurve } from "../metrics/roc.ts";
 import { pairedTTest, wilcoxonSignedRank } from "../metrics/significance.ts";
@@ -123,7 +124,7 @@ function compareObjects({ file, report }: Context, caseName: string, objects: re
 }
 
 async function checkObjects(context: Context, { maps, height, width }: Maps): Promise<void> {
-  for (const area of ["release", "pixels"] as const) {
+  for (const area of AREA_RULES) {
     await context.report.inCase(`objects_${area}`, () => {
       const count = "class";
       const objects = maps.flatMap((map, image) => objectShares(map, height, width, { image, area, count }));

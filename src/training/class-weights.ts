@@ -1,5 +1,6 @@
 /** How classes weigh in the cross-entropy: alike, or as the authors' code weighs them by a batch's shares. */
-export type ClassWeighting = "none" | "release";
+export const CLASS_WEIGHTINGS = ["none", "release"] as const;
+export type ClassWeighting = (typeof CLASS_WEIGHTINGS)[number];
 
 /** Ones, or the release's weights of a batch: 1 / ln(1.1 + share of the class), 0 for an absent class. `[classes]`. */
 export function classWeights(kind: ClassWeighting, labels: Int32Array, classes: number): Float32Array {

@@ -20,7 +20,7 @@ export type Dtype = keyof typeof BYTES_PER_ELEMENT;
 export type ElementReader = (view: DataView, offset: number) => number;
 
 /** IEEE 754 binary16 to a number: 1 sign, 5 exponent, 10 fraction bits. */
-export function halfToNumber(bits: number): number {
+function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
@@ -32,7 +32,7 @@ export function halfToNumber(bits: number): number {
 const scratch = new DataView(new ArrayBuffer(4));
 
 /** bfloat16 to a number: the upper half of a binary32. */
-export function bfloatToNumber(bits: number): number {
+function bfloatToNumber(bits: number): number {
   scratch.setUint32(0, bits << 16);
   return scratch.getFloat32(0);
 }

@@ -13,7 +13,7 @@ interface Shaped {
   readonly shape: readonly number[];
 }
 
-export interface Matched<T> {
+interface Matched<T> {
   /** As in "names as in LABEL". */
   readonly label: string;
   /** By our names; only what fits. */

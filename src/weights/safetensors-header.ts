@@ -2,13 +2,13 @@ import { CheckpointError } from "../errors.ts";
 import { BYTES_PER_ELEMENT, type Dtype } from "./dtypes.ts";
 
 /** A tensor to be written whose bytes may be produced only when its turn comes, so that a state never lies in memory twice. */
-export interface TensorSource {
+interface TensorSource {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
 }
 
-export interface Entry {
+interface Entry {
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -16,7 +16,7 @@ export interface Entry {
   readonly end: number;
 }
 
-export interface Header {
+interface Header {
   readonly metadata: Map<string, string>;
   /** In the order of the data. */
   readonly entries: readonly Entry[];

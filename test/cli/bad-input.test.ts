@@ -162,7 +162,7 @@ test("options and names that do not exist", () => {
   refused(
     ["ablate", "6", "--data", good, "--out", at("a"), "--repeats", "0"],
     2,
-    "--repeats 0: expected a whole number from 1",
+    "option '--repeats <n>' argument '0' is invalid. Expected a whole number from 1.",
   );
   refused(["train", "--out", at("run")], 2, "--data is missing");
 });

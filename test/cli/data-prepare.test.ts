@@ -47,9 +47,12 @@ test("what is wrong is said in a sentence: wrong usage exits 2, a wrong folder 1
     expect.stringContaining('no set "kits32" (did you mean kits23?)'),
   ]);
   const window = data("prepare", "kits23", "--from", raw, "--out", out, "--window", "5");
-  expect([window.status, window.stderr]).toEqual([2, expect.stringContaining("no range such as -160,240")]);
+  expect([window.status, window.stderr]).toEqual([2, expect.stringContaining("Expected two values, the lower first")]);
   const share = data("prepare", "kits23", "--from", raw, "--out", out, "--test", "1.5");
-  expect([share.status, share.stderr]).toEqual([2, expect.stringContaining("--test 1.5")]);
+  expect([share.status, share.stderr]).toEqual([
+    2,
+    expect.stringContaining("argument '1.5' is invalid. Expected a share from 0 to 1."),
+  ]);
   const folder = data("prepare", "atlas", "--from", raw, "--out", join(base, "atlas"));
   expect([folder.status, folder.stderr]).toEqual([
     1,

@@ -37,7 +37,7 @@ test("a dataset folder is written, and --json is all that stands on stdout", () 
 test("bad values are wrong usage, in one sentence", () => {
   const { status, stderr } = cells("--out", folder(), "--size", "many");
   expect(status).toBe(2);
-  expect(stderr).toBe("svanet: option '--size <n>' argument 'many' is invalid. It is no number.\n");
+  expect(stderr).toBe("svanet: option '--size <n>' argument 'many' is invalid. Expected a whole number from 1.\n");
   const missing = cells();
   expect(missing.status).toBe(2);
   expect(missing.stderr).toContain("svanet: required option '--out <folder>' not specified");

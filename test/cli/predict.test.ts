@@ -141,9 +141,11 @@ test("what cannot be meant is refused in a sentence, before anything is written"
   const val = join(data, "val");
   expect(refused("predict", run, val, "--out", val)).toContain("is an input and would be replaced");
   expect(refused("predict", run, val, "--out", path("x"), "--overlap", "1")).toContain(
-    "expected a share from 0 to 0.9",
+    "Expected a share from 0 to 0.9.",
   );
-  expect(refused("predict", run, val, "--out", path("x"), "--window", "5")).toContain("the lower first");
+  for (const window of ["5", ",240", "240,-160"]) {
+    expect(refused("predict", run, val, "--out", path("x"), `--window=${window}`)).toContain("the lower first");
+  }
   expect(refused("eval", run, "--data", data, "--strata", "10,1")).toContain("Expected ascending percentages");
   const leak = refused("eval", run, "--data", data, "--split", "test", "--choose-postprocess");
   expect(leak).toContain("rules are chosen on val");

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { checkDataset } from "../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../src/data/dataset/dataset.ts";
 import type { Batch } from "../../src/data/feed/batches.ts";
-import { writeCells } from "../../src/data/synth/cells.ts";
+import { cellsKind } from "../../src/data/synth/cells.ts";
+import { writeSynth } from "../../src/data/synth/write.ts";
 import { runPaths } from "../../src/experiment/run/run-folder.ts";
 import { resolveConfig, type TrainConfig, type TrainFlags } from "../../src/experiment/settings/config.ts";
 import { networkFor, trainerOptions } from "../../src/experiment/settings/recipe.ts";
@@ -25,7 +26,7 @@ export function scratchFolder(): { readonly path: string; remove(): void } {
 
 /** A small set of procedural pictures, checked. */
 export async function cells(folder: string, train: number, val: number, size = 64) {
-  await writeCells({ out: folder, train, val, size, seed: 3 });
+  await writeSynth(cellsKind, { out: folder, train, val, size, seed: 3 });
   const splits = val > 0 ? (["train", "val"] as const) : (["train"] as const);
   const dataset = await checkDataset(await openDataset(folder), splits, { indexFile: `${folder}.index` });
   if (!dataset.statistics) throw new Error("the set has no statistics");

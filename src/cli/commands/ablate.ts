@@ -15,10 +15,11 @@ import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experi
 import { writeFileAtomic } from "../../experiment/atomic.ts";
 import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
 import { lossSettings, networkConfig } from "../../experiment/settings/recipe.ts";
-import { addTrainOptions, numberArgument, trainConfigFrom } from "../options.ts";
+import { wholeNumber } from "../arguments.ts";
+import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
-import { openChecked, percent, statisticsOf, withDevice } from "../session.ts";
-import { mega } from "../units.ts";
+import { openChecked, statisticsOf, withDevice } from "../session.ts";
+import { figure, mega } from "../units.ts";
 import { stoppable, watchTraining } from "../watch-training.ts";
 import { trainingSplits } from "./train.ts";
 
@@ -35,7 +36,7 @@ export function register(command: Command): void {
     command,
     TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume"),
   )
-    .option("--repeats <n>", "runs of each configuration, seeds one apart", numberArgument, 3)
+    .option("--repeats <n>", "runs of each configuration, seeds one apart", wholeNumber(1), 3)
     .addOption(new Option("--split <name>", "split to evaluate").choices(SPLIT_NAMES).default("val"))
     .option("--json", "print the table as JSON")
     .action(ablate);
@@ -45,9 +46,6 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
   const table = ablationTable(name);
   const config = configOf(flags);
   const { repeats, split } = flags;
-  if (!Number.isInteger(repeats) || repeats < 1) {
-    throw new UsageError(`--repeats ${repeats}: expected a whole number from 1`);
-  }
   // What does not fit together is said before every file is read.
   lossSettings(config, networkConfig(config, config.classes ?? 2));
   const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])]);
@@ -122,18 +120,18 @@ function columnsOf({ name, variants }: AblationTable): Column<AblationRow>[] {
   ];
   const inPaper = (key: "mDice" | "sensitivity" | "pValue" | "parametersM") =>
     variants.some(({ paper }) => typeof paper[key] === "number");
-  if (inPaper("parametersM")) columns.push(right("paper: links", ({ paper }) => number(paper.parametersM, " M")));
-  if (inPaper("mDice")) columns.push(right("paper: mDice", ({ paper }) => number(paper.mDice)));
-  if (inPaper("sensitivity")) columns.push(right("paper: sensitivity", ({ paper }) => number(paper.sensitivity)));
+  if (inPaper("parametersM"))
+    columns.push(
+      right("paper: links", ({ paper }) => (paper.parametersM == null ? "-" : `${figure(paper.parametersM)} M`)),
+    );
+  if (inPaper("mDice")) columns.push(right("paper: mDice", ({ paper }) => figure(paper.mDice)));
+  if (inPaper("sensitivity")) columns.push(right("paper: sensitivity", ({ paper }) => figure(paper.sensitivity)));
   if (inPaper("pValue")) columns.push(right("paper: p", ({ paper }) => probability(paper.pValue ?? null)));
   return columns;
 }
 
-const number = (value: number | null | undefined, unit = "") => (value == null ? "-" : `${value.toFixed(2)}${unit}`);
-
 function withSpread(mean: number | null, sd: number | null): string {
-  const text = percent(mean ?? undefined);
-  return sd === null ? text : `${text} ± ${sd.toFixed(2)}`;
+  return sd === null ? figure(mean) : `${figure(mean)} ± ${figure(sd)}`;
 }
 
 function probability(value: number | null): string {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { numberArgument } from "../options.ts";
+import { wholeNumber } from "../arguments.ts";
 import { note, printJson, printTable } from "../print.ts";
-import { percent } from "../units.ts";
+import { share } from "../units.ts";
 
 interface LoadingFlags {
   readonly images: number;
@@ -14,8 +14,8 @@ export function addLoading(command: Command): void {
   command
     .command("loading")
     .description("images a second: 512x512 crops from 2048x1536 JPEG with 1 and 2 threads, beside bare decoding")
-    .option("--images <n>", "photographs to make", numberArgument, 16)
-    .option("--rounds <n>", "times each is read", numberArgument, 3)
+    .option("--images <n>", "photographs to make", wholeNumber(1), 16)
+    .option("--rounds <n>", "times each is read", wholeNumber(1), 3)
     .option("--json", "print the figures as JSON")
     .action(loading);
 }
@@ -34,7 +34,7 @@ async function loading({ images, rounds, json }: LoadingFlags): Promise<void> {
       { title: "threads", align: "right", cell: ({ workers }) => (workers === 0 ? "own" : String(workers)) },
       { title: "images", align: "right", cell: ({ images: count }) => String(count) },
       { title: "images/s", align: "right", cell: ({ imagesPerSecond }) => imagesPerSecond.toFixed(1) },
-      { title: "of decoding", align: "right", cell: ({ ofDecoding }) => percent(ofDecoding) },
+      { title: "of decoding", align: "right", cell: ({ ofDecoding }) => share(ofDecoding) },
     ],
     result.rows,
   );

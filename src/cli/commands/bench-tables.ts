@@ -3,11 +3,11 @@ import type { OpRow } from "../../bench/ops.ts";
 import type { KernelRow } from "../../bench/profile.ts";
 import type { TrainRow } from "../../bench/training.ts";
 import type { Column } from "../print.ts";
-import { giga, mega, memory, milliseconds, percent } from "../units.ts";
+import { giga, mega, memory, milliseconds, share as percentOf } from "../units.ts";
 
 /** How `svanet bench` prints its figures. */
 
-const figure = (value: number | null): string => (value === null ? "" : value.toFixed(value < 10 ? 2 : 1));
+const speed = (value: number | null): string => (value === null ? "" : value.toFixed(value < 10 ? 2 : 1));
 const right = <Row>(title: string, cell: (row: Row) => string): Column<Row> => ({ title, align: "right", cell });
 
 export const FPS_COLUMNS: readonly Column<FpsRow>[] = [
@@ -18,11 +18,11 @@ export const FPS_COLUMNS: readonly Column<FpsRow>[] = [
   right("MACs", ({ macs }) => giga(macs)),
   right("executed", ({ executedMacs }) => giga(executedMacs)),
   right("runs", ({ runs }) => String(runs)),
-  right("FPS", ({ fps }) => figure(fps)),
+  right("FPS", ({ fps }) => speed(fps)),
   right("median ms", ({ medianMs }) => milliseconds(medianMs)),
   right("p95 ms", ({ p95Ms }) => milliseconds(p95Ms)),
-  right("GFLOP/s", ({ gflops }) => figure(gflops)),
-  right("of ceiling", ({ share }) => percent(share)),
+  right("GFLOP/s", ({ gflops }) => speed(gflops)),
+  right("of ceiling", ({ share }) => percentOf(share)),
   right("memory", ({ bytes }) => memory(bytes)),
 ];
 
@@ -31,13 +31,13 @@ export const TRAIN_COLUMNS: readonly Column<TrainRow>[] = [
   right("size", ({ size }) => String(size)),
   right("batch", ({ batch }) => String(batch)),
   right("steps", ({ steps }) => String(steps)),
-  right("steps/s", ({ stepsPerSecond }) => figure(stepsPerSecond)),
-  right("images/s", ({ imagesPerSecond }) => figure(imagesPerSecond)),
+  right("steps/s", ({ stepsPerSecond }) => speed(stepsPerSecond)),
+  right("images/s", ({ imagesPerSecond }) => speed(imagesPerSecond)),
   right("median ms", ({ medianMs }) => milliseconds(medianMs)),
   right("p95 ms", ({ p95Ms }) => milliseconds(p95Ms)),
   right("MACs a step", ({ executedMacs }) => giga(executedMacs)),
-  right("GFLOP/s", ({ gflops }) => figure(gflops)),
-  right("of ceiling", ({ share }) => percent(share)),
+  right("GFLOP/s", ({ gflops }) => speed(gflops)),
+  right("of ceiling", ({ share }) => percentOf(share)),
   right("dispatches", ({ dispatches }) => String(dispatches)),
   right("peak memory", ({ peakBytes }) => memory(peakBytes)),
 ];
@@ -48,9 +48,9 @@ export const OP_COLUMNS: readonly Column<OpRow>[] = [
   { title: "pass", cell: ({ pass }) => pass },
   right("median ms", ({ time }) => (time ? milliseconds(time.median) : "refused")),
   right("p05-p95", ({ time }) => (time ? `${milliseconds(time.p05)}-${milliseconds(time.p95)}` : "")),
-  right("GFLOP/s", ({ gflops }) => figure(gflops)),
-  right("GB/s", ({ gigabytesPerSecond }) => figure(gigabytesPerSecond)),
-  right("of ceiling", ({ share }) => percent(share)),
+  right("GFLOP/s", ({ gflops }) => speed(gflops)),
+  right("GB/s", ({ gigabytesPerSecond }) => speed(gigabytesPerSecond)),
+  right("of ceiling", ({ share }) => percentOf(share)),
   {
     title: "which",
     cell: ({ bound, ceilingGflops, copyGigabytesPerSecond }) => whichText(bound, ceilingGflops, copyGigabytesPerSecond),
@@ -59,14 +59,14 @@ export const OP_COLUMNS: readonly Column<OpRow>[] = [
 
 function whichText(bound: OpRow["bound"], gflops: number, copy: number): string {
   if (bound === null) return "";
-  return bound === "arithmetic" ? `${figure(gflops)} GFLOP/s` : `copy ${figure(copy)} GB/s`;
+  return bound === "arithmetic" ? `${speed(gflops)} GFLOP/s` : `copy ${speed(copy)} GB/s`;
 }
 
 export const KERNEL_COLUMNS: readonly Column<KernelRow>[] = [
   { title: "kernel", cell: ({ label }) => label },
   right("dispatches", ({ dispatches }) => String(dispatches)),
   right("ms", ({ milliseconds: ms }) => milliseconds(ms)),
-  right("share", ({ share }) => percent(share)),
-  right("GFLOP/s", ({ gflops }) => figure(gflops)),
+  right("share", ({ share }) => percentOf(share)),
+  right("GFLOP/s", ({ gflops }) => speed(gflops)),
   { title: "slowest", cell: ({ worst }) => `${milliseconds(worst.milliseconds)} ms in ${worst.path}` },
 ];

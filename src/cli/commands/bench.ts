@@ -3,8 +3,9 @@ import { type Header, headerLines } from "../../bench/adapter.ts";
 import type { Gauge } from "../../bench/ceiling.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { ZooEntry } from "../../model/zoo.ts";
+import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
-import { numberArgument } from "../options.ts";
+import { adapterOption } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
 import { milliseconds } from "../units.ts";
 import { addLoading } from "./bench-loading.ts";
@@ -32,39 +33,38 @@ interface ProfileFlags extends CommonFlags, NetworkFlags {
 }
 
 interface OpsFlags extends CommonFlags {
-  readonly filter: string;
+  readonly filter?: string;
 }
 
 interface StartUpFlags extends CommonFlags {
   readonly here?: true;
 }
 
+/** The network that is profiled where none is named. */
+const PROFILED = "svanet";
+
 /** `svanet bench`: measured figures, each beside what the adapter can do. */
 export function register(command: Command): void {
   const named = (name: string, summary: string) =>
-    command
-      .command(name)
-      .description(summary)
-      .option("--adapter <name>", "part of the GPU's name")
-      .option("--json", "print the figures as JSON");
+    command.command(name).description(summary).addOption(adapterOption()).option("--json", "print the figures as JSON");
   addNetworkOptions(named("fps", "inference: parameters, MACs, images a second"))
-    .option("--batch <n>", "images a run", numberArgument, 1)
-    .option("--runs <n>", "runs to time (default: as many as fit a minute, 3 to 200)", numberArgument)
+    .option("--batch <n>", "images a run", wholeNumber(1), 1)
+    .option("--runs <n>", "runs to time (default: as many as fit a minute, 3 to 200)", wholeNumber(1))
     .action(fps);
   addNetworkOptions(named("train", "whole training steps on a made-up batch: steps and images a second, peak memory"))
-    .option("--batch <n>", "images a step", numberArgument, 4)
-    .option("--steps <n>", "steps to time (default: as many as fit a minute, 3 to 200)", numberArgument)
+    .option("--batch <n>", "images a step", wholeNumber(1), 4)
+    .option("--steps <n>", "steps to time (default: as many as fit a minute, 3 to 200)", wholeNumber(1))
     .action(train);
-  addNetworkOptions(named("profile", "GPU time of every kernel of one run"))
-    .option("--batch <n>", "images a run", numberArgument, 1)
+  addNetworkOptions(named("profile", "GPU time of every kernel of one run"), PROFILED)
+    .option("--batch <n>", "images a run", wholeNumber(1), 1)
     .option("--train", "a training step instead of inference")
-    .option("--rounds <n>", "runs whose median counts", numberArgument, 3)
+    .option("--rounds <n>", "runs whose median counts", wholeNumber(1), 3)
     .action(profile);
   named("ops", "single ops, forward and backward, each checked against float64 first")
-    .option("--filter <text>", "only ops whose name contains this", "")
+    .option("--filter <text>", "only ops whose name contains this (default: all)")
     .action(ops);
   named("start-up", "seconds to the end of a first training step with no shader cache, in a fresh process")
-    .option("--here", "measure this process")
+    .option("--here", "measure this very process instead, and print JSON")
     .action(startUp);
   addLoading(command);
 }
@@ -140,7 +140,7 @@ async function profile(flags: ProfileFlags): Promise<void> {
   await onDevice(flags, async (device, header) => {
     const { batch, rounds } = flags;
     const tables = [];
-    for (const { name, config } of networksFrom({ model: "svanet", ...flags })) {
+    for (const { name, config } of networksFrom({ ...flags, model: flags.model ?? flags.preset ?? PROFILED })) {
       const rows = await benchProfile(device, config, { batch, rounds, train: flags.train === true });
       tables.push({ preset: name, header, rows });
     }
@@ -159,7 +159,7 @@ async function profile(flags: ProfileFlags): Promise<void> {
 async function ops(flags: OpsFlags): Promise<void> {
   const { benchOps } = await import("../../bench/ops.ts");
   await onDevice(flags, async (device, header) => {
-    const { ceiling, rows } = await benchOps(device, flags.filter, ({ op, pass, refusal }) =>
+    const { ceiling, rows } = await benchOps(device, flags.filter ?? "", ({ op, pass, refusal }) =>
       note(`${refusal === null ? "timed" : "REFUSED"} ${op} ${pass}${refusal === null ? "" : `: ${refusal}`}`),
     );
     if (flags.json) printJson({ header, ceiling, rows });
@@ -184,7 +184,7 @@ async function startUp(flags: StartUpFlags): Promise<void> {
   const { networkConfig } = await import("../../experiment/settings/recipe.ts");
   const { demoConfig } = await import("./demo.ts");
   if (flags.here) {
-    const config = demoConfig({ out: "demo", steps: "1" });
+    const config = demoConfig({ out: "demo", steps: 1 });
     printJson(await startUpHere(flags.adapter, networkConfig(config, DEMO_CLASSES), config.batchSize));
     return;
   }

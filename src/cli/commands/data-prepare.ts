@@ -1,6 +1,8 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import type { Window } from "../../data/formats/window.ts";
+import { OWN_SETS, PAPER_SETS } from "../../data/prepare/set-names.ts";
 import { UsageError } from "../../errors.ts";
-import { numberArgument } from "../options.ts";
+import { namesArgument, share, wholeNumber, windowArgument } from "../arguments.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress, type Progress } from "../progress.ts";
 
@@ -8,7 +10,7 @@ interface PrepareFlags {
   readonly from: string;
   readonly out: string;
   readonly seed: number;
-  readonly window?: { readonly low: number; readonly high: number };
+  readonly window?: Window;
   readonly test: number;
   readonly val: number;
   readonly classes?: readonly string[];
@@ -17,63 +19,38 @@ interface PrepareFlags {
   readonly json?: true;
 }
 
-function windowArgument(text: string): { low: number; high: number } {
-  const [low = Number.NaN, high = Number.NaN, ...rest] = text
-    .split(",")
-    .map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
-  if (rest.length > 0 || !(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
-    throw new InvalidArgumentError("It is no range such as -160,240.");
-  }
-  return { low, high };
-}
-
-function namesArgument(text: string): readonly string[] {
-  const names = text.split(",").map((name) => name.trim());
-  if (names.some((name) => name === "") || new Set(names).size !== names.length) {
-    throw new InvalidArgumentError("It is no list of different names such as liver,tumour.");
-  }
-  return names;
-}
-
 /** `svanet data prepare`: raw downloads to dataset folders. */
 export function addPrepare(command: Command): void {
   command
-    .command("prepare <set>")
-    .description(
-      "make a dataset folder from a raw download: fives, isic2018, polypgen, atlas, kits23, tissuenet, spermhealth; " +
-        "or from your own data: folder, nifti, dicom, npz",
-    )
-    .requiredOption("--from <folder>", "the unpacked download; it is only read")
+    .command("prepare")
+    .description("make a dataset folder from a raw download of a public set, or from your own scans and pictures")
+    .argument("<set>", `a public set: ${PAPER_SETS.join(", ")}; or how your own data lie: ${OWN_SETS.join(", ")}`)
+    .requiredOption("--from <folder>", "the unpacked download, or your own data; it is only read")
     .requiredOption("--out <folder>", "dataset folder to write; the same command goes on where it was interrupted")
-    .option("--seed <n>", "decides splits and drawn slices", numberArgument, 0)
+    .option("--seed <n>", "decides splits and drawn slices", wholeNumber(0), 0)
     .option(
       "--window <low,high>",
-      "values shown as black and white, for scans (default: the set's own)",
+      "values of scans shown black and white, such as --window=-160,240 (default: the set's own)",
       windowArgument,
     )
     .option(
       "--test <share>",
       "share of patients, volumes or frames for test, where the source fixes no split",
-      numberArgument,
+      share(1),
       0.2,
     )
-    .option("--val <share>", "the same for val", numberArgument, 0)
+    .option("--val <share>", "share of them for val, likewise", share(1), 0)
     .option("--classes <names>", "class names without the background, for your own data", namesArgument)
-    .option("--every <n>", "take every n-th slice, for your own volumes", numberArgument, 1)
-    .option("--workers <n>", "threads; 0 does it in the main thread (default: by the number of cores)", numberArgument)
+    .option("--every <n>", "take every n-th slice, for your own volumes", wholeNumber(1), 1)
+    .option("--workers <n>", "threads; 0 does it in the main thread (default: by the number of cores)", wholeNumber(0))
     .option("--json", "print what was written as JSON")
     .action(prepareSet);
 }
 
-function checkFlags({ test, val, seed, every, workers }: PrepareFlags): void {
-  const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
-  if (!(test >= 0 && val >= 0 && test + val < 1)) {
-    throw new UsageError(`--test ${test} and --val ${val} are shares; each from 0, together below 1`);
-  }
-  if (!whole(seed, 0)) throw new UsageError(`--seed ${seed} is no whole number from 0`);
-  if (!whole(every, 1)) throw new UsageError(`--every ${every} is no whole number from 1`);
-  if (workers !== undefined && !whole(workers, 0))
-    throw new UsageError(`--workers ${workers} is no whole number from 0`);
+/** Refuses what cannot be meant, before anything is opened. */
+function checkFlags({ test, val }: PrepareFlags): void {
+  if (test + val < 1) return;
+  throw new UsageError(`--test ${test} and --val ${val} leave nothing to train on: together below 1`);
 }
 
 async function prepareSet(name: string, flags: PrepareFlags): Promise<void> {

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../../errors.ts";
 import type { DatasetStats } from "../../experiment/evaluate/data-stats.ts";
-import type { AreaRule } from "../../metrics/objects.ts";
-import type { CountRule } from "../../metrics/strata.ts";
+import { AREA_RULES, type AreaRule } from "../../metrics/objects.ts";
+import { COUNT_RULES, type CountRule } from "../../metrics/strata.ts";
 import { type Column, note, printJson, printTable } from "../print.ts";
 import { createProgress } from "../progress.ts";
 
@@ -20,15 +20,15 @@ export function addStats(command: Command): void {
     .description("count the objects of dataset folders by size: the paper's Table I")
     .addOption(
       new Option("--count <rule>", "one object an image and class (its largest component), or every component")
-        .choices(["class", "component"])
+        .choices(COUNT_RULES)
         .default("class"),
     )
     .addOption(
       new Option("--area <rule>", "the authors' area (closing, outline) or the number of pixels")
-        .choices(["release", "pixels"])
+        .choices(AREA_RULES)
         .default("release"),
     )
-    .option("--histogram <file>", "draw the sizes as SVG")
+    .option("--histogram <file>", "file to draw the sizes into, as SVG")
     .option("--json", "print the rows as JSON")
     .action(stats);
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
+import { SYNTH_KINDS, synthKind } from "../../data/synth/kinds.ts";
 import { STRATA, type Stratum } from "../../data/synth/stratum.ts";
-import { numberArgument } from "../options.ts";
+import { wholeNumber } from "../arguments.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress } from "../progress.ts";
 
@@ -18,27 +19,30 @@ interface SynthFlags {
 /** `svanet data synth`: dataset folders of procedural pictures. */
 export function addSynth(command: Command): void {
   command
-    .command("synth <kind>")
-    .description("write procedural data whose truth is known exactly: cells | sperm | vessels | lesions | polyps | ct")
+    .command("synth")
+    .description("make a dataset folder of drawn pictures, whose masks are exact: to try things out without data")
+    .argument("<kind>", `what they show: ${SYNTH_KINDS.map(({ kind, summary }) => `${kind} (${summary})`).join("; ")}`)
     .requiredOption("--out <folder>", "dataset folder to write")
-    .option("--train <n>", "training pictures", numberArgument, 64)
-    .option("--val <n>", "validation pictures", numberArgument, 24)
-    .option("--test <n>", "test pictures", numberArgument, 0)
-    .option("--size <n>", "side of a picture in pixels (default: 128 for cells, 256 for others)", numberArgument)
-    .option("--seed <n>", "decides every picture", numberArgument, 0)
+    .option("--train <n>", "training pictures", wholeNumber(0), 64)
+    .option("--val <n>", "validation pictures", wholeNumber(0), 24)
+    .option("--test <n>", "test pictures", wholeNumber(0), 0)
+    .option("--size <n>", `side of a picture in pixels (default: ${usualSizes()})`, wholeNumber(1))
+    .option("--seed <n>", "decides every picture", wholeNumber(0), 0)
     .addOption(
       new Option(
         "--stratum <name>",
         "size of the largest object: below 1 % of the picture, 1 to 10 %, from 10 %, or each as often (default: mixed; " +
           "cells: the usual view, most below 1 %)",
-      ).choices([...STRATA]),
+      ).choices(STRATA),
     )
     .option("--json", "print what was written as JSON")
     .action(synth);
 }
 
+/** `cells 128, sperm 256, ..`: the side of a picture that nobody asked for another of. */
+const usualSizes = () => SYNTH_KINDS.map(({ kind, sizes }) => `${kind} ${sizes.usual}`).join(", ");
+
 async function synth(name: string, flags: SynthFlags): Promise<void> {
-  const { synthKind } = await import("../../data/synth/kinds.ts");
   const { writeSynth } = await import("../../data/synth/write.ts");
   const kind = synthKind(name);
   const { out, train, val, test, seed, stratum, size = kind.sizes.usual } = flags;

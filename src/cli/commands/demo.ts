@@ -3,8 +3,11 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { openDataset, samplesOf } from "../../data/dataset/dataset.ts";
 import { otsuDice } from "../../data/dataset/otsu.ts";
-import { writeCells } from "../../data/synth/cells.ts";
+import { cellsKind } from "../../data/synth/cells.ts";
+import { writeSynth } from "../../data/synth/write.ts";
 import { resolveConfig, type TrainConfig } from "../../experiment/settings/config.ts";
+import { wholeNumber } from "../arguments.ts";
+import { adapterOption } from "../options.ts";
 import { note, printLine } from "../print.ts";
 import { formatDuration } from "../progress.ts";
 import { evaluateRun } from "./eval.ts";
@@ -12,7 +15,7 @@ import { train } from "./train.ts";
 
 interface DemoFlags {
   readonly out: string;
-  readonly steps: string;
+  readonly steps: number;
   readonly adapter?: string;
 }
 
@@ -23,8 +26,8 @@ const PICTURES = { train: 96, val: 24, size: 128, seed: 7 } as const;
 export function register(command: Command): void {
   command
     .option("--out <folder>", "folder for the data and the run", "demo")
-    .option("--steps <n>", "training steps", "180")
-    .option("--adapter <name>", "part of the GPU adapter's name")
+    .option("--steps <n>", "training steps", wholeNumber(1), 180)
+    .addOption(adapterOption())
     .action(demo);
 }
 
@@ -35,7 +38,7 @@ export function demoConfig(flags: DemoFlags): TrainConfig {
     encoder: "mini",
     width: 8,
     size: String(PICTURES.size),
-    steps: Number(flags.steps),
+    steps: flags.steps,
     lr: 2e-3,
     evalEvery: 5,
     resume: "auto",
@@ -49,7 +52,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   if (!existsSync(join(config.data, "dataset.yaml"))) {
     note(`1. writing ${PICTURES.train + PICTURES.val} microscopy pictures with exact masks to ${config.data}`);
     rmSync(config.data, { recursive: true, force: true });
-    await writeCells({ out: config.data, ...PICTURES });
+    await writeSynth(cellsKind, { out: config.data, ...PICTURES });
   } else {
     note(`1. the pictures are in ${config.data} already`);
   }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Examination } from "../../bench/doctor.ts";
 import { SvanetError } from "../../errors.ts";
+import { adapterOption } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { memory } from "../units.ts";
 
@@ -14,7 +15,7 @@ interface DoctorFlags {
 /** `svanet doctor`: what GPU answers, whether our kernels compute right numbers on it, and how fast it is. */
 export function register(command: Command): void {
   command
-    .option("--adapter <name>", "part of the GPU's name")
+    .addOption(adapterOption())
     .option("--fixtures <folder>", "golden op files to run (default: those of the package)")
     .option("--list", "only list the adapters there are")
     .option("--json", "print what was found as JSON")

@@ -3,7 +3,7 @@ import type { StratumResult } from "../../metrics/evaluation.ts";
 import type { ExtendedResult, IntervalMetric } from "../../metrics/extended.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import { note, printLine, printTable } from "../print.ts";
-import { percent } from "../session.ts";
+import { figure } from "../units.ts";
 
 type Row = StratumResult & { readonly name: string };
 
@@ -45,11 +45,11 @@ export function printEvaluation(result: EvaluationResult, classes: readonly stri
 function printOverlap(rows: readonly Row[], extended: ExtendedResult | undefined): void {
   const interval = (row: Row, metric: IntervalMetric) => {
     const [low, high] = extended?.intervals[row.name]?.[metric] ?? [Number.NaN, Number.NaN];
-    return Number.isNaN(low) ? "-" : `${percent(low)} .. ${percent(high)}`;
+    return Number.isNaN(low) ? "-" : `${figure(low)} .. ${figure(high)}`;
   };
   const column = (title: string, value: (row: Row) => number) => ({
     title,
-    cell: (row: Row) => percent(value(row)),
+    cell: (row: Row) => figure(value(row)),
     align: RIGHT,
   });
   printTable<Row>(
@@ -103,9 +103,9 @@ function printClasses(all: StratumResult, classes: readonly string[]): void {
     [
       { title: "class", cell: (row) => classes[row.class] ?? String(row.class) },
       { title: "images", cell: (row) => String(row.images), align: RIGHT },
-      { title: "Dice", cell: (row) => percent(100 * row.dice), align: RIGHT },
-      { title: "IoU", cell: (row) => percent(100 * row.iou), align: RIGHT },
-      { title: "recall", cell: (row) => percent(100 * row.recall), align: RIGHT },
+      { title: "Dice", cell: (row) => figure(100 * row.dice), align: RIGHT },
+      { title: "IoU", cell: (row) => figure(100 * row.iou), align: RIGHT },
+      { title: "recall", cell: (row) => figure(100 * row.recall), align: RIGHT },
     ],
     all.classes,
   );
@@ -118,15 +118,15 @@ function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes:
       { title: "found objects, IoU", cell: (row) => `>= ${row.overlap}` },
       { title: "size (%)", cell: (row) => row.size },
       { title: "in masks", cell: (row) => String(row.truth), align: RIGHT },
-      { title: "recall", cell: (row) => percent(row.recall), align: RIGHT },
+      { title: "recall", cell: (row) => figure(row.recall), align: RIGHT },
       { title: "predicted", cell: (row) => String(row.predicted), align: RIGHT },
-      { title: "precision", cell: (row) => percent(row.precision), align: RIGHT },
-      { title: "F1", cell: (row) => percent(row.f1), align: RIGHT },
+      { title: "precision", cell: (row) => figure(row.precision), align: RIGHT },
+      { title: "F1", cell: (row) => figure(row.f1), align: RIGHT },
       { title: "95 % interval", cell: (row) => row.interval, align: RIGHT },
     ],
     lesions.flatMap(({ overlap, total, bins, intervals }) => {
       const [low, high] = intervals.f1;
-      const interval = Number.isNaN(low) ? "-" : `${percent(low)} .. ${percent(high)}`;
+      const interval = Number.isNaN(low) ? "-" : `${figure(low)} .. ${figure(high)}`;
       const used = bins.filter(({ truth, predicted }) => truth + predicted > 0);
       return [
         { overlap, size: "all", interval, ...total },
@@ -144,9 +144,9 @@ function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes:
       { title: "borders of", cell: (row) => classes[row.class] ?? String(row.class) },
       { title: "objects", cell: (row) => stratumTitle(row.name) },
       { title: "images", cell: (row) => String(row.images), align: RIGHT },
-      { title: `surface Dice (${surface.tolerance} px)`, cell: (row) => percent(row.surfaceDice), align: RIGHT },
-      { title: "HD95 (px)", cell: (row) => percent(row.hausdorff95), align: RIGHT },
-      { title: "HD95, in both (px)", cell: (row) => percent(row.hausdorff95Present), align: RIGHT },
+      { title: `surface Dice (${surface.tolerance} px)`, cell: (row) => figure(row.surfaceDice), align: RIGHT },
+      { title: "HD95 (px)", cell: (row) => figure(row.hausdorff95), align: RIGHT },
+      { title: "HD95, in both (px)", cell: (row) => figure(row.hausdorff95Present), align: RIGHT },
       { title: "images with distance", cell: (row) => String(row.distances), align: RIGHT },
       { title: "absent in both", cell: (row) => String(row.bothEmpty), align: RIGHT },
       { title: "not predicted", cell: (row) => String(row.predictionEmpty), align: RIGHT },

@@ -1,11 +1,17 @@
 import { basename, dirname, join } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
-import type { SplitName } from "../../data/dataset/dataset.ts";
+import { SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
 import { UsageError } from "../../errors.ts";
 import type { Checkpoint } from "../../experiment/checkpoint/checkpoint.ts";
-import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
+import {
+  CHECKPOINTS,
+  type CheckpointName,
+  checkpointPath,
+  loadNetwork,
+  runOf,
+} from "../../experiment/checkpoint/load-run.ts";
 import { type EvaluationResult, evaluateSplit } from "../../experiment/evaluate/evaluate.ts";
 import {
   type Postprocess,
@@ -17,20 +23,22 @@ import {
 import { evaluationReport, writeEvaluation, writeOverlay } from "../../experiment/evaluate/report.ts";
 import { runPaths } from "../../experiment/run/run-folder.ts";
 import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
-import type { AreaRule } from "../../metrics/objects.ts";
+import { AREA_RULES, type AreaRule } from "../../metrics/objects.ts";
 import { STRATUM_LIMITS } from "../../metrics/strata.ts";
 import { SURFACE_TOLERANCE } from "../../metrics/surface.ts";
 import type { Network } from "../../training/network.ts";
-import { numberArgument } from "../options.ts";
+import { limitsArgument, numberFrom, wholeNumber } from "../arguments.ts";
+import { adapterOption } from "../options.ts";
 import { note, printJson } from "../print.ts";
 import { createProgress } from "../progress.ts";
-import { openChecked, percent, withDevice } from "../session.ts";
+import { openChecked, withDevice } from "../session.ts";
+import { figure } from "../units.ts";
 import { printEvaluation } from "./eval-tables.ts";
 
 interface EvalFlags {
   readonly data: string;
   readonly split: SplitName;
-  readonly checkpoint?: "best" | "last";
+  readonly checkpoint?: CheckpointName;
   readonly batchSize: number;
   readonly out?: string;
   readonly overlays: number;
@@ -51,29 +59,38 @@ export function register(command: Command): void {
   command
     .argument("<run>", "run folder, or a checkpoint file")
     .requiredOption("--data <folder>", "dataset folder")
-    .addOption(new Option("--split <name>", "split to evaluate").choices(["train", "val", "test"]).default("val"))
+    .addOption(new Option("--split <name>", "split to evaluate").choices(SPLIT_NAMES).default("val"))
     .addOption(
-      new Option("--checkpoint <which>", "checkpoint of a run folder (default: best, else last)").choices([
-        "best",
-        "last",
-      ]),
+      new Option("--checkpoint <which>", "checkpoint of a run folder (default: best, else last)").choices(CHECKPOINTS),
     )
-    .option("--batch-size <n>", "images at a time", numberArgument, 4)
+    .option("--batch-size <n>", "images at a time", wholeNumber(1), 4)
     .option("--out <folder>", "where to write eval.json, CSV tables and overlays (default: the run's eval folder)")
-    .option("--strata <list>", "upper limits of the size strata, percent: 0.5,1,2,3,5,10,100", strataArgument, [
-      ...STRATUM_LIMITS,
-    ])
     .addOption(
-      new Option("--area <rule>", "how the objects of the strata are measured").choices(AREA_RULES).default("release"),
+      new Option("--strata <list>", "upper limits of the size strata in percent of the image, such as 0.5,1,5,100")
+        .argParser(limitsArgument)
+        .default(STRATUM_LIMITS, STRATUM_LIMITS.join(",")),
     )
-    .option("--no-extended", "leave out matched objects, borders and intervals")
-    .option("--tolerance <pixels>", "borders this near agree (surface Dice)", numberArgument, SURFACE_TOLERANCE)
-    .option("--resamples <n>", "draws of the bootstrap intervals", numberArgument, BOOTSTRAP.resamples)
-    .option("--postprocess", "apply the run's postprocess.json to the predictions first")
-    .option("--choose-postprocess", "choose which objects to remove by these images (val only); for predict, eval")
-    .option("--overlays <n>", "overlay pictures to write", numberArgument, 8)
+    .addOption(
+      new Option("--area <rule>", "area of the objects: the authors' (closing, outline) or the number of pixels")
+        .choices(AREA_RULES)
+        .default("release"),
+    )
+    .option("--no-extended", "leave out found objects, borders and bootstrap intervals, which is quicker")
+    .option(
+      "--tolerance <pixels>",
+      "distance within which borders agree, for the surface Dice",
+      numberFrom(0, "pixels"),
+      SURFACE_TOLERANCE,
+    )
+    .option("--resamples <n>", "draws of the bootstrap intervals", wholeNumber(1), BOOTSTRAP.resamples)
+    .option("--postprocess", "remove objects from the predictions first, as --choose-postprocess found")
+    .option(
+      "--choose-postprocess",
+      "find on these images (val only) which objects are better removed, and store that for --postprocess",
+    )
+    .option("--overlays <n>", "overlay pictures to write", wholeNumber(0), 8)
     .option("--no-roc", "leave out the ROC curves")
-    .option("--adapter <name>", "part of the GPU adapter's name")
+    .addOption(adapterOption())
     .option("--json", "print the result as JSON")
     .action(evaluate);
 }
@@ -82,25 +99,8 @@ async function evaluate(run: string, flags: EvalFlags): Promise<void> {
   await evaluateRun(run, flags);
 }
 
-const AREA_RULES: readonly AreaRule[] = ["release", "pixels"];
-
-/** `1,10,100` as ascending limits in percent. */
-function strataArgument(text: string): number[] {
-  const limits = text.split(",").map(Number);
-  const ascending = limits.every((limit, i) => limit > (limits[i - 1] ?? 0) && limit <= 100);
-  if (ascending) return limits;
-  throw new InvalidArgumentError("Expected ascending percentages up to 100, such as 0.5,1,2,3,5,10,100.");
-}
-
 /** Refuses what cannot be meant, before anything is opened. */
-function checkFlags({ batchSize, resamples = 1, tolerance = 0, ...flags }: EvalFlags): void {
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new UsageError(`--batch-size ${batchSize}: expected a whole number from 1`);
-  }
-  if (!Number.isInteger(resamples) || resamples < 1) {
-    throw new UsageError(`--resamples ${resamples}: expected a whole number from 1`);
-  }
-  if (!(tolerance >= 0)) throw new UsageError(`--tolerance ${tolerance}: expected pixels from 0`);
+function checkFlags(flags: EvalFlags): void {
   if (!flags.choosePostprocess) return;
   if (flags.split !== "val") {
     throw new UsageError(
@@ -200,7 +200,7 @@ function storeChoice(
   for (const rule of rules) {
     const { before, after } = rule.dice;
     note(
-      `${rule.name}: ${ruleText(rule)} (mean Dice over ${choice.images} images ${percent(before)} -> ${percent(after)})`,
+      `${rule.name}: ${ruleText(rule)} (mean Dice over ${choice.images} images ${figure(before)} -> ${figure(after)})`,
     );
   }
   note(`written: ${path}; svanet predict --postprocess and svanet eval --postprocess apply it`);

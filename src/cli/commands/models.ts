@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Supervision } from "../../model/zoo.ts";
+import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
-import { numberArgument } from "../options.ts";
 import { type Column, note, printJson, printTable } from "../print.ts";
 import { giga, mega, memory } from "../units.ts";
 
@@ -30,7 +30,7 @@ export function register(command: Command): void {
     .option(
       "--batch <n>",
       "images that are on the GPU together (default: 1 in inference, 4 in training)",
-      numberArgument,
+      wholeNumber(1),
     )
     .option("--json", "print the list as JSON")
     .action(models);

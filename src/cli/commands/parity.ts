@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { adapterOption } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 
 interface ParityFlags {
@@ -10,7 +11,7 @@ interface ParityFlags {
 export function register(command: Command): void {
   command
     .argument("<paths...>", "golden files (.safetensors) or folders of them")
-    .option("--adapter <name>", "part of the GPU's name")
+    .addOption(adapterOption())
     .option("--json", "print the outcome as JSON")
     .action(parity);
 }

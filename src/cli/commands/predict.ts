@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { readImage, writePng } from "../../data/codec/decode.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { UsageError } from "../../errors.ts";
@@ -18,7 +18,8 @@ import {
   readSeries,
   type ScanResult,
 } from "../../experiment/predict/predict-scan.ts";
-import { numberArgument } from "../options.ts";
+import { share, wholeNumber, windowArgument } from "../arguments.ts";
+import { adapterOption } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress } from "../progress.ts";
 import { withDevice } from "../session.ts";
@@ -54,9 +55,9 @@ export function register(command: Command): void {
     .option(
       "--tile [pixels]",
       "cut large images into square tiles (default size: as trained), blended smoothly",
-      numberArgument,
+      wholeNumber(1),
     )
-    .option("--overlap <share>", "share of a tile that neighbours have in common, at least", numberArgument, 0.5)
+    .option("--overlap <share>", "share of a tile that neighbours have in common, at least", share(0.9), 0.5)
     .option("--tta", "average the probabilities of flips and quarter turns (eight views)")
     .option("--probabilities", "also write <stem>-probabilities.npy: float32, height x width x classes")
     .option("--postprocess", "remove objects by the rules of svanet eval --choose-postprocess (scans: slice by slice)")
@@ -65,27 +66,17 @@ export function register(command: Command): void {
       "values of scans shown black and white (default: as in training, else the file's, else percentiles)",
       windowArgument,
     )
-    .option("--volume <n>", "volume of a 4-D NIfTI file, from 0", numberArgument)
-    .option("--adapter <name>", "part of the GPU adapter's name")
+    .option(
+      "--volume <n>",
+      "volume of a 4-D NIfTI file, counted from 0; needed where there are several",
+      wholeNumber(0),
+    )
+    .addOption(adapterOption())
     .option("--json", "print the written files as JSON")
     .action(predict);
 }
 
-function windowArgument(text: string): Window {
-  const [low = Number.NaN, high = Number.NaN, ...more] = text.split(",").map(Number);
-  if (more.length === 0 && high > low) return { low, high };
-  throw new InvalidArgumentError("Expected two values, the lower first: --window=-160,240.");
-}
-
-function checkFlags({ tile, overlap }: PredictFlags): void {
-  if (typeof tile === "number" && !(Number.isInteger(tile) && tile >= 1)) {
-    throw new UsageError(`--tile ${tile}: expected a whole number of pixels`);
-  }
-  if (!(overlap >= 0 && overlap <= 0.9)) throw new UsageError(`--overlap ${overlap}: expected a share from 0 to 0.9`);
-}
-
 async function predict(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
-  checkFlags(flags);
   const path = checkpointPath(run);
   const inputs = listInputs(paths);
   checkTargets(inputs, flags.out);

@@ -4,7 +4,13 @@ import type { Command } from "commander";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import { readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
-import { resolveConfig, TRAIN_FIELDS, type TrainConfig, type TrainFlags } from "../../experiment/settings/config.ts";
+import {
+  resolveConfig,
+  sizeText,
+  TRAIN_FIELDS,
+  type TrainConfig,
+  type TrainFlags,
+} from "../../experiment/settings/config.ts";
 import { readConfigFile } from "../../experiment/settings/config-file.ts";
 import {
   lossSettings,
@@ -17,7 +23,8 @@ import { Timetable } from "../../experiment/train/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train/train-run.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
-import { openChecked, percent, statisticsOf, withDevice } from "../session.ts";
+import { openChecked, statisticsOf, withDevice } from "../session.ts";
+import { figure } from "../units.ts";
 import { stoppable, watchTraining } from "../watch-training.ts";
 
 /** `svanet train`: trains a network on a dataset folder, or continues a run. */
@@ -37,8 +44,8 @@ function configOf(options: Readonly<Record<string, unknown>>, planned?: TrainFla
   const { out, resume, config: path } = options;
   if (!resume || typeof out !== "string" || !existsSync(runPaths(out).last)) return trainConfigFrom(options, planned);
   const file = typeof path === "string" ? readConfigFile(path) : undefined;
-  const { size, ...stored } = readRunConfig(out);
-  const settings = { ...stored, size: `${size.width}x${size.height}` };
+  const stored = readRunConfig(out);
+  const settings = { ...stored, size: sizeText(stored.size) };
   const kept = Object.entries(settings).filter(([field]) => !(file && field in file.values));
   const given = TRAIN_FIELDS.filter((field) => options[field] !== undefined).map((field) => [field, options[field]]);
   return resolveConfig(Object.fromEntries([...kept, ...given]), file);
@@ -79,7 +86,7 @@ export async function train(
         note(`stopped after step ${result.steps}; continue with: svanet train --out ${config.out} --resume`);
         return 75;
       }
-      const best = result.best === null ? "" : `, best validation mIoU ${percent(result.best)} %`;
+      const best = result.best === null ? "" : `, best validation mIoU ${figure(result.best)} %`;
       note(`done: ${result.steps} steps${best}; run folder ${config.out}`);
       const split = dataset.splits.val ? "val" : "test";
       note(`next: svanet eval ${config.out} --data ${config.data} --split ${split}`);

@@ -58,7 +58,7 @@ function firstColour({ kind, channels, samples }: PngSamples): number {
 }
 
 /** A mask and how its file stores it. */
-export interface StoredMask {
+interface StoredMask {
   readonly mask: ByteImage;
   readonly kind: PngKind;
   /** Bits a sample. */

@@ -53,7 +53,7 @@ interface ReadSplit {
 }
 
 /** Labels that name no class; 255 = ignore is none of them. */
-export function labelProblems(samples: readonly CheckedSample[], classes: readonly string[]): Problem[] {
+function labelProblems(samples: readonly CheckedSample[], classes: readonly string[]): Problem[] {
   const known = classes.map((name, label) => `${label} ${name}`).join(", ");
   return samples.flatMap(({ mask, labels }) =>
     labels

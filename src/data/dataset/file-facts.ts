@@ -62,7 +62,7 @@ function contentHash({ width, height, channels, data }: ByteImage): string {
 }
 
 /** Mean luma of the parts of an image, rounded; parts narrower than a pixel take the pixel they lie in. */
-export function lookOf(image: ByteImage): Uint8Array {
+function lookOf(image: ByteImage): Uint8Array {
   const { width, height } = image;
   const gray = luma(image);
   const out = new Uint8Array(LOOK_SIDE * LOOK_SIDE);

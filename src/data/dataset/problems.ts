@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.ts";
 
 /** Kinds of findings; their names are part of the JSON that `svanet data verify` prints. */
-export type ProblemCode =
+type ProblemCode =
   | "not-an-image"
   | "shared-stem"
   | "unpaired"

@@ -52,7 +52,7 @@ export interface TrainBatchOptions extends LoaderOptions {
   readonly onLeftOut?: (left: { readonly epoch: number; readonly name: string }) => void;
 }
 
-export type EvalBatchOptions = LoaderOptions;
+type EvalBatchOptions = LoaderOptions;
 
 /** Batches in order. Leaving a `for await` loop early closes it. */
 export interface BatchStream extends AsyncIterableIterator<Batch> {

@@ -16,7 +16,7 @@ export interface SampleTask {
   readonly training: TrainingDraw | undefined;
 }
 
-export interface TrainingDraw {
+interface TrainingDraw {
   readonly seed: number;
   readonly epoch: number;
   /** The sample's place in the split's name order. */

@@ -12,7 +12,7 @@ import {
 
 type DataSet = dicomParser.DataSet;
 
-export interface SegmentationFrame {
+interface SegmentationFrame {
   readonly segment: number;
   /** Images this frame was drawn on, by their SOP instance; empty where it does not say. */
   readonly sources: readonly string[];

@@ -89,7 +89,7 @@ const LAYOUTS = {
 } as const;
 
 /** Reads fields of one header; NIfTI-2 widens 16 bits to 32 or 64 and float32 to float64. */
-export class HeaderFields {
+class HeaderFields {
   readonly layout: (typeof LAYOUTS)[1 | 2];
   readonly littleEndian: boolean;
   readonly version: 1 | 2;

@@ -13,7 +13,7 @@ export interface NpyHeader {
 }
 
 /** Longest header accepted: real ones have 128 bytes. */
-export const LONGEST_NPY_HEADER = 65536 + 12;
+const LONGEST_NPY_HEADER = 65536 + 12;
 
 const MAGIC = Buffer.from("\x93NUMPY", "latin1");
 

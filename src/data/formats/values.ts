@@ -19,7 +19,7 @@ export type ValueType = keyof typeof VALUE_TYPES;
 export type ValueReader = (index: number) => number;
 
 /** A number of half precision from its 16 bits. */
-export function halfToNumber(bits: number): number {
+function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;

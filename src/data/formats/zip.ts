@@ -26,7 +26,7 @@ const LONGEST_END = 22 + 65535;
 const LONGEST_LISTING = 64 * 2 ** 20;
 
 /** Random access to an archive's bytes. */
-export interface ZipSource {
+interface ZipSource {
   readonly size: number;
   /** `length` bytes from `offset`; both were checked against `size`. */
   read(offset: number, length: number): Promise<Buffer>;

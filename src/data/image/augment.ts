@@ -30,7 +30,7 @@ export interface Pair {
 }
 
 /** What the coins and ranges gave for one image; positions are fractions of the free room. */
-export interface AugmentDraws {
+interface AugmentDraws {
   /** Uniform in [0, 1): place within the range of short sides. */
   readonly shortSide: number;
   readonly flip: boolean;
@@ -49,7 +49,7 @@ export interface AugmentDraws {
 }
 
 /** Where a crop of `foregroundCrops` lies: all uniform in [0, 1). */
-export interface ForegroundDraws {
+interface ForegroundDraws {
   /** Which class among those present, and which of its pixels in row order. */
   readonly label: number;
   readonly pixel: number;

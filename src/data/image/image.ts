@@ -12,7 +12,7 @@ export interface Size {
   readonly height: number;
 }
 
-export interface Rectangle extends Size {
+interface Rectangle extends Size {
   readonly left: number;
   readonly top: number;
 }
@@ -54,7 +54,7 @@ export function crop(image: ByteImage, box: Rectangle): ByteImage {
   return { width, height, channels, data: out };
 }
 
-export interface Border {
+interface Border {
   readonly left: number;
   readonly right: number;
   readonly top: number;

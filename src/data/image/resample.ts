@@ -12,7 +12,7 @@ const along = {
   rows: ({ width, height, channels }: ByteImage): Lines => ({ outer: 1, length: height, inner: width * channels }),
 };
 
-export type SmoothMode = "bilinear" | "bicubic";
+type SmoothMode = "bilinear" | "bicubic";
 
 const REACH = { bilinear: 1, bicubic: 2 } satisfies Record<SmoothMode, number>;
 

@@ -20,7 +20,7 @@ export function ownData(raw: string, modality: string, settings: Settings): Omit
 }
 
 /** Largest class index: by the names given, else whatever a mask can hold. */
-export const largestLabel = ({ classes }: Settings) => classes?.length ?? 254;
+const largestLabel = ({ classes }: Settings) => classes?.length ?? 254;
 
 /** The folders a layout may stand in: the raw folder, or train/, val/, test/ inside it. */
 async function partsOf(raw: string): Promise<readonly { folder: string; split: SplitName | undefined }[]> {

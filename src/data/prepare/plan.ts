@@ -1,6 +1,7 @@
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
+import type { SetName } from "./set-names.ts";
 
 /** What the command line decides. */
 export interface Settings {
@@ -113,7 +114,7 @@ export interface Plan {
 
 /** A data set that can be prepared. */
 export interface SetKind {
-  readonly name: string;
+  readonly name: SetName;
   readonly summary: string;
   /** Reads names and headers in `raw`, writes nothing. Throws DataError naming what was expected and found. */
   plan(raw: string, settings: Settings): Promise<Plan>;

@@ -13,7 +13,7 @@ import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import { filesOf, type Plan, type SetKind, type Settings, type Target, type Task, type TaskResult } from "./plan.ts";
 import { runTask } from "./run-task.ts";
 
-export interface PrepareOptions {
+interface PrepareOptions {
   readonly set: SetKind;
   readonly from: string;
   readonly out: string;

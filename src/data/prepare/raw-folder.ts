@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 
-export interface Listing {
+interface Listing {
   readonly files: readonly string[];
   readonly folders: readonly string[];
 }
@@ -69,7 +69,7 @@ export async function filesWith(folder: string, endings: readonly string[]): Pro
 }
 
 /** A sentence naming the first few of many. */
-export function firstOf(names: readonly string[], count = 5): string {
+function firstOf(names: readonly string[], count = 5): string {
   return names.slice(0, count).join(", ") + (names.length > count ? ` and ${names.length - count} more` : "");
 }
 

@@ -14,7 +14,7 @@ async function exists(file: string): Promise<boolean> {
 }
 
 /** A file's place in the dataset; the name must be a plain one, so that nothing can be written elsewhere. */
-export function placeOf(folder: string, part: SplitName | "mask", name: string): string {
+function placeOf(folder: string, part: SplitName | "mask", name: string): string {
   if (!/^[^/\\:*?"<>|]+$/.test(name) || name.startsWith(".")) {
     throw new DataError(`${JSON.stringify(name)}: this name cannot be used for a file; rename the raw file`);
   }

@@ -16,7 +16,7 @@ export const mix = (a: Rgb, b: Rgb, share: number): Rgb => [
 ];
 
 /** A function of the place; coordinates in shares of the picture's side. */
-export type Texture = (u: number, v: number) => number;
+type Texture = (u: number, v: number) => number;
 
 /**
  * Value noise about 0, mostly within -1 to 1: patches of 1/`cells` of the side, then finer octaves of half the height each.

@@ -5,7 +5,7 @@ import { type ByteImage, filled } from "../image/image.ts";
 import { Field } from "./field.ts";
 import { cell, type Shape, swimmer } from "./shapes.ts";
 import { drawTarget, fitScale, type Stratum } from "./stratum.ts";
-import { type SynthKind, type SynthOptions, writeSynth } from "./write.ts";
+import type { SynthKind } from "./write.ts";
 
 const between = (walk: Random, low: number, high: number) => low + (high - low) * walk.uniform();
 const times = (count: number, act: () => void) => {
@@ -13,7 +13,7 @@ const times = (count: number, act: () => void) => {
 };
 
 /** Smallest and largest picture: below, an object is too small to have a shape; above, nothing was tried. */
-export const CELL_SIZES = { least: 48, most: 2048, usual: 128 } as const;
+const CELL_SIZES = { least: 48, most: 2048, usual: 128 } as const;
 
 /** Object lengths are given for 128 pixels and grow with the picture, so that shares of the area stay. */
 const scaleOf = (side: number) => Math.max(0.6, side / CELL_SIZES.usual);
@@ -155,8 +155,3 @@ export const cellsKind: SynthKind = {
   sizes: CELL_SIZES,
   picture: cellPicture,
 };
-
-/** `writeSynth` of cells. */
-export async function writeCells(options: SynthOptions): Promise<void> {
-  await writeSynth(cellsKind, options);
-}

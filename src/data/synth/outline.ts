@@ -69,7 +69,7 @@ export interface StrokePoint {
 }
 
 /** Where a pixel lies beside a stroke. */
-export interface StrokePlace {
+interface StrokePlace {
   /** Pixels to the outline, negative inside. */
   readonly distance: number;
   /** Pixels to the middle line. */

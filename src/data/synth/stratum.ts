@@ -2,29 +2,35 @@ import type { Random } from "../../kernels/random.ts";
 import type { ByteImage } from "../image/image.ts";
 import { between } from "./canvas.ts";
 
-/** The paper's strata that sizes are drawn from. What counts is the largest object's share of the picture. */
-export const STRATA = ["ultra", "small", "large", "mixed"] as const;
+/** Sizes by name, from small to large. */
+const SIZES = ["ultra", "small", "large"] as const;
+
+/**
+ * The paper's strata that sizes are drawn from: one, or each as often. What counts is the largest object's share of the
+ * picture.
+ */
+export const STRATA = [...SIZES, "mixed"] as const;
 export type Stratum = (typeof STRATA)[number];
 
 /** Percent of the picture that the largest object takes; a margin keeps either area rule on the same side of 1 and 10. */
 const RANGES = { ultra: [0.12, 0.8], small: [1.3, 8.5] } as const;
 
 export interface Target {
-  readonly stratum: Exclude<Stratum, "mixed">;
+  readonly stratum: (typeof SIZES)[number];
   /** Percent of the picture. */
   readonly share: number;
 }
 
 /** A share from the stratum, its logarithm uniform; `mixed` takes each stratum as often. `most`: the largest share drawn. */
 export function drawTarget(walk: Random, stratum: Stratum, most: number): Target {
-  const one = stratum === "mixed" ? (["ultra", "small", "large"] as const)[walk.integer(3)] : stratum;
+  const one = stratum === "mixed" ? SIZES[walk.integer(SIZES.length)] : stratum;
   const place = walk.uniform();
   const [low, high] = one === "large" || one === undefined ? [12, most] : RANGES[one];
   return { stratum: one ?? "large", share: low * (high / low) ** place };
 }
 
 /** Pixels of the largest 8-connected part of one value in a mask. */
-export function largestPart({ width, height, data }: ByteImage, label: number): number {
+function largestPart({ width, height, data }: ByteImage, label: number): number {
   const open = Uint8Array.from(data, (value) => (value === label ? 1 : 0));
   let largest = 0;
   for (let start = 0; start < open.length; start++) {
@@ -48,7 +54,7 @@ export function largestPart({ width, height, data }: ByteImage, label: number): 
 }
 
 /** Percent of the picture that the largest object of any class takes. */
-export function largestShare(mask: ByteImage): number {
+function largestShare(mask: ByteImage): number {
   const labels = new Set(mask.data);
   labels.delete(0);
   return (100 * Math.max(0, ...[...labels].map((label) => largestPart(mask, label)))) / mask.data.length;

@@ -21,7 +21,7 @@ import { runTraining, trainSamples } from "../train/train-run.ts";
 import { type AblationReport, ablationRow, type EvaluatedRun } from "./ablate-report.ts";
 import type { AblationTable, AblationVariant } from "./ablate-tables.ts";
 
-export interface AblateInput {
+interface AblateInput {
   readonly table: AblationTable;
   /** The recipe of every run; `out` is the folder that holds the run folders, `seed` that of the first repeat. */
   readonly config: TrainConfig;

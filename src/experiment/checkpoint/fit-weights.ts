@@ -4,7 +4,7 @@ import { matchNames, type Slot } from "../../weights/match.ts";
 import type { WeightsFile } from "../../weights/read-weights.ts";
 import type { StoredTensor } from "../../weights/safetensors.ts";
 
-export interface FittedWeights {
+interface FittedWeights {
   /** By our names; every tensor has the shape of its slot. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Sentences on how names were understood, what was left out, and with `partial` on what did not fit. */

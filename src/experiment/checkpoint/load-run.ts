@@ -6,12 +6,16 @@ import { Network } from "../../training/network.ts";
 import { runPaths } from "../run/run-folder.ts";
 import { type Checkpoint, loadCheckpoint, restoreNetwork } from "./checkpoint.ts";
 
+/** The checkpoints of a run folder that can be asked for. */
+export const CHECKPOINTS = ["best", "last"] as const;
+export type CheckpointName = (typeof CHECKPOINTS)[number];
+
 /** The checkpoint meant by a run folder (`best`, else `last`, or the one asked for) or by a file's path. */
-export function checkpointPath(run: string, which?: "best" | "last"): string {
+export function checkpointPath(run: string, which?: CheckpointName): string {
   if (!existsSync(run)) throw new UsageError(`${run} does not exist: give a run folder or a .safetensors checkpoint`);
   if (!statSync(run).isDirectory()) return run;
-  const { best, last } = runPaths(run);
-  const wanted = which === undefined ? [best, last] : [which === "best" ? best : last];
+  const paths = runPaths(run);
+  const wanted = (which === undefined ? CHECKPOINTS : [which]).map((name) => paths[name]);
   const found = wanted.find((path) => existsSync(path));
   if (!found) throw new UsageError(`${run} has no checkpoint (${wanted.join(" or ")}): train it first`);
   return found;

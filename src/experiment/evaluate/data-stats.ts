@@ -15,7 +15,7 @@ export interface StatsOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-export interface ObjectCounts {
+interface ObjectCounts {
   /** Below 1 % of the image. */
   readonly ultraSmall: number;
   /** Below 10 %, the ultra-small included. */

@@ -3,7 +3,7 @@ import { type ByteImage, filled } from "../../data/image/image.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 
 /** A label map with its size. */
-export interface LabelMap {
+interface LabelMap {
   readonly width: number;
   readonly height: number;
   readonly data: ArrayLike<number>;
@@ -29,7 +29,7 @@ export function overlay(image: ByteImage, prediction: LabelMap, colours: readonl
 }
 
 /** Colour of pixels the truth holds and the prediction does not. */
-export const MISSED: Rgb = [255, 64, 64];
+const MISSED: Rgb = [255, 64, 64];
 
 interface Tint {
   readonly colour: Rgb;

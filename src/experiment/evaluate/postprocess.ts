@@ -31,7 +31,7 @@ export type ClassRule = z.infer<typeof ruleSchema>;
 export type Postprocess = z.infer<typeof schema>;
 
 /** Where a run keeps its rules. */
-export const postprocessPath = (run: string): string => join(runPaths(run).folder, "postprocess.json");
+const postprocessPath = (run: string): string => join(runPaths(run).folder, "postprocess.json");
 
 /** Writes a run's rules. */
 export function writePostprocess(run: string, { chosenOn, rules }: Omit<Postprocess, "format">): string {

@@ -70,7 +70,7 @@ export function listInputs(paths: readonly string[]): PredictInput[] {
 }
 
 /** The name under which an input's label map is written. */
-export const maskName = ({ kind, stem }: Pick<PredictInput, "kind" | "stem">): string =>
+const maskName = ({ kind, stem }: Pick<PredictInput, "kind" | "stem">): string =>
   kind === "image" ? `${stem}.png` : `${stem}.nii.gz`;
 
 /** Throws UsageError where two results would have one name, or a result would replace an input. */

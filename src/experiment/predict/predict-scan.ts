@@ -30,7 +30,7 @@ interface Scan {
   readonly notes: readonly string[];
 }
 
-export interface ScanOptions {
+interface ScanOptions {
   /** Values shown as black and white. */
   readonly window?: Window | undefined;
   /** What the checkpoint's training scans were shown through; used unless `window` is given. */

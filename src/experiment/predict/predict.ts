@@ -18,7 +18,7 @@ export interface PredictorOptions {
 }
 
 /** Takes class probabilities `[rows, width, classes]` of an image from top to bottom, each row once. */
-export type ProbabilitySink = (rows: Float32Array) => void;
+type ProbabilitySink = (rows: Float32Array) => void;
 
 /** How many compiled sizes are kept: images of a set mostly share a few. */
 const KEPT_PROGRAMS = 4;

@@ -21,16 +21,14 @@ export function runPaths(folder: string) {
     last: join(checkpoints, "last.safetensors"),
     best: join(checkpoints, "best.safetensors"),
     eval: join(folder, "eval"),
-    overlays: join(folder, "eval", "overlays"),
-    report: join(folder, "report.html"),
   } as const;
 }
 
 /** The paths of a run, by what they hold. */
-export type RunPaths = ReturnType<typeof runPaths>;
+type RunPaths = ReturnType<typeof runPaths>;
 
 /** One line of metrics.jsonl: the step it belongs to, what kind of line it is, and numbers by name. */
-export interface MetricsRow {
+interface MetricsRow {
   readonly step: number;
   readonly kind: string;
   readonly [name: string]: number | string | boolean | null;

@@ -22,7 +22,7 @@ export function maskedCrc32c(bytes: Uint8Array): number {
 }
 
 /** One curve point as it is stored. */
-export interface ScalarEvent {
+interface ScalarEvent {
   readonly step: number;
   readonly wallTime: number;
   readonly values: ReadonlyMap<string, number>;

@@ -1,15 +1,19 @@
 import { stringify } from "yaml";
 import { z } from "zod";
+import { OPTIMIZERS } from "../../autograd/optimizer.ts";
+import { SCHEDULES } from "../../autograd/schedule.ts";
 import { UsageError } from "../../errors.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
 import { DEFAULT_LOSS, LOSSES } from "../../model/supervision.ts";
+import { ENCODER_NAMES, LINKS, PRESET_NAMES, SV_MODES } from "../../model/svanet/config.ts";
 import { GATE_KINDS } from "../../model/svanet/gates.ts";
 import { suggestion } from "../../nearest.ts";
+import { CLASS_WEIGHTINGS } from "../../training/class-weights.ts";
 import { writeFileAtomic } from "../atomic.ts";
 import type { ConfigFile } from "./config-file.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
-export const AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
+const AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
 
 const count = z.number().int().min(1);
 const unit = z.number().min(0).lt(1);
@@ -22,15 +26,19 @@ const size = z
     return { width, height };
   });
 
+/** A size as flags and files give it. */
+export const sizeText = ({ width, height }: z.output<typeof size>): string =>
+  width === height ? String(width) : `${width}x${height}`;
+
 const gate = z.enum(GATE_KINDS);
 
 /** Parts of SvANet that can be exchanged; null keeps the preset's. */
 const SVANET_PARTS = {
-  encoder: z.enum(["resnet18", "resnet34", "resnet50", "mini", "mini-bottleneck"]).nullable().default(null),
+  encoder: z.enum(ENCODER_NAMES).nullable().default(null),
   neckAttention: gate.nullable().default(null),
   mcSizes: z.array(count).min(1).nullable().default(null),
-  svMode: z.enum(["none", "scale", "source", "mean", "max"]).nullable().default(null),
-  link: z.enum(["none", "add", "concat"]).nullable().default(null),
+  svMode: z.enum(SV_MODES).nullable().default(null),
+  link: z.enum(LINKS).nullable().default(null),
   formerBefore: z.boolean().nullable().default(null),
   formerAfter: z.boolean().nullable().default(null),
   formerHeads: count.nullable().default(null),
@@ -45,11 +53,11 @@ export const SVANET_FIELDS = Object.keys(SVANET_PARTS) as (keyof typeof SVANET_P
  * Everything a training run is decided by. The defaults are the paper's recipe. A field's flag is its name in kebab
  * case, in the same order as here.
  */
-export const trainConfigSchema = z.strictObject({
+const trainConfigSchema = z.strictObject({
   data: z.string().min(1),
   out: z.string().min(1),
   model: z.string().min(1).default("svanet"),
-  preset: z.enum(["svanet", "svanet-text", "svanet-release"]).default("svanet"),
+  preset: z.enum(PRESET_NAMES).default("svanet"),
   ...SVANET_PARTS,
   width: count.nullable().default(null),
   ablation: z.string().min(1).nullable().default(null),
@@ -67,9 +75,9 @@ export const trainConfigSchema = z.strictObject({
   accumulate: count.default(1),
   epochs: count.default(100),
   steps: count.nullable().default(null),
-  schedule: z.enum(["paper", "release", "poly", "constant"]).default("paper"),
+  schedule: z.enum(SCHEDULES).default("paper"),
   lr: z.number().positive().nullable().default(null),
-  optimizer: z.enum(["adamw", "sgd"]).default("adamw"),
+  optimizer: z.enum(OPTIMIZERS).default("adamw"),
   weightDecay: z.number().min(0).default(0.03),
   betas: z.tuple([unit, unit]).default([0.9, 0.999]),
   eps: z.number().positive().default(1e-8),
@@ -80,7 +88,7 @@ export const trainConfigSchema = z.strictObject({
   ohemThreshold: z.number().positive().max(1).default(DEFAULT_LOSS.ohemThreshold),
   ohemKept: count.default(DEFAULT_LOSS.ohemKept),
   labelSmoothing: unit.default(0),
-  classWeights: z.enum(["none", "release"]).default("none"),
+  classWeights: z.enum(CLASS_WEIGHTINGS).default("none"),
   diceWeight: z.number().min(0).default(0),
   seed: z.number().int().min(0).max(0xffffffff).default(0),
   evalEvery: count.default(1),
@@ -109,6 +117,15 @@ function withoutPaths({ data: _data, out: _out, ...rest }: TrainConfig): Omit<Tr
   return rest;
 }
 
+/** The names that a field takes, one or several of them; undefined where it takes a number, any text or a switch. */
+export function choicesOf(field: TrainField): readonly string[] | undefined {
+  let type: z.core.$ZodType = trainConfigSchema.shape[field];
+  while (type instanceof z.ZodDefault || type instanceof z.ZodNullable || type instanceof z.ZodArray) {
+    type = type.unwrap();
+  }
+  return type instanceof z.ZodEnum ? type.options.map(String) : undefined;
+}
+
 /** The flag of a field: `batchSize` is `--batch-size`. */
 export function flagOf(field: string): string {
   return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -129,6 +146,13 @@ const PUBLISHED_RECIPES: Readonly<Record<string, TrainFlags>> = {
     diceWeight: 1,
   },
 };
+
+/** The networks whose published recipe sets a field, each with its value. */
+export function publishedSettings(field: TrainField): (readonly [network: string, value: unknown])[] {
+  return Object.entries(PUBLISHED_RECIPES).flatMap(([name, recipe]) =>
+    recipe[field] === undefined ? [] : [[name, recipe[field]] as const],
+  );
+}
 
 /** The recipe of the chosen network, without the Dice that goes beside a cross-entropy where another loss is chosen. */
 function publishedRecipe({ model, loss }: Readonly<Record<string, unknown>>): TrainFlags {
@@ -158,20 +182,6 @@ export function resolveConfig(flags: TrainFlags, file?: ConfigFile, planned: Tra
   throw new UsageError(sentences.join("\n"));
 }
 
-/**
- * Writes a configuration so that `readConfigFile` and `resolveConfig` give it back. `resume` is left out: it says how
- * one process started, not what the run trains.
- */
-export function writeConfig(path: string, config: TrainConfig): void {
-  writeFileAtomic(path, formatConfig(config));
-}
-
-/** The text that `writeConfig` writes. */
-export function formatConfig({ resume: _resume, ...config }: TrainConfig): string {
-  const { width, height } = config.size;
-  return stringify({ ...config, size: width === height ? width : `${width}x${height}` });
-}
-
 function rejectUnknownKeys(file: ConfigFile): void {
   const unknown = Object.keys(file.values).filter((key) => !(TRAIN_FIELDS as string[]).includes(key));
   if (unknown.length === 0) return;
@@ -195,4 +205,17 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
 
 function plain(message: string): string {
   return message.replace(/^Invalid input: /, "").replace(/^Too (small|big): /, "");
+}
+
+/**
+ * Writes a configuration so that `readConfigFile` and `resolveConfig` give it back. `resume` is left out: it says how
+ * one process started, not what the run trains.
+ */
+export function writeConfig(path: string, config: TrainConfig): void {
+  writeFileAtomic(path, formatConfig(config));
+}
+
+/** The text that `writeConfig` writes. */
+function formatConfig({ resume: _resume, ...config }: TrainConfig): string {
+  return stringify({ ...config, size: sizeText(config.size) });
 }

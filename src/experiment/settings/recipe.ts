@@ -16,7 +16,7 @@ import type { TrainerOptions } from "../../training/trainer.ts";
 import { flagOf, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
-export const SCRATCH_RATE = 2e-3;
+const SCRATCH_RATE = 2e-3;
 
 /** The network's name in the zoo: SvANet's is that of its preset. */
 export function networkName({ model, preset }: Pick<TrainConfig, "model" | "preset">): string {
@@ -172,7 +172,7 @@ export function scheduleOf(config: TrainConfig, epochs: number): Schedule {
       return { kind: "poly", epochs, high: peak ?? 1e-2 };
     case "release":
       return releaseSchedule(epochs, config.weights !== null, peak === null ? {} : { high: peak });
-    default:
+    case "constant":
       return { kind: "constant", high: peak ?? 5e-5 };
   }
 }

@@ -9,7 +9,7 @@ export interface TrainObserver {
   validated(state: { readonly epoch: number; readonly result: EvaluationResult; readonly best: boolean }): void;
 }
 
-export interface StepState {
+interface StepState {
   readonly step: number;
   readonly steps: number;
   readonly epoch: number;

@@ -5,7 +5,7 @@ import type { ImageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { type EvaluationResult, evaluateSplit } from "../evaluate/evaluate.ts";
 
-export interface ValidationInput {
+interface ValidationInput {
   readonly network: Network;
   readonly dataset: CheckedDataset;
   readonly statistics: PixelStatistics;

@@ -29,6 +29,9 @@ interface Slice {
   readonly bytes: number;
 }
 
+/** Bytes after which an arena goes on in another buffer; a tensor that is longer has one to itself. */
+const LONGEST_BUFFER = 2 ** 30;
+
 /**
  * How an arena packs its tensors: slices aligned for binding, in buffers no longer than one allocation may be. The
  * same entries give the same layout, so arenas of weights, gradients and moments can be walked in step, segment by
@@ -38,13 +41,13 @@ export class ArenaLayout {
   readonly slices = new Map<string, Slice>();
   readonly buffers: number[] = [];
 
-  constructor(entries: readonly StateEntry[], target: Target, longest = 2 ** 30) {
+  constructor(entries: readonly StateEntry[], target: Target) {
     const alignment = Math.max(target.offsetAlignment, 16);
     for (const { key, shape, dtype = "f32" } of entries) {
       const bytes = Math.ceil(byteSize({ id: -1, shape, dtype }) / alignment) * alignment;
       const current = this.buffers.length - 1;
       const used = this.buffers[current];
-      if (used === undefined || used + bytes > Math.max(longest, bytes)) {
+      if (used === undefined || used + bytes > Math.max(LONGEST_BUFFER, bytes)) {
         this.slices.set(key, { shape, dtype, buffer: this.buffers.push(bytes) - 1, offset: 0, bytes });
       } else {
         this.slices.set(key, { shape, dtype, buffer: current, offset: used, bytes });

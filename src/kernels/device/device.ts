@@ -78,14 +78,24 @@ export class Device {
   }
 
   async #compile(wgsl: string, label: string): Promise<GPUComputePipeline> {
-    const module = this.gpu.createShaderModule({ label, code: wgsl });
+    const module = this.#shaderModule(wgsl, label);
     try {
       return await this.gpu.createComputePipelineAsync({ label, layout: "auto", compute: { module } });
     } catch (error) {
       const { messages } = await module.getCompilationInfo();
-      this.#failure = null;
+      // The driver may say that it gave up on the pipeline before it says that the GPU is gone.
+      await new Promise((resolve) => setTimeout(resolve));
+      if (this.#failure instanceof DeviceLostError) throw this.#failure;
       throw new DeviceError(explainCompileError(label, wgsl, messages, error));
     }
+  }
+
+  /** Its errors come again, with their lines, where a pipeline is made of it. */
+  #shaderModule(wgsl: string, label: string): GPUShaderModule {
+    this.gpu.pushErrorScope("validation");
+    const module = this.gpu.createShaderModule({ label, code: wgsl });
+    this.gpu.popErrorScope().catch(() => undefined); // a lost device reports itself
+    return module;
   }
 
   /** Makes buffers of zeros for storage and copies. Throws OutOfMemoryError with both figures when they do not fit. */

@@ -55,7 +55,7 @@ export const multiply: Op<"x" | "y", unknown> = defineOp<unknown>()({
   },
 });
 
-export interface ScaleAttrs {
+interface ScaleAttrs {
   readonly factor: number;
 }
 

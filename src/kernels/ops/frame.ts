@@ -95,7 +95,7 @@ export const swapAxes: Op<"x", unknown> = defineOp<unknown>()({
   },
 });
 
-export interface ShrinkAttrs {
+interface ShrinkAttrs {
   readonly factor: PerAxis;
   readonly height: number;
   readonly width: number;

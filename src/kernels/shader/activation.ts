@@ -2,7 +2,7 @@
  * Activations as WGSL over T (f32 or vec4f), shared by the pointwise ops and by fused epilogues. `slope` is the
  * derivative given the output (`from: "out"`) where that suffices, else given the input: what is kept for backward.
  */
-export interface ActivationText {
+interface ActivationText {
   readonly wgsl: string;
   readonly slope: string;
   readonly from: "x" | "out";

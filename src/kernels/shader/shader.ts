@@ -8,7 +8,7 @@ import { sizeOf } from "../trace/shape.ts";
  * the functions pick the part, so no kernel knows about the limit. Sizes arrive in a uniform block as `args.name`;
  * baked into the text they would make drivers unroll loops and take seconds over it.
  */
-export interface ShaderSpec {
+interface ShaderSpec {
   readonly label: string;
   readonly target: Target;
   /** Tensors by their WGSL name, in binding order. `wide` ones are seen as vec4f: index and count in units of four. */

@@ -9,7 +9,7 @@ import { BATCH_NORM, type Norm } from "../layers/norm.ts";
 import { pooledStem } from "../layers/pool.ts";
 import type { EncoderLevels } from "../parameters.ts";
 
-export interface BottleneckOptions {
+interface BottleneckOptions {
   readonly planes: number;
   readonly stride?: number;
   /** Of the 3x3. */

@@ -3,7 +3,7 @@ import type { Fingerprint, Plan } from "../definition.ts";
 /** Rows and columns a stage steps over. */
 export type StageStride = readonly [down: number, across: number];
 
-export interface Topology {
+interface Topology {
   /** One a stage, the first [1, 1]. */
   readonly strides: readonly StageStride[];
   /** What each side of an image must be a multiple of. */

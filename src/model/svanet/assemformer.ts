@@ -14,14 +14,23 @@ import { type GateKind, type GateSettings, gate } from "./gates.ts";
 import { roundChannels } from "./rounding.ts";
 import { bare, NAMES, normed } from "./style.ts";
 
+/** Parts of the AssemFormer that are chosen by name. */
+export const FORMER_CHOICES = {
+  formerAttention: ["separable", "mhsa"],
+  formerLocal: ["dense", "depthwise"],
+  formerActivation: ["silu", "gelu"],
+} as const;
+
+type FormerChoice<Field extends keyof typeof FORMER_CHOICES> = (typeof FORMER_CHOICES)[Field][number];
+
 export interface AssemFormerSettings extends GateSettings {
-  readonly formerAttention: "separable" | "mhsa";
-  readonly formerLocal: "dense" | "depthwise";
+  readonly formerAttention: FormerChoice<"formerAttention">;
+  readonly formerLocal: FormerChoice<"formerLocal">;
   readonly formerProjection: boolean;
   readonly formerDepth: number;
   readonly formerFfn: number;
   readonly formerHeads: number;
-  readonly formerActivation: "silu" | "gelu";
+  readonly formerActivation: FormerChoice<"formerActivation">;
   readonly formerNormEps: number;
 }
 

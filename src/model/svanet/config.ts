@@ -1,10 +1,32 @@
 import { UsageError } from "../../errors.ts";
 import { suggestion } from "../../nearest.ts";
-import type { AssemFormerSettings } from "./assemformer.ts";
+import { type AssemFormerSettings, FORMER_CHOICES } from "./assemformer.ts";
 import { GATE_KINDS, type GateKind } from "./gates.ts";
 
-export type EncoderName = "resnet18" | "resnet34" | "resnet50" | "mini" | "mini-bottleneck";
-export type SvMode = "none" | "scale" | "source" | "mean" | "max";
+/** ResNets: the kind of their blocks, and how many of them each of the four stages has. */
+export const ENCODERS = {
+  resnet18: { kind: "basic", depths: [2, 2, 2, 2] },
+  resnet34: { kind: "basic", depths: [3, 4, 6, 3] },
+  resnet50: { kind: "bottleneck", depths: [3, 4, 6, 3] },
+  mini: { kind: "basic", depths: [1, 1, 1, 1] },
+  "mini-bottleneck": { kind: "bottleneck", depths: [1, 1, 1, 1] },
+} as const satisfies Record<string, { readonly kind: "basic" | "bottleneck"; readonly depths: readonly number[] }>;
+
+export type EncoderName = keyof typeof ENCODERS;
+
+/** The names of {@link ENCODERS}, as flags and files give them. */
+export const ENCODER_NAMES = Object.keys(ENCODERS) as EncoderName[];
+
+/** Maps that scale-variant attention looks at. */
+export const SV_MODES = ["none", "scale", "source", "mean", "max"] as const;
+type SvMode = (typeof SV_MODES)[number];
+
+/** How the decoder joins the branch of its depth. */
+export const LINKS = ["none", "add", "concat"] as const;
+type LinkKind = (typeof LINKS)[number];
+
+const GUIDE_BLOCKS = ["3x3", "3x3+1x1"] as const;
+const LINK_TAPS = ["after", "before"] as const;
 
 /** Everything that decides which SvANet is built. `height` and `width` are the sides it is trained at. */
 export interface SvanetConfig extends AssemFormerSettings {
@@ -22,7 +44,7 @@ export interface SvanetConfig extends AssemFormerSettings {
   readonly neckRatio: number;
   readonly neckAttention: GateKind;
   readonly guidance: boolean;
-  readonly guideBlock: "3x3" | "3x3+1x1";
+  readonly guideBlock: (typeof GUIDE_BLOCKS)[number];
   readonly guideDrop: number;
   readonly svMode: SvMode;
   readonly svDivisor: number;
@@ -34,8 +56,8 @@ export interface SvanetConfig extends AssemFormerSettings {
   readonly formerPatch: number;
   readonly formerGateBefore: GateKind;
   readonly formerGateAfter: GateKind;
-  readonly link: "none" | "add" | "concat";
-  readonly linkTap: "after" | "before";
+  readonly link: LinkKind;
+  readonly linkTap: (typeof LINK_TAPS)[number];
   readonly asppChannels: number;
   readonly asppRates: readonly number[];
   readonly asppDropout: number;
@@ -105,15 +127,8 @@ export const SVANET_PRESETS = {
 
 export type SvanetPreset = keyof typeof SVANET_PRESETS;
 
-export const ENCODERS: Readonly<
-  Record<EncoderName, { readonly kind: "basic" | "bottleneck"; readonly depths: readonly number[] }>
-> = {
-  resnet18: { kind: "basic", depths: [2, 2, 2, 2] },
-  resnet34: { kind: "basic", depths: [3, 4, 6, 3] },
-  resnet50: { kind: "bottleneck", depths: [3, 4, 6, 3] },
-  mini: { kind: "basic", depths: [1, 1, 1, 1] },
-  "mini-bottleneck": { kind: "bottleneck", depths: [1, 1, 1, 1] },
-};
+/** The names of {@link SVANET_PRESETS}, the default first. */
+export const PRESET_NAMES = Object.keys(SVANET_PRESETS) as SvanetPreset[];
 
 /** The widths that go with `base` planes: stem alike, context head eight times as wide. */
 export function scaled(config: SvanetConfig, base: number): SvanetConfig {
@@ -121,7 +136,7 @@ export function scaled(config: SvanetConfig, base: number): SvanetConfig {
 }
 
 /** Channels of the encoder's five outputs. */
-export function encoderWidths({ encoder, base, stem }: Pick<SvanetConfig, "encoder" | "base" | "stem">): number[] {
+function encoderWidths({ encoder, base, stem }: Pick<SvanetConfig, "encoder" | "base" | "stem">): number[] {
   const growth = ENCODERS[encoder].kind === "basic" ? 1 : 4;
   return [stem, ...ENCODERS[encoder].depths.map((_, i) => base * 2 ** i * growth)];
 }
@@ -159,24 +174,23 @@ export function checked(config: SvanetConfig): SvanetConfig {
   return config;
 }
 
-const CHOICES: Partial<Record<keyof SvanetConfig, readonly string[]>> = {
-  encoder: Object.keys(ENCODERS),
+/** The named choices of every field that has some; their types stand on the same lists. */
+const CHOICES = {
+  encoder: ENCODER_NAMES,
   neckAttention: GATE_KINDS,
-  guideBlock: ["3x3", "3x3+1x1"],
-  svMode: ["none", "scale", "source", "mean", "max"],
-  formerAttention: ["separable", "mhsa"],
-  formerLocal: ["dense", "depthwise"],
-  formerActivation: ["silu", "gelu"],
+  guideBlock: GUIDE_BLOCKS,
+  svMode: SV_MODES,
+  ...FORMER_CHOICES,
   formerGateBefore: GATE_KINDS,
   formerGateAfter: GATE_KINDS,
-  link: ["none", "add", "concat"],
-  linkTap: ["after", "before"],
-};
+  link: LINKS,
+  linkTap: LINK_TAPS,
+} as const satisfies Partial<Record<keyof SvanetConfig, readonly string[]>>;
 
 function checkChoices(config: SvanetConfig): void {
-  for (const [key, options] of Object.entries(CHOICES)) {
-    const value = config[key as keyof SvanetConfig];
-    if (typeof value === "string" && options.includes(value)) continue;
+  for (const [key, options] of Object.entries<readonly string[]>(CHOICES)) {
+    const value = config[key as keyof typeof CHOICES];
+    if (options.includes(value)) continue;
     throw new UsageError(`${key} is ${JSON.stringify(value)}. ${suggestion(String(value), options)}`);
   }
 }

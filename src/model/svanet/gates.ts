@@ -60,7 +60,7 @@ function subsetMean(build: Build, { mcSizes, mcShuffle }: GateSettings, x: Value
 }
 
 /** Draws are named by the one module they belong to: `neck.0.gate` for the parameters below `necks.0.gate`. */
-export function drawName(path: string): string {
+function drawName(path: string): string {
   return path.replace(/^(neck|guide|link)s\./, "$1.");
 }
 

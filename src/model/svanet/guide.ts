@@ -13,7 +13,7 @@ import { weightedMean } from "./gates.ts";
 import { bare, normed } from "./style.ts";
 
 /** A way from branch `source` to branch `target`, counted from 0. */
-export interface Route {
+interface Route {
   readonly source: number;
   readonly target: number;
   /** Channels of the target branch. */

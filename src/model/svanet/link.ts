@@ -7,7 +7,7 @@ import { assemFormer } from "./assemformer.ts";
 import type { SvanetConfig } from "./config.ts";
 import { normed } from "./style.ts";
 
-export interface Linked {
+interface Linked {
   /** What goes to the classifier. */
   readonly branch: Value;
   /** What the next link starts from. */

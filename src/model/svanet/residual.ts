@@ -6,12 +6,12 @@ import { sum } from "../layers/combine.ts";
 import { convolution } from "../layers/convolution.ts";
 import { type NormSettings, normed } from "./style.ts";
 
-export type ResidualKind = "basic" | "bottleneck";
+type ResidualKind = "basic" | "bottleneck";
 
 /** Output channels of a block over its planes. */
-export const GROWTH: Readonly<Record<ResidualKind, number>> = { basic: 1, bottleneck: 4 };
+const GROWTH: Readonly<Record<ResidualKind, number>> = { basic: 1, bottleneck: 4 };
 
-export interface ResidualOptions {
+interface ResidualOptions {
   readonly kind: ResidualKind;
   readonly planes: number;
   readonly stride: number;

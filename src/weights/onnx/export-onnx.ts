@@ -7,13 +7,13 @@ import { model, port } from "./model.ts";
 import type { Message } from "./protobuf.ts";
 
 /** A network's evaluation on a batch, as traced: the image `[n, h, w, c]` and the results by name. */
-export interface TracedNetwork {
+interface TracedNetwork {
   readonly graph: Graph;
   readonly image: Value;
   readonly outputs: ReadonlyMap<string, Value>;
 }
 
-export interface OnnxOptions {
+interface OnnxOptions {
   /** Traces the network on so many images; called twice, since what grows with the batch is seen by comparing. */
   readonly trace: (batch: number) => TracedNetwork;
   /** A weight's or statistic's numbers as stored (channels last), by the key of its storage. */

@@ -1,7 +1,7 @@
 import { Message } from "./protobuf.ts";
 
 /** `{ float }` marks a number that is a float even when it is whole. */
-export type Attribute = number | { readonly float: number } | string | readonly number[];
+type Attribute = number | { readonly float: number } | string | readonly number[];
 export type Attributes = { readonly [name: string]: Attribute };
 
 /** Opset of every op used here; IR version of its time. */
@@ -19,7 +19,7 @@ function attribute(name: string, value: Attribute): Message {
   return message.int(20, 7);
 }
 
-export interface NodeOptions {
+interface NodeOptions {
   readonly name: string;
   readonly op: string;
   readonly inputs: readonly string[];
@@ -60,7 +60,7 @@ export function port(name: string, shape: readonly (number | string)[]): Message
   return new Message().text(1, name).message(2, type);
 }
 
-export interface ModelOptions {
+interface ModelOptions {
   readonly nodes: readonly Message[];
   readonly constants: readonly Message[];
   readonly inputs: readonly Message[];

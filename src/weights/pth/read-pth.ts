@@ -10,7 +10,7 @@ import { findStateDict } from "./state-dict.ts";
 import { CopyBudget, checkExtent, materialise } from "./tensors.ts";
 import { readZipped } from "./zipped.ts";
 
-export interface PthContents {
+interface PthContents {
   readonly tensors: Map<string, StoredTensor>;
   /** Sentences on what was left out or changed, such as a prefix of all names. */
   readonly notes: readonly string[];

@@ -15,7 +15,7 @@ const HOLDERS = [
   "weights",
 ];
 
-export interface StateDict {
+interface StateDict {
   readonly tensors: ReadonlyMap<string, TensorReference>;
   /** Sentences on what was left out or changed. */
   readonly notes: readonly string[];

@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import { CheckpointError } from "../../errors.ts";
 import type { ByteSource } from "./source.ts";
 
-export interface ZipEntry {
+interface ZipEntry {
   readonly name: string;
   readonly bytes: number;
   readonly crc: number;

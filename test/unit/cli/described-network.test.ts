@@ -102,7 +102,7 @@ test.each([
   [["--mean", "0,0"], "Expected three numbers from 0 to 1"],
   [["--std", "1,0,1"], "Expected numbers above 0"],
   [["--classes", "1"], "Expected 2 to 255 classes"],
-  [["--classes", "polyp"], "Expected a number, or names by label"],
+  [["--classes", "polyp"], "Expected 2 to 255 classes with the background"],
 ])("%j is no value", (flags, message) => {
   expect(() => facts(...flags)).toThrow(message);
 });

@@ -9,7 +9,8 @@ import { otsuDice, otsuThreshold } from "../../../src/data/dataset/otsu.ts";
 import { luma } from "../../../src/data/image/colour.ts";
 import type { ByteImage } from "../../../src/data/image/image.ts";
 import { gaussianBlur } from "../../../src/data/image/resample.ts";
-import { cellPicture, writeCells } from "../../../src/data/synth/cells.ts";
+import { cellPicture, cellsKind } from "../../../src/data/synth/cells.ts";
+import { writeSynth } from "../../../src/data/synth/write.ts";
 
 /** Pixel counts of the 8-connected foreground parts of a mask. */
 function parts({ width, height, data }: ByteImage): number[] {
@@ -84,7 +85,7 @@ describe("a dataset of cells", () => {
   let folder = "";
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "svanet-cells-"));
-    await writeCells({ out: join(folder, "cells"), train: 6, val: 30, size: 128, seed: 1 });
+    await writeSynth(cellsKind, { out: join(folder, "cells"), train: 6, val: 30, size: 128, seed: 1 });
   }, 60_000);
   afterAll(() => rm(folder, { recursive: true }));
 
@@ -104,9 +105,13 @@ describe("a dataset of cells", () => {
 
   test("is never written over another, nor with sizes that make no picture", async () => {
     const options = { out: join(folder, "cells"), train: 1, val: 1, size: 64, seed: 1 };
-    await expect(writeCells(options)).rejects.toThrow(/cells: already holds 4 entries \(.*\); name a new folder/);
-    await expect(writeCells({ ...options, size: 20 })).rejects.toThrow("size 20 is no whole number from 48 to 2048");
-    await expect(writeCells({ ...options, val: 0 })).rejects.toThrow("1 training and 0 validation pictures");
+    await expect(writeSynth(cellsKind, options)).rejects.toThrow(
+      /cells: already holds 4 entries \(.*\); name a new folder/,
+    );
+    await expect(writeSynth(cellsKind, { ...options, size: 20 })).rejects.toThrow(
+      "size 20 is no whole number from 48 to 2048",
+    );
+    await expect(writeSynth(cellsKind, { ...options, val: 0 })).rejects.toThrow("1 training and 0 validation pictures");
   });
 });
 

@@ -8,7 +8,7 @@ import type { Dispatch, Value } from "../../trace/op.ts";
  * the invocations depends on the adapter: by shuffles between the eight lanes of a subgroup, through workgroup memory,
  * or read by each for itself.
  */
-export interface PassSpec {
+interface PassSpec {
   readonly label: string;
   readonly target: Target;
   readonly lanes: number;
@@ -31,7 +31,7 @@ export interface PassSpec {
 }
 
 /** What the text of one block refers to. */
-export interface Block {
+interface Block {
   /** Rows in a block. */
   readonly rows: number;
   /** `each(j => ..)` repeats a statement for every row. */

@@ -27,7 +27,7 @@ export interface Contraction {
   scratch(shape: readonly number[]): Value;
 }
 
-export interface TapRange {
+interface TapRange {
   readonly r0: number;
   readonly r1: number;
   readonly s0: number;

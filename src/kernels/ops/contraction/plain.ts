@@ -37,7 +37,7 @@ export const plainContraction: Lowering = (contraction) => {
   ];
 };
 
-export function isDepthwise(contraction: Contraction): boolean {
+function isDepthwise(contraction: Contraction): boolean {
   const e = extents(contraction);
   return contraction.groups > 1 && contraction.groups === e.inC && e.k === e.inC;
 }

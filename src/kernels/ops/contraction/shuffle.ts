@@ -66,7 +66,7 @@ const TILES: readonly Tile[] = [
 const LOAD_COST = 140;
 
 /** The tile that covers the output at the least cost, waste at its edges included. */
-export function chooseTile(rows: number, columns: number): Tile {
+function chooseTile(rows: number, columns: number): Tile {
   const cost = (tile: Tile) =>
     Math.ceil(rows / tile.rows) *
     Math.ceil(columns / tile.columns) *

@@ -9,7 +9,7 @@ import { type Contraction, extents, geometrySizes } from "./contraction.ts";
  * (channels): a row is resolved once per tap to the pixel it reads, or to NONE in padding, and then streamed along
  * its channels four at a time.
  */
-export interface RowProduct {
+interface RowProduct {
   /** Rows, columns, and channels summed per tap. */
   readonly rows: number;
   readonly columns: number;

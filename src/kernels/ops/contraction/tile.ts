@@ -77,7 +77,7 @@ export function tileRegisters(share: number): string {
 }
 
 /** Puts a vec4f of one row along k into a panel: four depths apart. */
-export function scatterToPanel(panel: string, value: string, row: string, depth: string, side: number): string {
+function scatterToPanel(panel: string, value: string, row: string, depth: string, side: number): string {
   return AXES.map((a, j) => `      ${panel}[(4u * ${depth} + ${j}u) * ${side}u + ${row}] = ${value}.${a};`).join("\n");
 }
 

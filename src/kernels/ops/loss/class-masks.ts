@@ -5,7 +5,7 @@ import { defineOp, NO_MACS } from "../../trace/op.ts";
 import { lastOf, nhwc } from "../../trace/shape.ts";
 import { unsigned } from "./text.ts";
 
-export interface ClassMasksAttrs {
+interface ClassMasksAttrs {
   /** Logits a pixel. A single one is a map of the whole foreground. */
   readonly classes: number;
   readonly ignoreIndex: number;
@@ -49,7 +49,7 @@ export const classMasks = defineOp<ClassMasksAttrs>()({
   derivative: "labels do not change smoothly",
 });
 
-export interface EmphasisAttrs {
+interface EmphasisAttrs {
   /** Half the side of the window, without its middle. */
   readonly reach: number;
   readonly strength: number;

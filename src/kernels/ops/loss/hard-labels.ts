@@ -5,7 +5,7 @@ import { type Dispatch, defineOp, type LowerCall, NO_MACS, type Value } from "..
 import { lastOf, sizeOf } from "../../trace/shape.ts";
 import { COUNTED, LOG_SUM, pixelShape, unsigned } from "./text.ts";
 
-export interface HardLabelsAttrs {
+interface HardLabelsAttrs {
   /** Pixels whose label is less probable than this are hard. */
   readonly threshold: number;
   /** As many pixels of the whole batch are hard at least, the least probable ones, where so many count. */

@@ -8,7 +8,7 @@ import { lastOf } from "../../trace/shape.ts";
 type Scratch = LowerCall<string, unknown>["scratch"];
 
 /** Where a kernel finds the mean and the spread of what it normalises. */
-export type Moments =
+type Moments =
   /** [3, c]: mean, variance and what rounding took from the mean, of each channel. */
   | { readonly kind: "joint"; readonly statistics: Value; readonly eps: number }
   /** [c] and [c]. */

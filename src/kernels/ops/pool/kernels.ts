@@ -60,7 +60,7 @@ fn first_of(at: u32) -> u32 {
 }
 
 /** The middle axis of [outer, length, inner] becomes `bins` long. */
-export interface PooledAxis {
+interface PooledAxis {
   readonly outer: number;
   readonly length: number;
   readonly bins: number;

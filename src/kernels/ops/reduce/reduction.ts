@@ -5,10 +5,10 @@ import type { Dispatch, LowerCall, Value } from "../../trace/op.ts";
 import type { Shape } from "../../trace/shape.ts";
 
 /** How two items combine: sums start from 0, maxima from the lowest finite number. */
-export type Combiner = "sum" | "max";
+type Combiner = "sum" | "max";
 
 /** What is reduced: `value` gives item `item` of row `row`, element `i` of `tensors`, which have the reduced shape. */
-export interface Source {
+interface Source {
   readonly tensors: { readonly [name: string]: Value };
   /** Further tensors that `value` reads as plain numbers at places of its own. */
   readonly scalars?: { readonly [name: string]: Value };
@@ -54,7 +54,7 @@ const extentOf = (runs: readonly AxisRun[]): number => runs.reduce((product, run
 /** A tensor reduced as it is. */
 export const whole = (x: Value): Source => ({ tensors: { x }, value: "x_at(i)" });
 
-export interface Box {
+interface Box {
   readonly outer: number;
   readonly length: number;
   readonly inner: number;

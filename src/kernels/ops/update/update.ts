@@ -105,7 +105,7 @@ interface RateAttrs {
   readonly rateFactor?: number;
 }
 
-export interface AdamAttrs extends RateAttrs {
+interface AdamAttrs extends RateAttrs {
   readonly beta1: number;
   readonly beta2: number;
   readonly weightDecay: number;

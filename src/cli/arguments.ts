@@ -1,0 +1,103 @@
+import { InvalidArgumentError } from "commander";
+import type { Window } from "../data/formats/window.ts";
+
+/** `12`, `-0.5`, `1e-3`: no spaces, no hexadecimal digits, no words. */
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** The finite decimal number that a text is; undefined for every other text. */
+export function decimal(text: string): number | undefined {
+  if (!DECIMAL.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+/** The numbers of a comma-separated list, spaces round them allowed; undefined where an item is none. */
+function decimals(text: string): number[] | undefined {
+  const values = text.split(",").map((item) => decimal(item.trim()));
+  return values.every((value) => value !== undefined) ? values : undefined;
+}
+
+/** The parser of an argument. Throws InvalidArgumentError, to which commander adds the option and what was given. */
+type Parser<Value> = (text: string) => Value;
+
+/** A whole number from `least` on, such as a count (from 1) or a seed (from 0). */
+export function wholeNumber(least: number): Parser<number> {
+  return (text) => {
+    const value = decimal(text);
+    if (value !== undefined && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+  };
+}
+
+/** A number from `least` on, `unit` being what it counts. */
+export function numberFrom(least: number, unit: string): Parser<number> {
+  return (text) => {
+    const value = decimal(text);
+    if (value !== undefined && value >= least) return value;
+    throw new InvalidArgumentError(`Expected a number of ${unit} from ${least}.`);
+  };
+}
+
+/** A share of a whole, from 0 to `most`. */
+export function share(most: number): Parser<number> {
+  return (text) => {
+    const value = decimal(text);
+    if (value !== undefined && value >= 0 && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a share from 0 to ${most}.`);
+  };
+}
+
+/** `-160,240` as the values that a scan's window shows black and white. */
+export function windowArgument(text: string): Window {
+  const [low, high, ...more] = decimals(text) ?? [];
+  if (low !== undefined && high !== undefined && more.length === 0 && low < high) return { low, high };
+  throw new InvalidArgumentError("Expected two values, the lower first: --window=-160,240.");
+}
+
+/** `1,10,100` as ascending limits in percent. */
+export function limitsArgument(text: string): number[] {
+  const limits = decimals(text) ?? [];
+  const ascending = limits.every((limit, i) => limit > (limits[i - 1] ?? 0) && limit <= 100);
+  if (limits.length > 0 && ascending) return limits;
+  throw new InvalidArgumentError("Expected ascending percentages up to 100, such as 0.5,1,2,3,5,10,100.");
+}
+
+/** The different names of a comma-separated list. */
+export function namesArgument(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (!names.includes("") && new Set(names).size === names.length) return names;
+  throw new InvalidArgumentError("Expected different names such as liver,tumour.");
+}
+
+/** A network's classes, the background first: names, or made-up ones for their number. */
+export function classesArgument(text: string): string[] {
+  const count = decimal(text);
+  const names = count === undefined ? namesArgument(text) : numbered(count);
+  if (names.length >= 2 && names.length <= 255) return names;
+  throw new InvalidArgumentError("Expected 2 to 255 classes with the background: a number, or names by label.");
+}
+
+function numbered(count: number): string[] {
+  return Number.isInteger(count) && count <= 255
+    ? Array.from({ length: Math.max(0, count) }, (_, i) => `class ${i}`)
+    : [];
+}
+
+export type Triple = readonly [number, number, number];
+
+/** One number from 0 to 1 for each of red, green and blue. */
+export function tripleArgument(text: string): Triple {
+  const [r, g, b, ...more] = decimals(text) ?? [];
+  const within = (value: number | undefined): value is number => value !== undefined && value >= 0 && value <= 1;
+  if (more.length === 0 && within(r) && within(g) && within(b)) return [r, g, b];
+  throw new InvalidArgumentError(
+    "Expected three numbers from 0 to 1, such as 0.5,0.4,0.3 (of 0 to 255: divided by 255).",
+  );
+}
+
+/** As {@link tripleArgument}, for what images are divided by. */
+export function deviationArgument(text: string): Triple {
+  const values = tripleArgument(text);
+  if (values.every((value) => value > 0)) return values;
+  throw new InvalidArgumentError("Expected numbers above 0: images are divided by them.");
+}
