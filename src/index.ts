@@ -1,12 +1,27 @@
 /**
- * The library: what a program needs to open a GPU, build or load a network, start it from public weights, predict,
- * evaluate, and write the result for other tools. Commands of `svanet` use the same functions.
+ * The library: what a program needs to open a GPU; to build or load a network, start it from public weights and predict;
+ * to train on a dataset folder; to write a network or an op of its own; and to write the result for other tools. Commands
+ * of `svanet` use the same functions. The folder `examples` of the repository shows each of these in one short program.
+ *
+ * @module svanet
  */
 
+export { differentiate } from "./autograd/differentiate.ts";
+export type { OptimizerOptions } from "./autograd/optimizer.ts";
 export { readImage, writePng } from "./data/codec/decode.ts";
-export { type CheckedDataset, type CheckedSample, checkDataset } from "./data/dataset/check-dataset.ts";
-export { type Dataset, openDataset } from "./data/dataset/dataset.ts";
+export type { Rgb } from "./data/codec/png.ts";
+export {
+  type CheckedDataset,
+  type CheckedSample,
+  type CheckOptions,
+  checkDataset,
+  type PixelStatistics,
+} from "./data/dataset/check-dataset.ts";
+export { type Dataset, openDataset, type Sample, type SplitName } from "./data/dataset/dataset.ts";
+export type { Window } from "./data/formats/window.ts";
 export type { ByteImage } from "./data/image/image.ts";
+export { writeCells } from "./data/synth/cells.ts";
+export type { SynthOptions } from "./data/synth/write.ts";
 export {
   CheckpointError,
   DataError,
@@ -22,6 +37,7 @@ export {
   type CheckpointFacts,
   loadCheckpoint,
   networkTensors,
+  type Progress,
   restoreNetwork,
   saveCheckpoint,
 } from "./experiment/checkpoint/checkpoint.ts";
@@ -38,13 +54,63 @@ export {
   writeOverlay,
 } from "./experiment/evaluate/report.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
+export type { TileOptions } from "./experiment/predict/tiles.ts";
+export { resolveConfig, type TrainConfig, type TrainFlags } from "./experiment/settings/config.ts";
+export { networkFor } from "./experiment/settings/recipe.ts";
+export type { StepState, TrainObserver } from "./experiment/train/train-observer.ts";
+export { runTraining, type TrainInput, type TrainResult } from "./experiment/train/train-run.ts";
+export { Program, type ProgramOptions } from "./kernels/compile/program.ts";
+export { type StateEntry, StateStore } from "./kernels/compile/state.ts";
+export type { AdapterReport } from "./kernels/device/adapter.ts";
 export { Device } from "./kernels/device/device.ts";
+export { allWide, elementwise, type KernelSpec, read, type TensorUse } from "./kernels/shader/shader.ts";
+export type { Target } from "./kernels/target.ts";
+export { type Cost, FREE, LAYER } from "./kernels/trace/cost.ts";
+export { Graph } from "./kernels/trace/graph.ts";
+export {
+  type Binding,
+  type Derivative,
+  type Dispatch,
+  type DType,
+  defineOp,
+  type Epilogue,
+  type Exec,
+  type LowerCall,
+  NO_MACS,
+  type Op,
+  type Shapes,
+  type Value,
+  type Values,
+} from "./kernels/trace/op.ts";
+export type { PerAxis, Shape } from "./kernels/trace/shape.ts";
+export type { Build, Mode } from "./model/build.ts";
+export { classHead } from "./model/definition.ts";
+export { type Activation, activated } from "./model/layers/activation.ts";
+export { joined, product, sum } from "./model/layers/combine.ts";
+export { type ConvolutionOptions, classifier, convolution, convolutions } from "./model/layers/convolution.ts";
+export type { Start } from "./model/layers/initialiser.ts";
+export type { Norm } from "./model/layers/norm.ts";
+export { globalMean, halved } from "./model/layers/pool.ts";
+export { grow, resizedByCentres, resizedToCorners } from "./model/layers/resize.ts";
+export type { OwnConfig } from "./model/nets/own.ts";
+export type { Initialiser, Parameter, ParameterTable } from "./model/parameters.ts";
+export { type BinaryTarget, DEFAULT_LOSS, type Head, type LossSettings } from "./model/supervision.ts";
 export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";
-export { describe, fromZoo, ZOO, type ZooEntry } from "./model/zoo.ts";
+export { type Description, describe, fromZoo, type NetworkConfig, ZOO, type ZooEntry } from "./model/zoo.ts";
 export { applyDriverRecord } from "./platform/node/driver-environment.ts";
 export { type DeviceOptions, openDevice } from "./platform/node/open-device.ts";
-export type { InferenceOptions } from "./training/inference-trace.ts";
+export type { ClassWeighting } from "./training/class-weights.ts";
+export type { InferenceOptions, InferenceTrace } from "./training/inference-trace.ts";
 export { type Inference, Network } from "./training/network.ts";
+export type { RateFactors } from "./training/rates.ts";
+export {
+  type StepReport,
+  type SubmitOptions,
+  type Submitted,
+  Trainer,
+  type TrainerOptions,
+} from "./training/trainer.ts";
+export type { TrainingBatch } from "./training/training-trace.ts";
 export { readWeights, type WeightsFile } from "./weights/read-weights.ts";
-export { float32, type StoredTensor, storeFloat32 } from "./weights/safetensors.ts";
+export { float32, type SafetensorsContents, type StoredTensor, storeFloat32 } from "./weights/safetensors.ts";
 export { readSafetensors, writeSafetensors } from "./weights/safetensors-file.ts";

@@ -11,6 +11,7 @@ import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
 import { DEEPLABV3, type Deeplabv3Config, deeplabv3 } from "./nets/deeplabv3.ts";
 import { HRNET, type HrnetConfig, hrnet } from "./nets/hrnet.ts";
 import { NNUNET, type NnunetConfig, nnunet } from "./nets/nnunet.ts";
+import { type OwnConfig, own } from "./nets/own.ts";
 import { PRANET, type PranetConfig, pranet } from "./nets/pranet.ts";
 import { PSPNET, type PspnetConfig, pspnet } from "./nets/pspnet.ts";
 import { TRANSNETR, type TransnetrConfig, transnetr } from "./nets/transnetr.ts";
@@ -33,7 +34,8 @@ export type NetworkConfig =
   | TransnetrConfig
   | PspnetConfig
   | Deeplabv3Config
-  | CaranetConfig;
+  | CaranetConfig
+  | OwnConfig;
 
 type Kind = NetworkConfig["kind"];
 
@@ -49,6 +51,7 @@ const DEFINITIONS: { readonly [K in Kind]: NetworkDefinition<Extract<NetworkConf
   pspnet,
   deeplabv3,
   caranet,
+  own,
 };
 
 /** The definition that the configuration's own kind names, so that it may be given that configuration. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readMask, writePng } from "../../src/data/codec/decode.ts";
 import { loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { Predictor } from "../../src/experiment/predict/predict.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
@@ -12,6 +13,7 @@ import { openDevice } from "../../src/platform/node/open-device.ts";
 import { saveTiny } from "../support/checkpoint.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const examples = join(root, "examples");
 const folder = mkdtempSync(join(tmpdir(), "svanet-library-"));
 const modules = join(folder, "node_modules");
 const checkpoint = join(folder, "runs", "first", "checkpoints", "best.safetensors");
@@ -47,8 +49,33 @@ function program(): string {
   return /## Library\n+```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
 }
 
+const COMPILER = join(root, "node_modules", "typescript", "bin", "tsc");
+const TYPES = ["--typeRoots", join(root, "node_modules", "@types"), "--types", "node"];
+const COMPILER_OPTIONS = ["--strict", "--module", "nodenext", "--target", "es2022", "--skipLibCheck", ...TYPES];
+
+/** The compiler's complaints about programs that use the package. */
+function compile(...args: readonly string[]): string {
+  return spawnSync(process.execPath, [COMPILER, ...COMPILER_OPTIONS, ...args], { cwd: folder, encoding: "utf8" })
+    .stdout;
+}
+
+/** Compiles the examples beside the package, as a project of its own would have them. */
+function compileExamples(): string {
+  cpSync(examples, join(folder, "examples"), { recursive: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  return compile("--noUncheckedIndexedAccess", ...readdirSync(examples).map((file) => join("examples", file)));
+}
+
+/** The numbers of a printed line. */
+const numbersIn = (line: string) => Array.from(line.matchAll(/-?\d+(\.\d+)?/g), ([number]) => Number(number));
+
+/** What a compiled example prints. */
+const example = (name: string, ...args: readonly string[]) => run(process.execPath, `examples/${name}.js`, ...args);
+
+let complaints = "";
 beforeAll(async () => {
   install();
+  complaints = compileExamples();
   mkdirSync(dirname(checkpoint), { recursive: true });
   device = await openDevice();
   await saveTiny(device, checkpoint);
@@ -77,23 +104,60 @@ test("the package's types accept the program and refuse a wrong one", () => {
     `${program()}\nexport const mean: readonly number[] = checkpoint.facts.mean;`,
   );
   writeFileSync(join(folder, "wrong.mts"), program().replace("channels: 3", "channels: 4"));
-  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  const options = [
-    "--noEmit",
-    "--strict",
-    "--module",
-    "nodenext",
-    "--target",
-    "es2022",
-    "--skipLibCheck",
-    "--types",
-    "node",
-  ];
-  const types = ["--typeRoots", join(root, "node_modules", "@types")];
-  const { stdout } = spawnSync(process.execPath, [tsc, ...options, ...types, "right.mts", "wrong.mts"], {
-    cwd: folder,
-    encoding: "utf8",
-  });
+  const stdout = compile("--noEmit", "right.mts", "wrong.mts");
   expect(stdout.trim().split("\n")).toHaveLength(1);
   expect(stdout).toMatch(/^wrong\.mts.*Type '4' is not assignable/);
+});
+
+test("the examples compile against the package's types, are short, and each is run here", () => {
+  expect(complaints).toBe("");
+  const files = readdirSync(examples);
+  expect(files).toEqual(["own-network.ts", "own-op.ts", "predict-image.ts", "train-from-code.ts"]);
+  for (const file of files) expect(readFileSync(join(examples, file), "utf8").split("\n").length).toBeLessThan(61);
+});
+
+test("predict-image writes the mask that the network finds, and counts its classes", async () => {
+  const width = 50;
+  const data = Uint8Array.from({ length: 3 * width * 40 }, (_, i) => (i * 37 + (i % 11) * 19) % 256);
+  const image = { width, height: 40, channels: 3, data } as const;
+  await writePng(join(folder, "image.png"), image);
+  const { network, checkpoint: loaded } = await loadNetwork(device, checkpoint);
+  const mask = await new Predictor(network, loaded).mask(image);
+  network.destroy();
+  const pixels = (label: number) => mask.data.filter((value) => value === label).length;
+  expect(new Set(mask.data).size).toBeGreaterThan(1);
+  expect(example("predict-image", checkpoint, "image.png").trim().split("\n")).toEqual(
+    loaded.facts.classes.map((name, label) => `${name}: ${pixels(label)} of 2000 pixels`),
+  );
+  expect((await readMask(join(folder, "mask.png"))).data).toEqual(mask.data);
+});
+
+test("train-from-code leaves a run folder whose network loads", async () => {
+  const lines = example("train-from-code", "trained", "3").trim().split("\n");
+  const best = join("trained", "run", "checkpoints", "best.safetensors");
+  expect(lines.at(-1)).toBe(`3 steps done; weights: ${best}`);
+  const losses = lines.filter((line) => line.startsWith("step ")).map((line) => Number(line.split(" ").at(-1)));
+  expect(losses).toHaveLength(3);
+  for (const loss of losses) expect(loss).toBeGreaterThan(0);
+  const { network, checkpoint: trained } = await loadNetwork(device, join(folder, best));
+  expect(trained.facts.progress.step).toBe(3);
+  expect(trained.facts.classes).toEqual(["background", "cell"]);
+  network.destroy();
+});
+
+test("own-op computes softplus and its slope", () => {
+  const [values = [], slopes = []] = example("own-op").trim().split("\n").map(numbersIn);
+  const xs = [-2, 0, 1, 30];
+  for (const [i, x] of xs.entries()) {
+    expect(values[i]).toBeCloseTo(Math.log1p(Math.exp(x)), 4);
+    expect(slopes[i]).toBeCloseTo(1 / (1 + Math.exp(-x)), 4);
+  }
+});
+
+test("own-network learns to tell discs from noise", () => {
+  const lines = example("own-network").trim().split("\n");
+  const losses = lines.filter((line) => line.startsWith("step ")).map((line) => numbersIn(line)[1] ?? Number.NaN);
+  expect(losses).toHaveLength(7);
+  expect(losses.at(-1)).toBeLessThan(0.5 * (losses[0] ?? 0));
+  expect(numbersIn(lines.at(-1) ?? "")[0]).toBeGreaterThan(90);
 });

@@ -1,5 +1,5 @@
-"""Golden files of other configurations: odd sizes, batches of two and three, the variants the public files leave out, and
-of PSPNet, DeepLabV3 and CaraNet.
+"""Golden files of other configurations: odd sizes, batches of two and three, the variants the public files leave out, of
+PSPNet, DeepLabV3 and CaraNet, and the smallest sound files of the networks whose public files are large.
 
   python3 variants_golden.py DIR [FILE...]
 
@@ -30,6 +30,10 @@ CASES = [  # network, file, classes, (batch, height, width), constructor argumen
     ("transnetr", "transnetr-batch", 2, (3, 32, 47), TOKENS),
     ("pspnet", "pspnet", 3, (2, 45, 37), dict(width=1, blocks=(1, 1, 2, 2), p=0.0)),
     ("deeplabv3", "deeplabv3", 4, (2, 37, 53), dict(width=1, blocks=(1, 1, 2, 2), c=8, rates=(2, 3, 12), p=0.0, aux_p=0.0)),
+    ("pranet", "pranet-small", 2, (2, 33, 18), dict(width=4, blocks=(2, 1, 1, 1), c=2, ra4=2, ra=2)),
+    ("hrnet", "hrnet-small", 2, (2, 33, 40), dict(width=2, stem=4, planes=2, stage1=1, modules=(1, 1, 1), blocks=1)),
+    ("cfanet", "cfanet-small", 2, (2, 18, 33), dict(width=4, blocks=(1, 1, 1, 1), c=4)),
+    ("transnetr", "transnetr-small", 3, (2, 33, 40), dict(width=2, blocks=(1, 1, 1, 1), c=4, tokens=(12, 36), ff=10, p=0.0)),
     ("caranet", "caranet", 3, (2, 61, 35), dict(width=4, blocks=(1, 1, 1, 1), c=16, reach=4)),
 ]
 
