@@ -28,13 +28,13 @@ function discs(random: () => number) {
 }
 
 let state = 1;
-const random = () => {
+function random(): number {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
   return state / 2 ** 32;
-};
+}
 const device = await svanet.openDevice();
-const config: svanet.OwnConfig = { kind: "own", classes: CLASSES, height: SIDE, width: SIDE, multiple: 2, outputs };
-const network = await svanet.Network.create(device, config, 7); // the seed of the first weights
+const CONFIG: svanet.OwnConfig = { kind: "own", classes: CLASSES, height: SIDE, width: SIDE, multiple: 2, outputs };
+const network = await svanet.Network.create(device, CONFIG, 7); // the seed of the first weights
 const trainer = await svanet.Trainer.create(network, {
   loss: svanet.DEFAULT_LOSS,
   optimizer: { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, clipNorm: null },

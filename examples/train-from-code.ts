@@ -4,13 +4,22 @@
  *   npx tsx examples/train-from-code.ts FOLDER [STEPS]
  */
 import { join } from "node:path";
-import { checkDataset, networkFor, openDataset, openDevice, resolveConfig, runTraining, writeCells } from "svanet";
+import {
+  checkDataset,
+  networkFor,
+  openDataset,
+  openDevice,
+  resolveConfig,
+  runTraining,
+  synthKind,
+  writeSynth,
+} from "svanet";
 
 const [, , folder = "example", steps = "120"] = process.argv;
 
 // 24 + 8 pictures with exact masks. Your own data: a folder with train/, val/ and mask/, see docs/data.md.
 const data = join(folder, "cells");
-await writeCells({ out: data, train: 24, val: 8, size: 64, seed: 7 });
+await writeSynth(synthKind("cells"), { out: data, train: 24, val: 8, size: 64, seed: 7 });
 
 // Every file is decoded and checked before any GPU time; a DataError lists all problems at once.
 const dataset = await checkDataset(await openDataset(data), ["train", "val"]);

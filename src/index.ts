@@ -15,13 +15,13 @@ export {
   type CheckedSample,
   type CheckOptions,
   checkDataset,
-  type PixelStatistics,
 } from "./data/dataset/check-dataset.ts";
 export { type Dataset, openDataset, type Sample, type SplitName } from "./data/dataset/dataset.ts";
 export type { Window } from "./data/formats/window.ts";
 export type { ByteImage } from "./data/image/image.ts";
-export { writeCells } from "./data/synth/cells.ts";
-export type { SynthOptions } from "./data/synth/write.ts";
+export type { PixelStatistics } from "./data/image/normalise.ts";
+export { synthKind } from "./data/synth/kinds.ts";
+export { type SynthOptions, writeSynth } from "./data/synth/write.ts";
 export {
   CheckpointError,
   DataError,

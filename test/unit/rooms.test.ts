@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,7 +33,8 @@ interface Diagnostic {
 /** Files of an imaginary src, each with the rules that our own configuration calls errors and that it breaks. */
 function lint(files: Readonly<Record<string, string>>): Record<string, string[]> {
   const folder = mkdtempSync(join(scratch, "src-"));
-  for (const name of ["biome.json", "biome.rooms.json"]) copyFileSync(join(root, name), join(folder, name));
+  const configuration = ["biome.json", "biome.rooms.json", join("scripts", "lint")];
+  for (const name of configuration) cpSync(join(root, name), join(folder, name), { recursive: true });
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), `${text}\n`);
@@ -147,7 +148,7 @@ describe("the code that a browser runs too", () => {
     const imports = "style/noRestrictedImports";
     const rules = [...Array(2).fill(modules), process, ...Array(3).fill(globals), ...Array(3).fill(imports)];
     const places = portablePlaces();
-    const rooms = ["kernels", "autograd", "model", "metrics", "data/image"].map((room) => `src/${room}/**`);
+    const rooms = ["kernels", "autograd", "model", "training", "metrics", "data/image"].map((room) => `src/${room}/**`);
     expect(places).toEqual(expect.arrayContaining([...rooms, "src/weights/safetensors.ts"]));
     const files = places.map((place) => place.replace("/**", "/planted.ts"));
     const free = ["src/platform/node/planted.ts", "src/cli/planted.ts"];

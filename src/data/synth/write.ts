@@ -25,7 +25,7 @@ export interface SynthKind {
   readonly picture: (seed: number, index: number, side: number, stratum?: Stratum) => Pair;
 }
 
-interface SynthOptions {
+export interface SynthOptions {
   /** Folder to write; it may exist, but only empty. */
   readonly out: string;
   /** Pictures in train/, val/ and test/ (none without it). */

@@ -9,7 +9,7 @@ export interface TrainObserver {
   validated(state: { readonly epoch: number; readonly result: EvaluationResult; readonly best: boolean }): void;
 }
 
-interface StepState {
+export interface StepState {
   readonly step: number;
   readonly steps: number;
   readonly epoch: number;

@@ -40,7 +40,7 @@ export interface TrainInput {
   readonly stopped?: () => boolean;
 }
 
-interface TrainResult {
+export interface TrainResult {
   readonly steps: number;
   readonly finished: boolean;
   readonly best: number | null;

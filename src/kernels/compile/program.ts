@@ -11,7 +11,7 @@ import type { Place, StateStore } from "./state.ts";
 import { type Bound, type Timing, timePasses } from "./timestamps.ts";
 import { uploadUniforms } from "./uniforms.ts";
 
-interface ProgramOptions {
+export interface ProgramOptions {
   /** What the program does, for messages: "training step of 4 images". */
   readonly name?: string;
   readonly store: StateStore;

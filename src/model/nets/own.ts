@@ -1,8 +1,9 @@
 import { UsageError } from "../../errors.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import type { Build } from "../build.ts";
-import { type CommonConfig, type Head, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
+import { type CommonConfig, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { framed } from "../layers/frame.ts";
+import type { Head } from "../supervision.ts";
 
 /** A network of a program's own. It trains, evaluates and predicts as the listed ones do, but no file can name it. */
 export interface OwnConfig extends CommonConfig {
