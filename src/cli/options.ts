@@ -43,10 +43,10 @@ function trainOption(field: TrainField, omitted?: string): Option {
 }
 
 /** The configuration from a command's parsed options, as `addTrainOptions` declared them. */
-export function trainConfigFrom(options: Readonly<Record<string, unknown>>, planned?: TrainFlags): TrainConfig {
+export function trainConfigFrom(options: Readonly<Record<string, unknown>>, plan?: TrainFlags): TrainConfig {
   const flags: TrainFlags = Object.fromEntries(TRAIN_FIELDS.map((field) => [field, options[field]]));
   const path = options["config"];
-  return resolveConfig(flags, typeof path === "string" ? readConfigFile(path) : undefined, planned);
+  return resolveConfig(flags, typeof path === "string" ? readConfigFile(path) : undefined, plan);
 }
 
 /** What an omitted flag means, and for which networks it means something else. */

@@ -18,10 +18,10 @@ export interface NetworkOutput {
   /** All outputs of training, the main one first. */
   readonly heads: readonly Head[];
   /** Intermediates by name, for checks. */
-  readonly taps: ReadonlyMap<string, Value>;
+  readonly intermediates: ReadonlyMap<string, Value>;
 }
 
-/** What a data set is like, for a {@link Plan}. */
+/** What a data set is like, for a {@link PatchPlan}. */
 export interface Fingerprint {
   /** Medians of the training images' sides, in pixels. */
   readonly height: number;
@@ -32,7 +32,7 @@ export interface Fingerprint {
   readonly classes: number;
 }
 
-export interface Plan {
+export interface PatchPlan {
   /** The patch, in pixels. */
   readonly height: number;
   readonly width: number;
@@ -47,7 +47,7 @@ export interface NetworkDefinition<Config extends CommonConfig> {
   /** The same network with `width` channels where it is narrowest. */
   scaled(config: Config, width: number): Config;
   /** The patch and batch to train with on a data set, where the publication says how to choose them. */
-  plan?(fingerprint: Fingerprint): Plan;
+  patchPlan?(fingerprint: Fingerprint): PatchPlan;
   /** The width to plan the network anew with for its size, where its depth depends on that. */
   planWidth?(config: Config): number;
   /** What its encoder is, by depth: prefixes of parameter names. */

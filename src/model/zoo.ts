@@ -4,7 +4,7 @@ import type { Value } from "../kernels/trace/op.ts";
 import { suggestion } from "../nearest.ts";
 import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";
-import type { CommonConfig, Fingerprint, NetworkDefinition, NetworkOutput, Plan } from "./definition.ts";
+import type { CommonConfig, Fingerprint, NetworkDefinition, NetworkOutput, PatchPlan } from "./definition.ts";
 import { INPUT } from "./keys.ts";
 import { CARANET, type CaranetConfig, caranet } from "./nets/caranet.ts";
 import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
@@ -230,8 +230,8 @@ export function checked(config: NetworkConfig): NetworkConfig {
 }
 
 /** The patch and batch that the network's publication chooses for a data set; undefined where it does not. */
-export function planned(config: NetworkConfig, fingerprint: Fingerprint): Plan | undefined {
-  return definitionOf(config).plan?.(fingerprint);
+export function patchPlan(config: NetworkConfig, fingerprint: Fingerprint): PatchPlan | undefined {
+  return definitionOf(config).patchPlan?.(fingerprint);
 }
 
 /** Where the loss a network was published with differs from cross-entropy. */

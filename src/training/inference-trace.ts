@@ -56,7 +56,7 @@ export function inferenceTrace(
     : traced.logits;
   const classes = graph.apply(argmaxLast, { x: logits }, {});
   const scores = probabilities ? shares(graph, logits) : logits;
-  const intermediates = new Map([...traced.taps].filter(([name]) => names.includes(name)));
+  const intermediates = new Map([...traced.intermediates].filter(([name]) => names.includes(name)));
   const keep = [logits, classes, scores, ...intermediates.values()];
   inferencePasses(graph, keep, form);
   return {

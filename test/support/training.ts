@@ -97,7 +97,7 @@ export async function tinyTrainer(device: Device, flags: TrainFlags = {}, seed =
   const network = await Network.create(device, networkFor(config, { classes: ["a", "b"], folder: "-" }), seed);
   const trainer = await trainerOf(network, config);
   const submit = async (batch: Batch, options: Partial<SubmitOptions> = {}) => {
-    const step = { ...PLAIN_STEP, index: batch.step, ...options };
+    const step = { ...PLAIN_STEP, index: batch.index, ...options };
     return await (await trainer.submit(batch, step)).report;
   };
   const destroy = () => {
@@ -107,10 +107,10 @@ export async function tinyTrainer(device: Device, flags: TrainFlags = {}, seed =
   return { config, network, trainer, submit, destroy };
 }
 
-/** A batch of noise with a bright square to be found, or a rectangle; a function of `step`. */
-export function noiseBatch(step: number, options: { size?: number; width?: number; count?: number } = {}): Batch {
+/** A batch of noise with a bright square to be found, or a rectangle; a function of `index`. */
+export function noiseBatch(index: number, options: { size?: number; width?: number; count?: number } = {}): Batch {
   const { size = 64, width = size, count = 4 } = options;
-  const walk = random(11, "test batch", step);
+  const walk = random(11, "test batch", index);
   const images = new Float32Array(count * size * width * 3).map(() => walk.normal());
   const labels = new Int32Array(count * size * width);
   for (let n = 0; n < count; n++) {
@@ -125,7 +125,7 @@ export function noiseBatch(step: number, options: { size?: number; width?: numbe
   }
   const names = Array.from({ length: count }, (_, n) => `image ${n}`);
   const native = names.map(() => ({ width, height: size }));
-  return { images, labels, names, native, width, height: size, epoch: 0, stepInEpoch: step, step };
+  return { images, labels, names, native, width, height: size, epoch: 0, indexInEpoch: index, index };
 }
 
 /** The bits of everything in the named arenas, by key. */

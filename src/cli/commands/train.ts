@@ -40,9 +40,9 @@ export function register(command: Command): void {
  * A run that is resumed keeps its stored settings; what flags or a file give again must agree with them where bits
  * depend on it.
  */
-function configOf(options: Readonly<Record<string, unknown>>, planned?: TrainFlags): TrainConfig {
+function configOf(options: Readonly<Record<string, unknown>>, plan?: TrainFlags): TrainConfig {
   const { out, resume, config: path } = options;
-  if (!resume || typeof out !== "string" || !existsSync(runPaths(out).last)) return trainConfigFrom(options, planned);
+  if (!resume || typeof out !== "string" || !existsSync(runPaths(out).last)) return trainConfigFrom(options, plan);
   const file = typeof path === "string" ? readConfigFile(path) : undefined;
   const stored = readRunConfig(out);
   const settings = { ...stored, size: sizeText(stored.size) };
@@ -57,12 +57,12 @@ function configOf(options: Readonly<Record<string, unknown>>, planned?: TrainFla
  */
 export async function train(
   first: TrainConfig,
-  planned: (dataset: CheckedDataset) => TrainConfig = () => first,
+  configFor: (dataset: CheckedDataset) => TrainConfig = () => first,
 ): Promise<number> {
   // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
   lossSettings({ ...first, headWeights: null }, networkConfig(first, first.classes ?? 2));
   const dataset = await openChecked(first.data, trainingSplits(first.data));
-  const config = planned(dataset);
+  const config = configFor(dataset);
   const { width, height } = config.size;
   if (width !== first.size.width || height !== first.size.height || config.batchSize !== first.batchSize) {
     note(`planned for these images: --size ${width}x${height} --batch-size ${config.batchSize}`);

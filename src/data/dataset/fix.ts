@@ -21,7 +21,7 @@ export interface Fixed {
   readonly copied: number;
 }
 
-interface Plan {
+interface Corrections {
   readonly renumbered: ReadonlySet<string>;
   readonly restored: ReadonlySet<string>;
   readonly leftOut: ReadonlyMap<string, string>;
@@ -55,7 +55,7 @@ function renumberedIn(dataset: Dataset, { findings, classes, survey }: Verificat
     .map(({ mask }) => mask);
 }
 
-function planFor(dataset: Dataset, verification: Verification): Plan {
+function correctionsFor(dataset: Dataset, verification: Verification): Corrections {
   const leftOut = leftOutOf(verification);
   const kept = new Set(
     SPLIT_NAMES.flatMap((split) => dataset.splits[split] ?? []).flatMap(({ image, mask }) =>
@@ -104,7 +104,7 @@ export async function fixDataset(dataset: Dataset, verification: Verification, o
       `--fix ${out}: lies inside ${dataset.folder}; name a folder beside it, originals stay untouched`,
     );
   }
-  const plan = planFor(dataset, verification);
+  const corrections = correctionsFor(dataset, verification);
   const colours = dataset.yaml.colours ?? defaultColours(Math.max(2, verification.classes.length));
   let copied = 0;
   await writeFolder(out, async (partial) => {
@@ -113,9 +113,9 @@ export async function fixDataset(dataset: Dataset, verification: Verification, o
     }
     for (const name of await filesOf(dataset.folder)) {
       const [from, to] = [join(dataset.folder, name), join(partial, name)];
-      if (plan.leftOut.has(from) || plan.orphaned.has(from)) continue;
-      if (plan.renumbered.has(from) || plan.restored.has(from)) {
-        await writeMask(from, to, plan.renumbered.has(from), colours);
+      if (corrections.leftOut.has(from) || corrections.orphaned.has(from)) continue;
+      if (corrections.renumbered.has(from) || corrections.restored.has(from)) {
+        await writeMask(from, to, corrections.renumbered.has(from), colours);
       } else {
         await copyFile(from, to);
         copied++;
@@ -124,9 +124,9 @@ export async function fixDataset(dataset: Dataset, verification: Verification, o
   });
   return {
     out,
-    renumbered: [...plan.renumbered],
-    restored: [...plan.restored].filter((mask) => !plan.renumbered.has(mask)),
-    leftOut: [...plan.leftOut].map(([image, equalTo]) => ({ image, equalTo })),
+    renumbered: [...corrections.renumbered],
+    restored: [...corrections.restored].filter((mask) => !corrections.renumbered.has(mask)),
+    leftOut: [...corrections.leftOut].map(([image, equalTo]) => ({ image, equalTo })),
     copied,
   };
 }

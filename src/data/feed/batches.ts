@@ -20,9 +20,9 @@ export interface Batch {
   readonly height: number;
   readonly epoch: number;
   /** Batches before this one within the epoch. */
-  readonly stepInEpoch: number;
-  /** Batches before this one since epoch 0: epoch * stepsPerEpoch + stepInEpoch. */
-  readonly step: number;
+  readonly indexInEpoch: number;
+  /** Batches before this one since epoch 0: epoch * batchesPerEpoch + indexInEpoch. */
+  readonly index: number;
 }
 
 interface LoaderOptions {
@@ -41,8 +41,8 @@ interface LoaderOptions {
 
 export interface TrainBatchOptions extends LoaderOptions {
   readonly seed: number;
-  /** First batch; default epoch 0, step 0. */
-  readonly start?: { readonly epoch: number; readonly stepInEpoch: number };
+  /** First batch; by default the first of epoch 0. */
+  readonly start?: { readonly epoch: number; readonly indexInEpoch: number };
   /** The stream ends before this epoch; without it, it goes on for ever. */
   readonly epochs?: number;
   readonly augment?: AugmentOptions;
@@ -62,22 +62,23 @@ export interface BatchStream extends AsyncIterableIterator<Batch> {
   close(): Promise<void>;
 }
 
-interface Plan {
+/** A batch before its samples are read: its place, and who is in it by places in the split. */
+interface BatchOutline {
   readonly epoch: number;
-  readonly stepInEpoch: number;
-  readonly step: number;
+  readonly indexInEpoch: number;
+  readonly index: number;
   readonly members: readonly number[];
 }
 
 /** Training batches in an epoch: the rest after the full batches counts unless it is a single image. */
-export function stepsPerEpoch(count: number, batchSize: number, keepSingle = false): number {
+export function batchesPerEpoch(count: number, batchSize: number, keepSingle = false): number {
   const rest = count % batchSize;
   return Math.floor(count / batchSize) + (rest > 1 || (rest === 1 && keepSingle) ? 1 : 0);
 }
 
 /** Throws UsageError where `count` images make no training batch of at least two. */
 export function requireBatches(count: number, batchSize: number, keepSingle = false): void {
-  if (stepsPerEpoch(count, batchSize, keepSingle) > 0 && (batchSize >= 2 || keepSingle)) return;
+  if (batchesPerEpoch(count, batchSize, keepSingle) > 0 && (batchSize >= 2 || keepSingle)) return;
   throw new UsageError(
     `a training batch needs at least 2 images (batch size ${batchSize}, ${count} training images): ` +
       "statistics over one pooled value do not exist; raise --batch-size or add images",
@@ -89,29 +90,35 @@ export function epochOrder(seed: number, epoch: number, count: number): Int32Arr
   return random(seed, "order", epoch).permutation(count);
 }
 
-function* trainPlan(options: TrainBatchOptions, steps: number): Generator<Plan> {
-  const { samples, batchSize, seed, start = { epoch: 0, stepInEpoch: 0 }, epochs = Number.POSITIVE_INFINITY } = options;
-  let first = start.stepInEpoch;
+function* trainOutlines(options: TrainBatchOptions, batches: number): Generator<BatchOutline> {
+  const {
+    samples,
+    batchSize,
+    seed,
+    start = { epoch: 0, indexInEpoch: 0 },
+    epochs = Number.POSITIVE_INFINITY,
+  } = options;
+  let first = start.indexInEpoch;
   for (let epoch = start.epoch; epoch < epochs; epoch++) {
     const order = epochOrder(seed, epoch, samples.length);
-    const left = steps * batchSize < samples.length ? samples[order.at(-1) ?? -1] : undefined;
+    const left = batches * batchSize < samples.length ? samples[order.at(-1) ?? -1] : undefined;
     if (left !== undefined) options.onLeftOut?.({ epoch, name: left.stem });
-    for (let stepInEpoch = first; stepInEpoch < steps; stepInEpoch++) {
-      const members = [...order.subarray(stepInEpoch * batchSize, (stepInEpoch + 1) * batchSize)];
-      yield { epoch, stepInEpoch, step: epoch * steps + stepInEpoch, members };
+    for (let indexInEpoch = first; indexInEpoch < batches; indexInEpoch++) {
+      const members = [...order.subarray(indexInEpoch * batchSize, (indexInEpoch + 1) * batchSize)];
+      yield { epoch, indexInEpoch, index: epoch * batches + indexInEpoch, members };
     }
     first = 0;
   }
 }
 
-function* evalPlan({ samples, batchSize }: EvalBatchOptions): Generator<Plan> {
-  for (let at = 0, step = 0; at < samples.length; at += batchSize, step++) {
-    const members = Array.from({ length: Math.min(batchSize, samples.length - at) }, (_, index) => at + index);
-    yield { epoch: 0, stepInEpoch: step, step, members };
+function* evalOutlines({ samples, batchSize }: EvalBatchOptions): Generator<BatchOutline> {
+  for (let first = 0, index = 0; first < samples.length; first += batchSize, index++) {
+    const members = Array.from({ length: Math.min(batchSize, samples.length - first) }, (_, i) => first + i);
+    yield { epoch: 0, indexInEpoch: index, index, members };
   }
 }
 
-function assemble(plan: Plan, prepared: readonly PreparedSample[], { samples, size }: LoaderOptions): Batch {
+function assemble(outline: BatchOutline, prepared: readonly PreparedSample[], { samples, size }: LoaderOptions): Batch {
   const pixels = size.width * size.height;
   const images = new Float32Array(prepared.length * pixels * 3);
   const labels = new Int32Array(prepared.length * pixels);
@@ -119,7 +126,7 @@ function assemble(plan: Plan, prepared: readonly PreparedSample[], { samples, si
     images.set(image, index * pixels * 3);
     labels.set(label, index * pixels);
   });
-  const { members, ...place } = plan;
+  const { members, ...place } = outline;
   return {
     images,
     labels,
@@ -130,18 +137,23 @@ function assemble(plan: Plan, prepared: readonly PreparedSample[], { samples, si
   };
 }
 
-/** Plans on one side, finished batches on the other, `depth` more of them under way than asked for. */
+/** Outlines on one side, finished batches on the other, `depth` more of them under way than asked for. */
 class PrefetchedBatches implements BatchStream {
   waitedMs = 0;
   #closed = false;
   readonly #ahead: Promise<Batch>[] = [];
-  readonly #plans: Iterator<Plan>;
-  readonly #make: (plan: Plan) => Promise<Batch>;
+  readonly #outlines: Iterator<BatchOutline>;
+  readonly #make: (outline: BatchOutline) => Promise<Batch>;
   readonly #depth: number;
   readonly #end: () => Promise<void>;
 
-  constructor(plans: Iterator<Plan>, make: (plan: Plan) => Promise<Batch>, depth: number, end: () => Promise<void>) {
-    this.#plans = plans;
+  constructor(
+    outlines: Iterator<BatchOutline>,
+    make: (outline: BatchOutline) => Promise<Batch>,
+    depth: number,
+    end: () => Promise<void>,
+  ) {
+    this.#outlines = outlines;
     this.#make = make;
     this.#depth = depth;
     this.#end = end;
@@ -185,9 +197,9 @@ class PrefetchedBatches implements BatchStream {
 
   #fill(count: number): void {
     while (this.#ahead.length < count) {
-      const plan = this.#plans.next();
-      if (plan.done) return;
-      const batch = this.#make(plan.value);
+      const outline = this.#outlines.next();
+      if (outline.done) return;
+      const batch = this.#make(outline.value);
       // Nobody may be waiting for it yet; whoever asks for it in `next` sees the failure.
       batch.catch(() => undefined);
       this.#ahead.push(batch);
@@ -195,17 +207,21 @@ class PrefetchedBatches implements BatchStream {
   }
 }
 
-function streamOf(plans: Iterator<Plan>, options: LoaderOptions, taskOf: (plan: Plan, member: number) => SampleTask) {
+function streamOf(
+  outlines: Iterator<BatchOutline>,
+  options: LoaderOptions,
+  taskOf: (outline: BatchOutline, member: number) => SampleTask,
+) {
   const { pool: shared, workers, prefetch = 2 } = options;
   const pool = shared ?? new SamplePool(workers);
-  const make = async (plan: Plan) => {
-    const prepared = await Promise.all(plan.members.map((member) => pool.prepare(taskOf(plan, member))));
-    return assemble(plan, prepared, options);
+  const make = async (outline: BatchOutline) => {
+    const prepared = await Promise.all(outline.members.map((member) => pool.prepare(taskOf(outline, member))));
+    return assemble(outline, prepared, options);
   };
   const end = async () => {
     if (shared === undefined) await pool.close();
   };
-  return new PrefetchedBatches(plans, make, prefetch, end);
+  return new PrefetchedBatches(outlines, make, prefetch, end);
 }
 
 function fileTask({ samples, size, statistics }: LoaderOptions, member: number): Omit<SampleTask, "training"> {
@@ -215,17 +231,17 @@ function fileTask({ samples, size, statistics }: LoaderOptions, member: number):
 }
 
 /**
- * Augmented training batches, epoch after epoch, from any (epoch, step) on, made ahead of the GPU. A sample is a pure
+ * Augmented training batches, epoch after epoch, from any batch of any epoch on, made ahead of the GPU. A sample is a pure
  * function of (seed, epoch, its place in the split), an epoch's order of (seed, epoch): the number of threads and the
- * depth of prefetch cannot matter, and a run can start at any step. An epoch's last batch is smaller; where it would
+ * depth of prefetch cannot matter, and a run can start anywhere. An epoch's last batch is smaller; where it would
  * be a single image it is left out (batch statistics of one pooled value do not exist) and reported. Throws UsageError
  * when no batch of two can be formed at all.
  */
 export function trainBatches(options: TrainBatchOptions): BatchStream {
   const { samples, batchSize, seed, augment = PAPER_AUGMENTATION, keepSingle = false } = options;
   requireBatches(samples.length, batchSize, keepSingle);
-  const steps = stepsPerEpoch(samples.length, batchSize, keepSingle);
-  return streamOf(trainPlan(options, steps), options, ({ epoch }, index) => ({
+  const batches = batchesPerEpoch(samples.length, batchSize, keepSingle);
+  return streamOf(trainOutlines(options, batches), options, ({ epoch }, index) => ({
     ...fileTask(options, index),
     training: { seed, epoch, index, augment },
   }));
@@ -233,5 +249,8 @@ export function trainBatches(options: TrainBatchOptions): BatchStream {
 
 /** All samples once, in name order, stretched to `size`; the last batch is smaller. */
 export function evalBatches(options: EvalBatchOptions): BatchStream {
-  return streamOf(evalPlan(options), options, (_, member) => ({ ...fileTask(options, member), training: undefined }));
+  return streamOf(evalOutlines(options), options, (_, member) => ({
+    ...fileTask(options, member),
+    training: undefined,
+  }));
 }

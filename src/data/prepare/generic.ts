@@ -4,12 +4,12 @@ import { decodeImage, IMAGE_EXTENSIONS, readBytes } from "../codec/decode.ts";
 import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { patientOf } from "../dataset/patients.ts";
 import { NpzFile } from "../formats/npz.ts";
-import type { ArrayTask, Layer, PictureTask, Plan, SetKind, Settings, VolumeTask } from "./plan.ts";
+import type { ArrayTask, Layer, PictureTask, PreparationPlan, SetKind, Settings, VolumeTask } from "./plan.ts";
 import { filesWith, findInside, list, notThis, requirePairs } from "./raw-folder.ts";
 import { type Shares, splitGroups, splitRuns } from "./splits.ts";
 
 /** What every generic plan says about itself. */
-export function ownData(raw: string, modality: string, settings: Settings): Omit<Plan, "tasks" | "notes"> {
+export function ownData(raw: string, modality: string, settings: Settings): Omit<PreparationPlan, "tasks" | "notes"> {
   return {
     name: basename(resolve(raw)),
     classes: settings.classes === undefined ? undefined : ["background", ...settings.classes],

@@ -85,7 +85,7 @@ export interface SeriesTask extends Common {
 export type Task = PictureTask | VolumeTask | ArrayTask | SeriesTask;
 
 /** Where a task writes, and with which colours. */
-export interface Target {
+export interface Destination {
   readonly folder: string;
   /** Colours by class; undefined: masks are written as grey. */
   readonly palette: readonly Rgb[] | undefined;
@@ -99,7 +99,7 @@ export interface TaskResult {
 }
 
 /** What a preparation will do, decided before anything is written: tasks that threads can carry out in any order. */
-export interface Plan {
+export interface PreparationPlan {
   readonly name: string;
   /** Background first; undefined where only the masks tell. */
   readonly classes: readonly string[] | undefined;
@@ -117,7 +117,7 @@ export interface SetKind {
   readonly name: SetName;
   readonly summary: string;
   /** Reads names and headers in `raw`, writes nothing. Throws DataError naming what was expected and found. */
-  plan(raw: string, settings: Settings): Promise<Plan>;
+  plan(raw: string, settings: Settings): Promise<PreparationPlan>;
 }
 
 /** The raw files a task reads. */

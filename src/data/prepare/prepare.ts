@@ -10,7 +10,15 @@ import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
 import { requireFree } from "../new-folder.ts";
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
-import { filesOf, type Plan, type SetKind, type Settings, type Target, type Task, type TaskResult } from "./plan.ts";
+import {
+  type Destination,
+  filesOf,
+  type PreparationPlan,
+  type SetKind,
+  type Settings,
+  type Task,
+  type TaskResult,
+} from "./plan.ts";
 import { runTask } from "./run-task.ts";
 
 interface PrepareOptions {
@@ -54,7 +62,7 @@ async function sizeOf(file: string): Promise<number> {
 }
 
 /** Changes whenever tasks, settings or sizes of raw files do; where the raw folder lies does not matter. */
-async function fingerprintOf(plan: Plan, from: string, sizes: ReadonlyMap<string, number>): Promise<string> {
+async function fingerprintOf(plan: PreparationPlan, from: string, sizes: ReadonlyMap<string, number>): Promise<string> {
   const withoutFolder = (_: string, value: unknown) =>
     typeof value === "string" && value.startsWith(from) ? relative(from, value).split(sep).join("/") : value;
   const text = JSON.stringify([plan.tasks, plan.classes, [...sizes.values()]], withoutFolder);
@@ -149,13 +157,13 @@ function affordable(workers: number, tasks: readonly Task[], sizes: ReadonlyMap<
 
 interface Run {
   readonly tasks: readonly Task[];
-  readonly target: Target;
+  readonly destination: Destination;
   readonly workers: number;
   readonly onDone: (entry: Entry) => Promise<void>;
 }
 
 /** Carries out tasks, a failing one does not stop the others; gives the failures. */
-async function runAll({ tasks, target, workers, onDone }: Run): Promise<readonly Error[]> {
+async function runAll({ tasks, destination, workers, onDone }: Run): Promise<readonly Error[]> {
   const failures: Error[] = [];
   const work = {
     here: runTask,
@@ -167,7 +175,7 @@ async function runAll({ tasks, target, workers, onDone }: Run): Promise<readonly
   const next = async (): Promise<void> => {
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
       try {
-        await onDone({ key: keyOf(task), ...(await pool.run({ task, target })) });
+        await onDone({ key: keyOf(task), ...(await pool.run({ task, destination })) });
       } catch (error) {
         failures.push(error instanceof Error ? error : new Error(String(error)));
       }
@@ -201,7 +209,7 @@ function commonWindow(tasks: readonly Task[]): Window | undefined {
 }
 
 function yamlOf(
-  plan: Plan,
+  plan: PreparationPlan,
   { set, settings, command }: PrepareOptions,
   notes: readonly string[],
   fingerprint: string,
@@ -265,7 +273,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   options.onStart?.(plan.tasks.length, before);
   const failures = await runAll({
     tasks: pending,
-    target: { folder, palette: plan.colours as readonly Rgb[] | undefined },
+    destination: { folder, palette: plan.colours as readonly Rgb[] | undefined },
     workers: affordable(options.workers ?? defaultWorkers(), pending, sizes),
     onDone: async (entry) => {
       await appendFile(join(folder, JOURNAL_NAME), `${JSON.stringify(entry)}\n`);

@@ -9,7 +9,7 @@ import { NiftiVolume } from "../formats/nifti.ts";
 import { axisCode } from "../formats/orientation.ts";
 import { percentileWindow, type Window, windowed } from "../formats/window.ts";
 import { labelMask, paintLayers } from "./labels.ts";
-import type { PictureTask, SeriesTask, SliceChoice, Target, Task, TaskResult, VolumeTask } from "./plan.ts";
+import type { Destination, PictureTask, SeriesTask, SliceChoice, Task, TaskResult, VolumeTask } from "./plan.ts";
 import { runArrays } from "./run-arrays.ts";
 import { Sink } from "./sink.ts";
 
@@ -117,8 +117,8 @@ async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
  * Carries out one task, in any thread: reads raw files, writes images and masks. Depends on the task alone; files that
  * are there already are not made again. Throws DataError naming the raw file.
  */
-export async function runTask({ task, target }: { task: Task; target: Target }): Promise<TaskResult> {
-  const sink = new Sink(target);
+export async function runTask({ task, destination }: { task: Task; destination: Destination }): Promise<TaskResult> {
+  const sink = new Sink(destination);
   if (task.kind === "picture") await runPicture(task, sink);
   else if (task.kind === "volume") await runVolume(task, sink);
   else if (task.kind === "series") await runSeries(task, sink);

@@ -4,7 +4,7 @@ import { DataError } from "../../errors.ts";
 import { encodePng } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { ByteImage } from "../image/image.ts";
-import type { Target } from "./plan.ts";
+import type { Destination } from "./plan.ts";
 
 async function exists(file: string): Promise<boolean> {
   return stat(file).then(
@@ -25,10 +25,10 @@ function placeOf(folder: string, part: SplitName | "mask", name: string): string
 export class Sink {
   readonly files: string[] = [];
   readonly notes: string[] = [];
-  readonly #target: Target;
+  readonly #destination: Destination;
 
-  constructor(target: Target) {
-    this.#target = target;
+  constructor(destination: Destination) {
+    this.#destination = destination;
   }
 
   /** Whether both files were finished before; then they are counted as done. */
@@ -42,7 +42,7 @@ export class Sink {
   /** Writes image (copied where it is a file's path) and mask; the mask is named after the image's stem. */
   async put(split: SplitName, imageName: string, content: ByteImage | string, mask: ByteImage): Promise<void> {
     const names = this.#names(split, imageName);
-    const { palette } = this.#target;
+    const { palette } = this.#destination;
     await this.#write(names.image, (temporary) =>
       typeof content === "string" ? copyFile(content, temporary) : writeFile(temporary, encodePng(content)),
     );
@@ -51,13 +51,13 @@ export class Sink {
   }
 
   #names(split: SplitName, imageName: string): { image: string; mask: string } {
-    const { folder } = this.#target;
+    const { folder } = this.#destination;
     const mask = placeOf(folder, "mask", `${parse(imageName).name}.png`);
     return { image: placeOf(folder, split, imageName), mask };
   }
 
   #count(...files: readonly string[]): void {
-    this.files.push(...files.map((file) => relative(this.#target.folder, file).split(sep).join("/")));
+    this.files.push(...files.map((file) => relative(this.#destination.folder, file).split(sep).join("/")));
   }
 
   async #write(file: string, fill: (temporary: string) => Promise<void>): Promise<void> {

@@ -4,7 +4,7 @@ import type { Pair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { Field } from "./field.ts";
 import { cell, type Shape, swimmer } from "./shapes.ts";
-import { drawTarget, fitScale, type Stratum } from "./stratum.ts";
+import { drawSize, fitScale, type Stratum } from "./stratum.ts";
 import type { SynthKind } from "./write.ts";
 
 const between = (walk: Random, low: number, high: number) => low + (high - low) * walk.uniform();
@@ -107,7 +107,7 @@ function maskOf(shapes: readonly Shape[], size: number): ByteImage {
 
 /** Objects as near or far as the stratum asks for. */
 function shapesIn(stratum: Stratum, seed: number, index: number, size: number): readonly Shape[] {
-  const { share } = drawTarget(random(seed, "cells stratum", index), stratum, 25);
+  const { share } = drawSize(random(seed, "cells stratum", index), stratum, 25);
   const draw = (zoom: number): Drawing => {
     const shapes = drawShapes(random(seed, "cells shapes", index), size, zoom);
     return { shapes, mask: maskOf(shapes, size) };

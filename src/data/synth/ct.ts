@@ -3,7 +3,7 @@ import type { Pair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, noise, smooth } from "./canvas.ts";
 import { type Blob, type BlobShape, blob } from "./outline.ts";
-import { drawTarget, fitScale, type Stratum, type Target } from "./stratum.ts";
+import { type DrawnSize, drawSize, fitScale, type Stratum } from "./stratum.ts";
 
 /** Grey of each tissue, 0 to 1, as a window of 400 HU about 40 shows it. */
 const TISSUE = {
@@ -79,7 +79,7 @@ interface Drawing {
  * Liver of `size` (radius in pixels) under the left wall of the picture, tumour inside it. A small liver is its tip, low and
  * at the side. The tumour's share of the liver is drawn before, so that the drawing grows with its scale.
  */
-function drawLiver(seed: number, index: number, body: Body, target: Target, scale: number): Drawing {
+function drawLiver(seed: number, index: number, body: Body, target: DrawnSize, scale: number): Drawing {
   const walk = random(seed, "ct liver", index);
   const { side } = body;
   const radius = scale * Math.sqrt(((target.share / 100) * side * side) / Math.PI);
@@ -284,7 +284,7 @@ function paintLiver(canvas: Canvas, walk: Random, body: Body, { liver, tumour, m
  */
 export function ctPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "ct", index);
-  const target = drawTarget(walk, stratum, 19);
+  const target = drawSize(walk, stratum, 19);
   const body = drawBody(walk, side);
   const drawing = fitScale(target.share, 0.7, 1.5, (scale) => drawLiver(seed, index, body, target, scale));
   const canvas = new Canvas(side);

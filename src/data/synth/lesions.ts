@@ -4,7 +4,7 @@ import type { Pair } from "../image/augment.ts";
 import { filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type Blob, blob, type StrokePoint } from "./outline.ts";
-import { drawTarget, inside, type Stratum } from "./stratum.ts";
+import { drawSize, inside, type Stratum } from "./stratum.ts";
 
 const SKINS: readonly Rgb[] = [
   [0.91, 0.74, 0.69],
@@ -127,7 +127,7 @@ function paintView(canvas: Canvas, walk: Random): void {
  */
 export function lesionPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "lesions", index);
-  const { share } = drawTarget(walk, stratum, 38);
+  const { share } = drawSize(walk, stratum, 38);
   const radius = Math.sqrt(((share / 100) * side * side) / Math.PI);
   const wild = between(walk, 0.5, 1.2);
   const shape = {

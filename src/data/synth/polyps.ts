@@ -4,7 +4,7 @@ import type { Pair } from "../image/augment.ts";
 import { filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { type Blob, blob } from "./outline.ts";
-import { drawTarget, inside, type Stratum } from "./stratum.ts";
+import { drawSize, inside, type Stratum } from "./stratum.ts";
 
 interface Scene {
   readonly canvas: Canvas;
@@ -137,7 +137,7 @@ function paintFrame({ canvas, walk }: Scene, polyp: Blob): void {
  */
 export function polypPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "polyps", index);
-  const { share } = drawTarget(walk, stratum, 32);
+  const { share } = drawSize(walk, stratum, 32);
   const radius = Math.sqrt(((share / 100) * side * side) / Math.PI);
   const [x, y] = inside(walk, side, Math.min(0.46 * side, radius * 1.3 + 0.16 * side));
   const polyp = blob(walk, x, y, radius, {

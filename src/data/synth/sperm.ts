@@ -4,7 +4,7 @@ import type { Pair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type Blob, blob, type StrokePoint } from "./outline.ts";
-import { drawTarget, fitScale, inside, type Stratum } from "./stratum.ts";
+import { drawSize, fitScale, inside, type Stratum } from "./stratum.ts";
 
 interface Cell {
   readonly label: 1 | 2;
@@ -178,7 +178,7 @@ function paintHead(canvas: Canvas, walk: Random, head: Blob, { angle, unit }: Ce
  */
 export function spermPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "sperm", index);
-  const { share, stratum: drawn } = drawTarget(walk, stratum, 15);
+  const { share, stratum: drawn } = drawSize(walk, stratum, 15);
   // Pixels of a cell: head, midpiece and tail add up to about 3.4 times its unit squared.
   const unit = Math.sqrt(((share / 100) * side * side) / 3.4);
   const wanted = drawn === "ultra" ? 5 + walk.integer(8) : drawn === "small" ? 2 + walk.integer(3) : 1;

@@ -15,14 +15,14 @@ export type Stratum = (typeof STRATA)[number];
 /** Percent of the picture that the largest object takes; a margin keeps either area rule on the same side of 1 and 10. */
 const RANGES = { ultra: [0.12, 0.8], small: [1.3, 8.5] } as const;
 
-export interface Target {
+export interface DrawnSize {
   readonly stratum: (typeof SIZES)[number];
   /** Percent of the picture. */
   readonly share: number;
 }
 
 /** A share from the stratum, its logarithm uniform; `mixed` takes each stratum as often. `most`: the largest share drawn. */
-export function drawTarget(walk: Random, stratum: Stratum, most: number): Target {
+export function drawSize(walk: Random, stratum: Stratum, most: number): DrawnSize {
   const one = stratum === "mixed" ? SIZES[walk.integer(SIZES.length)] : stratum;
   const place = walk.uniform();
   const [low, high] = one === "large" || one === undefined ? [12, most] : RANGES[one];

@@ -4,7 +4,7 @@ import type { Pair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type StrokePoint } from "./outline.ts";
-import { drawTarget, fitScale, type Stratum } from "./stratum.ts";
+import { drawSize, fitScale, type Stratum } from "./stratum.ts";
 
 /** Lengths in shares of the side. */
 interface Eye {
@@ -196,7 +196,7 @@ function within(branches: readonly Branch[], share: number, side: number): Branc
  */
 export function vesselPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
   const walk = random(seed, "vessels", index);
-  const target = drawTarget(walk, stratum, 18);
+  const target = drawSize(walk, stratum, 18);
   const eye = drawEye(walk, target.stratum === "large");
   const tree = drawTree(walk, eye);
   const only = walk.integer(8);

@@ -165,11 +165,11 @@ function publishedRecipe({ model, loss }: Readonly<Record<string, unknown>>): Tr
  * set, then the file, then the flags. A value that does not fit is a `UsageError` that names the flag, or the file and
  * its line.
  */
-export function resolveConfig(flags: TrainFlags, file?: ConfigFile, planned: TrainFlags = {}): TrainConfig {
+export function resolveConfig(flags: TrainFlags, file?: ConfigFile, plan: TrainFlags = {}): TrainConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   if (file !== undefined) rejectUnknownKeys(file);
   const chosen: Record<string, unknown> = { ...file?.values, ...given };
-  const values: Record<string, unknown> = { ...publishedRecipe(chosen), ...planned, ...chosen };
+  const values: Record<string, unknown> = { ...publishedRecipe(chosen), ...plan, ...chosen };
   const parsed = trainConfigSchema.safeParse(values);
   if (parsed.success) return parsed.data;
   const sentences = parsed.error.issues.map((issue) => {

@@ -9,7 +9,7 @@ import { isRegionLoss } from "../../model/region-losses.ts";
 import { DEFAULT_LOSS, type LossKind, type LossSettings } from "../../model/supervision.ts";
 import { ABLATIONS, type AblationName } from "../../model/svanet/ablations.ts";
 import type { SvanetConfig } from "../../model/svanet/config.ts";
-import { fitted, fromZoo, type NetworkConfig, planned, publishedLoss, traceNetwork } from "../../model/zoo.ts";
+import { fitted, fromZoo, type NetworkConfig, patchPlan, publishedLoss, traceNetwork } from "../../model/zoo.ts";
 import { suggestion } from "../../nearest.ts";
 import { rateFactors } from "../../training/rates.ts";
 import type { TrainerOptions } from "../../training/trainer.ts";
@@ -71,7 +71,7 @@ export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "c
 /** Size and batch as the network's publication chooses them for a data set, as flags; none where it does not. */
 export function plannedFlags(config: TrainConfig, { classes, splits }: CheckedDataset): TrainFlags {
   const images = splits.train ?? [];
-  const plan = planned(fromZoo(networkName(config)).config, {
+  const plan = patchPlan(fromZoo(networkName(config)).config, {
     height: median(images.map(({ height }) => height)),
     width: median(images.map(({ width }) => width)),
     images: images.length,

@@ -1,11 +1,11 @@
 import { rateAt, type Schedule } from "../../autograd/schedule.ts";
-import { type Batch, requireBatches, stepsPerEpoch } from "../../data/feed/batches.ts";
+import { type Batch, batchesPerEpoch, requireBatches } from "../../data/feed/batches.ts";
 import type { Progress } from "../checkpoint/checkpoint.ts";
 import type { TrainConfig } from "../settings/config.ts";
 import { type Duration, duration, frozenEpochs, scheduleOf } from "../settings/recipe.ts";
 
 /** Where a batch stands: all that the timetable needs to know of it. */
-type BatchPlace = Pick<Batch, "epoch" | "stepInEpoch">;
+type BatchPlace = Pick<Batch, "epoch" | "indexInEpoch">;
 
 /** Which batches make an update, which updates end an epoch or are followed by a checkpoint, and at which rate. */
 export class Timetable {
@@ -22,32 +22,32 @@ export class Timetable {
     requireBatches(images, config.batchSize);
     this.#config = config;
     this.#images = images;
-    this.batchesPerEpoch = stepsPerEpoch(images, config.batchSize);
+    this.batchesPerEpoch = batchesPerEpoch(images, config.batchSize);
     this.duration = duration(config, Math.ceil(this.batchesPerEpoch / config.accumulate));
     this.schedule = scheduleOf(config, this.duration.epochs);
     this.#frozen = frozenEpochs(config, this.duration.epochs);
   }
 
   /** Place of a batch among those whose gradients make one update. */
-  place({ stepInEpoch }: BatchPlace): { readonly first: boolean; readonly last: boolean; readonly batches: number } {
+  place({ indexInEpoch }: BatchPlace): { readonly first: boolean; readonly last: boolean; readonly batches: number } {
     const { accumulate } = this.#config;
-    const at = stepInEpoch % accumulate;
-    const batches = Math.min(accumulate, this.batchesPerEpoch - (stepInEpoch - at));
+    const at = indexInEpoch % accumulate;
+    const batches = Math.min(accumulate, this.batchesPerEpoch - (indexInEpoch - at));
     return { first: at === 0, last: at === batches - 1, batches };
   }
 
   /** Number of the update that a batch belongs to, counted from 1. */
-  stepOf({ epoch, stepInEpoch }: BatchPlace): number {
-    return epoch * this.duration.stepsPerEpoch + Math.floor(stepInEpoch / this.#config.accumulate) + 1;
+  updateOf({ epoch, indexInEpoch }: BatchPlace): number {
+    return epoch * this.duration.stepsPerEpoch + Math.floor(indexInEpoch / this.#config.accumulate) + 1;
   }
 
-  isEpochEnd({ stepInEpoch }: BatchPlace): boolean {
-    return stepInEpoch === this.batchesPerEpoch - 1;
+  isEpochEnd({ indexInEpoch }: BatchPlace): boolean {
+    return indexInEpoch === this.batchesPerEpoch - 1;
   }
 
   /** Whether the update that ends with this batch is the run's last. */
   isLast(batch: BatchPlace): boolean {
-    return this.stepOf(batch) >= this.duration.steps;
+    return this.updateOf(batch) >= this.duration.steps;
   }
 
   /** Whether the validation split is evaluated after the update that ends with this batch. */
@@ -67,7 +67,7 @@ export class Timetable {
 
   isCheckpoint(batch: BatchPlace): boolean {
     const { checkpointEvery } = this.#config;
-    return checkpointEvery !== null && this.stepOf(batch) % checkpointEvery === 0;
+    return checkpointEvery !== null && this.updateOf(batch) % checkpointEvery === 0;
   }
 
   rate(epoch: number): number {

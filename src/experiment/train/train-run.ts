@@ -214,7 +214,7 @@ class TrainingRun {
       statistics,
       pool: this.#pool,
       seed: config.seed,
-      start: { epoch: this.#progress.epoch, stepInEpoch: this.#progress.stepInEpoch },
+      start: { epoch: this.#progress.epoch, indexInEpoch: this.#progress.stepInEpoch },
       augment: augmentOptions(config),
       onLeftOut: ({ name }) => {
         if (!said)
@@ -230,7 +230,7 @@ class TrainingRun {
   async #submit(batch: Batch): Promise<Waiting | null> {
     const { seed } = this.#input.config;
     const { epoch } = batch;
-    const step = { ...this.#timetable.place(batch), seed, index: batch.step, rate: this.#timetable.rate(epoch) };
+    const step = { ...this.#timetable.place(batch), seed, index: batch.index, rate: this.#timetable.rate(epoch) };
     this.#log.submitted(batch);
     const { report } = await this.#trainer.submit(batch, { ...step, frozen: this.#timetable.isFrozen(epoch) });
     // A failure of the GPU is seen where the report is read; until then nobody listens.
@@ -239,10 +239,10 @@ class TrainingRun {
   }
 
   async #finish({ report, batch }: Waiting, stream: BatchStream): Promise<void> {
-    const step = this.#timetable.stepOf(batch);
+    const step = this.#timetable.updateOf(batch);
     this.#log.step(step, await report, batch, stream.waitedMs);
-    const { epoch, stepInEpoch } = batch;
-    this.#progress = { ...this.#progress, step, epoch, stepInEpoch: stepInEpoch + 1 };
+    const { epoch, indexInEpoch } = batch;
+    this.#progress = { ...this.#progress, step, epoch, stepInEpoch: indexInEpoch + 1 };
   }
 
   async #validate(epoch: number): Promise<void> {

@@ -30,5 +30,5 @@ export function framed(
   });
   const [main] = heads;
   if (!main) throw new Error("the network has no output");
-  return { logits: main.logits, heads, taps: new Map() };
+  return { logits: main.logits, heads, intermediates: new Map() };
 }

@@ -1,4 +1,4 @@
-import type { Fingerprint, Plan } from "../definition.ts";
+import type { Fingerprint, PatchPlan } from "../definition.ts";
 
 /** Rows and columns a stage steps over. */
 export type StageStride = readonly [down: number, across: number];
@@ -75,7 +75,7 @@ function rounded(value: number): number {
  * set is like. The patch is the median image or as much of its shape as the memory allows, the batch as many images as
  * then still fit, but no more than a twentieth of the data. Pixels are square, so that only sizes decide.
  */
-export function planFor({ height, width, images, classes }: Fingerprint): Plan {
+export function planFor({ height, width, images, classes }: Fingerprint): PatchPlan {
   const median = [height, width] as const;
   const padded = (sides: readonly [number, number]) => {
     const topology = topologyOf(...sides);

@@ -23,10 +23,10 @@ export interface NnunetConfig extends CommonConfig {
 
 /** The stages nnU-Net plans for a patch of this size, two at least, from `base` channels on. */
 function stages(height: number, width: number, base?: number): Pick<NnunetConfig, "features" | "strides"> {
-  const planned = topologyOf(height, width).strides;
+  const halved = topologyOf(height, width).strides;
   const strides: readonly StageStride[] =
-    planned.length > 1
-      ? planned
+    halved.length > 1
+      ? halved
       : [
           [1, 1],
           [2, 2],
@@ -129,5 +129,5 @@ export const nnunet: NetworkDefinition<NnunetConfig> = {
   planWidth: ({ features: [base = 32] }) => base,
   /** Planned anew for the size, from `base` channels on. */
   scaled: (config, base) => ({ ...config, ...stages(config.height, config.width, base) }),
-  plan: planFor,
+  patchPlan: planFor,
 };

@@ -17,7 +17,8 @@ import { bare } from "./style.ts";
 const BRANCHES = 4;
 
 /**
- * SvANet on an image `[n, h, w, 3]`, in its literal form. Its taps are encoder.0-4, aspp, neck.b, guide.s-t and link.b.
+ * SvANet on an image `[n, h, w, 3]`, in its literal form. Its intermediates are encoder.0-4, aspp, neck.b, guide.s-t and
+ * link.b.
  */
 function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput {
   const { h: height, w: width } = nhwc("svanet", "image", image.shape);
@@ -25,9 +26,9 @@ function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput
     throw new ShapeError(`svanet: the image is ${height}x${width}; both sides must be multiples of 32`);
   }
   requireSeveral(build, "svanet", image);
-  const taps = new Map<string, Value>();
+  const intermediates = new Map<string, Value>();
   const tap = (name: string, value: Value): Value => {
-    taps.set(name, value);
+    intermediates.set(name, value);
     return value;
   };
   const features = encoder(build, config, image).map((x, i) => tap(`encoder.${i}`, x));
@@ -37,7 +38,7 @@ function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput
   if (config.guidance) branches = guided(build, config, branches, { height, width }, tap);
   if (config.link !== "none") branches = linked(build, config, branches, deepest, tap);
   const logits = classify(build, config, [...branches, context], { height, width });
-  return { logits, heads: [classHead("classifier", logits)], taps };
+  return { logits, heads: [classHead("classifier", logits)], intermediates };
 }
 
 export const svanetDefinition: NetworkDefinition<SvanetConfig> = {

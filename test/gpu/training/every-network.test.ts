@@ -79,7 +79,7 @@ describe.each(NETWORKS)("%s", (name) => {
       const batch = noiseBatch(0, { size: HEIGHT, width: WIDTH, count: IMAGES });
       const losses: number[] = [];
       for (let step = 0; step < 5; step++) {
-        const report = await submit({ ...batch, step });
+        const report = await submit({ ...batch, index: step });
         expect(report?.skipped).toBe(false);
         losses.push(report?.loss ?? Number.NaN);
       }

@@ -34,7 +34,7 @@ describe("training by another loss than cross-entropy", () => {
       batch.labels.fill(255, 0, 100);
       const losses: number[] = [];
       for (let step = 0; step < 6; step++) {
-        const report = await submit({ ...batch, step });
+        const report = await submit({ ...batch, index: step });
         expect(report?.skipped).toBe(false);
         losses.push(report?.loss ?? Number.NaN);
       }

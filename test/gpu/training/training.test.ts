@@ -163,7 +163,7 @@ test("four images are learnt by heart", async () => {
   const batch = noiseBatch(0);
   const losses: number[] = [];
   for (let step = 0; step < 60; step++)
-    losses.push((await await submit({ ...batch, step }, { rate: 5e-3 }))?.loss ?? 0);
+    losses.push((await await submit({ ...batch, index: step }, { rate: 5e-3 }))?.loss ?? 0);
   expect(Math.min(...losses.slice(-5))).toBeLessThan((losses[0] ?? 0) / 3);
   destroy();
 });

@@ -155,12 +155,12 @@ test("torchvision-named weights give PyTorch's own feature maps", async () => {
   writeFileSync(path, legacyFile(Object.fromEntries(state)));
   await loadPretrained(network, path);
   const image = golden.tensors.get("image");
-  const { build, taps } = traceNetwork(config, {
+  const { build, intermediates } = traceNetwork(config, {
     mode: "eval",
     batch: image?.shape[0] ?? 0,
     parameters: network.table,
   });
-  const maps = [0, 1, 2, 3, 4].map((i) => taps.get(`encoder.${i}`)).filter((value) => value !== undefined);
+  const maps = [0, 1, 2, 3, 4].map((i) => intermediates.get(`encoder.${i}`)).filter((value) => value !== undefined);
   const program = await Program.compile(device, build.graph, { store: network.store, keep: maps });
   program.write("image", toChannelsLast(float32(image ?? storeFloat32(new Float32Array(0), [0])), image?.shape ?? []));
   program.run();

@@ -8,9 +8,9 @@ import { openDataset, type Sample } from "../../../src/data/dataset/dataset.ts";
 import {
   type Batch,
   type BatchStream,
+  batchesPerEpoch,
   epochOrder,
   evalBatches,
-  stepsPerEpoch,
   type TrainBatchOptions,
   trainBatches,
 } from "../../../src/data/feed/batches.ts";
@@ -67,7 +67,7 @@ const train = (options: Partial<TrainBatchOptions>, count = 100) =>
 describe("training batches", () => {
   test("are equal bit for bit whatever the number of threads and the depth of prefetch", async () => {
     const reference = await train({}, 5);
-    expect(reference.map(({ epoch, stepInEpoch, step }) => [epoch, stepInEpoch, step])).toEqual([
+    expect(reference.map(({ epoch, indexInEpoch, index }) => [epoch, indexInEpoch, index])).toEqual([
       [0, 0, 0],
       [0, 1, 1],
       [1, 0, 2],
@@ -82,15 +82,15 @@ describe("training batches", () => {
     const augment = { ...PAPER_AUGMENTATION, foregroundCrops: 0.7 };
     const aimed = await train({ augment }, 3);
     expect(await train({ augment, workers: 2, prefetch: 3 }, 3)).toEqual(aimed);
-    expect(await train({ augment, start: { epoch: 0, stepInEpoch: 1 } }, 2)).toEqual(aimed.slice(1));
+    expect(await train({ augment, start: { epoch: 0, indexInEpoch: 1 } }, 2)).toEqual(aimed.slice(1));
     expect(await train({}, 3)).not.toEqual(aimed);
   });
 
   test("start anywhere as if never interrupted", async () => {
     const reference = await train({ epochs: 3 });
     expect(reference.length).toBe(6);
-    expect(await train({ epochs: 3, start: { epoch: 1, stepInEpoch: 1 } })).toEqual(reference.slice(3));
-    expect(await train({ epochs: 3, start: { epoch: 1, stepInEpoch: 2 } })).toEqual(reference.slice(4));
+    expect(await train({ epochs: 3, start: { epoch: 1, indexInEpoch: 1 } })).toEqual(reference.slice(3));
+    expect(await train({ epochs: 3, start: { epoch: 1, indexInEpoch: 2 } })).toEqual(reference.slice(4));
     expect(await train({ epochs: 3, seed: 6 })).not.toEqual(reference);
   });
 
@@ -106,7 +106,7 @@ describe("training batches", () => {
   test("deliver a smaller last batch, and a single image where it is wanted", async () => {
     expect((await train({ batchSize: 5, epochs: 1 })).map(({ names }) => names.length)).toEqual([5, 2]);
     expect((await train({ epochs: 1, keepSingle: true })).map(({ names }) => names.length)).toEqual([3, 3, 1]);
-    expect([stepsPerEpoch(7, 3), stepsPerEpoch(8, 3), stepsPerEpoch(9, 3), stepsPerEpoch(7, 3, true)]).toEqual([
+    expect([batchesPerEpoch(7, 3), batchesPerEpoch(8, 3), batchesPerEpoch(9, 3), batchesPerEpoch(7, 3, true)]).toEqual([
       2, 3, 3, 3,
     ]);
     const [batch] = await train({ batchSize: 5 }, 1);

@@ -27,7 +27,7 @@ test("it ends at validations only, so that resuming inside or between epochs cha
 
 test("validations: every so many epochs and at the end", () => {
   const table = new Timetable(tinyConfig({ evalEvery: 2, steps: 5 }), 8);
-  const at = (epoch: number, stepInEpoch: number) => table.isValidation({ epoch, stepInEpoch });
+  const at = (epoch: number, indexInEpoch: number) => table.isValidation({ epoch, indexInEpoch });
   expect([at(0, 1), at(1, 0), at(1, 1), at(2, 0)]).toEqual([false, false, true, true]);
 });
 
