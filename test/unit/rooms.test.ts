@@ -1,9 +1,8 @@
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { lintFiles } from "../support/lint.ts";
 
 interface Room {
   readonly packages: readonly string[];
@@ -21,35 +20,12 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const script: RoomsScript = await import(new URL("../../scripts/rooms.mjs", import.meta.url).href);
 const { ROOMS, standsOn, portablePlaces, lintRules } = script;
 const names = Object.keys(ROOMS);
-const scratch = mkdtempSync(join(tmpdir(), "svanet-rooms-"));
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
-
-interface Diagnostic {
-  readonly category: string;
-  readonly severity: string;
-  readonly location: { readonly path: string };
-}
 
 /** Files of an imaginary src, each with the rules that our own configuration calls errors and that it breaks. */
 function lint(files: Readonly<Record<string, string>>): Record<string, string[]> {
-  const folder = mkdtempSync(join(scratch, "src-"));
-  const configuration = ["biome.json", "biome.rooms.json", join("scripts", "lint")];
-  for (const name of configuration) cpSync(join(root, name), join(folder, name), { recursive: true });
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    writeFileSync(join(folder, file), `${text}\n`);
-  }
-  const biome = join(root, "node_modules", "@biomejs", "biome", "bin", "biome");
   const rules = ["correctness/noNodejsModules", "correctness/noProcessGlobal"];
   const style = ["style/noRestrictedImports", "style/noRestrictedGlobals"];
-  const only = [...rules, ...style].map((rule) => `--only=${rule}`);
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [biome, "lint", ...only, "--reporter=json", "--max-diagnostics=none", "."],
-    { cwd: folder, encoding: "utf8", maxBuffer: 2 ** 26 },
-  );
-  if (!stdout.startsWith("{")) throw new Error(stderr);
-  const { diagnostics } = JSON.parse(stdout) as { readonly diagnostics: readonly Diagnostic[] };
+  const diagnostics = lintFiles(files, [...rules, ...style]);
   const broken = Object.fromEntries(Object.keys(files).map((file) => [file, [] as string[]]));
   // `--only` also switches the rules on where the configuration does not, but as advice.
   for (const { category, location } of diagnostics.filter(({ severity }) => severity === "error")) {

@@ -193,7 +193,7 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   diceWeight: { see: calls("scale", "factor"), becomes: expect.arrayContaining([0.5]) },
   seed: "the draws of every step and the first weights, which the tests of a resumed run compare",
   evalEvery: {
-    see: (config) => [3, 4].map((epoch) => timetable(config).isValidation({ epoch, stepInEpoch: 5 })),
+    see: (config) => [3, 4].map((epoch) => timetable(config).isValidation({ epoch, indexInEpoch: 5 })),
     becomes: [false, true],
   },
   patience: {
@@ -201,7 +201,7 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
     becomes: [false, true],
   },
   checkpointEvery: {
-    see: (config) => [1, 2].map((stepInEpoch) => timetable(config).isCheckpoint({ epoch: 1, stepInEpoch })),
+    see: (config) => [1, 2].map((indexInEpoch) => timetable(config).isCheckpoint({ epoch: 1, indexInEpoch })),
     becomes: [false, true],
   },
   workers: "the threads that read images",
