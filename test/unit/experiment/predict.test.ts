@@ -138,15 +138,15 @@ function fakeNetwork() {
     const scores = () =>
       Float32Array.from({ length: 2 * classes.length }, (_, i) => Number(classes[i >> 1] === (i & 1)));
     const program = {
-      write: (_: string, image: Float32Array) => {
-        classes = Int32Array.from({ length: image.length / 3 }, (_, i) => ((image[3 * i] ?? 0) > 0.5 ? 1 : 0));
-      },
       run() {},
       read: async () => scores(),
       readAll: async (values: readonly unknown[]) => [classes.buffer, scores().buffer].slice(0, values.length),
       destroy: () => alive.delete(key),
     };
-    return { program, classes: {}, probabilities: {} };
+    const feed = (_: unknown, image: Float32Array) => {
+      classes = Int32Array.from({ length: image.length / 3 }, (_, i) => ((image[3 * i] ?? 0) > 0.5 ? 1 : 0));
+    };
+    return { program, feed, classes: {}, probabilities: {} };
   };
   const network = { config: { width: 8, height: 8, classes: 2 }, inference } as unknown as Network;
   const checkpoint = { facts: { mean: [0, 0, 0], std: [1, 1, 1] } } as unknown as Checkpoint;
