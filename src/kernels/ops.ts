@@ -21,10 +21,12 @@ import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce/r
 import { softmax } from "./ops/reduce/softmax.ts";
 import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
 import { accumulate, adamW, copyTo, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "./ops/update/update.ts";
-import type { AnyOp } from "./trace/op.ts";
 
-/** Every op a network can call. Those of derivatives are reached by differentiating these. */
-export const OPS = [
+/**
+ * Every op a network can call, by its name. Those of derivatives are reached by differentiating these. An op that stands
+ * here and has no check in src/checks does not compile.
+ */
+export const OPS = {
   add,
   multiply,
   scale,
@@ -60,8 +62,8 @@ export const OPS = [
   pack2x2,
   unpack2x2,
   permuteRows,
-  concat(2),
-  concat(3),
+  concat2: concat(2),
+  concat3: concat(3),
   sliceLast,
   pad2d,
   swapAxes,
@@ -86,4 +88,6 @@ export const OPS = [
   adamW,
   sgd,
   copyTo,
-] as unknown as readonly AnyOp[];
+};
+
+export type OpName = keyof typeof OPS;

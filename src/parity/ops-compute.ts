@@ -1,3 +1,4 @@
+import type { GivenTensor } from "../checks/evaluate.ts";
 import { multiply } from "../kernels/ops/arithmetic.ts";
 import { attention } from "../kernels/ops/attention/attention.ts";
 import { addBias, conv2d, convTranspose2d, linear } from "../kernels/ops/contraction/conv.ts";
@@ -8,7 +9,6 @@ import { softmax } from "../kernels/ops/reduce/softmax.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import { lastOf, type Shape, sizeOf } from "../kernels/trace/shape.ts";
-import type { GivenTensor } from "./evaluate.ts";
 import { FixtureError } from "./fixture.ts";
 import { type CaseCheck, CHANNELS, checkGradients, type Layout, PLAIN, type Values, valueNamed } from "./op-case.ts";
 import { runUpdate } from "./run-update.ts";

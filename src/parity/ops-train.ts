@@ -1,7 +1,7 @@
+import type { GivenTensor } from "../checks/evaluate.ts";
 import { crossEntropy, softDice } from "../kernels/ops/loss/loss.ts";
 import { adamW, prepareAdamW, tick } from "../kernels/ops/update/update.ts";
 import type { Shape } from "../kernels/trace/shape.ts";
-import type { GivenTensor } from "./evaluate.ts";
 import { FixtureError } from "./fixture.ts";
 import { type CaseCheck, checkGradients, valueNamed } from "./op-case.ts";
 import { runUpdate } from "./run-update.ts";
