@@ -6,7 +6,8 @@ import { type AnyCase, type Check, caseName, type EpiloguePart } from "./check.t
 import { type Drawn, noise } from "./draw.ts";
 import { epilogueInput, withEpilogue } from "./epilogue.ts";
 import { type EvaluateOptions, evaluate } from "./evaluate.ts";
-import { at, type Elements, everywhere, type Numbers, type Tensors } from "./tensor.ts";
+import { at, everywhere, type Numbers, type Tensors } from "./tensor.ts";
+import { Verdict } from "./verdict.ts";
 
 /** What a case gave and how far that is from its definition. */
 export interface CaseResult {
@@ -102,7 +103,7 @@ function differentiable({ op, constants }: Check, { inputs, epilogue }: AnyCase)
 }
 
 /** The gradient of the output. A scalar spreads it over all its inputs: it is made so large that theirs are near 1. */
-function upstreamOf(out: Shape, { inputs }: AnyCase): Float32Array {
+export function upstreamOf(out: Shape, { inputs }: AnyCase): Float32Array {
   const most = Math.max(...Object.values(inputs).map(({ shape }) => sizeOf(shape)));
   const { numbers } = noise(out, { scale: sizeOf(out) === 1 ? most : 1 });
   return Float32Array.from(numbers(77));
@@ -147,7 +148,7 @@ export function slopeAt(
 /** Integers are exact; floats hidden in words are not. */
 const isExact = ({ words }: Check, data: Numbers): boolean => !words && !(data instanceof Float32Array);
 
-const decoded = ({ words }: Check, data: Numbers): Numbers =>
+export const decoded = ({ words }: Check, data: Numbers): Numbers =>
   words && data instanceof Uint32Array ? words(data) : data;
 
 function outputName({ op }: Check, i: number): string {
@@ -176,59 +177,4 @@ function epilogueOf(parts: readonly EpiloguePart[], values: Values<string>): Epi
     return value ? [[part, value]] : [];
   });
   return { ...Object.fromEntries(tensors), ...(activation ? { activation } : {}) };
-}
-
-/** Collects differences. */
-class Verdict {
-  values = 0;
-  worst = 0;
-  readonly problems: string[] = [];
-  readonly #tolerance: number;
-
-  constructor(tolerance: number) {
-    this.#tolerance = tolerance;
-  }
-
-  problem(text: string): void {
-    this.problems.push(text);
-    this.worst = Number.POSITIVE_INFINITY;
-  }
-
-  /** Compares a whole tensor with its definition. */
-  tensor(
-    name: string,
-    got: { readonly shape: Shape; readonly data: Numbers },
-    exact: Elements,
-    exactly: boolean,
-  ): void {
-    if (got.shape.join() !== exact.shape.join()) {
-      this.problem(`${name} is [${got.shape}], not [${exact.shape}]`);
-      return;
-    }
-    const places = [...everywhere(exact.shape)];
-    this.samples(name, got.data, places, places.map(exact.at), exactly);
-  }
-
-  /** Compares some elements. Differences count against the largest number, or against 1. */
-  samples(name: string, got: Numbers, places: readonly number[], exact: readonly number[], exactly = false): void {
-    const finite = exact.filter(Number.isFinite).map(Math.abs);
-    const allowed = exactly ? 0 : this.#tolerance * finite.reduce((a, b) => Math.max(a, b), 1);
-    let [worst, where] = [0, -1];
-    for (const [i, index] of places.entries()) {
-      const ratio = distance(at(got, index), at(exact, i), allowed);
-      if (ratio > worst) [worst, where] = [ratio, i];
-    }
-    this.values += places.length;
-    this.worst = Math.max(this.worst, worst);
-    if (worst <= 1) return;
-    const index = places[where] ?? 0;
-    this.problems.push(`${name}[${index}] is ${at(got, index)}, not ${at(exact, where)} (allowed ${allowed})`);
-  }
-}
-
-/** A difference in units of what is allowed. Equal infinities are equal; a number that is none is infinitely far. */
-function distance(got: number, exact: number, allowed: number): number {
-  if (Object.is(got, exact) || got === exact) return 0;
-  const difference = Math.abs(got - exact) / allowed;
-  return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
 }

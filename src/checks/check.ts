@@ -13,7 +13,7 @@ export type Case<I extends string, A> = Attrs<A> & {
   readonly inputs: Inputs<I>;
   /** What is special about it, where shapes and attributes do not say so. */
   readonly about?: string;
-  /** Tried again with every epilogue the op takes: each part alone, then all of them. */
+  /** Tried again with what the op's declaration says of epilogues: each part alone, then all. The first case is. */
   readonly fused?: true;
   /** By how much this one may differ, where that is not as far as the others. */
   readonly tolerance?: number;
@@ -110,24 +110,12 @@ export const TOLERANCE = 2e-5;
 /** The same of sums as long as those of a bench. */
 const BENCH_TOLERANCE = 2e-4;
 
-const CONTRACTION: readonly (readonly EpiloguePart[])[] = [
-  ["scale", "bias"],
-  ["bias"],
-  ["residual"],
-  ["gelu"],
-  ["bias", "residual", "silu"],
-  ["scale", "bias", "residual", "relu"],
-];
-const NORM: readonly (readonly EpiloguePart[])[] = [["residual"], ["hardswish"], ["residual", "sigmoid"]];
-
-/** The epilogues that an op is given by fusion. */
-const EPILOGUES: { readonly [op: string]: readonly (readonly EpiloguePart[])[] } = {
-  conv2d: CONTRACTION,
-  convTranspose2d: CONTRACTION,
-  linear: CONTRACTION,
-  batchNormTrain: NORM,
-  batchNormEval: NORM,
-};
+/** Every part of an epilogue that an op says it honours, alone, then all of them. */
+function epiloguesOf({ epilogue = [] }: Pick<AnyOp, "epilogue">): EpiloguePart[][] {
+  const parts = (activation: Activation): EpiloguePart[] =>
+    epilogue.map((part) => (part === "activation" ? activation : part));
+  return epilogue.length === 0 ? [] : [...parts("gelu").map((part) => [part]), parts("silu")];
+}
 
 /** Checks an op of the table against its definition. */
 export function checkOf<I extends string, A>(op: Op<I, A>, definition: OpDefinition<NoInfer<I>, NoInfer<A>>): Check {
@@ -163,18 +151,16 @@ function erased<I extends string, A>(
     name,
     op,
     constants: new Set<string>(constants),
-    cases: (cases as readonly Case<string, unknown>[]).flatMap((one) => variants(name, one, tolerance)),
+    cases: (cases as readonly Case<string, unknown>[]).flatMap((one, i) => {
+      const epilogues = op && (one.fused ?? i === 0) ? [[], ...epiloguesOf(op)] : [[]];
+      return epilogues.map((epilogue) => ({ ...drawn(one, tolerance), epilogue }));
+    }),
     bench: (size) => (opaque.bench?.(size) ?? []).map((one) => ({ ...one, ...drawn(one, BENCH_TOLERANCE) })),
     expected: opaque.expected,
     ...(opaque.touches ? { touches: opaque.touches } : {}),
     ...(opaque.words ? { words: opaque.words } : {}),
     call,
   };
-}
-
-function variants(op: string, one: Case<string, unknown>, tolerance: number): AnyCase[] {
-  const epilogues = one.fused ? [[], ...(EPILOGUES[op] ?? [])] : [[]];
-  return epilogues.map((epilogue) => ({ ...drawn(one, tolerance), epilogue }));
 }
 
 function drawn({ inputs, attrs = {}, about = "", ...own }: Case<string, unknown>, tolerance: number): AnyCase {

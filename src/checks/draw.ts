@@ -13,7 +13,7 @@ export interface Drawn {
 
 /** Evenly spread numbers in -1 .. 1, a function of the seed. */
 export function randomFloats(seed: number, count: number): Float32Array<ArrayBuffer> {
-  const walk = random(seed, "bench");
+  const walk = random(seed, "noise");
   const out = new Float32Array(count);
   for (let i = 0; i < count; i++) out[i] = 2 * walk.uniform() - 1;
   return out;

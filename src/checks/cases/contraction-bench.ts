@@ -29,7 +29,7 @@ const CONVOLUTIONS: readonly Convolution[] = [
 ];
 
 /** Convolutions that keep a side of 64, or halve it. */
-export function CONV_BENCH({ batch }: BenchSize): BenchCase<Contracted, Conv2dAttrs>[] {
+export function convBench({ batch }: BenchSize): BenchCase<Contracted, Conv2dAttrs>[] {
   return CONVOLUTIONS.map(({ row, from, to, kernel, stride = 1, dilation = 1, groups = 1 }) => ({
     row,
     detail: `[${batch}, ${SIDE}, ${SIDE}, ${from}] -> ${to}`,
@@ -40,7 +40,7 @@ export function CONV_BENCH({ batch }: BenchSize): BenchCase<Contracted, Conv2dAt
   }));
 }
 
-export function TRANSPOSED_BENCH({ batch }: BenchSize): BenchCase<Contracted, ConvTranspose2dAttrs>[] {
+export function transposedBench({ batch }: BenchSize): BenchCase<Contracted, ConvTranspose2dAttrs>[] {
   const [side, from, to] = [SIDE / 2, 128, 64];
   return [
     {
@@ -55,7 +55,7 @@ export function TRANSPOSED_BENCH({ batch }: BenchSize): BenchCase<Contracted, Co
 }
 
 /** `x [m, m]` times the transpose of `weight [m, m]`. */
-export function LINEAR_BENCH({ software }: BenchSize): BenchCase<Contracted, unknown>[] {
+export function linearBench({ software }: BenchSize): BenchCase<Contracted, unknown>[] {
   const m = software ? 512 : 4096;
   return [
     {

@@ -2,7 +2,7 @@ import { addBias, conv2d, convTranspose2d, linear } from "../../kernels/ops/cont
 import { bothAxes, lastOf, type PerAxis, type Shape } from "../../kernels/trace/shape.ts";
 import { checkOf, type Touch } from "../check.ts";
 import { at, type Elements, elements, image, sum, type Tensors, within } from "../tensor.ts";
-import { CONV_BENCH, LINEAR_BENCH, TRANSPOSED_BENCH } from "./contraction-bench.ts";
+import { convBench, linearBench, transposedBench } from "./contraction-bench.ts";
 
 interface Geometry {
   readonly stride: PerAxis;
@@ -133,7 +133,7 @@ const PLAIN = { stride: 1, padding: 1, dilation: 1, groups: 1 };
 const TWICE = { ...PLAIN, stride: 2 };
 
 /** Tiles are 4, 32 or 64 wide: sizes are beside those, and channels both by fours and not. */
-const convolutions = [5, 8].flatMap((c) => [
+const CONVOLUTIONS = [5, 8].flatMap((c) => [
   { inputs: { x: [2, 11, 7, c], weight: [5, 3, 3, c] }, attrs: PLAIN, fused: true as const },
   { inputs: { x: [2, 11, 7, c], weight: [8, 3, 3, c] }, attrs: { ...PLAIN, stride: 2, padding: 2, dilation: 2 } },
   { inputs: { x: [3, 13, 5, c], weight: [12, 1, 1, c] }, attrs: { ...PLAIN, padding: 0 } },
@@ -149,7 +149,7 @@ export const CONTRACTION = {
     expected: (t, attrs) => [convolution(t, attrs)],
     touches: convolutionTouches,
     cases: [
-      ...convolutions,
+      ...CONVOLUTIONS,
       { inputs: { x: [1, 7, 9, 12], weight: [6, 3, 3, 4] }, attrs: { ...PLAIN, groups: 3 }, fused: true },
       { inputs: { x: [2, 9, 7, 37], weight: [67, 3, 3, 37] }, attrs: PLAIN },
       { inputs: { x: [1, 9, 15, 36], weight: [68, 3, 3, 36] }, attrs: TWICE },
@@ -160,7 +160,7 @@ export const CONTRACTION = {
         about: "taps in padding alone",
       },
     ],
-    bench: CONV_BENCH,
+    bench: convBench,
   }),
   convTranspose2d: checkOf(convTranspose2d, {
     expected: (t, attrs) => [transposed(t, attrs)],
@@ -179,7 +179,7 @@ export const CONTRACTION = {
         .map((one, i) => (i % 3 === 0 ? { ...one, fused: true as const } : one)),
       { inputs: { x: [1, 9, 7, 67], weight: [67, 3, 3, 37] }, attrs: { stride: 2, padding: 1, outputPadding: 1 } },
     ],
-    bench: TRANSPOSED_BENCH,
+    bench: transposedBench,
   }),
   linear: checkOf(linear, {
     expected: ({ x, weight }) => {
@@ -211,7 +211,7 @@ export const CONTRACTION = {
       { inputs: { x: [67, 131], weight: [37, 131] } },
       { inputs: { x: [65, 132], weight: [68, 132] } },
     ],
-    bench: LINEAR_BENCH,
+    bench: linearBench,
   }),
   addBias: checkOf(addBias, {
     expected: ({ x, bias }) => [{ shape: x.shape, at: (i) => at(x.data, i) + at(bias.data, i % lastOf(x.shape)) }],

@@ -4,12 +4,12 @@ import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "../../ke
 import { lastOf } from "../../kernels/trace/shape.ts";
 import { checkOf } from "../check.ts";
 import { changed, labels, noise } from "../draw.ts";
-import { at, type Elements, kept, type Numbers, row, sum, type Tensor, together } from "../tensor.ts";
+import { at, type Elements, kept, type Numbers, row, sum, type Tensor, type Tensors, together } from "../tensor.ts";
 
-export const IGNORED = 255;
+const IGNORED = 255;
 
 /** Log of the sum of exponentials of each pixel's logits, and the share that a class has of it. */
-export function shares({ shape, data }: Tensor) {
+function shares({ shape, data }: Tensor) {
   const classes = lastOf(shape);
   const lse = kept((pixel) => {
     let highest = Number.NEGATIVE_INFINITY;
@@ -21,7 +21,7 @@ export function shares({ shape, data }: Tensor) {
 }
 
 /** Class `c` of a pixel's logits against the others. */
-export function odds(x: Numbers, classes: number, pixel: number, c: number): number {
+function odds(x: Numbers, classes: number, pixel: number, c: number): number {
   let others = 0;
   for (let j = 0; j < classes; j++) if (j !== c) others += Math.exp(at(x, pixel * classes + j));
   return at(x, pixel * classes + c) - Math.log(others);
@@ -36,11 +36,32 @@ const wild = (shape: readonly number[], classes: number, share: number) =>
 
 const logits = (shape: readonly number[]) => noise(shape, { scale: 6 });
 
+/** The weighted mean cross-entropy; its sum, divisor and the sum of all weights; each pixel's log-sum-exp. */
+export function crossEntropies(
+  { logits: x, label, weight }: Tensors<"logits" | "label" | "weight">,
+  { ignoreIndex, smoothing }: { readonly ignoreIndex: number; readonly smoothing: number },
+): Elements[] {
+  const { classes, lse } = shares(x);
+  const totals = together([3], () => {
+    let [total, divisor] = [0, 0];
+    for (const [pixel, truth] of label.data.entries()) {
+      if (!counts(truth, classes, ignoreIndex)) continue;
+      const loss = (c: number) => lse(pixel) - at(x.data, pixel * classes + c);
+      total += (1 - smoothing) * at(weight.data, truth) * loss(truth);
+      total += (smoothing / classes) * sum(classes, (c) => at(weight.data, c) * loss(c));
+      divisor += at(weight.data, truth);
+    }
+    return [total, divisor, sum(classes, (c) => at(weight.data, c))];
+  });
+  const mean = () => (totals.at(1) === 0 ? 0 : totals.at(0) / totals.at(1));
+  return [{ shape: [1], at: mean }, totals, { shape: label.shape, at: lse }];
+}
+
 /**
  * OHEM by its definition: labels of pixels whose probability is below the larger one of the threshold and that of rank
  * `kept` among those that count.
  */
-function hardest(
+export function hardest(
   x: Tensor,
   label: Tensor,
   {
@@ -60,26 +81,22 @@ function hardest(
   });
 }
 
+/** The first class of the largest logit. */
+export function largestOf({ shape, data }: Tensor): Elements {
+  const c = lastOf(shape);
+  const largest = (pixel: number) => {
+    let best = 0;
+    for (let i = 1; i < c; i++) if (at(data, pixel * c + i) > at(data, pixel * c + best)) best = i;
+    return best;
+  };
+  return { shape: shape.slice(0, -1), at: largest };
+}
+
 const CLASSES = [8, 5];
 
 export const PIXEL_LOSS = {
   crossEntropy: checkOf(crossEntropy, {
-    expected({ logits: x, label, weight }, { ignoreIndex, smoothing }) {
-      const { classes, lse } = shares(x);
-      const totals = together([3], () => {
-        let [total, divisor] = [0, 0];
-        for (const [pixel, truth] of label.data.entries()) {
-          if (!counts(truth, classes, ignoreIndex)) continue;
-          const loss = (c: number) => lse(pixel) - at(x.data, pixel * classes + c);
-          total += (1 - smoothing) * at(weight.data, truth) * loss(truth);
-          total += (smoothing / classes) * sum(classes, (c) => at(weight.data, c) * loss(c));
-          divisor += at(weight.data, truth);
-        }
-        return [total, divisor, sum(classes, (c) => at(weight.data, c))];
-      });
-      const mean = () => (totals.at(1) === 0 ? 0 : totals.at(0) / totals.at(1));
-      return [{ shape: [1], at: mean }, totals, { shape: label.shape, at: lse }];
-    },
+    expected: crossEntropies,
     constants: ["weight"],
     cases: CLASSES.flatMap((c) =>
       [
@@ -172,15 +189,7 @@ export const PIXEL_LOSS = {
     ),
   }),
   argmaxLast: checkOf(argmaxLast, {
-    expected: ({ x }) => {
-      const c = lastOf(x.shape);
-      const largest = (pixel: number) => {
-        let best = 0;
-        for (let i = 1; i < c; i++) if (at(x.data, pixel * c + i) > at(x.data, pixel * c + best)) best = i;
-        return best;
-      };
-      return [{ shape: x.shape.slice(0, -1), at: largest }];
-    },
+    expected: ({ x }) => [largestOf(x)],
     cases: [8, 5, 2].map((c) => ({
       about: "the first rows all alike",
       inputs: { x: changed(noise([2, 37, 29, c]), (v, i) => (i < 3 * c ? 1 : v)) },

@@ -30,7 +30,7 @@ const spread = ({ x, y }: Tensors<"x" | "y">, f: Binary): Elements[] => [
 ];
 
 /** Every kind of second operand: whole, or of extent 1 in some axes. */
-const pairs = CHANNELS.flatMap((c) => {
+const PAIRS = CHANNELS.flatMap((c) => {
   const x = [3, 10, 6, c];
   const others: Shape[] = [x, [3, 1, 1, c], [1, 1, 1, c], [3, 1, 1, 1], [3, 10, 6, 1], [1, 10, 6, 1], [3, 1, 6, 1]];
   return others.map((y) => ({ inputs: { x, y } }));
@@ -44,8 +44,8 @@ function scrambled(v: number): number {
 }
 
 export const POINTWISE = {
-  add: checkOf(add, { expected: (t) => spread(t, (a, b) => a + b), cases: pairs }),
-  multiply: checkOf(multiply, { expected: (t) => spread(t, (a, b) => a * b), cases: pairs }),
+  add: checkOf(add, { expected: (t) => spread(t, (a, b) => a + b), cases: PAIRS }),
+  multiply: checkOf(multiply, { expected: (t) => spread(t, (a, b) => a * b), cases: PAIRS }),
   scale: checkOf(scale, {
     expected: ({ x }, { factor }) => [each(x, (v) => factor * v)],
     touches: itself,

@@ -70,7 +70,7 @@ const GRIDS = [
   { height: 13, width: 9 },
 ];
 
-const adaptive = CHANNELS.flatMap((c) => GRIDS.map((attrs) => ({ inputs: { x: [3, 10, 6, c] }, attrs })));
+const ADAPTIVE = CHANNELS.flatMap((c) => GRIDS.map((attrs) => ({ inputs: { x: [3, 10, 6, c] }, attrs })));
 
 export const POOL = {
   maxPool2d: checkOf(maxPool2d, {
@@ -112,7 +112,7 @@ export const POOL = {
         }),
       ];
     },
-    cases: adaptive,
+    cases: ADAPTIVE,
   }),
   adaptiveMaxPool2d: checkOf(adaptiveMaxPool2d, {
     expected({ x }, { height, width }) {
@@ -120,6 +120,6 @@ export const POOL = {
       const windowOf = (row: number, column: number) => [bin(row, h, height), bin(column, w, width)] as const;
       return maxima(x, height, width, windowOf, (y, z) => y * w + z);
     },
-    cases: adaptive,
+    cases: ADAPTIVE,
   }),
 };

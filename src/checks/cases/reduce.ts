@@ -39,24 +39,24 @@ const foldTouches = ({ index, shapes, out }: { index: number; shapes: { readonly
 const AXES = [[1, 2], [3], [0, 1, 2], [0, 3], [0, 1, 2, 3]] as const;
 
 /** Reductions over the inside, the outside and both, with rows beside a multiple of those of a chunk. */
-const reductions = CHANNELS.flatMap((c) => AXES.map((axes) => ({ x: [3, 23, 37, c], axes })));
+const REDUCTIONS = CHANNELS.flatMap((c) => AXES.map((axes) => ({ x: [3, 23, 37, c], axes })));
 
 export const REDUCE = {
   reduceSum: checkOf(reduceSum, {
     expected: ({ x }, { axes, factor }) => [folded(x.shape, axes, (total, i) => total + factor * at(x.data, i), 0)],
     touches: foldTouches,
-    cases: reductions.map(({ x, axes }) => ({ inputs: { x }, attrs: { axes, factor: 0.125 } })),
+    cases: REDUCTIONS.map(({ x, axes }) => ({ inputs: { x }, attrs: { axes, factor: 0.125 } })),
   }),
   reduceProduct: checkOf(reduceProduct, {
     expected: ({ x, y }, { axes }) => [folded(x.shape, axes, (all, i) => all + at(x.data, i) * at(y.data, i), 0)],
-    cases: reductions.map(({ x, axes }) => ({ inputs: { x, y: x }, attrs: { axes } })),
+    cases: REDUCTIONS.map(({ x, axes }) => ({ inputs: { x, y: x }, attrs: { axes } })),
   }),
   reduceMax: checkOf(reduceMax, {
     expected: ({ x }, { axes }) => [
       folded(x.shape, axes, (most, i) => Math.max(most, at(x.data, i)), Number.NEGATIVE_INFINITY),
     ],
     touches: foldTouches,
-    cases: reductions.map(({ x, axes }) => ({ inputs: { x }, attrs: { axes } })),
+    cases: REDUCTIONS.map(({ x, axes }) => ({ inputs: { x }, attrs: { axes } })),
   }),
   weightedSum: checkOf(weightedSum, {
     expected: ({ weights, x }) => {

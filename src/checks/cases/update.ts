@@ -28,7 +28,7 @@ const factorOf = ({ data }: Tensor): number => floatOf(at(data, 2));
 const vector = (values: Numbers): Elements => ({ shape: [values.length], at: (i) => at(values, i) });
 
 /** Steps that count and one that does not, of gradients that are no numbers then. */
-const steps = LENGTHS.flatMap((c) => [
+const STEPS = LENGTHS.flatMap((c) => [
   { c, skipped: false, gradient: noise([c]) },
   ...(c === 7 ? [{ c, skipped: true, gradient: given([c], () => Number.NaN) }] : []),
 ]);
@@ -166,7 +166,7 @@ export const UPDATE = {
       }));
     },
     tolerance: CLOSE,
-    cases: steps.map(({ c, skipped, gradient }) => ({
+    cases: STEPS.map(({ c, skipped, gradient }) => ({
       ...(skipped ? SKIPPED : {}),
       inputs: {
         parameter: [c],
@@ -206,7 +206,7 @@ export const UPDATE = {
       }));
     },
     tolerance: CLOSE,
-    cases: steps.flatMap(({ c, skipped, gradient }) =>
+    cases: STEPS.flatMap(({ c, skipped, gradient }) =>
       [
         { momentum: 0, nesterov: false, weightDecay: 0.02 },
         { momentum: 0.9, nesterov: false, weightDecay: 0 },

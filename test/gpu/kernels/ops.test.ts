@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AnyCase, Check } from "../../../src/checks/check.ts";
 import { checkCase } from "../../../src/checks/check-case.ts";
+import { COMPOSITIONS } from "../../../src/checks/compositions.ts";
 import { OP_CHECKS } from "../../../src/checks/op-checks.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { sizeOf } from "../../../src/kernels/trace/shape.ts";
@@ -31,6 +32,13 @@ describe("values and gradients equal the definition", () => {
   });
 });
 
+describe("compositions that are timed", () => {
+  test.each(COMPOSITIONS)("$name", async (check) => {
+    for (const one of check.cases) expect((await checkCase(device, check, one)).problems).toEqual([]);
+    expect(check.cases.length).toBeGreaterThan(0);
+  });
+});
+
 describe("repeatability", () => {
   /** Of each op the first case with a tensor of more than one part of 4096 bytes and of three at most. */
   const picked = Object.values(OP_CHECKS).flatMap((check): (readonly [string, Check, AnyCase])[] => {
@@ -56,7 +64,23 @@ describe("repeatability", () => {
     });
     afterAll(() => parts.close());
 
-    test.each(picked)("%s", async (_, check, one) => {
+    /** One of every way to walk through tensors: each has kernels of its own for the parts. */
+    const walks = new Set<string>([
+      "conv2d",
+      "multiply",
+      "softmax",
+      "weightedSum",
+      "maxPool2d",
+      "resizeBilinear",
+      "concat2",
+    ]);
+    const some = picked.filter(([name]) => walks.has(name));
+
+    test("is tried with every walk", () => {
+      expect(some.length).toBe(walks.size);
+    });
+
+    test.each(some)("%s", async (_, check, one) => {
       expect((await checkCase(parts, check, one)).results).toEqual((await checkCase(device, check, one)).results);
     });
   });
