@@ -21,12 +21,16 @@ import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce/r
 import { softmax } from "./ops/reduce/softmax.ts";
 import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
 import { accumulate, adamW, copyTo, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "./ops/update/update.ts";
+import type { AnyOp } from "./trace/op.ts";
+
+/** Keeps the names and forgets what each op's inputs and attributes are, as a trace does. */
+const tableOf = <N extends string>(ops: { readonly [K in N]: unknown }) => ops as { readonly [K in N]: AnyOp };
 
 /**
  * Every op a network can call, by its name. Those of derivatives are reached by differentiating these. An op that stands
  * here and has no check in src/checks does not compile.
  */
-export const OPS = {
+export const OPS = tableOf({
   add,
   multiply,
   scale,
@@ -88,6 +92,6 @@ export const OPS = {
   adamW,
   sgd,
   copyTo,
-};
+});
 
 export type OpName = keyof typeof OPS;
