@@ -12,6 +12,7 @@ import { logOdds } from "./ops/loss/log-odds.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss/loss.ts";
 import { bceDiceLoss, structureLoss } from "./ops/loss/region-loss.ts";
 import { foldNorm } from "./ops/norm/fold-norm.ts";
+import { groupNorm } from "./ops/norm/group-norm.ts";
 import { instanceNorm } from "./ops/norm/instance-norm.ts";
 import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm/norm.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
@@ -51,6 +52,7 @@ export const OPS = tableOf({
   updateRunning,
   layerNorm,
   instanceNorm,
+  groupNorm,
   attention,
   softmax,
   reduceSum,

@@ -1,4 +1,5 @@
 import { foldNorm } from "../../kernels/ops/norm/fold-norm.ts";
+import { groupNorm } from "../../kernels/ops/norm/group-norm.ts";
 import { instanceNorm } from "../../kernels/ops/norm/instance-norm.ts";
 import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "../../kernels/ops/norm/norm.ts";
 import { lastOf, type Shape, sizeOf } from "../../kernels/trace/shape.ts";
@@ -223,6 +224,26 @@ export const NORM = {
         [1, 131, 129, 1],
       ] satisfies Shape[]
     ).map((shape) => ({ inputs: normInputs(shape), attrs: { eps: 1e-3 } })),
+  }),
+  groupNorm: checkOf(groupNorm, {
+    expected(t, { groups, eps }) {
+      const grouping = bySample(t.x.shape, groups);
+      const { out, momentsOf } = normalised(t, grouping, eps);
+      const saved = (index: number) => {
+        const { mean, variance } = momentsOf(Math.floor(index / 2));
+        return index % 2 === 0 ? mean : 1 / Math.sqrt(variance + eps);
+      };
+      return [out, { shape: [t.x.shape[0] ?? 1, groups, 2], at: saved }];
+    },
+    cases: (
+      [
+        [[3, 13, 11, 8], 2],
+        [[3, 13, 11, 8], 4],
+        [[2, 7, 5, 15], 3],
+        [[2, 1, 2, 5], 1],
+        [[1, 67, 31, 6], 6],
+      ] satisfies [Shape, number][]
+    ).map(([shape, groups]) => ({ inputs: normInputs(shape), attrs: { groups, eps: 1e-3 } })),
   }),
 };
 
