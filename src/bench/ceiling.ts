@@ -1,3 +1,4 @@
+import { randomFloats } from "../checks/draw.ts";
 import { Program } from "../kernels/compile/program.ts";
 import { StateStore } from "../kernels/compile/state.ts";
 import type { Device } from "../kernels/device/device.ts";
@@ -10,7 +11,6 @@ import { FREE } from "../kernels/trace/cost.ts";
 import { Graph } from "../kernels/trace/graph.ts";
 import { type Dispatch, defineOp, type LowerCall, NO_MACS, type Value } from "../kernels/trace/op.ts";
 import { interleaved, kernelTime, type Rounds, spreadOf } from "./measure.ts";
-import { randomFloats } from "./numbers.ts";
 
 /** One way to multiply two square matrices, and how fast it was. */
 export interface MatmulFigure {

@@ -1,3 +1,4 @@
+import { randomFloats } from "../checks/draw.ts";
 import { DeviceError } from "../errors.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { sizeOf } from "../kernels/trace/shape.ts";
@@ -5,7 +6,6 @@ import { type Description, describe, type ZooEntry } from "../model/zoo.ts";
 import { type Inference, Network } from "../training/network.ts";
 import type { Gauge } from "./ceiling.ts";
 import { repeated, spreadOf } from "./measure.ts";
-import { randomFloats } from "./numbers.ts";
 
 export interface FpsOptions {
   readonly batch: number;

@@ -1,13 +1,11 @@
+import { COMPOSITIONS } from "../checks/compositions.ts";
+import { OP_CHECKS } from "../checks/op-checks.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { type Copy, prepareCopy } from "./bandwidth.ts";
 import { type Ceiling, matmulFlops, measureCeiling, recompile } from "./ceiling.ts";
 import { interleaved, kernelTime, type Rounds, type Spread, spreadOf } from "./measure.ts";
-import { type OpCase, type PreparedRow, prepare } from "./op-case.ts";
-import { convCases } from "./op-cases-conv.ts";
-import { lossCases } from "./op-cases-loss.ts";
-import { otherCases } from "./op-cases-rest.ts";
-import { prepareAdamW } from "./op-cases-update.ts";
+import { type PreparedRow, prepareRows } from "./op-rows.ts";
 
 export interface OpRow {
   readonly op: string;
@@ -34,16 +32,6 @@ export interface OpsResult {
 }
 
 export const OP_ROUNDS: Rounds = { least: 5, most: 15, budget: 4000 };
-
-/** Sizes that keep a CPU driver busy for milliseconds, and sixteen times as much for a GPU. */
-function allCases(software: boolean): OpCase[] {
-  const batch = software ? 1 : 16;
-  return [
-    ...convCases(batch, software ? 512 : 4096),
-    ...otherCases(batch, software ? 1024 : 4096),
-    ...lossCases(batch),
-  ];
-}
 
 /** What every op is compared with. */
 interface Peers {
@@ -80,14 +68,16 @@ export async function benchOps(
   return { ceiling, rows };
 }
 
+/** Sizes that keep a CPU driver busy for milliseconds, and sixteen times as much for a GPU. */
 function makersOf(device: Device, filter: string): (() => Promise<PreparedRow[]>)[] {
-  const wanted = (name: string) => name.includes(filter);
-  return [
-    ...allCases(device.target.software)
-      .filter(({ name }) => wanted(name))
-      .map((given) => () => prepare(device, given)),
-    ...(wanted("AdamW") ? [() => prepareAdamW(device)] : []),
-  ];
+  const { software } = device.target;
+  const size = { software, batch: software ? 1 : 16 };
+  return [...Object.values(OP_CHECKS), ...COMPOSITIONS].flatMap((check) =>
+    check
+      .bench(size)
+      .filter(({ row }) => row.includes(filter))
+      .map((one) => () => prepareRows(device, check, one)),
+  );
 }
 
 async function timeRows(device: Device, prepared: readonly PreparedRow[], peers: Peers): Promise<OpRow[]> {

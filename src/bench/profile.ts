@@ -1,10 +1,10 @@
+import { randomFloats } from "../checks/draw.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import type { Timing } from "../kernels/compile/timestamps.ts";
 import type { Device } from "../kernels/device/device.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
 import { Network } from "../training/network.ts";
 import { spreadOf } from "./measure.ts";
-import { randomFloats } from "./numbers.ts";
 import { prepareTraining } from "./training.ts";
 
 /** All dispatches of one kind in a run. */

@@ -1,3 +1,4 @@
+import { randomFloats } from "../checks/draw.ts";
 import { DeviceError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import type { Device } from "../kernels/device/device.ts";
@@ -9,7 +10,6 @@ import { allocateTraining, compileStep } from "../training/trainer.ts";
 import type { TrainingSettings } from "../training/training-trace.ts";
 import type { Gauge } from "./ceiling.ts";
 import { repeated, spreadOf } from "./measure.ts";
-import { randomFloats } from "./numbers.ts";
 
 /** A network with the program of its training step, fed with one made-up batch. */
 export interface TrainingBench {

@@ -12,6 +12,7 @@ import { logOdds } from "./ops/loss/log-odds.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss/loss.ts";
 import { bceDiceLoss, structureLoss } from "./ops/loss/region-loss.ts";
 import { foldNorm } from "./ops/norm/fold-norm.ts";
+import { groupNorm } from "./ops/norm/group-norm.ts";
 import { instanceNorm } from "./ops/norm/instance-norm.ts";
 import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm/norm.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
@@ -23,8 +24,14 @@ import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
 import { accumulate, adamW, copyTo, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "./ops/update/update.ts";
 import type { AnyOp } from "./trace/op.ts";
 
-/** Every op a network can call. Those of derivatives are reached by differentiating these. */
-export const OPS = [
+/** Keeps the names and forgets what each op's inputs and attributes are, as a trace does. */
+const tableOf = <N extends string>(ops: { readonly [K in N]: unknown }) => ops as { readonly [K in N]: AnyOp };
+
+/**
+ * Every op a network can call, by its name. Those of derivatives are reached by differentiating these. An op that stands
+ * here and has no check in src/checks does not compile.
+ */
+export const OPS = tableOf({
   add,
   multiply,
   scale,
@@ -45,6 +52,7 @@ export const OPS = [
   updateRunning,
   layerNorm,
   instanceNorm,
+  groupNorm,
   attention,
   softmax,
   reduceSum,
@@ -60,8 +68,8 @@ export const OPS = [
   pack2x2,
   unpack2x2,
   permuteRows,
-  concat(2),
-  concat(3),
+  concat2: concat(2),
+  concat3: concat(3),
   sliceLast,
   pad2d,
   swapAxes,
@@ -86,4 +94,6 @@ export const OPS = [
   adamW,
   sgd,
   copyTo,
-] as unknown as readonly AnyOp[];
+});
+
+export type OpName = keyof typeof OPS;

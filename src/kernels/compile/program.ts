@@ -19,6 +19,8 @@ export interface ProgramOptions {
   readonly keep?: readonly Value[];
   /** Tensors of the run whose storage is a state tensor's (gradients), by value id. */
   readonly placed?: ReadonlyMap<number, string>;
+  /** Changes the text of each shader before it is compiled: checks run kernels under another order of lanes. */
+  readonly shader?: (wgsl: string, label: string) => string;
 }
 
 interface Work {
@@ -75,7 +77,7 @@ export class Program {
     const settled = settle(lowered, state, new Set([...graph.inputs.values()].map(({ id }) => graph.root(id))));
     const { dispatches } = settled;
     const memory = await allocate(device, graph, settled, options);
-    const pipelines = await compileAll(device, dispatches);
+    const pipelines = await compileAll(device, dispatches, options.shader);
     const uniforms = uploadUniforms(device, dispatches);
     device.gpu.pushErrorScope("validation");
     const bound = dispatches.map((dispatch): Bound => {
@@ -263,9 +265,12 @@ function partSizes(bytes: number, limit: number): number[] {
 async function compileAll(
   device: Device,
   dispatches: readonly PlacedDispatch[],
+  shader = (wgsl: string, _label: string) => wgsl,
 ): Promise<Map<string, GPUComputePipeline>> {
   const labels = new Map(dispatches.map((d) => [d.wgsl, d.path === "" ? d.label : `${d.label} (${d.path})`]));
-  const entries = [...labels].map(async ([code, label]) => [code, await device.pipeline(code, label)] as const);
+  const entries = [...labels].map(
+    async ([code, label]) => [code, await device.pipeline(shader(code, label), label)] as const,
+  );
   return new Map(await Promise.all(entries));
 }
 

@@ -1,4 +1,5 @@
 import type { Conv2dAttrs, ConvTranspose2dAttrs } from "../../kernels/ops/contraction/conv.ts";
+import type { GroupNormAttrs } from "../../kernels/ops/norm/group-norm.ts";
 import type { ReduceSumAttrs } from "../../kernels/ops/reduce/reduce.ts";
 import { bothAxes, lastOf, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Emitter } from "./emitter.ts";
@@ -100,6 +101,19 @@ const instanceNorm: Exporter = (call) => {
   return first(e.node("InstanceNormalization", [e.first(input(call, "x")), ...rest], { epsilon: { float: eps } }));
 };
 
+/** Opset 17 has no such op: the groups of a sample become the channels of an instance norm, without weights of its own. */
+const groupNorm: Exporter = (call) => {
+  const { e } = call;
+  const { groups, eps } = call.attrs as GroupNormAttrs;
+  const [, h = 1, w = 1, c = 1] = call.out.shape;
+  const flat = e.node("Reshape", [e.first(input(call, "x")), e.ints([0, groups, -1])]);
+  const each = (value: number) => e.floats(new Float32Array(groups).fill(value), [groups]);
+  const normal = e.node("InstanceNormalization", [flat, each(1), each(0)], { epsilon: { float: eps } });
+  const perChannel = (name: string) => e.node("Reshape", [e.plain(input(call, name)), e.ints([-1, 1, 1])]);
+  const scaled = e.node("Mul", [e.node("Reshape", [normal, e.ints([-1, c, h, w])]), perChannel("weight")]);
+  return first(e.node("Add", [scaled, perChannel("bias")]));
+};
+
 const layerNorm: Exporter = (call) => {
   const { e } = call;
   const { eps } = call.attrs as { readonly eps: number };
@@ -175,6 +189,7 @@ const EXPORTERS: { readonly [op: string]: Exporter } = {
   addBias,
   batchNormEval,
   instanceNorm,
+  groupNorm,
   layerNorm,
   reduceSum,
   reduceMax,

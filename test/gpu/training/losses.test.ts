@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { evaluate } from "../../../src/checks/evaluate.ts";
 import type { TrainFlags } from "../../../src/experiment/settings/config.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { hardLabels } from "../../../src/kernels/ops/loss/hard-labels.ts";
@@ -7,7 +8,6 @@ import { classHead } from "../../../src/model/definition.ts";
 import { networkLoss } from "../../../src/model/losses.ts";
 import { RegionTargets, regionLoss } from "../../../src/model/region-losses.ts";
 import { DEFAULT_LOSS } from "../../../src/model/supervision.ts";
-import { evaluate } from "../../../src/parity/evaluate.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { deviation, noise } from "../../support/numbers.ts";
 import { noiseBatch, tinyTrainer } from "../../support/training.ts";

@@ -2,16 +2,7 @@ import { expect, test } from "vitest";
 import { adviceFor } from "../../../src/bench/doctor.ts";
 import { differenceOf } from "../../../src/bench/fps.ts";
 import { interleaved, quantile, repeated, spreadOf } from "../../../src/bench/measure.ts";
-import { compareSamples } from "../../../src/bench/op-case.ts";
 import { summarise } from "../../../src/bench/profile.ts";
-import {
-  attentionGradKV,
-  attentionGradQ,
-  bilinearSource,
-  convForward,
-  convGradWeight,
-  convGradX,
-} from "../../../src/bench/reference.ts";
 
 test("quantiles lie between neighbours in proportion", () => {
   expect(quantile([1, 2, 3, 4], 0.5)).toBe(2.5);
@@ -28,15 +19,6 @@ test("things are timed in turns, after one untimed run each", async () => {
     [3, 5],
     [4, 6],
   ]);
-});
-
-test("a kernel is refused by one wrong or missing sample", () => {
-  const exact = (index: number) => index;
-  const right = Float32Array.from({ length: 100 }, (_, i) => i);
-  expect(compareSamples("x", right, 10, exact)).toBeNull();
-  const wrong = right.map((value, i) => (i === 43 ? value + 1 : value));
-  expect(compareSamples("x", wrong, 10, exact)).toBe("x[43] is 44, float64 gives 43");
-  expect(compareSamples("x", right.fill(Number.NaN), 10, exact)).toMatch(/^x\[3\] is NaN/);
 });
 
 test("a program is refused when its logits are not the literal form's, or not finite", () => {
@@ -69,54 +51,6 @@ test("advice names the failing files, and says what a software driver is for", (
   expect(text).toContain("now: some driver 1.0");
   expect(text).toContain("software driver");
   expect(text).toContain("no timestamp queries");
-});
-
-/** Numbers with no pattern. */
-const numbers = (count: number, seed: number) =>
-  Float64Array.from({ length: count }, (_, i) => Math.sin(seed + 7.3 * i));
-const total = (count: number, value: (i: number) => number) =>
-  Array.from({ length: count }, (_, i) => value(i)).reduce((a, b) => a + b, 0);
-
-/** The derivative of `f` by element `index` of `at`, by central differences. */
-function slope(at: Float64Array, index: number, f: () => number): number {
-  const [step, value] = [1e-5, at[index] ?? 0];
-  at[index] = value + step;
-  const above = f();
-  at[index] = value - step;
-  const below = f();
-  at[index] = value;
-  return (above - below) / (2 * step);
-}
-
-test("the reference convolution's gradients are its derivatives", () => {
-  const sides = { n: 2, h: 5, w: 6, c: 4, oh: 3, ow: 3, k: 6, r: 3, s: 3 };
-  const g = { ...sides, stride: 2, padding: 2, dilation: 2, groups: 2 };
-  const [x, weight, grad] = [numbers(2 * 5 * 6 * 4, 1), numbers(6 * 3 * 3 * 2, 2), numbers(2 * 3 * 3 * 6, 3)];
-  const loss = () => total(grad.length, (i) => (grad[i] ?? 0) * convForward(g, x, weight, i));
-  for (const i of [0, 57, 131, 239]) expect(convGradX(g, grad, weight, i)).toBeCloseTo(slope(x, i, loss), 6);
-  for (const i of [0, 40, 107]) expect(convGradWeight(g, grad, x, i)).toBeCloseTo(slope(weight, i, loss), 6);
-});
-
-test("the reference attention's gradients are its derivatives", async () => {
-  const { attentionForward } = await import("../../../src/bench/reference.ts");
-  const [tokens, dim] = [5, 3];
-  const [q, k, v, grad] = [numbers(15, 1), numbers(15, 2), numbers(15, 3), numbers(15, 4)];
-  const view = { q, k, v, tokens, dim, place: (t: number, d: number) => t * dim + d };
-  const loss = () => total(15, (i) => (grad[i] ?? 0) * attentionForward(view, Math.floor(i / dim), i % dim));
-  for (const i of [0, 7, 14]) {
-    const [token, feature] = [Math.floor(i / dim), i % dim];
-    expect(attentionGradQ(view, grad, token, feature)).toBeCloseTo(slope(q, i, loss), 6);
-    const both = attentionGradKV(view, grad, token, feature);
-    expect(both.k).toBeCloseTo(slope(k, i, loss), 6);
-    expect(both.v).toBeCloseTo(slope(v, i, loss), 6);
-  }
-});
-
-test("bilinear sources at the ends, with edges or corners in place", () => {
-  expect(bilinearSource(0, 4, 8, false)).toEqual([0, 1, 0]);
-  expect(bilinearSource(7, 4, 8, false)).toEqual([3, 3, 0.25]);
-  expect(bilinearSource(7, 4, 8, true)).toEqual([3, 3, 0]);
-  expect(bilinearSource(0, 4, 1, true)).toEqual([0, 1, 0]);
 });
 
 test("something is timed as often as asked, or for its budget: three times at least, two hundred at most", async () => {
