@@ -8,3 +8,5 @@ declare class TextDecoder {
   constructor(label?: string, options?: { readonly fatal?: boolean });
   decode(bytes: Uint8Array): string;
 }
+
+declare function setTimeout(act: (nothing: undefined) => void, milliseconds?: number): unknown;
