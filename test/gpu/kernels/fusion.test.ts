@@ -1,0 +1,275 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { differentiate } from "../../../src/autograd/differentiate.ts";
+import { Program } from "../../../src/kernels/compile/program.ts";
+import { StateStore } from "../../../src/kernels/compile/state.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
+import { add } from "../../../src/kernels/ops/arithmetic.ts";
+import { addBias, conv2d, convTranspose2d, linear } from "../../../src/kernels/ops/contraction/conv.ts";
+import { concat } from "../../../src/kernels/ops/layout.ts";
+import { batchNormEval, batchNormTrain } from "../../../src/kernels/ops/norm/norm.ts";
+import { gelu, hardswish, relu, sigmoid, silu } from "../../../src/kernels/ops/pointwise.ts";
+import { resizeBilinear, resizeNearest } from "../../../src/kernels/ops/resize.ts";
+import { fuse } from "../../../src/kernels/passes/fuse.ts";
+import { dropUnread, splitPointwiseOverConcat } from "../../../src/kernels/passes/rewrite.ts";
+import { Graph } from "../../../src/kernels/trace/graph.ts";
+import type { Value } from "../../../src/kernels/trace/op.ts";
+import { type Shape, sizeOf } from "../../../src/kernels/trace/shape.ts";
+import { openDevice } from "../../../src/platform/node/open-device.ts";
+import { noise } from "../../support/numbers.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice();
+});
+afterAll(() => device.close());
+
+const SAME = { stride: 1, padding: 1, dilation: 1, groups: 1 } as const;
+const POINT = { ...SAME, padding: 0 } as const;
+const TURNED = { stride: 2, padding: 1, outputPadding: 1 } as const;
+
+const map = (graph: Graph, name: string, c = 8, side = 6): Value => graph.input(name, [2, side, side, c]);
+const conv = (graph: Graph, x: Value, name = "weight"): Value =>
+  graph.apply(conv2d, { x, weight: graph.input(name, [8, 3, 3, 8]) }, SAME);
+const turned = (graph: Graph, x: Value): Value =>
+  graph.apply(convTranspose2d, { x, weight: graph.input("weight", [8, 3, 3, 8]) }, TURNED);
+const dense = (graph: Graph, x: Value, name = "weight"): Value =>
+  graph.apply(linear, { x, weight: graph.input(name, [8, 8]) }, {});
+const bias = (graph: Graph, x: Value): Value => graph.apply(addBias, { x, bias: graph.input("bias", [8]) }, {});
+const normInputs = (graph: Graph) => ({ weight: graph.input("gamma", [8]), bias: graph.input("beta", [8]) });
+const norm = (graph: Graph, x: Value): Value =>
+  graph.apply(
+    batchNormEval,
+    { x, ...normInputs(graph), mean: graph.input("mean", [8]), variance: graph.input("variance", [8]) },
+    { eps: 1e-3 },
+  );
+const normOfBatch = (graph: Graph, x: Value): Value =>
+  graph.apply(batchNormTrain, { x, ...normInputs(graph) }, { eps: 1e-3 });
+const sum = (graph: Graph, x: Value, y: Value): Value => graph.apply(add, { x, y }, {});
+/** The gradient by `x`. */
+const slope = (graph: Graph, out: Value, x: Value): Value => {
+  const found = differentiate(graph, out, graph.input("upstream", out.shape), [x]).get(x.id);
+  if (!found) throw new Error("there is no gradient");
+  return found;
+};
+
+interface Rule {
+  readonly name: string;
+  /** Writes the literal steps and returns what is read. */
+  readonly write: (graph: Graph) => readonly Value[];
+  /** The ops of the steps that are left. */
+  readonly left: readonly string[];
+}
+
+const ACTIVATIONS = { relu, silu, gelu, sigmoid, hardswish };
+
+const RULES: readonly Rule[] = [
+  ...Object.entries({ conv2d: conv, convTranspose2d: turned }).flatMap(([op, contraction]): Rule[] => [
+    { name: `a norm into ${op}`, write: (g) => [norm(g, contraction(g, map(g, "x")))], left: ["foldNorm", op] },
+    { name: `a bias into ${op}`, write: (g) => [bias(g, contraction(g, map(g, "x")))], left: [op] },
+    {
+      name: `norm, residual and activation into ${op}, in this order`,
+      write: (g) => {
+        const y = norm(g, contraction(g, map(g, "x")));
+        return [g.apply(silu, { x: sum(g, y, g.input("residual", y.shape)) }, {})];
+      },
+      left: ["foldNorm", op],
+    },
+  ]),
+  ...Object.entries(ACTIVATIONS).map(
+    ([name, op]): Rule => ({
+      name: `${name} into conv2d behind its bias`,
+      write: (g) => [g.apply(op, { x: bias(g, conv(g, map(g, "x"))) }, {})],
+      left: ["conv2d"],
+    }),
+  ),
+  {
+    name: "bias and activation into linear",
+    write: (g) => [g.apply(gelu, { x: bias(g, dense(g, g.input("x", [7, 8]))) }, {})],
+    left: ["linear"],
+  },
+  {
+    name: "a residual on the left into conv2d",
+    write: (g) => [sum(g, map(g, "residual"), conv(g, map(g, "x")))],
+    left: ["conv2d"],
+  },
+  {
+    name: "residual and activation into a norm by running statistics",
+    write: (g) => [g.apply(relu, { x: sum(g, norm(g, map(g, "x")), map(g, "residual")) }, {})],
+    left: ["batchNormEval"],
+  },
+  {
+    name: "residual and activation into a norm by the batch's statistics",
+    write: (g) => [g.apply(relu, { x: sum(g, normOfBatch(g, map(g, "x")), map(g, "residual")) }, {})],
+    left: ["batchNormTrain"],
+  },
+  {
+    name: "the later of two convolutions takes the sum",
+    write: (g) => [sum(g, conv(g, map(g, "x")), conv(g, map(g, "y"), "other"))],
+    left: ["conv2d", "conv2d"],
+  },
+  {
+    name: "a second gradient of a tensor into conv2dGradX",
+    write: (g) => {
+      const x = map(g, "x");
+      return [slope(g, sum(g, conv(g, x), conv(g, x, "other")), x)];
+    },
+    left: ["conv2d", "conv2d", "conv2dGradX", "conv2dGradX"],
+  },
+  {
+    name: "a second gradient of a tensor into convTranspose2dGradX",
+    write: (g) => {
+      const x = map(g, "x");
+      const other = g.apply(convTranspose2d, { x, weight: g.input("other", [8, 3, 3, 8]) }, TURNED);
+      return [slope(g, sum(g, turned(g, x), other), x)];
+    },
+    left: ["convTranspose2d", "convTranspose2d", "convTranspose2dGradX", "convTranspose2dGradX"],
+  },
+  {
+    name: "a second gradient of a tensor into linearGradX",
+    write: (g) => {
+      const x = g.input("x", [7, 8]);
+      return [slope(g, sum(g, dense(g, x), dense(g, x, "other")), x)];
+    },
+    left: ["linear", "linear", "linearGradX", "linearGradX"],
+  },
+];
+
+/** What must be left alone. */
+const EXCEPTIONS: readonly Rule[] = [
+  {
+    name: "a tensor that is read after the run",
+    write: (g) => {
+      const y = bias(g, conv(g, map(g, "x")));
+      return [y, g.apply(relu, { x: y }, {})];
+    },
+    left: ["conv2d", "relu"],
+  },
+  {
+    name: "a tensor with a second reader",
+    write: (g) => {
+      const y = conv(g, map(g, "x"));
+      return [sum(g, g.apply(relu, { x: y }, {}), g.apply(silu, { x: y }, {}))];
+    },
+    left: ["conv2d", "relu", "silu", "add"],
+  },
+  {
+    name: "an activation behind an activation",
+    write: (g) => [g.apply(silu, { x: g.apply(relu, { x: conv(g, map(g, "x")) }, {}) }, {})],
+    left: ["conv2d", "silu"],
+  },
+  {
+    name: "a sum that spreads a smaller tensor",
+    write: (g) => [sum(g, conv(g, map(g, "x")), g.input("row", [2, 1, 1, 8]))],
+    left: ["conv2d", "add"],
+  },
+  {
+    name: "what backward keeps: the input of silu",
+    write: (g) => {
+      const x = map(g, "x");
+      const y = g.apply(silu, { x: conv(g, x) }, {});
+      return [y, slope(g, y, x)];
+    },
+    left: ["conv2d", "silu", "siluGrad", "conv2dGradX"],
+  },
+];
+
+const seeds = (name: string): number => [...name].reduce((sumOf, letter) => 31 * sumOf + letter.charCodeAt(0), 7);
+
+/** Numbers for an input; variances are positive. */
+function drawn(name: string, shape: Shape): Float32Array {
+  const values = noise(sizeOf(shape), seeds(name));
+  return name === "variance" ? values.map((v) => 1 + 0.5 * v) : values;
+}
+
+async function run(graph: Graph, keep: readonly Value[]): Promise<Float32Array[]> {
+  const program = await Program.compile(device, graph, { store: new StateStore(device), keep });
+  try {
+    program.poison();
+    for (const [name, value] of graph.inputs) program.write(name, drawn(name, value.shape));
+    program.run();
+    const found: Float32Array[] = [];
+    for (const value of keep) found.push(await program.read(value));
+    return found;
+  } finally {
+    program.destroy();
+  }
+}
+
+const opsOf = (graph: Graph): string[] => graph.steps.map(({ op }) => op.name);
+
+/** Largest difference over the largest number of the literal form. */
+function difference(got: readonly Float32Array[], exact: readonly Float32Array[]): number {
+  let [most, largest] = [0, 0];
+  for (const [n, values] of exact.entries()) {
+    for (const [i, value] of values.entries()) {
+      const apart = Math.abs(value - (got[n]?.[i] ?? Number.NaN));
+      if (!(apart <= most)) most = apart;
+      largest = Math.max(largest, Math.abs(value));
+    }
+  }
+  return most / largest;
+}
+
+/** The values of the literal steps, and those after `pass`, with the ops that it left. */
+async function both(write: Rule["write"], pass: (graph: Graph, keep: readonly Value[]) => void) {
+  const [literal, changed] = [new Graph(), new Graph()];
+  const exact = await run(literal, write(literal));
+  const keep = write(changed);
+  pass(changed, keep);
+  return { ops: opsOf(changed), apart: difference(await run(changed, keep), exact) };
+}
+
+describe("fusion moves", () => {
+  test.each(RULES)("$name", async ({ write, left }) => {
+    const { ops, apart } = await both(write, fuse);
+    expect(ops).toEqual(left);
+    expect(apart).toBeLessThan(2e-6);
+  });
+});
+
+describe("fusion leaves alone", () => {
+  test.each(EXCEPTIONS)("$name", async ({ write, left }) => {
+    const { ops, apart } = await both(write, fuse);
+    expect(ops).toEqual(left);
+    expect(apart).toBeLessThan(2e-6);
+  });
+});
+
+/** A classifier of three maps, two of them enlarged. */
+function classifierOf(graph: Graph, readers = 1): readonly Value[] {
+  const enlarged = graph.apply(
+    resizeBilinear,
+    { x: map(graph, "low", 8, 3) },
+    { height: 6, width: 6, alignCorners: true },
+  );
+  const pooled = graph.apply(resizeNearest, { x: map(graph, "pooled", 4, 1) }, { height: 6, width: 6 });
+  const all = graph.apply(concat(3), { x0: map(graph, "high"), x1: enlarged, x2: pooled }, {});
+  const weights = ["one", "two"].slice(0, readers);
+  return weights.map((name) => graph.apply(conv2d, { x: all, weight: graph.input(name, [5, 1, 1, 20]) }, POINT));
+}
+
+describe("rewrites", () => {
+  test("a 1x1 convolution of joined maps is taken at each map's own size: no joined map, no large resize", async () => {
+    const { ops, apart } = await both(classifierOf, splitPointwiseOverConcat);
+    expect(ops).toEqual([
+      ...["sliceLast", "conv2d", "sliceLast", "conv2d", "resizeBilinear"],
+      ...["sliceLast", "conv2d", "resizeNearest", "add", "add"],
+    ]);
+    expect(apart).toBeLessThan(2e-6);
+  });
+
+  test("a joined map with a second reader stays", async () => {
+    const { ops } = await both((graph) => classifierOf(graph, 2), splitPointwiseOverConcat);
+    expect(ops).toEqual(["resizeBilinear", "resizeNearest", "concat3", "conv2d", "conv2d"]);
+  });
+
+  test("what nobody reads is dropped, with all that only it reads", async () => {
+    const { ops, apart } = await both((graph) => {
+      const y = conv(graph, map(graph, "x"));
+      sum(graph, graph.apply(sigmoid, { x: conv(graph, y, "other") }, {}), y);
+      return [y];
+    }, dropUnread);
+    expect(ops).toEqual(["conv2d"]);
+    expect(apart).toBe(0);
+  });
+});
