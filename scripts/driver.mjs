@@ -41,10 +41,15 @@ export function installWithApt(backports, say) {
     say(`adding ${BACKPORTS} to apt (${file}): Debian 12's own driver is too old`);
     writeFileSync(file, backportsLine(sourcesText("/etc/apt")));
   }
+  aptInstall(PACKAGES, say, target(backports));
+}
+
+/** Installs packages system-wide, waiting for another apt. Needs root. */
+export function aptInstall(packages, say, options = []) {
   const lock = ["-o", "DPkg::Lock::Timeout=120"];
   apt(["update", ...lock]);
-  say(`apt-get install ${PACKAGES.join(" ")}`);
-  apt(["install", "-y", "--no-install-recommends", ...lock, ...target(backports), ...PACKAGES]);
+  say(`apt-get install ${packages.join(" ")}`);
+  apt(["install", "-y", "--no-install-recommends", ...lock, ...options, ...packages]);
 }
 
 /**
