@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import { DeviceError } from "../errors.ts";
+import { checkOps } from "../checks/check-ops.ts";
+import { OP_CHECKS } from "../checks/op-checks.ts";
+import { DeviceError, DeviceLostError, SvanetError } from "../errors.ts";
 import type { AdapterReport } from "../kernels/device/adapter.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { everyChecker } from "../parity/checkers.ts";
@@ -29,6 +31,8 @@ export interface Examination {
     readonly failures: readonly Failure[];
     readonly text: string;
   };
+  /** The first case of every op against its definition. */
+  readonly definitions: DefinitionResult;
   readonly speed: {
     readonly copyGigabytesPerSecond: number;
     readonly gflops: number;
@@ -40,7 +44,17 @@ export interface Examination {
   readonly advice: readonly string[];
 }
 
-/** Runs the golden op files on a device and times a copy and the matrix products. */
+export interface DefinitionResult {
+  readonly ops: number;
+  /** Numbers compared. */
+  readonly values: number;
+  /** Largest difference over what is allowed. */
+  readonly worst: number;
+  readonly seconds: number;
+  readonly failures: readonly Failure[];
+}
+
+/** Runs the golden op files and the table of ops on a device, and times a copy and the matrix products. */
 export async function examine(
   device: Device,
   folder = shippedFixtures(),
@@ -51,10 +65,12 @@ export async function examine(
     everyChecker(async () => device),
     ({ file, failures }) => onFile(file, failures.length > 0),
   );
+  const definitions = await checkDefinitions(device);
   const copyGigabytesPerSecond = await copyBandwidth(device, QUICK_ROUNDS);
   const { best, ratio } = await measureCeiling(device, QUICK_ROUNDS, "own");
   const { report, target } = device;
-  const { files, failures, text } = parity;
+  const { files, text } = parity;
+  const failures = [...parity.failures, ...definitions.failures];
   return {
     adapter: report,
     memory: {
@@ -66,11 +82,36 @@ export async function examine(
       host: totalmem(),
     },
     subgroupMatrix: matrixShapes(device),
-    fixtures: { files, failures, text },
+    fixtures: { files, failures: parity.failures, text },
+    definitions,
     speed: { copyGigabytesPerSecond, gflops: best.gflops, variant: best.variant, overScalar: ratio },
     healthy: failures.length === 0,
     advice: adviceFor(report, failures),
   };
+}
+
+/** Tries each op once. One whose kernel does not compile or bind has failed; a lost GPU ends the examination. */
+async function checkDefinitions(device: Device): Promise<DefinitionResult> {
+  const started = performance.now();
+  const names = Object.keys(OP_CHECKS);
+  const failures: Failure[] = [];
+  let [values, worst] = [0, 0];
+  for (const name of names) {
+    const fail = (caseName: string, message: string) =>
+      failures.push({ file: `the op ${name}`, caseName, tensor: "", message });
+    try {
+      for await (const result of checkOps(device, { filter: (op) => op === name, short: true })) {
+        values += result.values;
+        worst = Math.max(worst, result.worst);
+        for (const problem of result.problems) fail(result.case, problem);
+      }
+    } catch (error) {
+      if (error instanceof DeviceLostError || !(error instanceof SvanetError)) throw error;
+      fail("", error.message);
+      worst = Number.POSITIVE_INFINITY;
+    }
+  }
+  return { ops: names.length, values, worst, seconds: (performance.now() - started) / 1000, failures };
 }
 
 /** The golden op files: beside the compiled code in the package, in test/ in a clone. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { OPS } from "../../src/kernels/ops.ts";
 import { spoiltOps } from "../support/spoil.ts";
 import { svanet, svanetJson } from "../support/svanet.ts";
 
@@ -22,6 +23,7 @@ test("the op files lie in the built package and all pass here", async () => {
     memory: { buffer: expect.any(Number), binding: expect.any(Number), storageBuffers: expect.any(Number) },
     subgroupMatrix: expect.any(Array),
     fixtures: { files, failures: [] },
+    definitions: { ops: Object.keys(OPS).length, values: expect.any(Number), failures: [] },
     speed: { copyGigabytesPerSecond: expect.any(Number), gflops: expect.any(Number), overScalar: expect.any(Number) },
     healthy: true,
   });

@@ -215,22 +215,15 @@ export const NORM = {
       return [out, { shape: [n, 2, c], at: saved }];
     },
     touches: normTouches((shape) => bySample(shape, lastOf(shape))),
-    cases: [
-      ...(
-        [
-          [3, 13, 11, 8],
-          [3, 13, 11, 5],
-          [2, 1, 2, 4],
-          [3, 29, 23, 12],
-        ] satisfies Shape[]
-      ).map((shape) => ({ inputs: normInputs(shape), attrs: { eps: 1e-3 } })),
-      {
-        inputs: normInputs([1, 131, 129, 1]),
-        attrs: { eps: 1e-3 },
-        about: "gradients that are sums of 16,899 terms which nearly cancel",
-        tolerance: 1e-4,
-      },
-    ],
+    cases: (
+      [
+        [3, 13, 11, 8],
+        [3, 13, 11, 5],
+        [2, 1, 2, 4],
+        [3, 29, 23, 12],
+        [1, 67, 61, 1],
+      ] satisfies Shape[]
+    ).map((shape) => ({ inputs: normInputs(shape), attrs: { eps: 1e-3 } })),
   }),
   groupNorm: checkOf(groupNorm, {
     expected(t, { groups, eps }) {

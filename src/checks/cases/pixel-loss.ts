@@ -212,12 +212,19 @@ export const PIXEL_LOSS = {
         return all;
       }),
     ],
-    cases: [8, 5, 2].map((classes) => ({
+    cases: (
+      [
+        [8, IGNORED],
+        [5, IGNORED],
+        [2, IGNORED],
+        [5, 3],
+      ] as const
+    ).map(([classes, ignoreIndex]) => ({
       inputs: {
         prediction: labels([2, 37, 29], classes, { index: 0, share: 0.3 }),
-        label: labels([2, 37, 29], classes, { index: IGNORED, share: 0.2 }),
+        label: labels([2, 37, 29], classes, { index: ignoreIndex, share: 0.2 }),
       },
-      attrs: { classes, ignoreIndex: IGNORED },
+      attrs: { classes, ignoreIndex },
     })),
   }),
 };

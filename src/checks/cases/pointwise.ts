@@ -5,9 +5,9 @@ import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "../../kernels/op
 import type { Op } from "../../kernels/trace/op.ts";
 import type { Shape } from "../../kernels/trace/shape.ts";
 import { ACTIVATIONS } from "../activation.ts";
-import { checkOf } from "../check.ts";
+import { checkOf, type Touch } from "../check.ts";
 import { given, noise } from "../draw.ts";
-import { at, type Elements, elements, indexOf, type Tensor, type Tensors } from "../tensor.ts";
+import { at, type Elements, elements, indexOf, placeOf, type Tensor, type Tensors, within } from "../tensor.ts";
 
 /** Channels by fours, which kernels take at once, and one too many for that. */
 const CHANNELS = [8, 5];
@@ -29,6 +29,17 @@ const spread = ({ x, y }: Tensors<"x" | "y">, f: Binary): Elements[] => [
   elements(x.shape, (place, index) => f(at(x.data, index), at(y.data, indexOf(y.shape, place)))),
 ];
 
+/** Of x its own place, of y all places that it is spread to. */
+function spreadTouches({ input, index, shapes: { y }, out }: Touch<"x" | "y", unknown>): Iterable<number> {
+  if (input === "x") return [index];
+  const place = placeOf(y, index);
+  const along = (extent: number, axis: number) => {
+    const here = place[axis] ?? 0;
+    return y[axis] === 1 ? ([0, extent] as const) : ([here, here + 1] as const);
+  };
+  return within(out, out.map(along));
+}
+
 /** Every kind of second operand: whole, or of extent 1 in some axes. */
 const PAIRS = CHANNELS.flatMap((c) => {
   const x = [3, 10, 6, c];
@@ -44,8 +55,8 @@ function scrambled(v: number): number {
 }
 
 export const POINTWISE = {
-  add: checkOf(add, { expected: (t) => spread(t, (a, b) => a + b), cases: PAIRS }),
-  multiply: checkOf(multiply, { expected: (t) => spread(t, (a, b) => a * b), cases: PAIRS }),
+  add: checkOf(add, { expected: (t) => spread(t, (a, b) => a + b), touches: spreadTouches, cases: PAIRS }),
+  multiply: checkOf(multiply, { expected: (t) => spread(t, (a, b) => a * b), touches: spreadTouches, cases: PAIRS }),
   scale: checkOf(scale, {
     expected: ({ x }, { factor }) => [each(x, (v) => factor * v)],
     touches: itself,

@@ -39,7 +39,7 @@ const foldTouches = ({ index, shapes, out }: { index: number; shapes: { readonly
 const AXES = [[1, 2], [3], [0, 1, 2], [0, 3], [0, 1, 2, 3]] as const;
 
 /** Reductions over the inside, the outside and both, with rows beside a multiple of those of a chunk. */
-const REDUCTIONS = CHANNELS.flatMap((c) => AXES.map((axes) => ({ x: [3, 23, 37, c], axes })));
+const REDUCTIONS = CHANNELS.flatMap((c) => AXES.map((axes) => ({ x: [3, 13, 19, c], axes })));
 
 export const REDUCE = {
   reduceSum: checkOf(reduceSum, {

@@ -43,7 +43,15 @@ async function doctor(flags: DoctorFlags): Promise<void> {
   }
 }
 
-function lines({ adapter, memory: sizes, subgroupMatrix, fixtures, speed, advice }: Examination): string[] {
+function lines({
+  adapter,
+  memory: sizes,
+  subgroupMatrix,
+  fixtures,
+  definitions,
+  speed,
+  advice,
+}: Examination): string[] {
   const { name, driver, backend, software, features, subgroupMinSize, subgroupMaxSize } = adapter;
   return [
     `adapter          ${name}${software ? " (a software driver: for tests and trying out)" : ""}`,
@@ -57,6 +65,9 @@ function lines({ adapter, memory: sizes, subgroupMatrix, fixtures, speed, advice
     `kernels          ${sizes.workgroupInvocations} invocations and ${sizes.workgroupStorage} bytes a workgroup`,
     "",
     fixtures.text,
+    ...definitions.failures.map(({ file, caseName, message }) => `FAIL ${file} (${caseName}): ${message}`),
+    `definitions      ${definitions.ops} ops, ${definitions.values} numbers compared in ${definitions.seconds.toFixed(1)} s, ` +
+      `worst ratio to tolerance ${definitions.worst.toPrecision(3)}, failures ${definitions.failures.length}`,
     "",
     `copy             ${speed.copyGigabytesPerSecond.toFixed(1)} GB/s`,
     `matrix product   ${speed.gflops.toFixed(1)} GFLOP/s f32 (${speed.variant}), ` +

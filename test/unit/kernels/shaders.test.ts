@@ -88,6 +88,13 @@ describe("the table of ops", () => {
     expect(Object.keys(OP_CHECKS).sort()).toEqual(Object.keys(OPS).sort());
   });
 
+  test("does not compile with an op that has no check", () => {
+    const { relu: _, ...others } = OP_CHECKS;
+    // @ts-expect-error relu is in the table of ops
+    const incomplete: { readonly [N in OpName]: Check } = others;
+    expect(Object.keys(incomplete)).not.toContain("relu");
+  });
+
   test.each(Object.values(OP_CHECKS))("has cases for $name, each of another name", ({ cases }) => {
     expect(cases.length).toBeGreaterThan(0);
     expect(new Set(cases.map(caseName)).size).toBe(cases.length);

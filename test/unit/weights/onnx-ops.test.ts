@@ -6,7 +6,7 @@ import { Verdict } from "../../../src/checks/verdict.ts";
 import { ShapeError } from "../../../src/errors.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import { type Shape, sizeOf } from "../../../src/kernels/trace/shape.ts";
-import { exportOnnx, type TracedNetwork } from "../../../src/weights/onnx/export-onnx.ts";
+import { exportOnnx } from "../../../src/weights/onnx/export-onnx.ts";
 import { exporterOf } from "../../../src/weights/onnx/exporters.ts";
 import { runOnnx } from "../../support/onnx.ts";
 
@@ -28,8 +28,10 @@ const imageShape = ([n = 1, ...rest]: Shape): readonly [number, number, number, 
   return [n, h, w, c];
 };
 
+type Traced = ReturnType<Parameters<typeof exportOnnx>[0]["trace"]>;
+
 /** One call with its first input as the image and the others as weights. */
-function traced(check: Check, { inputs, attrs }: AnyCase, batch: number): TracedNetwork {
+function traced(check: Check, { inputs, attrs }: AnyCase, batch: number): Traced {
   const graph = new Graph();
   const [[first = "", drawn] = [], ...rest] = Object.entries(inputs);
   const shape = drawn?.shape ?? [];
