@@ -39,7 +39,7 @@ describe("dispatches of every network", () => {
   test("are those of the snapshot: npx vitest run -u test/unit/training/dispatches writes it anew, on purpose", async () => {
     const all = Object.fromEntries(NETWORKS.map((name) => [name, counts(name, "production")]));
     const lines = Object.entries(all).map(([name, of]) => `  ${JSON.stringify(name)}: ${JSON.stringify(of)}`);
-    await expect(`{\n${lines.join(",\n")}\n}\n`).toMatchFileSnapshot("dispatches.json");
+    await expect(`{\n${lines.join(",\n")}\n}\n`).toMatchFileSnapshot("dispatches.snap");
   });
 
   test.each(NETWORKS)("%s: production has fewer than what the network wrote", (name) => {
