@@ -3,12 +3,13 @@ import { differentiate } from "../../../src/autograd/differentiate.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { StateStore } from "../../../src/kernels/compile/state.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
-import { add } from "../../../src/kernels/ops/arithmetic.ts";
+import { add, scale } from "../../../src/kernels/ops/arithmetic.ts";
 import { addBias, conv2d, convTranspose2d, linear } from "../../../src/kernels/ops/contraction/conv.ts";
 import { concat } from "../../../src/kernels/ops/layout.ts";
 import { batchNormEval, batchNormTrain } from "../../../src/kernels/ops/norm/norm.ts";
 import { gelu, hardswish, relu, sigmoid, silu } from "../../../src/kernels/ops/pointwise.ts";
 import { resizeBilinear, resizeNearest } from "../../../src/kernels/ops/resize.ts";
+import { accumulate } from "../../../src/kernels/ops/update/update.ts";
 import { fuse } from "../../../src/kernels/passes/fuse.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../../../src/kernels/passes/rewrite.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
@@ -158,6 +159,21 @@ const EXCEPTIONS: readonly Rule[] = [
     left: ["conv2d", "silu"],
   },
   {
+    name: "a norm behind a residual, which it would have to scale",
+    write: (g) => [norm(g, sum(g, conv(g, map(g, "x")), map(g, "residual")))],
+    left: ["conv2d", "batchNormEval"],
+  },
+  {
+    name: "a norm whose statistics are read before what would be moved into it",
+    write: (g) => {
+      const [y, statistics] = g.applyAll(batchNormTrain, { x: map(g, "x"), ...normInputs(g) }, { eps: 1e-3 });
+      if (!statistics) throw new Error("there are no statistics");
+      const doubled = g.apply(scale, { x: statistics }, { factor: 2 });
+      return [doubled, g.apply(relu, { x: y }, {})];
+    },
+    left: ["batchNormTrain", "scale", "relu"],
+  },
+  {
     name: "a sum that spreads a smaller tensor",
     write: (g) => [sum(g, conv(g, map(g, "x")), g.input("row", [2, 1, 1, 8]))],
     left: ["conv2d", "add"],
@@ -271,5 +287,13 @@ describe("rewrites", () => {
     }, dropUnread);
     expect(ops).toEqual(["conv2d"]);
     expect(apart).toBe(0);
+  });
+
+  test("what changes a tensor in place is not dropped, nor what it reads", () => {
+    const graph = new Graph();
+    const part = graph.apply(relu, { x: graph.input("x", [4]) }, {});
+    graph.update(accumulate, { total: graph.input("total", [4]), part }, {});
+    dropUnread(graph, []);
+    expect(opsOf(graph)).toEqual(["relu", "accumulate"]);
   });
 });
