@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Device } from "../../../src/kernels/device/device.ts";
+import { arenaOf, CLOCKS_ARENA, STATISTICS_ARENA } from "../../../src/model/keys.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import type { Network } from "../../../src/training/network.ts";
 import { deviation } from "../../support/numbers.ts";
@@ -60,19 +61,19 @@ test("accumulated gradients are the sum of the batches' and make one update by t
   const losses: number[] = [];
   for (const batch of [one, two]) {
     losses.push((await submitFirst(single, batch))?.loss ?? Number.NaN);
-    gradients.push(await wholeOf(single.network, "gradient/rest"));
+    gradients.push(await wholeOf(single.network, arenaOf("gradient", "rest")));
   }
-  const start = await wholeOf(single.network, "weights/rest");
+  const start = await wholeOf(single.network, arenaOf("weight", "rest"));
   single.destroy();
 
   const both = await tinyTrainer(device, { ...flags, accumulate: 2 });
   expect(await both.submit(one, { rate, last: false, batches: 2 })).toBeNull();
-  expect(await wholeOf(both.network, "weights/rest")).toEqual(start);
+  expect(await wholeOf(both.network, arenaOf("weight", "rest"))).toEqual(start);
   const report = await both.submit(two, { rate, first: false, batches: 2 });
   expect(report).toMatchObject({ skipped: false });
   expect(report?.loss).toBeCloseTo(((losses[0] ?? 0) + (losses[1] ?? 0)) / 2, 6);
   const sum = Float32Array.from(gradients[0] ?? [], (value, i) => value + (gradients[1]?.[i] ?? Number.NaN));
-  const total = await wholeOf(both.network, "total/rest");
+  const total = await wholeOf(both.network, arenaOf("total", "rest"));
   const largest = sum.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   expect(largest).toBeGreaterThan(0);
   expect(
@@ -81,7 +82,7 @@ test("accumulated gradients are the sum of the batches' and make one update by t
       sum.map((v) => v / largest),
     ),
   ).toBeLessThan(1e-6);
-  const moved = await wholeOf(both.network, "weights/rest");
+  const moved = await wholeOf(both.network, arenaOf("weight", "rest"));
   expect(
     deviation(
       moved,
@@ -126,7 +127,13 @@ test.each([
 
 test("a batch that is not finite spoils the whole accumulated update and no other", async () => {
   const { network, submit, destroy } = await tinyTrainer(device, { accumulate: 2 });
-  const weights = ["weights/encoder", "weights/rest", "first/rest", "second/rest", "clocks"];
+  const weights = [
+    arenaOf("weight", "encoder"),
+    arenaOf("weight", "rest"),
+    arenaOf("first", "rest"),
+    arenaOf("second", "rest"),
+    CLOCKS_ARENA,
+  ];
   const before = await snapshot(network, weights);
   const bad = noiseBatch(0);
   bad.images.fill(Number.NaN);
@@ -141,20 +148,23 @@ test("a batch that is not finite spoils the whole accumulated update and no othe
 
 test("a frozen encoder keeps its weights and moments while its statistics move", async () => {
   const { network, submit, destroy } = await tinyTrainer(device);
-  const kept = ["weights/encoder", "first/encoder", "second/encoder"];
+  const kept = [arenaOf("weight", "encoder"), arenaOf("first", "encoder"), arenaOf("second", "encoder")];
   const before = await snapshot(network, kept);
-  const [statistics, rest] = [await snapshot(network, ["statistics"]), await snapshot(network, ["weights/rest"])];
+  const [statistics, rest] = [
+    await snapshot(network, [STATISTICS_ARENA]),
+    await snapshot(network, [arenaOf("weight", "rest")]),
+  ];
   for (let step = 0; step < 2; step++) await await submit(noiseBatch(step), { frozen: true });
   expect(await snapshot(network, kept)).toEqual(before);
-  const moved = await snapshot(network, ["statistics"]);
+  const moved = await snapshot(network, [STATISTICS_ARENA]);
   const encoder = [...moved].filter(([key]) => key.includes("encoder."));
   expect(encoder.length).toBeGreaterThan(0);
   for (const [key, values] of encoder) expect(values, key).not.toEqual(statistics.get(key));
-  expect(await snapshot(network, ["weights/rest"])).not.toEqual(rest);
-  const clocks = await snapshot(network, ["clocks"]);
+  expect(await snapshot(network, [arenaOf("weight", "rest")])).not.toEqual(rest);
+  const clocks = await snapshot(network, [CLOCKS_ARENA]);
   expect([clocks.get("clock.encoder")?.[0], clocks.get("clock.rest")?.[0]]).toEqual([0, 2]);
   await await submit(noiseBatch(2));
-  expect(await snapshot(network, ["weights/encoder"])).not.toEqual(before);
+  expect(await snapshot(network, [arenaOf("weight", "encoder")])).not.toEqual(before);
   destroy();
 });
 
@@ -174,7 +184,7 @@ test("bindings of 64 KiB give the same bits", async () => {
     const longest = Math.max(...network.table.list().map(({ shape }) => 4 * shape.reduce((a, b) => a * b, 1)));
     expect(longest).toBeGreaterThan(65536);
     for (let step = 0; step < 2; step++) await await submit(noiseBatch(step, { size: 32, count: 2 }));
-    const state = await snapshot(network, ["weights/encoder", "weights/rest", "statistics"]);
+    const state = await snapshot(network, [arenaOf("weight", "encoder"), arenaOf("weight", "rest"), STATISTICS_ARENA]);
     destroy();
     return state;
   };
