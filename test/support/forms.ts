@@ -20,12 +20,13 @@ const SEED = 3;
 /** A network whose statistics and norms are not the trivial ones of the start, ready to train by either optimizer. */
 export async function livelyNetwork(device: Device, config: NetworkConfig): Promise<Network> {
   const network = await Network.create(device, config, 1);
+  const start = await network.read();
   for (const [i, { name, kind, shape }] of network.table.list().entries()) {
     const [length = 0] = shape;
     const values = noise(length, i + 1);
     if (kind === "statistic") network.write(name, /var/.test(name) ? values.map((v) => 1 + 0.5 * v) : values);
     else if (kind === "weight" && shape.length === 1 && !name.endsWith("bias")) {
-      const own = (await network.read()).get(name);
+      const own = start.get(name);
       network.write(
         name,
         values.map((v, at) => (own?.[at] ?? 0) + 0.3 * v),
