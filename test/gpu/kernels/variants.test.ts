@@ -14,6 +14,12 @@ const TARGETS: Readonly<Record<string, Partial<Target>>> = {
   "plain kernels": { software: true, subgroupSize: null },
 };
 
+/**
+ * Of these the first case only: a tile takes a software driver a second and more to compile, and every epilogue is another
+ * text. The tests of the system run all cases of the first three with these kernels on another driver.
+ */
+const TILED: ReadonlySet<string> = new Set(["conv2d", "convTranspose2d", "linear", "attention"]);
+
 const FAMILIES = ["conv2d", "conv_transpose2d", "linear", "comparison", "losses"];
 
 const golden = (file: string) => fileURLToPath(new URL(`../../fixtures/${file}.safetensors`, import.meta.url));
@@ -25,9 +31,9 @@ describe.each(Object.entries(TARGETS))("%s", (_, target) => {
   });
   afterAll(() => device.close());
 
-  // The first case of each: one tile takes a software driver a second to compile, and every epilogue is another text.
   test.each(Object.keys(OP_CHECKS))("values and gradients of %s equal the definition", async (name) => {
-    expect(await expectChecks(device, { filter: (op) => op === name, short: true })).toBe(1);
+    const options = { filter: (op: string) => op === name, short: TILED.has(name) };
+    expect(await expectChecks(device, options)).toBeGreaterThan(0);
   });
 
   test.each(FAMILIES)("%s equal the golden numbers", async (family) => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OP_CHECKS } from "../../../src/checks/op-checks.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
@@ -18,4 +18,19 @@ test("the driver is SwiftShader, with subgroups of four", () => {
 
 test.each(Object.keys(OP_CHECKS))("values and gradients of %s equal the definition", async (name) => {
   expect(await expectChecks(device, { filter: (op) => op === name })).toBeGreaterThan(0);
+});
+
+describe("with the kernels that a GPU gets", () => {
+  let asGpu: Device;
+  beforeAll(async () => {
+    asGpu = await openDevice({ target: { software: false, subgroupSize: null } });
+  });
+  afterAll(() => asGpu.close());
+
+  test.each(["conv2d", "convTranspose2d", "linear"])(
+    "values and gradients of %s equal the definition in every case",
+    async (name) => {
+      expect(await expectChecks(asGpu, { filter: (op) => op === name })).toBeGreaterThan(0);
+    },
+  );
 });
