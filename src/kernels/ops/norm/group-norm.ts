@@ -1,21 +1,23 @@
 import { ShapeError } from "../../../errors.ts";
-import { once } from "../../once.ts";
-import { chunksOf, foldSums } from "../../shader/chunks.ts";
-import { allWide, elementType, elementwise, perInvocation, read, write } from "../../shader/shader.ts";
-import { type Target, usefulParts } from "../../target.ts";
+import { allWide, elementwise, perInvocation, read, write } from "../../shader/shader.ts";
+import type { Target } from "../../target.ts";
 import { FREE, perOutput } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Value } from "../../trace/op.ts";
 import { nhwc, type Shape, sameShape } from "../../trace/shape.ts";
-import { reduceSum } from "../reduce/reduce.ts";
+import {
+  gradientSumsOf,
+  momentsOfElement,
+  normalised,
+  type SampleNorm,
+  sampleChunks,
+  sampleNormDerivative,
+} from "./sample-norm.ts";
 
 export interface GroupNormAttrs {
   /** Of neighbouring channels, all equally many. */
   readonly groups: number;
   readonly eps: number;
 }
-
-/** One invocation joins the chunks of a group, so there are not too many of them. */
-const MOST_CHUNKS = 128;
 
 /** Extents as kernels count them: `columns` and `width` (channels of a group) in fours where both allow it. */
 function extentsOf(x: Value, { groups }: GroupNormAttrs) {
@@ -25,8 +27,18 @@ function extentsOf(x: Value, { groups }: GroupNormAttrs) {
   return { samples: n, pixels: h * w, channels: c, columns: c / unit, width: c / groups / unit, groups, wide };
 }
 
-const chunksFor = (rows: number, columns: number, target: Target) =>
-  chunksOf(rows, columns, target, Math.min(MOST_CHUNKS, usefulParts(target)));
+/** Statistics are `[n, groups, 2]`: mean and reciprocal deviation of each group. */
+function normOf(label: string, x: Value, statistics: Value, target: Target, attrs: GroupNormAttrs): SampleNorm {
+  const { samples, pixels, channels, width, groups, wide } = extentsOf(x, attrs);
+  return {
+    ...{ label, target, samples, pixels, channels, wide, statistics, wideStatistics: false },
+    moments: `  let place = 2u * (sample * args.groups + column / args.width);
+  let centre = T(statistics_at(place));
+  let rate = T(statistics_at(place + 1u));`,
+    sizes: { groups, width },
+    floats: {},
+  };
+}
 
 /** Mean and squared deviations of each chunk, joined by Chan's formula into mean and reciprocal deviation `[n, groups, 2]`. */
 function statisticsOf(
@@ -35,7 +47,7 @@ function statisticsOf(
   { target, scratch, attrs }: Pick<LowerCall<string, GroupNormAttrs>, "target" | "scratch" | "attrs">,
 ): Dispatch[] {
   const { samples, pixels, channels, groups } = extentsOf(x, attrs);
-  const { chunks, base, rest } = chunksFor(pixels, samples * groups, target);
+  const { chunks, base, rest } = sampleChunks(pixels, samples * groups, target);
   const partials = scratch([samples, chunks, groups, 2]);
   const sizes = { groups, chunks, base, rest, width: channels / groups };
   return [
@@ -92,13 +104,6 @@ function statisticsOf(
   ];
 }
 
-/** Declares `column`, `sample`, and `centre` and `rate` of the group that element i lies in. */
-const MOMENTS = `  let column = i % args.columns;
-  let sample = i / (args.columns * args.pixels);
-  let place = 2u * (sample * args.groups + column / args.width);
-  let centre = T(statistics_at(place));
-  let rate = T(statistics_at(place + 1u));`;
-
 function normShape({ x, weight, bias }: { readonly [P in "x" | "weight" | "bias"]: Shape }, groups: number): Shape {
   const { c } = nhwc("groupNorm", "x", x);
   if (!sameShape(weight, [c]) || !sameShape(bias, [c]) || !(groups >= 1) || c % groups !== 0) {
@@ -119,43 +124,8 @@ const groupNormSums = defineOp<GroupNormAttrs>()({
   shape: sumsShape,
   extra: (shapes) => [sumsShape(shapes)],
   lower({ inputs: { grad, x, statistics }, out, extra: [scaled = out], attrs, target, scratch }) {
-    const { samples, pixels, channels, columns, width, groups, wide } = extentsOf(x, attrs);
-    const { chunks, base, rest } = chunksFor(pixels, samples * columns, target);
-    const partials = scratch([samples, chunks, 2, channels]);
-    const sums = perInvocation({
-      label: "groupNormSums",
-      target,
-      count: samples * chunks * columns,
-      type: elementType(wide),
-      tensors: {
-        grad: read(grad, wide),
-        x: read(x, wide),
-        statistics: read(statistics),
-        partials: write(partials, wide),
-      },
-      sizes: { columns, chunks, base, rest, pixels, groups, width },
-      body: `  let column = i % args.columns;
-  let chunk = (i / args.columns) % args.chunks;
-  let sample = i / (args.columns * args.chunks);
-  let rows = args.base + select(0u, 1u, chunk < args.rest);
-  let place = 2u * (sample * args.groups + column / args.width);
-  let centre = T(statistics_at(place));
-  let rate = T(statistics_at(place + 1u));
-  var plain = T(0.0);
-  var scaled = T(0.0);
-  for (var turn = 0u; turn < rows; turn++) {
-    let at = (sample * args.pixels + chunk + turn * args.chunks) * args.columns + column;
-    let g = grad_at(at);
-    plain += g;
-    scaled += g * ((x_at(at) - centre) * rate);
-  }
-  let to = 2u * (sample * args.chunks + chunk) * args.columns + column;
-  partials_set(to, plain);
-  partials_set(to + args.columns, scaled);`,
-    });
-    const label = "groupNormSums fold";
-    const fold = { label, target, scratch, partials, parts: chunks, outer: samples, columns: channels };
-    return [sums, ...foldSums({ ...fold, outs: [out, scaled] })];
+    const norm = normOf("groupNormSums", x, statistics, target, attrs);
+    return gradientSumsOf(norm, { grad, x, outs: [out, scaled], scratch });
   },
   macs: NO_MACS,
   cost: FREE,
@@ -168,6 +138,7 @@ const groupNormGrad = defineOp<GroupNormAttrs>()({
   shape: ({ x }) => x,
   lower({ inputs: { grad, x, statistics, weight, plain, scaled }, out, attrs, target, scratch }) {
     const { samples, pixels, channels, columns, width, groups, wide } = extentsOf(x, attrs);
+    const norm = normOf("groupNormGrad", x, statistics, target, attrs);
     const joint = scratch([samples, groups, 2]);
     return [
       perInvocation({
@@ -201,7 +172,7 @@ const groupNormGrad = defineOp<GroupNormAttrs>()({
           joint: read(joint),
         },
         sizes: { columns, pixels, groups, width },
-        body: `${MOMENTS}
+        body: `${momentsOfElement(norm)}
   let normal = (x_at(i) - centre) * rate;
   return rate * (weight_at(column) * grad_at(i) - joint_at(place) - normal * joint_at(place + 1u));`,
       }),
@@ -223,42 +194,10 @@ export const groupNorm = defineOp<GroupNormAttrs>()({
   shape: (shapes, { groups }) => normShape(shapes, groups),
   extra: ({ x: [n = 1] }, { groups }) => [[n, groups, 2]],
   lower({ inputs: { x, weight, bias }, out, extra: [statistics = out], attrs, target, scratch }) {
-    const { pixels, columns, width, groups, wide } = extentsOf(x, attrs);
-    return [
-      ...statisticsOf(x, statistics, { target, scratch, attrs }),
-      elementwise({
-        label: "groupNorm",
-        target,
-        out,
-        wide,
-        tensors: {
-          x: read(x, wide),
-          statistics: read(statistics),
-          weight: read(weight, wide),
-          bias: read(bias, wide),
-        },
-        sizes: { columns, pixels, groups, width },
-        body: `${MOMENTS}
-  return (x_at(i) - centre) * (rate * weight_at(column)) + bias_at(column);`,
-      }),
-    ];
+    const norm = normOf("groupNorm", x, statistics, target, attrs);
+    return [...statisticsOf(x, statistics, { target, scratch, attrs }), normalised(norm, { x, weight, bias, out })];
   },
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(4, "always") },
-  derivative: {
-    saves: ["x", "weight", "extra0"],
-    backward(grad, { x, weight, extra0: statistics }, { attrs, exec }) {
-      const sums = once(() => {
-        const [plain, scaled = plain] = exec.applyAll(groupNormSums, { grad, x, statistics }, attrs);
-        return { plain, scaled };
-      });
-      const total = (sum: Value) =>
-        exec.view(exec.apply(reduceSum, { x: sum }, { axes: [0], factor: 1 }), weight.shape);
-      return {
-        x: () => exec.apply(groupNormGrad, { grad, x, statistics, weight, ...sums() }, attrs),
-        weight: () => total(sums().scaled),
-        bias: () => total(sums().plain),
-      };
-    },
-  },
+  derivative: sampleNormDerivative(groupNormSums, groupNormGrad),
 });

@@ -1,35 +1,33 @@
 import { ShapeError } from "../../../errors.ts";
-import { once } from "../../once.ts";
-import { type Chunks, chunksOf, foldSums } from "../../shader/chunks.ts";
 import { allWide, elementType, elementwise, perInvocation, read, write } from "../../shader/shader.ts";
-import { type Target, usefulParts } from "../../target.ts";
+import type { Target } from "../../target.ts";
 import { FREE, perOutput } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Value } from "../../trace/op.ts";
 import { nhwc, type Shape, sameShape } from "../../trace/shape.ts";
-import { reduceSum } from "../reduce/reduce.ts";
+import {
+  gradientSumsOf,
+  momentsOfElement,
+  normalised,
+  type SampleNorm,
+  sampleChunks,
+  sampleNormDerivative,
+} from "./sample-norm.ts";
 
 interface Eps {
   readonly eps: number;
 }
 
-/** Every sample and channel is normalised over its pixels; as kernels count: columns of four channels when wide. */
-interface Extents extends Chunks {
-  readonly samples: number;
-  readonly pixels: number;
-  readonly channels: number;
-  readonly columns: number;
-  readonly wide: boolean;
-}
-
-/** One invocation joins the chunks of a channel, so there are not too many of them. */
-const MOST_CHUNKS = 128;
-
-function extentsOf(x: Value, target: Target): Extents {
+/** Statistics are `[n, 2, c]`: mean and biased variance of each channel. */
+function normOf(label: string, x: Value, statistics: Value, target: Target, { eps }: Eps): SampleNorm {
   const { n, h, w, c } = nhwc("instanceNorm", "x", x.shape);
   const wide = allWide(x);
-  const columns = wide ? c / 4 : c;
-  const chunks = chunksOf(h * w, n * columns, target, Math.min(MOST_CHUNKS, usefulParts(target)));
-  return { samples: n, pixels: h * w, channels: c, columns, wide, ...chunks };
+  return {
+    ...{ label, target, samples: n, pixels: h * w, channels: c, wide, statistics, wideStatistics: wide },
+    moments: `  let centre = statistics_at(2u * sample * args.columns + column);
+  let rate = T(1.0) / sqrt(statistics_at((2u * sample + 1u) * args.columns + column) + args.eps);`,
+    sizes: {},
+    floats: { eps },
+  };
 }
 
 /** Declares the place of invocation i: its chunk of one sample and column, and the first element of it. */
@@ -42,7 +40,11 @@ const PLACE = `  let column = i % args.columns;
 
 /** Mean and squared deviations of each chunk, joined by Chan's formula into mean and biased variance `[n, 2, c]`. */
 function statisticsOf(x: Value, statistics: Value, { target, scratch }: Lowering): Dispatch[] {
-  const { samples, pixels, channels, columns, wide, chunks, base, rest } = extentsOf(x, target);
+  const { n: samples, h, w, c: channels } = nhwc("instanceNorm", "x", x.shape);
+  const pixels = h * w;
+  const wide = allWide(x);
+  const columns = wide ? channels / 4 : channels;
+  const { chunks, base, rest } = sampleChunks(pixels, samples * columns, target);
   const partials = scratch([samples, chunks, 2, channels]);
   const type = elementType(wide);
   return [
@@ -96,12 +98,6 @@ function statisticsOf(x: Value, statistics: Value, { target, scratch }: Lowering
 
 type Lowering = Pick<LowerCall<string, Eps>, "target" | "scratch">;
 
-/** Declares `column`, `at` (place of its sample's sums), `centre` and `rate` for element i. */
-const MOMENTS = `  let column = i % args.columns;
-  let sample = i / (args.columns * args.pixels);
-  let centre = statistics_at(2u * sample * args.columns + column);
-  let rate = T(1.0) / sqrt(statistics_at((2u * sample + 1u) * args.columns + column) + args.eps);`;
-
 function normShape(x: Shape, weight: Shape, bias: Shape): Shape {
   const { h, w, c } = nhwc("instanceNorm", "x", x);
   if (!sameShape(weight, [c]) || !sameShape(bias, [c]) || h * w < 1) {
@@ -118,40 +114,9 @@ const instanceNormSums = defineOp<Eps>()({
   inputs: ["grad", "x", "statistics"],
   shape: ({ x: [n = 1, , , c = 1] }) => [n, c],
   extra: ({ x: [n = 1, , , c = 1] }) => [[n, c]],
-  lower({ inputs: { grad, x, statistics }, out, extra: [scaled = out], attrs: { eps }, target, scratch }) {
-    const { samples, pixels, channels, columns, wide, chunks, base, rest } = extentsOf(x, target);
-    const partials = scratch([samples, chunks, 2, channels]);
-    const sums = perInvocation({
-      label: "instanceNormSums",
-      target,
-      count: samples * chunks * columns,
-      type: elementType(wide),
-      tensors: {
-        grad: read(grad, wide),
-        x: read(x, wide),
-        statistics: read(statistics, wide),
-        partials: write(partials, wide),
-      },
-      sizes: { columns, chunks, base, rest, pixels },
-      floats: { eps },
-      body: `${PLACE}
-  let centre = statistics_at(2u * sample * args.columns + column);
-  let rate = T(1.0) / sqrt(statistics_at((2u * sample + 1u) * args.columns + column) + args.eps);
-  var plain = T(0.0);
-  var scaled = T(0.0);
-  for (var row = 0u; row < rows; row++) {
-    let at = start + row * stride;
-    let g = grad_at(at);
-    plain += g;
-    scaled += g * ((x_at(at) - centre) * rate);
-  }
-  let to = 2u * (sample * args.chunks + chunk) * args.columns + column;
-  partials_set(to, plain);
-  partials_set(to + args.columns, scaled);`,
-    });
-    const label = "instanceNormSums fold";
-    const fold = { label, target, scratch, partials, parts: chunks, outer: samples, columns: channels };
-    return [sums, ...foldSums({ ...fold, outs: [out, scaled] })];
+  lower({ inputs: { grad, x, statistics }, out, extra: [scaled = out], attrs, target, scratch }) {
+    const norm = normOf("instanceNormSums", x, statistics, target, attrs);
+    return gradientSumsOf(norm, { grad, x, outs: [out, scaled], scratch });
   },
   macs: NO_MACS,
   cost: FREE,
@@ -162,8 +127,9 @@ const instanceNormGrad = defineOp<Eps>()({
   name: "instanceNormGrad",
   inputs: ["grad", "x", "statistics", "weight", "plain", "scaled"],
   shape: ({ x }) => x,
-  lower({ inputs: { grad, x, statistics, weight, plain, scaled }, out, attrs: { eps }, target }) {
-    const { pixels, columns, wide } = extentsOf(x, target);
+  lower({ inputs: { grad, x, statistics, weight, plain, scaled }, out, attrs, target }) {
+    const norm = normOf("instanceNormGrad", x, statistics, target, attrs);
+    const { wide, pixels, channels, floats } = norm;
     return [
       elementwise({
         label: "instanceNormGrad",
@@ -178,9 +144,9 @@ const instanceNormGrad = defineOp<Eps>()({
           plain: read(plain, wide),
           scaled: read(scaled, wide),
         },
-        sizes: { columns, pixels },
-        floats: { eps },
-        body: `${MOMENTS}
+        sizes: { columns: wide ? channels / 4 : channels, pixels },
+        floats,
+        body: `${momentsOfElement(norm)}
   let at = sample * args.columns + column;
   let normal = (x_at(i) - centre) * rate;
   let joint = (plain_at(at) + normal * scaled_at(at)) / f32(args.pixels);
@@ -202,44 +168,11 @@ export const instanceNorm = defineOp<Eps>()({
   inputs: ["x", "weight", "bias"],
   shape: ({ x, weight, bias }) => normShape(x, weight, bias),
   extra: ({ x: [n = 1, , , c = 1] }) => [[n, 2, c]],
-  lower({ inputs: { x, weight, bias }, out, extra: [statistics = out], attrs: { eps }, target, scratch }) {
-    const { pixels, columns, wide } = extentsOf(x, target);
-    return [
-      ...statisticsOf(x, statistics, { target, scratch }),
-      elementwise({
-        label: "instanceNorm",
-        target,
-        out,
-        wide,
-        tensors: {
-          x: read(x, wide),
-          statistics: read(statistics, wide),
-          weight: read(weight, wide),
-          bias: read(bias, wide),
-        },
-        sizes: { columns, pixels },
-        floats: { eps },
-        body: `${MOMENTS}
-  return (x_at(i) - centre) * (rate * weight_at(column)) + bias_at(column);`,
-      }),
-    ];
+  lower({ inputs: { x, weight, bias }, out, extra: [statistics = out], attrs, target, scratch }) {
+    const norm = normOf("instanceNorm", x, statistics, target, attrs);
+    return [...statisticsOf(x, statistics, { target, scratch }), normalised(norm, { x, weight, bias, out })];
   },
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(4, "always") },
-  derivative: {
-    saves: ["x", "weight", "extra0"],
-    backward(grad, { x, weight, extra0: statistics }, { attrs, exec }) {
-      const sums = once(() => {
-        const [plain, scaled = plain] = exec.applyAll(instanceNormSums, { grad, x, statistics }, attrs);
-        return { plain, scaled };
-      });
-      const total = (sum: Value) =>
-        exec.view(exec.apply(reduceSum, { x: sum }, { axes: [0], factor: 1 }), weight.shape);
-      return {
-        x: () => exec.apply(instanceNormGrad, { grad, x, statistics, weight, ...sums() }, attrs),
-        weight: () => total(sums().scaled),
-        bias: () => total(sums().plain),
-      };
-    },
-  },
+  derivative: sampleNormDerivative(instanceNormSums, instanceNormGrad),
 });
