@@ -5,6 +5,7 @@ import {
   type OptimizerOptions,
   type StepWords,
 } from "../autograd/optimizer.ts";
+import { ShapeError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import { argmaxLast, segmentationCounts } from "../kernels/ops/loss/loss.ts";
 import { updateRunning } from "../kernels/ops/norm/norm.ts";
@@ -12,6 +13,7 @@ import { accumulate } from "../kernels/ops/update/update.ts";
 import type { Target } from "../kernels/target.ts";
 import { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
+import { sameShape } from "../kernels/trace/shape.ts";
 import type { DrawTable } from "../model/draws.ts";
 import { arenaOf, CONTROL, INPUT, keyOf, LOSS_TOTAL, targetInput } from "../model/keys.ts";
 import { networkLoss, targetMap, targetsOf, weighted } from "../model/losses.ts";
@@ -105,7 +107,7 @@ export function trainingTrace(
       follow(gradients) {
         for (const { key, value } of weights) {
           const gradient = gradients.get(value.id);
-          if (gradient) placed.set(graph.root(gradient.id), keyOf("gradient", key));
+          if (gradient) placed.set(graph.root(gradient.id), gradientKey(key, value, gradient));
         }
         appendEnd(graph, parameterGroups(graph, table, target, settings.rates, "gradient"), words, loss, settings);
         moveStatistics(traced, words.control);
@@ -129,6 +131,12 @@ function stepWords(graph: Graph): StepWords {
 function trainedWeights(graph: Graph, table: ParameterTable, rates: RateFactors) {
   const parts = table.list("weight").flatMap((entry) => (rates(entry) > 0 ? entry.parts : []));
   return parts.map(({ key, shape }) => ({ key, value: graph.state(key, shape) }));
+}
+
+/** A gradient of another shape would be written over its neighbours in the arena. */
+function gradientKey(key: string, { shape }: Value, gradient: Value): string {
+  if (sameShape(gradient.shape, shape)) return keyOf("gradient", key);
+  throw new ShapeError(`the gradient of ${key} [${shape}] came out as [${gradient.shape}]: a derivative is wrong`);
 }
 
 /** What the gradients are for: the update, or a sum to which further batches add. */

@@ -7,11 +7,11 @@ import type { Form } from "../../src/training/passes.ts";
 import { allocateTraining, compileStep, compileUpdate } from "../../src/training/trainer.ts";
 import type { TrainingBatch, TrainingSettings } from "../../src/training/training-trace.ts";
 import { noise } from "./numbers.ts";
+import { ADAMW } from "./training-trace.ts";
 
 export type Tensors = ReadonlyMap<string, Float32Array>;
 
 const SGD = { kind: "sgd", momentum: 0.9, nesterov: true, weightDecay: 1e-2, clipNorm: null } as const;
-const ADAMW = { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, clipNorm: null } as const;
 /** The largest move of a weight in a step: so small that the rounding by which forms differ is not amplified. */
 const LARGEST_MOVE = 1e-3;
 const RATE = 1e-2;

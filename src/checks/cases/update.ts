@@ -1,13 +1,4 @@
-import {
-  accumulate,
-  adamW,
-  copyTo,
-  judgeStep,
-  prepareAdamW,
-  sgd,
-  squaredNorm,
-  tick,
-} from "../../kernels/ops/update/update.ts";
+import { accumulate, adamW, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "../../kernels/ops/update/update.ts";
 import { checkOf } from "../check.ts";
 import { bitsOf, changed, floatOf, given, noise } from "../draw.ts";
 import { at, type Elements, type Numbers, type Tensor, together } from "../tensor.ts";
@@ -223,10 +214,5 @@ export const UPDATE = {
         attrs,
       })),
     ),
-  }),
-  copyTo: checkOf(copyTo, {
-    expected: ({ source }) => [vector(source.data)],
-    tolerance: 0,
-    cases: LENGTHS.map((c) => ({ inputs: { target: given([c], () => Number.NaN), source: [c] } })),
   }),
 };

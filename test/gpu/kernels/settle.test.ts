@@ -16,9 +16,9 @@ const image = noise(SIDE * SIDE * 3, 3);
 
 /** An evaluation, to be run again and again, and what a program made this moment says. */
 async function evaluation(network: Network) {
-  const { program, logits } = await network.inference({ batch: 1 });
+  const { program, logits, feed } = await network.inference({ batch: 1 });
   const run = async (made = program, of = logits) => {
-    made.write("image", image);
+    feed(made, image);
     made.run();
     return bits(await made.read(of));
   };

@@ -28,13 +28,13 @@ const PIXELS = HEIGHT * WIDTH;
 
 /** Logits of images, `batch` of them a run. */
 async function logitsOf(network: Network, images: Float32Array, batch: number): Promise<Float32Array[]> {
-  const { program, logits } = await network.inference({ batch });
+  const { program, logits, feed } = await network.inference({ batch });
   const found: Float32Array[] = [];
   try {
     const each = PIXELS * 3 * batch;
     for (let at = 0; at < images.length; at += each) {
       program.poison();
-      program.write("image", images.subarray(at, at + each));
+      feed(program, images.subarray(at, at + each));
       program.run();
       const values = await program.read(logits);
       for (let i = 0; i < batch; i++)

@@ -46,8 +46,8 @@ test.each(NETWORKS)("%s: ONNX Runtime agrees with our engine", async (name) => {
   for (const batch of name === "svanet" ? [1, 3] : [1]) {
     const shape = [batch, height, width, 3] as const;
     const image = noise(sizeOf(shape), "image");
-    const { program, logits } = await network.inference({ batch });
-    program.write("image", image);
+    const { program, logits, feed } = await network.inference({ batch });
+    feed(program, image);
     program.run();
     const ours = await program.read(logits);
     const theirs = (await runOnnx(model, image, shape)).get("logits") ?? new Float32Array(0);

@@ -4,12 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadPretrained } from "../../../src/experiment/checkpoint/pretrained.ts";
-import { Program } from "../../../src/kernels/compile/program.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { random } from "../../../src/kernels/random.ts";
 import { sizeOf, toChannelsLast } from "../../../src/kernels/trace/shape.ts";
 import { configFromOracle, SVANET_PRESETS, scaled } from "../../../src/model/svanet/config.ts";
-import { traceNetwork } from "../../../src/model/zoo.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
 import { float32, type StoredTensor, storeFloat32 } from "../../../src/weights/safetensors.ts";
@@ -155,15 +153,13 @@ test("torchvision-named weights give PyTorch's own feature maps", async () => {
   writeFileSync(path, legacyFile(Object.fromEntries(state)));
   await loadPretrained(network, path);
   const image = golden.tensors.get("image");
-  const { build, intermediates } = traceNetwork(config, {
-    mode: "eval",
-    batch: image?.shape[0] ?? 0,
-    parameters: network.table,
-  });
-  const maps = [0, 1, 2, 3, 4].map((i) => intermediates.get(`encoder.${i}`)).filter((value) => value !== undefined);
-  const program = await Program.compile(device, build.graph, { store: network.store, keep: maps });
-  program.write("image", toChannelsLast(float32(image ?? storeFloat32(new Float32Array(0), [0])), image?.shape ?? []));
+  const names = [0, 1, 2, 3, 4].map((i) => `encoder.${i}`);
+  const inference = await network.inference({ batch: image?.shape[0] ?? 0, intermediates: names });
+  const { program } = inference;
+  const pixels = float32(image ?? storeFloat32(new Float32Array(0), [0]));
+  inference.feed(program, toChannelsLast(pixels, image?.shape ?? []));
   program.run();
+  const maps = names.flatMap((name) => inference.intermediates.get(name) ?? []);
   for (const [i, map] of maps.entries()) {
     const wanted = golden.tensors.get(`eval.encoder.${i}`) ?? storeFloat32(new Float32Array(0), [0]);
     const largest = Math.max(...float32(wanted).map(Math.abs));

@@ -7,6 +7,7 @@ import { fromZoo, traceNetwork } from "../../../src/model/zoo.ts";
 import { inferenceTrace } from "../../../src/training/inference-trace.ts";
 import { trainingTrace } from "../../../src/training/training-trace.ts";
 import { NETWORKS } from "../../support/nets.ts";
+import { ADAMW } from "../../support/training-trace.ts";
 
 /** Bindings without number: how many parts a tensor takes is not what is counted here. */
 const TARGETS: Readonly<Record<string, Target>> = {
@@ -14,15 +15,13 @@ const TARGETS: Readonly<Record<string, Target>> = {
   software: { ...SOFTWARE_TARGET, bindingLimit: 2 ** 31 },
 };
 
-const OPTIMIZER = { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, clipNorm: null } as const;
-
 const countOf = (graph: Graph, target: Target): number => lower(graph, target).length;
 
 /** Dispatches of one image's evaluation and of a training step of two, at the published width. */
 function counts(name: string) {
   const config = { ...fromZoo(name).config, height: 256, width: 256 };
   const { parameters } = traceNetwork(config, { mode: "eval", batch: 1 }).build;
-  const settings = { batch: 2, loss: DEFAULT_LOSS, optimizer: OPTIMIZER, accumulate: 1, rates: () => 1 };
+  const settings = { batch: 2, loss: DEFAULT_LOSS, optimizer: ADAMW, accumulate: 1, rates: () => 1 };
   return Object.fromEntries(
     Object.entries(TARGETS).map(([of, target]) => {
       const evaluation = countOf(inferenceTrace(config, { batch: 1, parameters }).graph, target);

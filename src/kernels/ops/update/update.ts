@@ -259,25 +259,3 @@ export const accumulate = defineOp<unknown>()({
   cost: FREE,
   derivative: NO_GRADIENT,
 });
-
-/** `target = source`, in every step. */
-export const copyTo = defineOp<unknown>()({
-  name: "copyTo",
-  inputs: ["target", "source"],
-  updates: ["target"],
-  shape(shapes) {
-    allAlike("copyTo", shapes);
-    return null;
-  },
-  lower: ({ inputs: { target: to, source }, target }) =>
-    everyElement({
-      label: "copyTo",
-      target,
-      like: to,
-      tensors: (wide) => ({ target: write(to, wide), source: read(source, wide) }),
-      body: "  target_set(i, source_at(i));",
-    }),
-  macs: NO_MACS,
-  cost: FREE,
-  derivative: NO_GRADIENT,
-});
