@@ -115,7 +115,7 @@ async function checkDefinitions(device: Device): Promise<DefinitionResult> {
 }
 
 /** The golden op files: beside the compiled code in the package, in test/ in a clone. */
-export function shippedFixtures(): string {
+function shippedFixtures(): string {
   const places = ["../fixtures/ops", "../../test/fixtures/ops"].map((path) =>
     fileURLToPath(new URL(path, import.meta.url)),
   );

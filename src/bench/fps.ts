@@ -77,7 +77,7 @@ export async function benchFps(
  * little more than biases: a wrong layer would not show. Smaller variances keep the signal alive; below 0.3 it would grow
  * without bounds through the separable attention, which multiplies activations.
  */
-export function liven(network: Network): void {
+function liven(network: Network): void {
   for (const { name, shape } of network.table.list("statistic")) {
     if (name.endsWith("var")) network.write(name, new Float32Array(sizeOf(shape)).fill(0.5));
   }

@@ -31,7 +31,7 @@ export interface OpsResult {
   readonly rows: readonly OpRow[];
 }
 
-export const OP_ROUNDS: Rounds = { least: 5, most: 15, budget: 4000 };
+const OP_ROUNDS: Rounds = { least: 5, most: 15, budget: 4000 };
 
 /** What every op is compared with. */
 interface Peers {

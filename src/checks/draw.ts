@@ -29,7 +29,7 @@ export interface Spread {
 }
 
 /** Differences of a definition are taken over a step far smaller than this. */
-export const KINK = 1e-3;
+const KINK = 1e-3;
 
 /** Numbers spread evenly over a range. */
 export function noise(shape: Shape, { scale = 1, centre = 0, kinks = [] }: Spread = {}): Drawn {

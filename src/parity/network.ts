@@ -84,7 +84,7 @@ export interface GoldenStep {
 }
 
 /** The optimizer plays no part in what is compared of the pass itself; the update has a check of its own. */
-export const OPTIMIZER: TrainingSettings["optimizer"] = {
+const OPTIMIZER: TrainingSettings["optimizer"] = {
   kind: "adamw",
   betas: [0.9, 0.999],
   eps: 1e-8,

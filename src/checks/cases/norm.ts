@@ -8,7 +8,7 @@ import { type Drawn, given, noise } from "../draw.ts";
 import { at, type Elements, kept, type Numbers, sum, type Tensors } from "../tensor.ts";
 
 /** Elements that are normalised together: `rows` times `width` of them from `start` on, rows `step` apart. */
-export interface Group {
+interface Group {
   readonly start: number;
   readonly rows: number;
   readonly step: number;
@@ -16,7 +16,7 @@ export interface Group {
 }
 
 /** How a shape falls into groups. */
-export interface Grouping {
+interface Grouping {
   readonly count: number;
   of(index: number): number;
   group(number: number): Group;
@@ -37,7 +37,7 @@ export function byRow(shape: Shape): Grouping {
 }
 
 /** `parts` groups of neighbouring channels in each sample of `[n, h, w, c]`. */
-export function bySample([n = 1, h = 1, w = 1, c = 1]: Shape, parts: number): Grouping {
+function bySample([n = 1, h = 1, w = 1, c = 1]: Shape, parts: number): Grouping {
   const width = c / parts;
   const group = (number: number) => {
     const start = Math.floor(number / parts) * h * w * c + (number % parts) * width;
@@ -72,7 +72,7 @@ export function normalised(
 }
 
 /** Of x its whole group, of a weight or bias its channel. */
-export const normTouches = (grouping: (shape: Shape) => Grouping) =>
+const normTouches = (grouping: (shape: Shape) => Grouping) =>
   function* ({ input, index, out }: Touch<"x" | "weight" | "bias", unknown>): Generator<number> {
     if (input !== "x") {
       for (let place = index; place < sizeOf(out); place += lastOf(out)) yield place;

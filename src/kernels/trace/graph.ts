@@ -196,7 +196,7 @@ export function shapesOf<I extends string>(inputs: Values<I>): Shapes<I> {
 export const freshValue = fresh;
 
 /** The step a view leaves in the trace. It has no dispatch; its gradient is a view back. */
-export const viewOp: AnyOp = {
+const viewOp: AnyOp = {
   name: "view",
   inputs: ["x"],
   shape: (shapes: Shapes<string>) => shapes["x"] ?? [],

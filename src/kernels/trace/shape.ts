@@ -33,7 +33,7 @@ export function nhwc(op: string, input: string, shape: Shape): Nhwc {
   return { n, h, w, c };
 }
 
-export interface Krsc {
+interface Krsc {
   readonly k: number;
   readonly r: number;
   readonly s: number;

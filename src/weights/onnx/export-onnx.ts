@@ -7,7 +7,7 @@ import { model, port } from "./model.ts";
 import type { Message } from "./protobuf.ts";
 
 /** A network's evaluation on a batch, as traced: the image `[n, h, w, c]` and the results by name. */
-export interface TracedNetwork {
+interface TracedNetwork {
   readonly graph: Graph;
   readonly image: Value;
   readonly outputs: ReadonlyMap<string, Value>;
