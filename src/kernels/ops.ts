@@ -1,6 +1,7 @@
 import { add, multiply, scale } from "./ops/arithmetic.ts";
 import { attention } from "./ops/attention/attention.ts";
-import { addBias, conv2d, convTranspose2d, linear } from "./ops/contraction/conv.ts";
+import { conv2d, convTranspose2d } from "./ops/contraction/conv.ts";
+import { addBias, linear } from "./ops/contraction/linear.ts";
 import { dropout } from "./ops/dropout.ts";
 import { pad2d, shrinkLabels, swapAxes } from "./ops/frame.ts";
 import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "./ops/layout.ts";

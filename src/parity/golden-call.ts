@@ -1,6 +1,6 @@
 import { type Evaluated, evaluate, floats, type GivenTensor } from "../checks/evaluate.ts";
 import type { Device } from "../kernels/device/device.ts";
-import { addBias } from "../kernels/ops/contraction/conv.ts";
+import { addBias } from "../kernels/ops/contraction/linear.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Op, Value } from "../kernels/trace/op.ts";
 import { channelsLast, fromChannelsLast, type Shape, toChannelsLast } from "../kernels/trace/shape.ts";

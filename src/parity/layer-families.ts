@@ -1,6 +1,7 @@
 import { multiply } from "../kernels/ops/arithmetic.ts";
 import { attention } from "../kernels/ops/attention/attention.ts";
-import { conv2d, convTranspose2d, linear } from "../kernels/ops/contraction/conv.ts";
+import { conv2d, convTranspose2d } from "../kernels/ops/contraction/conv.ts";
+import { linear } from "../kernels/ops/contraction/linear.ts";
 import { pad2d } from "../kernels/ops/frame.ts";
 import { leakyRelu } from "../kernels/ops/leaky-relu.ts";
 import { binaryCrossEntropy } from "../kernels/ops/loss/binary-loss.ts";

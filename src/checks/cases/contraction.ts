@@ -1,4 +1,5 @@
-import { addBias, conv2d, convTranspose2d, linear } from "../../kernels/ops/contraction/conv.ts";
+import { conv2d, convTranspose2d } from "../../kernels/ops/contraction/conv.ts";
+import { addBias, linear } from "../../kernels/ops/contraction/linear.ts";
 import { bothAxes, lastOf, type PerAxis, type Shape } from "../../kernels/trace/shape.ts";
 import { checkOf, type Touch } from "../check.ts";
 import { at, type Elements, elements, image, sum, type Tensors, within } from "../tensor.ts";

@@ -1,5 +1,6 @@
 import { ShapeError } from "../../errors.ts";
-import { addBias, type ConvTranspose2dAttrs, conv2d, convTranspose2d } from "../../kernels/ops/contraction/conv.ts";
+import { type ConvTranspose2dAttrs, conv2d, convTranspose2d } from "../../kernels/ops/contraction/conv.ts";
+import { addBias } from "../../kernels/ops/contraction/linear.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { bothAxes, lastOf, type PerAxis, type Shape } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";

@@ -1,4 +1,4 @@
-import { addBias, linear as linearOp } from "../../kernels/ops/contraction/conv.ts";
+import { addBias, linear as linearOp } from "../../kernels/ops/contraction/linear.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";

@@ -5,7 +5,7 @@ import { OP_CHECKS } from "../../../src/checks/op-checks.ts";
 import { at } from "../../../src/checks/tensor.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { scale } from "../../../src/kernels/ops/arithmetic.ts";
-import { addBias } from "../../../src/kernels/ops/contraction/conv.ts";
+import { addBias } from "../../../src/kernels/ops/contraction/linear.ts";
 import type { Derivative, Op } from "../../../src/kernels/trace/op.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 

@@ -1,16 +1,9 @@
 import { ShapeError } from "../../../errors.ts";
-import { allWide, elementwise, read } from "../../shader/shader.ts";
-import { fitsWorkgroupTiles, prefersShuffleTiles } from "../../target.ts";
-import { FREE, LAYER } from "../../trace/cost.ts";
-import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS, type Op, type Value } from "../../trace/op.ts";
+import { LAYER } from "../../trace/cost.ts";
+import { defineOp, FIRST_ORDER } from "../../trace/op.ts";
 import { bothAxes, krsc, lastOf, nhwc, type PerAxis, type Shape, sizeOf } from "../../trace/shape.ts";
-import { reduceSum } from "../reduce/reduce.ts";
-import { allTaps, type Contraction, contractionMacs, extents, liveTaps } from "./contraction.ts";
-import { slidesDepthwise, slidingDepthwise } from "./depthwise.ts";
-import { shufflePair, tiledPair } from "./pair.ts";
-import { plainContraction } from "./plain.ts";
-import { shuffleProduct } from "./shuffle.ts";
-import { tiledProduct } from "./tile.ts";
+import { contract, EVERYTHING, type Geometry } from "./contract.ts";
+import { contractionMacs } from "./contraction.ts";
 
 export interface Conv2dAttrs {
   readonly stride: PerAxis;
@@ -27,52 +20,11 @@ export interface ConvTranspose2dAttrs {
   readonly outputPadding: number;
 }
 
-/** The kernel of a contraction: the fastest that fits the adapter and the shapes, the plain one otherwise. */
-export function lowerContraction(contraction: Contraction): readonly Dispatch[] {
-  const { target, groups, kind } = contraction;
-  if (slidesDepthwise(contraction)) return slidingDepthwise(contraction);
-  if (groups > 1) return plainContraction(contraction);
-  if (prefersShuffleTiles(target)) return kind === "pair" ? shufflePair(contraction) : shuffleProduct(contraction);
-  if (fitsWorkgroupTiles(target)) return kind === "pair" ? tiledPair(contraction) : tiledProduct(contraction);
-  return plainContraction(contraction);
-}
-
-/** A contraction's tail can do all of it. Gradients by the weight are sums of another kind and take nothing. */
-const EVERYTHING = ["scale", "bias", "residual", "activation"] as const;
-
 /** Operations by what a transposed convolution makes, each output pixel taken to meet every tap. */
 const transposedOnOutput = ({ x = [], weight = [] }: { readonly [name: string]: Shape }, out: Shape): number => {
   const [, r = 1, s = 1, k = 1] = weight;
   return (sizeOf(out) / k) * lastOf(x) * r * s * k;
 };
-
-type Roles = Pick<Contraction, "kind" | "x" | "weight" | "y">;
-type Geometry = Pick<Conv2dAttrs, "stride" | "padding" | "dilation" | "groups">;
-
-function contract<I extends string, A>(
-  call: LowerCall<I, A>,
-  roles: Roles,
-  geometry: Geometry,
-  every = false,
-): readonly Dispatch[] {
-  const { dilation, groups } = geometry;
-  const stride = bothAxes(geometry.stride);
-  const padding = bothAxes(geometry.padding);
-  const base = {
-    ...roles,
-    stride,
-    padding,
-    dilation,
-    groups,
-    target: call.target,
-    scratch: call.scratch,
-    epilogue: call.epilogue,
-  };
-  const e = extents({ ...base, taps: allTaps(1, 1) });
-  const [r0, r1] = liveTaps(e.h, e.oh, e.r, { stride: stride[0], padding: padding[0], dilation });
-  const [s0, s1] = liveTaps(e.w, e.ow, e.s, { stride: stride[1], padding: padding[1], dilation });
-  return lowerContraction({ ...base, taps: every ? allTaps(e.r, e.s) : { r0, r1, s0, s1 } });
-}
 
 /**
  * Correlation of `x [n, h, w, c]` with `weight [k, r, s, c / groups]`, zero padded: `[n, oh, ow, k]` with
@@ -207,102 +159,4 @@ const convTranspose2dGradWeight = defineOp<LikeTransposed>()({
   macs: ({ x }, out) => contractionMacs(x, out),
   cost: { macs: "weights" },
   derivative: FIRST_ORDER,
-});
-
-const POINT: Geometry = { stride: 1, padding: 0, dilation: 1, groups: 1 };
-const asImage = (value: Value): Value => ({ ...value, shape: [1, 1, value.shape[0] ?? 1, lastOf(value.shape)] });
-const asWeight = (value: Value): Value => ({ ...value, shape: [value.shape[0] ?? 1, 1, 1, lastOf(value.shape)] });
-
-/** `x [m, c]` times the transpose of `weight [k, c]`: `[m, k]`, a 1x1 convolution over a row of pixels. */
-export const linear = defineOp<unknown>()({
-  name: "linear",
-  inputs: ["x", "weight"],
-  shape({ x, weight }) {
-    const [m, c] = x;
-    const [k, wc] = weight;
-    if (x.length !== 2 || weight.length !== 2 || m === undefined || k === undefined || c !== wc) {
-      throw new ShapeError(`linear: x [${x}] and weight [${weight}] must be [m, c] and [k, c]`);
-    }
-    return [m, k];
-  },
-  lower: (call) => {
-    const { x, weight } = call.inputs;
-    return contract(call, { kind: "gather", x: asImage(x), weight: asWeight(weight), y: asImage(call.out) }, POINT);
-  },
-  epilogue: EVERYTHING,
-  macs: ({ weight }, out) => (out[0] ?? 0) * (weight[0] ?? 0) * (weight[1] ?? 0),
-  cost: LAYER,
-  derivative: {
-    saves: ["x", "weight"],
-    backward: (grad, { x, weight }, { exec }) => ({
-      x: () => exec.apply(linearGradX, { grad, weight }, {}),
-      weight: () => exec.apply(linearGradWeight, { grad, x }, {}),
-    }),
-  },
-});
-
-const linearGradX = defineOp<unknown>()({
-  name: "linearGradX",
-  inputs: ["grad", "weight"],
-  shape: ({ grad, weight }) => [grad[0] ?? 1, lastOf(weight)],
-  lower: (call) => {
-    const { grad, weight } = call.inputs;
-    return contract(call, { kind: "scatter", x: asImage(call.out), weight: asWeight(weight), y: asImage(grad) }, POINT);
-  },
-  epilogue: EVERYTHING,
-  macs: ({ grad, weight }) => (grad[0] ?? 0) * (weight[0] ?? 0) * (weight[1] ?? 0),
-  cost: { macs: "weights" },
-  derivative: FIRST_ORDER,
-});
-
-const linearGradWeight = defineOp<unknown>()({
-  name: "linearGradWeight",
-  inputs: ["grad", "x"],
-  shape: ({ grad, x }) => [lastOf(grad), lastOf(x)],
-  lower: (call) => {
-    const { grad, x } = call.inputs;
-    return contract(call, { kind: "pair", x: asImage(x), weight: asWeight(call.out), y: asImage(grad) }, POINT);
-  },
-  macs: ({ grad }, out) => (grad[0] ?? 0) * (out[0] ?? 0) * (out[1] ?? 0),
-  cost: { macs: "weights" },
-  derivative: FIRST_ORDER,
-});
-
-/** `x [.., c]` plus `bias [c]`. A pass moves it into the convolution or linear layer before it. */
-export const addBias: Op<"x" | "bias", unknown> = defineOp<unknown>()({
-  name: "addBias",
-  fusedAs: "bias",
-  inputs: ["x", "bias"],
-  shape({ x, bias }) {
-    if (bias.length !== 1 || bias[0] !== lastOf(x))
-      throw new ShapeError(`addBias: bias [${bias}] does not fit x [${x}]`);
-    return x;
-  },
-  lower: ({ inputs: { x, bias }, out, target }) => {
-    const wide = allWide(out);
-    const channels = lastOf(out.shape) / (wide ? 4 : 1);
-    return [
-      elementwise({
-        label: "addBias",
-        target,
-        out,
-        wide,
-        tensors: { x: read(x, wide), bias: read(bias, wide) },
-        sizes: { channels },
-        body: "  return x_at(i) + bias_at(i % args.channels);",
-      }),
-    ];
-  },
-  macs: NO_MACS,
-  cost: FREE,
-  derivative: {
-    saves: [],
-    backward: (grad, _, { shapes, exec }) => ({
-      x: () => grad,
-      bias: () => {
-        const axes = shapes.x.slice(0, -1).map((_, i) => i);
-        return exec.view(exec.apply(reduceSum, { x: grad }, { axes, factor: 1 }), shapes.bias);
-      },
-    }),
-  },
 });
