@@ -10,6 +10,11 @@ export function figure(value: number | null | undefined): string {
   return value === null || value === undefined || !Number.isFinite(value) ? "-" : value.toFixed(2);
 }
 
+/** The first few of many names, in one sentence's part. */
+export function firstFew(names: readonly string[], count = 4): string {
+  return names.slice(0, count).join(", ") + (names.length > count ? ` and ${names.length - count} more` : "");
+}
+
 export function memory(bytes: number): string {
   return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(0)} MiB` : `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }

@@ -24,6 +24,10 @@ export function watchTraining(label = "training"): TrainObserver & { stop(): voi
     },
     validated({ epoch, result, best }) {
       const { all } = result.strata;
+      if (all && all.images === all.emptyImages) {
+        quiet(`epoch ${epoch + 1}: validation mIoU -, mDice -, foreground Dice -: no label map of val holds an object`);
+        return;
+      }
       quiet(
         `epoch ${epoch + 1}: validation mIoU ${figure(all?.mIoU)}, mDice ${figure(all?.mDice)}, ` +
           `foreground Dice ${figure(all?.foregroundDice)} %${best ? " (best so far)" : ""}`,

@@ -4,7 +4,7 @@ import { absoluteErrors, imageAlignment } from "./error.ts";
 import type { AreaRule } from "./objects.ts";
 import { classValues, foregroundDice, imageDice, microMean, OVERLAP_METRICS, type OverlapMetric } from "./overlap.ts";
 import { type ImageShares, imageShares, STRATUM_LIMITS, strataOf, stratumName } from "./strata.ts";
-import { ImageSet, type ScoredImage, type Summary, scoreImage } from "./summary.ts";
+import { ImageSet, onlyMeasured, type ScoredImage, type Summary, scoreImage } from "./summary.ts";
 import { countsOf, type Labels, Totals } from "./totals.ts";
 
 /** What is known of an image besides its pixels. */
@@ -40,7 +40,8 @@ export type ClassResult = Readonly<Record<OverlapMetric, number>> & {
 /**
  * The metrics of one stratum. Percent, except the mean absolute errors, which are fractions. `m...` and the unprefixed
  * overlap metrics are class means weighted by presence, background included; `macro...` are plain class means. NaN (null
- * in JSON) where a stratum has no images.
+ * in JSON) where a stratum has no images; overlap is NaN, too, where no label map holds an object: the background's alone
+ * would look like a measured 100.
  */
 export interface StratumResult {
   readonly images: number;
@@ -90,7 +91,8 @@ export interface ImageResult {
   readonly classDice: readonly number[];
 }
 
-function toStratum(summary: Summary): StratumResult {
+function toStratum(counted: Summary): StratumResult {
+  const summary = onlyMeasured(counted);
   const { micro, macro, errors, counts, perClass, presence } = summary;
   const of = (values: Float64Array, c: number) => values[c] ?? Number.NaN;
   return {
@@ -157,6 +159,8 @@ function toRow(image: EvaluatedImage, totals: Totals, shares: ImageShares, strat
  */
 export class Evaluation {
   readonly images: ImageResult[] = [];
+  /** Names of the images that are ignored as a whole: they count nowhere. */
+  readonly ignored: string[] = [];
   /** The images' counts, in the order of `images`; empty unless `keep` was asked for. */
   readonly kept: ScoredImage[] = [];
   readonly #keep: boolean;
@@ -174,15 +178,19 @@ export class Evaluation {
   }
 
   /**
-   * Counts one image. `prediction` and `target` are `[height, width]`. Throws DataError, naming the image, for maps of
-   * another size and for classes that do not exist.
+   * Counts one image and gives its row; undefined for an image that is ignored as a whole. `prediction` and `target` are
+   * `[height, width]`. Throws DataError, naming the image, for maps of another size and for classes that do not exist.
    */
-  add(prediction: Labels, target: Labels, image: EvaluatedImage): ImageResult {
+  add(prediction: Labels, target: Labels, image: EvaluatedImage): ImageResult | undefined {
     const { name, height, width } = image;
     if (target.length !== height * width) {
       throw new DataError(`${name}: the label map has ${target.length} pixels, expected ${height} x ${width}.`);
     }
     const totals = this.#countImage(prediction, target, name);
+    if (totals.images === 0) {
+      this.ignored.push(name);
+      return undefined;
+    }
     const shares = image.shares ?? imageShares(target, height, width);
     const strata = strataOf(shares[this.#area], this.#limits);
     const scored = scoreImage(totals);

@@ -1,6 +1,6 @@
 import { BOOTSTRAP, type BootstrapOptions, bootstrap, type Interval } from "./bootstrap.ts";
 import { type ImageLesions, type LesionResult, lesionResults, lesionScore, matchLesions } from "./lesions.ts";
-import { ImageSet, type ScoredImage, type Summary } from "./summary.ts";
+import { ImageSet, onlyMeasured, type ScoredImage, type Summary } from "./summary.ts";
 import { SURFACE_POLICY, SURFACE_TOLERANCE, type SurfaceScore, surfaceScore, withoutIgnored } from "./surface.ts";
 import type { Labels } from "./totals.ts";
 
@@ -34,7 +34,7 @@ export function intervalsOf(images: readonly ScoredImage[], options: BootstrapOp
         const count = times[i] ?? 0;
         if (count > 0) set.addScored(image, count);
       }
-      const summary = set.summary();
+      const summary = onlyMeasured(set.summary());
       return metrics.map((metric) => metric(summary));
     },
     options,
@@ -43,16 +43,18 @@ export function intervalsOf(images: readonly ScoredImage[], options: BootstrapOp
 }
 
 /** Border agreement of one class over images. */
-interface SurfaceResult {
+export interface SurfaceResult {
   readonly class: number;
   /** Percent, mean over images by the policy for empty masks. */
   readonly surfaceDice: number;
-  /** Pixels, mean over the images that have a distance; NaN without any. */
+  /** Pixels, mean over the images that have a distance; NaN unless one of them holds the class in both maps. */
   readonly hausdorff95: number;
   /** Pixels, mean over the images where both maps hold the class (`distances - bothEmpty` of them); NaN without any. */
   readonly hausdorff95Present: number;
   /** Images behind the distance: all but those where one map alone is empty. */
   readonly distances: number;
+  /** Images without a distance, because the class was missed or invented there. */
+  readonly notCounted: number;
   /** Images where neither map holds the class; they count with distance 0 and surface Dice 1. */
   readonly bothEmpty: number;
   /** Images whose class was not predicted at all; no distance. */
@@ -107,12 +109,15 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 function surfaceResult(label: number, scores: readonly SurfaceScore[]): SurfaceResult {
   const empty = (kind: SurfaceScore["empty"]) => scores.filter((score) => score.empty === kind).length;
   const known = scores.map(({ hausdorff95 }) => hausdorff95).filter((distance) => !Number.isNaN(distance));
+  const both = scores.filter((score) => score.empty === "none").map(({ hausdorff95 }) => hausdorff95);
   return {
     class: label,
     surfaceDice: 100 * mean(scores.map(({ dice }) => dice)),
-    hausdorff95: mean(known),
-    hausdorff95Present: mean(scores.filter(({ empty }) => empty === "none").map(({ hausdorff95 }) => hausdorff95)),
+    // Where the class was missed everywhere, the zeros of images without it would look like perfect borders.
+    hausdorff95: both.length === 0 ? Number.NaN : mean(known),
+    hausdorff95Present: mean(both),
     distances: known.length,
+    notCounted: scores.length - known.length,
     bothEmpty: empty("both"),
     predictionEmpty: empty("prediction"),
     targetEmpty: empty("target"),
@@ -205,7 +210,7 @@ export class ExtendedEvaluation {
 export const EMPTY_POLICIES = {
   "mDice, mIoU, sensitivity, precision, f2":
     "pixels pooled per class; a class no label map holds has weight 0; images without objects count their background and wrong pixels",
-  foregroundDice: "foreground classes that no label map holds are left out; 0 where there is none",
+  foregroundDice: "foreground classes that no label map holds are left out",
   imageDice: "per image, over the classes its label map holds: an image without objects is judged by its background",
   "mae, maeIndex, maeBinarised, maeRelease": "every counted pixel of every image",
   eMeasure:
@@ -213,5 +218,6 @@ export const EMPTY_POLICIES = {
   "lesion recall, precision, f1":
     "objects of all images counted together; images without objects add only wrong ones; null where there is nothing to divide by",
   "surfaceDice, hausdorff95": SURFACE_POLICY,
-  strata: "images without objects belong to every stratum",
+  "all overlap metrics": "null where no label map of the stratum holds an object: background alone measures nothing",
+  strata: "images without objects belong to every stratum; images ignored as a whole (255) count nowhere",
 } as const;

@@ -50,10 +50,10 @@ export function macroMean(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Plain mean of Dice over the foreground classes some image holds; a fraction, 0 where there is none. */
+/** Plain mean of Dice over the foreground classes some image holds; a fraction, NaN where there is none. */
 export function foregroundDice(dice: Float64Array, presence: Float64Array): number {
   const present = dice.filter((_, c) => c > 0 && (presence[c] ?? 0) > 0);
-  return present.length === 0 ? 0 : macroMean(present);
+  return macroMean(present);
 }
 
 /** Mean Dice over the classes present in one image's label map, background included; a fraction. */

@@ -11,13 +11,12 @@ import {
 } from "./overlap.ts";
 import { type ClassCounts, countsOf, type Labels, Totals } from "./totals.ts";
 
-/** Mean over the values that exist. An image with every pixel ignored has none and takes no part. */
+/** Mean over images. */
 class Mean {
   #sum = 0;
   #count = 0;
 
   add(value: number, times: number): void {
-    if (Number.isNaN(value)) return;
     this.#sum += times * value;
     this.#count += times;
   }
@@ -30,7 +29,7 @@ class Mean {
 /** Every metric of one set of images. Percent unless said otherwise; NaN where the set has nothing to measure. */
 export interface Summary {
   readonly images: number;
-  /** Images whose label map holds background or ignored pixels only. */
+  /** Images whose counted pixels are all background. */
   readonly emptyImages: number;
   readonly counts: ClassCounts;
   /** Images per class whose label map holds it. */
@@ -41,6 +40,7 @@ export interface Summary {
   readonly micro: Readonly<Record<OverlapMetric, number>>;
   /** Plain class means, background included. */
   readonly macro: Readonly<Record<OverlapMetric, number>>;
+  /** NaN where no label map holds an object. */
   readonly foregroundDice: number;
   /** Mean over images of the mean Dice over the classes present. */
   readonly imageDice: number;
@@ -80,8 +80,9 @@ export class ImageSet {
     this.addScored(scoreImage(image));
   }
 
-  /** Adds an image as if it occurred `times`. */
+  /** Adds an image as if it occurred `times`. One that is ignored as a whole counts nowhere. */
   addScored({ totals, dice, alignment }: ScoredImage, times = 1): void {
+    if (totals.images === 0) return;
     this.#totals.merge(totals, times);
     this.#dice.add(dice, times);
     this.#alignment.add(alignment, times);
@@ -112,6 +113,16 @@ export class ImageSet {
       alignmentPooled: 100 * pooledAlignment(this.#totals),
     };
   }
+}
+
+/**
+ * The summary with NaN for every overlap where no label map holds an object: what is left then, the background's overlap
+ * with itself, would look like a measured 100.
+ */
+export function onlyMeasured(summary: Summary): Summary {
+  if (summary.emptyImages < summary.images) return summary;
+  const none = Object.fromEntries(OVERLAP_METRICS.map((name) => [name, Number.NaN])) as Summary["micro"];
+  return { ...summary, micro: none, macro: none, foregroundDice: Number.NaN, imageDice: Number.NaN };
 }
 
 /** All metrics of a set of images: predictions and label maps in the same order, label 255 ignored. */

@@ -4,7 +4,10 @@ import type { Labels } from "./totals.ts";
 /** Which of the two maps does not hold the class. */
 type Emptiness = "none" | "both" | "prediction" | "target";
 
-/** Border agreement of one class in one image. */
+/**
+ * Border agreement of one class in one image, as MetricsReloaded computes `nsd` and `hd_perc` of 95: borders by direct
+ * neighbours, the larger of the two directed percentiles, 0 for two empty maps.
+ */
 export interface SurfaceScore {
   readonly empty: Emptiness;
   /**
@@ -32,7 +35,8 @@ export const SURFACE_TOLERANCE = 2;
 
 /** What is said of empty masks wherever these numbers are printed. */
 export const SURFACE_POLICY =
-  "class absent from both maps: distance 0, surface Dice 1; absent from one: surface Dice 0, distance not counted";
+  "as MetricsReloaded computes them: class absent from both maps: distance 0, surface Dice 1; absent from one: surface Dice 0, " +
+  "distance not counted; no distance at all where no image holds the class in both";
 
 /** The prediction with background where the label map ignores: such pixels make no border and no object. */
 export function withoutIgnored(prediction: Labels, target: Labels): Labels {

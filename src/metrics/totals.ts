@@ -27,7 +27,10 @@ export class Totals {
     this.presence = new Float64Array(classes);
   }
 
-  /** The counts of one image. Throws DataError for different lengths and for classes that do not exist. */
+  /**
+   * The counts of one image; of one that is ignored as a whole zeros, no image. Throws DataError for different lengths
+   * and for classes that do not exist.
+   */
   static ofImage(prediction: Labels, target: Labels, classes: number): Totals {
     if (prediction.length !== target.length) {
       throw new DataError(`The prediction has ${prediction.length} pixels, its label map ${target.length}.`);
@@ -43,9 +46,9 @@ export class Totals {
       const cell = label * classes + guess;
       confusion[cell] = (confusion[cell] ?? 0) + 1;
     }
-    totals.images = 1;
     const { truth } = countsOf(totals);
     for (let c = 0; c < classes; c++) presence[c] = truth[c] === 0 ? 0 : 1;
+    totals.images = presence.includes(1) ? 1 : 0;
     return totals;
   }
 

@@ -3,6 +3,7 @@ import type { Fixed } from "../../data/dataset/fix.ts";
 import type { Finding, Verification } from "../../data/dataset/verify.ts";
 import { note, printJson, printLine, printTable } from "../print.ts";
 import { createProgress } from "../progress.ts";
+import { firstFew } from "../units.ts";
 
 interface VerifyFlags {
   readonly fix?: string;
@@ -53,7 +54,7 @@ async function verify(folder: string, flags: VerifyFlags): Promise<void> {
 const counted = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 const listed = (counts: Readonly<Record<string, number>>) => {
   const names = Object.entries(counts).map(([name, count]) => `${name} (${count})`);
-  return names.length > 4 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", ");
+  return firstFew(names);
 };
 
 function printVerification(result: Verification, seconds: number): void {

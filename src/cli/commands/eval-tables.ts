@@ -1,9 +1,9 @@
 import type { EvaluationResult } from "../../experiment/evaluate/evaluate.ts";
 import type { StratumResult } from "../../metrics/evaluation.ts";
-import type { ExtendedResult, IntervalMetric } from "../../metrics/extended.ts";
+import type { ExtendedResult, IntervalMetric, SurfaceResult } from "../../metrics/extended.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import { note, printLine, printTable } from "../print.ts";
-import { figure } from "../units.ts";
+import { figure, firstFew } from "../units.ts";
 
 type Row = StratumResult & { readonly name: string };
 
@@ -30,6 +30,7 @@ export function printEvaluation(result: EvaluationResult, classes: readonly stri
   );
   note(`images. Strata by the largest object of an image, at the mask's own size, area by the rule "${area}"; images`);
   note("without objects belong to every stratum.");
+  for (const line of uncounted(result)) note(line);
   printErrors(rows);
   const all = byLimit(result.strata).at(-1)?.[1];
   if (all && classes.length > 2) printClasses(all, classes);
@@ -40,6 +41,21 @@ export function printEvaluation(result: EvaluationResult, classes: readonly stri
       `area under the ROC curve of every foreground class against the rest, pooled: ${result.rocClasses.area.toFixed(4)}`,
     );
   }
+}
+
+/** What is not counted, and why. */
+function uncounted({ strata, ignored }: EvaluationResult): string[] {
+  const objectless = byLimit(strata).filter(([, { images, emptyImages }]) => images === emptyImages);
+  return [
+    ...(ignored.length > 0
+      ? [`${ignored.length} images are ignored as a whole (255) and count nowhere: ${firstFew(ignored)}.`]
+      : []),
+    ...objectless.map(([name, { images }]) =>
+      images === 0
+        ? `${stratumTitle(name)}: no images, nothing to measure.`
+        : `${stratumTitle(name)}: none of the ${images} label maps holds an object, so there is no overlap to measure ("-").`,
+    ),
+  ];
 }
 
 function printOverlap(rows: readonly Row[], extended: ExtendedResult | undefined): void {
@@ -111,6 +127,11 @@ function printClasses(all: StratumResult, classes: readonly string[]): void {
   );
 }
 
+/** A class that was missed or invented has no distance: how often says the cell, so that no mean hides it. */
+function distanceCell({ hausdorff95, notCounted }: SurfaceResult): string {
+  return figure(hausdorff95) + (notCounted > 0 ? ` (${notCounted} not counted)` : "");
+}
+
 function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes: readonly string[]): void {
   printLine("");
   printTable(
@@ -145,7 +166,7 @@ function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes:
       { title: "objects", cell: (row) => stratumTitle(row.name) },
       { title: "images", cell: (row) => String(row.images), align: RIGHT },
       { title: `surface Dice (${surface.tolerance} px)`, cell: (row) => figure(row.surfaceDice), align: RIGHT },
-      { title: "HD95 (px)", cell: (row) => figure(row.hausdorff95), align: RIGHT },
+      { title: "HD95 (px)", cell: distanceCell, align: RIGHT },
       { title: "HD95, in both (px)", cell: (row) => figure(row.hausdorff95Present), align: RIGHT },
       { title: "images with distance", cell: (row) => String(row.distances), align: RIGHT },
       { title: "absent in both", cell: (row) => String(row.bothEmpty), align: RIGHT },

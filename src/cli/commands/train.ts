@@ -21,6 +21,7 @@ import {
 } from "../../experiment/settings/recipe.ts";
 import { Timetable } from "../../experiment/train/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train/train-run.ts";
+import { unjudgeable } from "../../experiment/train/validation.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
 import { openChecked, statisticsOf, withDevice } from "../session.ts";
@@ -72,8 +73,8 @@ export async function train(
   const { schedule } = new Timetable(config, trainSamples(dataset).length);
   const advice = scratchAdvice(config, schedule);
   if (advice !== null) note(`note: ${advice}`);
-  if ((dataset.splits.val?.length ?? 0) === 0)
-    note(`note: ${config.data} has no val split: no best checkpoint is kept`);
+  const why = unjudgeable(dataset);
+  if (why !== undefined) note(`note: no best checkpoint is kept, ${config.data} cannot judge it: ${why}`);
   const statistics = statisticsOf(dataset);
   return withDevice(config.adapter, async (device) => {
     const observer = watchTraining();

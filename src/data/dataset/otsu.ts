@@ -30,7 +30,7 @@ export function otsuThreshold(values: Uint8Array): number {
 /**
  * Thresholding as a baseline, what a picture's histogram alone can tell (Otsu 1979), scored as networks are:
  * foreground Dice of each image's own Otsu threshold on its luma, bright = foreground, pooled over all pixels of the
- * samples (any label other than 0 is foreground, 255 left out): 0 to 1, 1 where neither holds foreground.
+ * samples (any label other than 0 is foreground, 255 left out): 0 to 1, NaN where neither holds foreground.
  */
 export async function otsuDice(samples: readonly Sample[]): Promise<number> {
   let both = 0;
@@ -48,5 +48,5 @@ export async function otsuDice(samples: readonly Sample[]): Promise<number> {
       either += predicted + truth;
     }
   }
-  return either === 0 ? 1 : (2 * both) / either;
+  return (2 * both) / either;
 }

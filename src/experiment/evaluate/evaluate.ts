@@ -43,6 +43,8 @@ export interface EvaluatedMap {
 export interface EvaluationResult {
   readonly strata: Readonly<Record<string, StratumResult>>;
   readonly images: readonly ImageResult[];
+  /** Names of the images that are ignored as a whole: they count nowhere. */
+  readonly ignored: readonly string[];
   /** Foreground against background. */
   readonly roc?: RocCurve;
   /** Every foreground class against the rest, pooled; only with more than one. */
@@ -109,8 +111,9 @@ class Counting {
 
   add({ sample, prediction, target, height, width }: EvaluatedMap, shares: ImageShares, scores: Float32Array): void {
     const image = { name: sample.stem, height, width, shares };
-    const { strata } = this.#evaluation.add(prediction, target, image);
-    this.#extended?.add(prediction, target, { height, width, strata });
+    const row = this.#evaluation.add(prediction, target, image);
+    if (row === undefined) return;
+    this.#extended?.add(prediction, target, { height, width, strata: row.strata });
     this.#foreground?.addForeground(scores, target, this.#classes);
     this.#rest?.addOneVersusRest(scores, target, this.#classes);
   }
@@ -120,6 +123,7 @@ class Counting {
     return {
       strata,
       images: this.#evaluation.images,
+      ignored: this.#evaluation.ignored,
       ...(this.#foreground ? { roc: this.#foreground.curve() } : {}),
       ...(this.#rest ? { rocClasses: this.#rest.curve() } : {}),
       ...(this.#extended ? { extended: this.#extended.result(Object.keys(strata), this.#evaluation.kept) } : {}),

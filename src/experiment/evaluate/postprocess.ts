@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { DataError, UsageError } from "../../errors.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import { components } from "../../metrics/components.ts";
 import { withoutIgnored } from "../../metrics/surface.ts";
 import type { Labels } from "../../metrics/totals.ts";
@@ -111,12 +112,13 @@ export class PostprocessChoice {
     this.#sums = classes.slice(1).map(() => new Float64Array(CANDIDATES.length));
   }
 
-  /** Tries every rule on one image: maps `[height, width]`. */
+  /** Tries every rule on one image: maps `[height, width]`. One that is ignored as a whole counts nowhere. */
   add(
     prediction: Labels,
     target: Labels,
     { height, width }: { readonly height: number; readonly width: number },
   ): void {
+    if (target.every((label) => label === IGNORE_LABEL)) return;
     const shown = withoutIgnored(prediction, target);
     for (const [c, sums] of this.#sums.entries()) {
       let truth = 0;

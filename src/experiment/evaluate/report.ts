@@ -54,7 +54,7 @@ export function writeEvaluation(folder: string, report: EvaluationReport, result
 }
 
 /** The JSON document of an evaluation: strata by name, percentages as in the paper. */
-export function documentOf({ roc, rocClasses, strata, extended }: EvaluationResult) {
+export function documentOf({ roc, rocClasses, strata, ignored, extended }: EvaluationResult) {
   const { intervals = {}, lesions, surface, bootstrap } = extended ?? {};
   const complete = Object.entries(strata).map(([name, stratum]) => {
     const own = intervals[name];
@@ -62,6 +62,7 @@ export function documentOf({ roc, rocClasses, strata, extended }: EvaluationResu
   });
   return {
     strata: Object.fromEntries(complete) as Record<string, StratumResult>,
+    ignored,
     ...(roc ? { auc: roc.area } : {}),
     ...(rocClasses ? { aucClasses: rocClasses.area } : {}),
     ...(extended ? { bootstrap, lesions, surface } : {}),

@@ -27,7 +27,7 @@ import { startNotes } from "./start-notes.ts";
 import { StepLog } from "./step-log.ts";
 import { Timetable } from "./timetable.ts";
 import type { TrainObserver } from "./train-observer.ts";
-import { Validation } from "./validation.ts";
+import { unjudgeable, Validation } from "./validation.ts";
 
 export interface TrainInput {
   readonly config: TrainConfig;
@@ -56,8 +56,11 @@ interface Waiting {
 export async function runTraining(input: TrainInput): Promise<TrainResult> {
   const { config, device } = input;
   const timetable = new Timetable(config, trainSamples(input.dataset).length);
-  if (config.patience !== null && (input.dataset.splits.val ?? []).length === 0) {
-    throw new UsageError(`--patience ${config.patience}: ${config.data} has no val split to judge by; leave it out`);
+  const why = unjudgeable(input.dataset);
+  if (config.patience !== null && why !== undefined) {
+    throw new UsageError(
+      `--patience ${config.patience}: ${config.data} has nothing to judge by (${why}); leave it out`,
+    );
   }
   const checkpoint = await checkpointToResume(config);
   if (checkpoint) checkSameData(config, checkpoint.facts, input.dataset, input.statistics);

@@ -1,6 +1,7 @@
 import type { CheckedDataset, CheckedSample } from "../../data/dataset/check-dataset.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
+import { IGNORE_LABEL } from "../../labels.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { type EvaluationResult, evaluateSplit } from "../evaluate/evaluate.ts";
@@ -11,6 +12,13 @@ interface ValidationInput {
   readonly statistics: PixelStatistics;
   readonly pool: SamplePool;
   readonly batchSize: number;
+}
+
+/** Why the val split cannot tell which checkpoint is best; undefined where it can. */
+export function unjudgeable({ splits: { val = [] } }: CheckedDataset): string | undefined {
+  if (val.length === 0) return "there is no val split";
+  const holdsObject = ({ labels }: CheckedSample) => labels.some(([label]) => label > 0 && label !== IGNORE_LABEL);
+  return val.some(holdsObject) ? undefined : `none of the ${val.length} masks of val holds an object`;
 }
 
 /** The validation split of a run, evaluated again and again. */

@@ -46,6 +46,8 @@ test("training ends when the validation has not risen for so many epochs, resume
 test("patience without validation images is refused before anything is written", async () => {
   const { train = [] } = set.dataset.splits;
   const alone = { ...set, dataset: { ...set.dataset, splits: { train } } };
-  await expect(trainHere(device, alone, config("never"))).rejects.toThrow("has no val split to judge by");
+  await expect(trainHere(device, alone, config("never"))).rejects.toThrow(
+    "has nothing to judge by (there is no val split)",
+  );
   expect(existsSync(join(scratch.path, "never"))).toBe(false);
 });

@@ -14,7 +14,12 @@ test("an evaluation becomes an eval.json and tables without the command line, in
   evaluation.add(Int32Array.of(0, 1, 0, 1), Int32Array.of(0, 1, 1, 1), { name: "one", height: 2, width: 2 });
   const roc = new RocHistogram();
   roc.addForeground(Float32Array.of(0.9, 0.1, 0.2, 0.8), Int32Array.of(0, 1), 2);
-  const result = { strata: evaluation.strata(), images: evaluation.images, roc: roc.curve() };
+  const result = {
+    strata: evaluation.strata(),
+    images: evaluation.images,
+    ignored: evaluation.ignored,
+    roc: roc.curve(),
+  };
   const source = { checkpoint: "run/best.safetensors", data: "set", split: "test", classes: ["rest", "cell"] };
   const folder = join(scratch.path, "eval");
   const report = evaluationReport({ ...source, area: "release" }, result);

@@ -204,23 +204,24 @@ describe("borders", () => {
   });
 });
 
-describe("a whole evaluation", () => {
-  const side = 16;
-  const limits = [0.5, 1, 2, 3, 5, 10, 100];
+const SIDE = 16;
+const LIMITS = [0.5, 1, 2, 3, 5, 10, 100];
 
-  function evaluate(order: readonly number[], perfect = false) {
-    const evaluation = new Evaluation({ classes: 3, area: "pixels", limits, keep: true });
-    const extended = new ExtendedEvaluation({ classes: 3, resamples: 50 });
-    for (const seed of order) {
-      const target = seed === 0 ? new Uint8Array(side * side) : picture(seed, side, 3);
-      const prediction = perfect ? target : picture(seed + (seed % 3), side, 3);
-      const image = { name: String(seed), height: side, width: side };
-      extended.add(prediction, target, { ...image, strata: evaluation.add(prediction, target, image).strata });
-    }
-    const strata = evaluation.strata();
-    return { evaluation, strata, extended: extended.result(Object.keys(strata), evaluation.kept) };
+function evaluate(order: readonly number[], perfect = false) {
+  const evaluation = new Evaluation({ classes: 3, area: "pixels", limits: LIMITS, keep: true });
+  const extended = new ExtendedEvaluation({ classes: 3, resamples: 50 });
+  for (const seed of order) {
+    const target = seed === 0 ? new Uint8Array(SIDE * SIDE) : picture(seed, SIDE, 3);
+    const prediction = perfect ? target : picture(seed + (seed % 3), SIDE, 3);
+    const image = { name: String(seed), height: SIDE, width: SIDE };
+    const row = evaluation.add(prediction, target, image);
+    if (row !== undefined) extended.add(prediction, target, { ...image, strata: row.strata });
   }
+  const strata = evaluation.strata();
+  return { evaluation, strata, extended: extended.result(Object.keys(strata), evaluation.kept) };
+}
 
+describe("a whole evaluation", () => {
   test("the order of the images does not matter, but for the draws of the intervals", () => {
     const forward = evaluate([0, 1, 2, 3, 4, 5, 6, 7]);
     const shuffled = evaluate([5, 2, 7, 0, 3, 1, 6, 4]);
@@ -243,6 +244,7 @@ describe("a whole evaluation", () => {
     expect(low).toBeLessThan(strata["all"]?.mDice ?? 0);
     expect(high).toBeGreaterThan(strata["all"]?.mDice ?? 0);
     expect(extended.intervals["0.5"]?.mDice).toEqual([Number.NaN, Number.NaN]);
+    expect(strata["0.5"]).toMatchObject({ images: 1, mDice: Number.NaN, foregroundDice: Number.NaN });
 
     const perfect = evaluate([0, 1, 2, 3], true).extended;
     expect(perfect.intervals["all"]?.imageDice.map((value) => value.toFixed(4))).toEqual(["100.0000", "100.0000"]);
@@ -253,7 +255,9 @@ describe("a whole evaluation", () => {
     expect(perfect.surface.strata["all"]).toMatchObject({ images: 4, surfaceDice: 100, hausdorff95: 0 });
     expect(perfect.surface.strata["all"]?.classes[0]).toMatchObject({ bothEmpty: 1, distances: 4, predictionEmpty: 0 });
   });
+});
 
+describe("empty maps", () => {
   test("images where one map alone is empty give no distance and are counted", () => {
     const extended = new ExtendedEvaluation({ classes: 2, resamples: 10 });
     const dot = Uint8Array.of(1, 0, 0, 0);
@@ -263,19 +267,31 @@ describe("a whole evaluation", () => {
     extended.add(new Uint8Array(4), dot, image);
     extended.add(new Uint8Array(4), new Uint8Array(4), image);
     const { classes, surfaceDice } = extended.result(["all"], []).surface.strata["all"] ?? { classes: [] };
-    const counts = { distances: 2, bothEmpty: 1, predictionEmpty: 1, targetEmpty: 1 };
+    const counts = { distances: 2, notCounted: 2, bothEmpty: 1, predictionEmpty: 1, targetEmpty: 1 };
     expect(classes[0]).toMatchObject(counts);
     expect(classes[0]?.hausdorff95Present).toBe(Math.SQRT2);
     expect(classes[0]?.hausdorff95).toBe(Math.SQRT2 / 2);
     expect(surfaceDice).toBe(50);
   });
 
+  test("a class that was missed everywhere has no distance, whatever the images without it", () => {
+    const extended = new ExtendedEvaluation({ classes: 2, resamples: 10 });
+    const image = { height: 2, width: 2, strata: ["all"] };
+    const dot = Uint8Array.of(1, 0, 0, 0);
+    for (const target of [dot, dot, dot, dot, new Uint8Array(4)]) extended.add(new Uint8Array(4), target, image);
+    const { classes = [], hausdorff95 } = extended.result(["all"], []).surface.strata["all"] ?? {};
+    expect(classes[0]).toMatchObject({ surfaceDice: 20, hausdorff95: Number.NaN, distances: 1, notCounted: 4 });
+    expect(hausdorff95).toBeNaN();
+  });
+});
+
+describe("intervals", () => {
   test("drawing every image once gives the plain metrics", () => {
     const { evaluation, strata } = evaluate([1, 2, 3]);
     const one = evaluation.kept.slice(0, 1);
     const interval = intervalsOf([...one, ...one], { resamples: 5 });
-    const alone = new Evaluation({ classes: 3, area: "pixels", limits, keep: true });
-    alone.add(picture(2, side, 3), picture(1, side, 3), { name: "1", height: side, width: side });
+    const alone = new Evaluation({ classes: 3, area: "pixels", limits: LIMITS, keep: true });
+    alone.add(picture(2, SIDE, 3), picture(1, SIDE, 3), { name: "1", height: SIDE, width: SIDE });
     expect(interval.mIoU[0]).toBeCloseTo(alone.strata()["all"]?.mIoU ?? 0, 6);
     expect(strata["all"]?.images).toBe(3);
   });

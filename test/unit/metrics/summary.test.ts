@@ -112,7 +112,9 @@ describe("totals", () => {
     many.merge(odd);
     expect(countsOf(many).inter[0]).toBe(3 * 2 ** 24 + 3);
   });
+});
 
+describe("what counts nowhere", () => {
   test("ignored pixels count nowhere", () => {
     const target = labels("xx1", "0.1");
     const plain = report([labels("111")], [labels("101")], 2);
@@ -121,11 +123,33 @@ describe("totals", () => {
     expect(Totals.ofImage(labels("111", "111"), target, 2).confusion).toEqual(Float64Array.of(0, 2, 0, 2));
   });
 
-  test("an image without a counted pixel takes no part in the per-image means", () => {
+  test("an image without a counted pixel counts nowhere", () => {
     const blank = labels("xxx");
     const summary = report([labels("110"), labels("111")], [labels("100"), blank], 2);
-    expect(summary.images).toBe(2);
-    expect(summary.imageDice).toBe(report([labels("110")], [labels("100")], 2).imageDice);
+    expect(summary).toEqual(report([labels("110")], [labels("100")], 2));
+    const evaluation = new Evaluation({ classes: 2, keep: true });
+    expect(evaluation.add(labels("111"), blank, { name: "blank", height: 1, width: 3 })).toBeUndefined();
+    expect([evaluation.ignored, evaluation.images, evaluation.kept]).toEqual([["blank"], [], []]);
+    expect(evaluation.strata()["all"]).toMatchObject({ images: 0, emptyImages: 0 });
+  });
+
+  test("without an object in any label map there is no overlap, but errors there are", () => {
+    const evaluation = new Evaluation({ classes: 2 });
+    evaluation.add(labels("001"), labels("000"), { name: "a", height: 1, width: 3 });
+    const { all } = evaluation.strata();
+    const missing = [
+      "mDice",
+      "mIoU",
+      "sensitivity",
+      "precision",
+      "f2",
+      "foregroundDice",
+      "imageDice",
+      "macroIoU",
+    ] as const;
+    expect(missing.map((name) => all?.[name])).toEqual(missing.map(() => Number.NaN));
+    expect(all).toMatchObject({ images: 1, emptyImages: 1 });
+    expect(all?.mae).toBeCloseTo(1 / 3, 12);
   });
 
   test("classes that do not exist and other sizes are refused with the image's name", () => {
