@@ -8,7 +8,6 @@
 
 export { differentiate } from "./autograd/differentiate.ts";
 export type { OptimizerOptions } from "./autograd/optimizer.ts";
-export { readImage, writePng } from "./data/codec/decode.ts";
 export type { Rgb } from "./data/codec/png.ts";
 export {
   type CheckedDataset,
@@ -17,6 +16,7 @@ export {
   checkDataset,
 } from "./data/dataset/check-dataset.ts";
 export { type Dataset, openDataset, type Sample, type SplitName } from "./data/dataset/dataset.ts";
+export { readImage, writePng } from "./data/decode.ts";
 export type { Window } from "./data/formats/window.ts";
 export type { ByteImage } from "./data/image/image.ts";
 export type { PixelStatistics } from "./data/image/normalise.ts";

@@ -2,7 +2,7 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readMask, writePng } from "../../src/data/codec/decode.ts";
+import { readMask, writePng } from "../../src/data/decode.ts";
 import { filled } from "../../src/data/image/image.ts";
 import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { openDevice } from "../../src/platform/node/open-device.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { readMask, writePng } from "../../src/data/codec/decode.ts";
+import { readMask, writePng } from "../../src/data/decode.ts";
 import type { ByteImage } from "../../src/data/image/image.ts";
 import { normalise } from "../../src/data/image/normalise.ts";
 import { type Checkpoint, loadCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";

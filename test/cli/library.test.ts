@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readMask, writePng } from "../../src/data/codec/decode.ts";
+import { readMask, writePng } from "../../src/data/decode.ts";
 import { loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { Predictor } from "../../src/experiment/predict/predict.ts";
 import type { Device } from "../../src/kernels/device/device.ts";

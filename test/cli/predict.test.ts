@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readImage, readMask, writePng } from "../../src/data/codec/decode.ts";
+import { readImage, readMask, writePng } from "../../src/data/decode.ts";
 import { NiftiVolume } from "../../src/data/formats/nifti.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
 import { windowed } from "../../src/data/formats/window.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { readImage, writePng } from "../../data/codec/decode.ts";
+import { readImage, writePng } from "../../data/decode.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { UsageError } from "../../errors.ts";
 import type { CheckpointFacts } from "../../experiment/checkpoint/checkpoint.ts";

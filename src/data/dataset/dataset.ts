@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join, parse, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
-import { IMAGE_EXTENSIONS } from "../codec/decode.ts";
+import { IMAGE_EXTENSIONS } from "../decode.ts";
 import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
 import { type Problem, problem } from "./problems.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import sharp from "sharp";
 import { z } from "zod";
-import { decodeImage, decodeMaskSamples, readBytes } from "../codec/decode.ts";
+import { decodeImage, decodeMaskSamples, readBytes } from "../decode.ts";
 import { luma } from "../image/colour.ts";
 import type { ByteImage } from "../image/image.ts";
 

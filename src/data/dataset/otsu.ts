@@ -1,5 +1,5 @@
 import { IGNORE_LABEL } from "../../labels.ts";
-import { readImage, readMask } from "../codec/decode.ts";
+import { readImage, readMask } from "../decode.ts";
 import { luma } from "../image/colour.ts";
 import type { Sample } from "./dataset.ts";
 

@@ -1,6 +1,6 @@
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
-import { readImage, readMask } from "../codec/decode.ts";
+import { readImage, readMask } from "../decode.ts";
 import { type AugmentOptions, augment, type Pair, stretch } from "../image/augment.ts";
 import type { Size } from "../image/image.ts";
 import { normalise, type PixelStatistics } from "../image/normalise.ts";

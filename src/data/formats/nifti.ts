@@ -1,6 +1,6 @@
 import { gunzipSync, constants as zlib } from "node:zlib";
 import { DataError } from "../../errors.ts";
-import { readBytes } from "../codec/decode.ts";
+import { readBytes } from "../decode.ts";
 import { DEFLATE_RATIO } from "../deflate.ts";
 import { LONGEST_HEADER, type NiftiHeader, niftiError, readNiftiHeader } from "./nifti-header.ts";
 import { type PatientAxis, patientAxes } from "./orientation.ts";

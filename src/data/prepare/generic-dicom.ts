@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
-import { readBytes } from "../codec/decode.ts";
+import { readBytes } from "../decode.ts";
 import { type DicomFile, looksLikeDicom, readDicom, SEGMENTATION_CLASS } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
 import { ownData } from "./generic.ts";

@@ -1,8 +1,8 @@
 import { basename, join, parse, resolve } from "node:path";
 import { DataError, UsageError } from "../../errors.ts";
-import { decodeImage, IMAGE_EXTENSIONS, readBytes } from "../codec/decode.ts";
 import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { patientOf } from "../dataset/patients.ts";
+import { decodeImage, IMAGE_EXTENSIONS, readBytes } from "../decode.ts";
 import { NpzFile } from "../formats/npz.ts";
 import type { ArrayTask, Layer, PictureTask, PreparationPlan, SetKind, Settings, VolumeTask } from "./plan.ts";
 import { filesWith, findInside, list, notThis, requirePairs } from "./raw-folder.ts";

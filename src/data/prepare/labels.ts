@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.ts";
-import { decodeImage, decodeMask, readBytes } from "../codec/decode.ts";
+import { decodeImage, decodeMask, readBytes } from "../decode.ts";
 import type { ValueSlice } from "../formats/values.ts";
 import { type ByteImage, filled, type Size } from "../image/image.ts";
 import type { Layer } from "./plan.ts";

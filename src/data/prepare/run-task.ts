@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
-import { readBytes, readImage } from "../codec/decode.ts";
+import { readBytes, readImage } from "../decode.ts";
 import { dicomValues, readDicom } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
 import { maskOf, sortSeries } from "../formats/dicom-series.ts";

@@ -1,5 +1,5 @@
-import { readMask } from "../../data/codec/decode.ts";
 import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
+import { readMask } from "../../data/decode.ts";
 import { evalBatches } from "../../data/feed/batches.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";

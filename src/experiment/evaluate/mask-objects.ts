@@ -1,4 +1,4 @@
-import { readMask } from "../../data/codec/decode.ts";
+import { readMask } from "../../data/decode.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import { type CountRule, type ObjectShare, objectShares } from "../../metrics/strata.ts";
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readImage, writePng } from "../../data/codec/decode.ts";
 import type { Rgb } from "../../data/codec/png.ts";
+import { readImage, writePng } from "../../data/decode.ts";
 import { resize } from "../../data/image/resample.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
 import { EMPTY_POLICIES } from "../../metrics/extended.ts";

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
-import { IMAGE_EXTENSIONS } from "../../data/codec/decode.ts";
+import { IMAGE_EXTENSIONS } from "../../data/decode.ts";
 import { looksLikeDicom } from "../../data/formats/dicom.ts";
 import { UsageError } from "../../errors.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { readBytes, writePng } from "../../data/codec/decode.ts";
 import type { Rgb } from "../../data/codec/png.ts";
+import { readBytes, writePng } from "../../data/decode.ts";
 import { type DicomFile, dicomValues, readDicom, SEGMENTATION_CLASS } from "../../data/formats/dicom.ts";
 import { sortSeries } from "../../data/formats/dicom-series.ts";
 import { NiftiVolume } from "../../data/formats/nifti.ts";

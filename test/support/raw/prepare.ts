@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { readMask } from "../../../src/data/codec/decode.ts";
+import { readMask } from "../../../src/data/decode.ts";
 import type { Settings } from "../../../src/data/prepare/plan.ts";
 import { type PrepareSummary, prepare } from "../../../src/data/prepare/prepare.ts";
 import { SET_KINDS } from "../../../src/data/prepare/sets.ts";

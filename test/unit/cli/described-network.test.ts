@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { expect, test } from "vitest";
 import { addDescription, describedFacts } from "../../../src/cli/described-network.ts";
-import { writePng } from "../../../src/data/codec/decode.ts";
+import { writePng } from "../../../src/data/decode.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { fitted, fromZoo } from "../../../src/model/zoo.ts";
 

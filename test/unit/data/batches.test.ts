@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { writePng } from "../../../src/data/codec/decode.ts";
 import { openDataset, type Sample } from "../../../src/data/dataset/dataset.ts";
+import { writePng } from "../../../src/data/decode.ts";
 import {
   type Batch,
   type BatchStream,

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { writePng } from "../../../src/data/codec/decode.ts";
 import { type CheckOptions, checkDataset, defaultColours } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../../../src/data/dataset/dataset.ts";
+import { writePng } from "../../../src/data/decode.ts";
 import { type ByteImage, filled } from "../../../src/data/image/image.ts";
 import { DataError } from "../../../src/errors.ts";
 

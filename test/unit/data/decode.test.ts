@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodeImage, decodeMask } from "../../../src/data/codec/decode.ts";
 import { decodePng, encodePng } from "../../../src/data/codec/png.ts";
+import { decodeImage, decodeMask } from "../../../src/data/decode.ts";
 import type { ByteImage } from "../../../src/data/image/image.ts";
 import { random } from "../../../src/kernels/random.ts";
 

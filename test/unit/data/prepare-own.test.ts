@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readImage } from "../../../src/data/codec/decode.ts";
 import { encodePng } from "../../../src/data/codec/png.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
+import { readImage } from "../../../src/data/decode.ts";
 import { chosenSlices } from "../../../src/data/prepare/run-task.ts";
 import { splitGroups, splitRuns } from "../../../src/data/prepare/splits.ts";
 import { niftiBytes, RAS } from "../../support/raw/nifti.ts";

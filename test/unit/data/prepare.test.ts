@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readImage, readMask } from "../../../src/data/codec/decode.ts";
 import { openDataset, type SplitName, samplesOf } from "../../../src/data/dataset/dataset.ts";
 import { verifyDataset } from "../../../src/data/dataset/verify.ts";
+import { readImage, readMask } from "../../../src/data/decode.ts";
 import type { PrepareSummary } from "../../../src/data/prepare/prepare.ts";
 import { datasetStats } from "../../../src/experiment/evaluate/data-stats.ts";
 import { niftiBytes, RAS } from "../../support/raw/nifti.ts";

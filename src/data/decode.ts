@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import sharp from "sharp";
-import { DataError } from "../../errors.ts";
-import type { ByteImage } from "../image/image.ts";
-import { decodePng, encodePng, type PngKind, type PngSamples, type Rgb } from "./png.ts";
+import { DataError } from "../errors.ts";
+import { decodePng, encodePng, type PngKind, type PngSamples, type Rgb } from "./codec/png.ts";
+import type { ByteImage } from "./image/image.ts";
 
 // One thread a file: parallelism comes from the workers, and a fixed order of threads would only add overhead.
 sharp.concurrency(1);
