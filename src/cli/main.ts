@@ -4,6 +4,7 @@ import { SvanetError, UsageError } from "../errors.ts";
 import { suggestion } from "../nearest.ts";
 import { packageInfo } from "../package-info.ts";
 import { applyDriverRecord } from "../platform/node/driver-environment.ts";
+import { visible } from "../visible.ts";
 import { COMMANDS } from "./commands.ts";
 import { noteNow } from "./print.ts";
 
@@ -13,7 +14,10 @@ async function main(args: readonly string[]): Promise<void> {
     .version(packageInfo().version)
     .option("--debug", "show the stack of an error")
     .exitOverride()
-    .configureOutput({ outputError: (message, write) => write(`svanet: ${message.replace(/^error: /, "")}`) });
+    .configureOutput({
+      // What was typed may come from a script that took it from elsewhere.
+      outputError: (message, write) => write(visible(`svanet: ${message.replace(/^error: /, "")}`)),
+    });
 
   // Only the command that was named is loaded: `--help` must not open a GPU, nor wait for one's libraries.
   const named = args.find((word) => !word.startsWith("-") && word !== "help");
@@ -37,7 +41,8 @@ function report(error: unknown, debug: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (error instanceof SvanetError) {
-    noteNow(debug ? stack : `svanet: ${error.message}`);
+    // A line feed in somebody's file name must not begin a line that reads as one of ours.
+    noteNow(debug ? stack : `svanet: ${error.message.replace(/\n(?! )/g, "\n  ")}`);
     return error.exitCode;
   }
   const message = error instanceof Error ? error.message : String(error);

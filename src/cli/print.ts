@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { visible, visibleInLine, visibleJson } from "../visible.ts";
 
 /** One column of a table: its heading, and how a row's cell reads. Numbers stand right-aligned. */
 export interface Column<Row> {
@@ -9,14 +10,15 @@ export interface Column<Row> {
 
 /** A table as text: columns padded to their widest cell, two spaces between, a rule below the heading. */
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = rows.map((row) => columns.map((column) => column.cell(row)));
-  const widths = columns.map(({ title }, i) => Math.max(width(title), ...cells.map((line) => width(line[i] ?? ""))));
+  const cells = rows.map((row) => columns.map((column) => visibleInLine(column.cell(row))));
+  const titles = columns.map(({ title }) => visibleInLine(title));
+  const widths = titles.map((title, i) => Math.max(width(title), ...cells.map((line) => width(line[i] ?? ""))));
   const format = (line: readonly string[]) => {
     const padded = columns.map(({ align }, i) => pad(line[i] ?? "", widths[i] ?? 0, align ?? "left"));
     return padded.join("  ").trimEnd();
   };
   const rule = widths.map((size) => "-".repeat(size)).join("  ");
-  return [format(columns.map(({ title }) => title)), rule, ...cells.map(format)].join("\n");
+  return [format(titles), rule, ...cells.map(format)].join("\n");
 }
 
 /** Prints a table to stdout. */
@@ -26,25 +28,26 @@ export function printTable<Row>(columns: readonly Column<Row>[], rows: readonly 
 
 /** Prints the one JSON document of a `--json` command. Nothing else may go to stdout in that case. */
 export function printJson(document: unknown): void {
-  printLine(JSON.stringify(document, null, 2));
+  console.log(visibleJson(JSON.stringify(document, null, 2)));
 }
 
 /**
- * Prints a result to stdout. Nothing outside this file writes to the terminal: results go to stdout, all else to
- * stderr.
+ * Prints a result to stdout. Nothing outside this file writes to the terminal (progress bars ask `visibleInLine`): results
+ * go to stdout, all else to stderr, and what a terminal would obey instead of showing it is escaped on the way, because
+ * names of files, classes and keys are other people's.
  */
 export function printLine(text: string): void {
-  console.log(text);
+  console.log(visible(text));
 }
 
 /** Tells the person something that is not a result: progress, notes, warnings. Goes to stderr. */
 export function note(text: string): void {
-  console.error(text);
+  console.error(visible(text));
 }
 
 /** Like `note`, at once and even while the process is ending. */
 export function noteNow(text: string): void {
-  writeSync(2, `${text}\n`);
+  writeSync(2, `${visible(text)}\n`);
 }
 
 /** Characters on screen: combining marks take none. */

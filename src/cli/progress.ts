@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
+import { visibleInLine } from "../visible.ts";
 import { note } from "./print.ts";
 
 /** A running display of work done. */
@@ -17,20 +18,24 @@ interface ProgressOptions {
   readonly start?: number;
   readonly everySeconds?: number;
   readonly terminal?: boolean;
+  /** Where a bar is drawn; stderr unless given. */
+  readonly stream?: NodeJS.WritableStream;
 }
 
 /** A bar on a terminal, a plain line every few seconds in a log file. Both go to stderr. */
 export function createProgress(options: ProgressOptions): Progress {
   const terminal = options.terminal ?? process.stderr.isTTY === true;
-  return terminal ? bar(options) : lines(options);
+  const shown = { ...options, label: visibleInLine(options.label) };
+  return terminal ? bar(shown) : lines(shown);
 }
 
-function bar({ label, total, start = 0 }: ProgressOptions): Progress {
+function bar({ label, total, start = 0, stream = process.stderr }: ProgressOptions): Progress {
   const clock = timeLeft(total, start);
   const display = new SingleBar(
     {
-      format: `${label} {bar} {value}/{total} {figures}{left}`,
-      stream: process.stderr,
+      // The label is a value, not part of the format: braces in it mean nothing.
+      format: "{label} {bar} {value}/{total} {figures}{left}",
+      stream,
       hideCursor: true,
       clearOnComplete: false,
       fps: 5,
@@ -38,7 +43,7 @@ function bar({ label, total, start = 0 }: ProgressOptions): Progress {
     },
     Presets.shades_classic,
   );
-  display.start(total, start, { figures: "", left: "" });
+  display.start(total, start, { label, figures: "", left: "" });
   return {
     update: (done, figures = {}) => display.update(done, { figures: format(figures), left: clock(done) }),
     stop: () => display.stop(),
@@ -61,7 +66,7 @@ function lines({ label, total, start = 0, everySeconds = 10 }: ProgressOptions):
 
 function format(figures: Readonly<Record<string, string>>): string {
   return Object.entries(figures)
-    .map(([name, value]) => `${name} ${value}  `)
+    .map(([name, value]) => `${visibleInLine(name)} ${visibleInLine(value)}  `)
     .join("");
 }
 

@@ -1,4 +1,5 @@
 import { DataError } from "../../errors.ts";
+import { visibleInLine } from "../../visible.ts";
 
 /** Kinds of findings; their names are part of the JSON that `svanet data verify` prints. */
 type ProblemCode =
@@ -36,7 +37,7 @@ export interface Problem {
 
 /** A finding whose sentence is made of its parts. */
 export function problem(code: ProblemCode, file: string, what: string, cure: string): Problem {
-  return { code, file, message: `${file}: ${what}; ${cure}`, cure };
+  return { code, file, message: visibleInLine(`${file}: ${what}; ${cure}`), cure };
 }
 
 /** A failure to read `file` as a finding; anything but a DataError is thrown again. */

@@ -1,3 +1,4 @@
+import { visibleInLine } from "../../visible.ts";
 import type { DatasetStats } from "./data-stats.ts";
 
 const PANEL = { width: 720, height: 250, left: 64, right: 24, top: 58, bottom: 50 } as const;
@@ -16,7 +17,9 @@ const FAINT = "#7b8794";
 const RULE = "#d9dee3";
 const FACE = "font-family=\"'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif\"";
 
-const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+/** Content of an SVG element; control characters, which XML forbids, as escapes. */
+const escaped = (text: string) =>
+  visibleInLine(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const at = (value: number) => String(Math.round(value * 100) / 100);
 
 function text(x: number, y: number, content: string, style: string): string {

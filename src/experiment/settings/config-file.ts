@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { UsageError } from "../../errors.ts";
+import { visibleInLine } from "../../visible.ts";
 
 /** A configuration file as it was read: its top-level values and the place of each key. */
 export interface ConfigFile {
@@ -39,6 +40,6 @@ export function parseConfig(text: string, path: string): ConfigFile {
   }
   return {
     values: document.toJS() as Record<string, unknown>,
-    where: (key) => `${path} line ${lineOf.get(key) ?? 1} (${key})`,
+    where: (key) => `${path} line ${lineOf.get(key) ?? 1} (${visibleInLine(key)})`,
   };
 }

@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream";
 import { Command } from "commander";
 import { expect, test, vi } from "vitest";
 import { addTrainOptions, trainConfigFrom } from "../../../src/cli/options.ts";
@@ -55,6 +56,11 @@ test("table columns line up, numbers to the right", () => {
   expect(table).toBe(["name     MACs", "------  -----", "a       12345", "longer      7"].join("\n"));
 });
 
+test("a cell cannot break its table nor give orders to the terminal", () => {
+  const table = formatTable([{ title: "na\u0007me", cell: (row: string) => row }], ["a\nb", "\u001b[2Jc"]);
+  expect(table).toBe(["na\\x07me", "--------", "a\\x0ab", "\\x1b[2Jc"].join("\n"));
+});
+
 test("durations read like a clock", () => {
   expect([4.4, 187, 7500].map(formatDuration)).toEqual(["4 s", "3:07 min", "2:05 h"]);
 });
@@ -67,4 +73,27 @@ test("a log file gets a line at the end, not one for every step", () => {
   progress.stop();
   spy.mockRestore();
   expect(lines).toEqual(["train 3/3 loss 0.5"]);
+});
+
+const HOSTILE = { label: "a\u001b]0;title\u0007{value}\nb", shown: "a\\x1b]0;title\\x07{value}\\x0ab" };
+
+test("labels and figures of a log file are harmless", () => {
+  const lines: string[] = [];
+  const spy = vi.spyOn(console, "error").mockImplementation((line: string) => void lines.push(line));
+  const progress = createProgress({ label: HOSTILE.label, total: 1, terminal: false });
+  progress.update(1, { "\u009bof": "x\u202egnp\n" });
+  spy.mockRestore();
+  expect(lines).toEqual([`${HOSTILE.shown} 1/1 \\x9bof x\\u202egnp\\x0a`]);
+});
+
+test("labels and figures of a bar are harmless, and braces in them mean nothing", () => {
+  const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 200, cursorTo() {}, clearLine() {} });
+  const progress = createProgress({ label: HOSTILE.label, total: 7, terminal: true, stream: terminal });
+  progress.update(5, { of: "\u001b[31mred{total}" });
+  progress.stop();
+  const drawn = String(terminal.read());
+  expect(drawn).toContain(`${HOSTILE.shown} `);
+  expect(drawn).toContain("5/7 of \\x1b[31mred{total}");
+  expect(drawn).not.toContain("\u001b]0;");
+  expect(drawn).not.toContain("\u001b[31m");
 });

@@ -74,6 +74,8 @@ test("draws each object once, in its stratum's colour", async () => {
   const one = await stats({ count: "component", area: "pixels" });
   const svg = sizeHistogram([one, { ...one, name: "second" }]);
   expect(svg).toContain("Squares &amp; co");
+  const planted = sizeHistogram([{ ...one, name: "</text><script>\u001b[2J" }]);
+  expect(planted).toContain("&lt;/text&gt;&lt;script&gt;\\x1b[2J");
   expect(svg.match(/<title>\d+<\/title>/g)).toHaveLength(10);
   const bars = (fill: string) => svg.match(new RegExp(`fill="${fill}"><title>`, "g"))?.length;
   expect([bars("#c2410c"), bars("#e8a33d"), bars("#3f6f9f")]).toEqual([6, 2, 2]);
