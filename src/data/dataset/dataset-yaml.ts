@@ -83,7 +83,8 @@ export async function readDatasetYaml(file: string): Promise<DatasetYaml | undef
   }
   let content: unknown;
   try {
-    content = parse(text);
+    // The library's warnings would go to the terminal as they are, with pieces of the file in them.
+    content = parse(text, { logLevel: "error" });
   } catch (error) {
     const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     throw new DataError(`${file}: this is not valid YAML: ${why}`);

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { UsageError } from "../../errors.ts";
 import { visibleInLine } from "../../visible.ts";
 
@@ -39,7 +39,16 @@ export function parseConfig(text: string, path: string): ConfigFile {
     if (isScalar(key)) lineOf.set(String(key.value), lines.linePos(key.range?.[0] ?? 0).line);
   }
   return {
-    values: document.toJS() as Record<string, unknown>,
+    values: valuesOf(document, path),
     where: (key) => `${path} line ${lineOf.get(key) ?? 1} (${visibleInLine(key)})`,
   };
+}
+
+/** The document's values; aliases are followed here, those that lead nowhere or multiply too often are refused. */
+function valuesOf(document: Document, path: string): Record<string, unknown> {
+  try {
+    return document.toJS() as Record<string, unknown>;
+  } catch (error) {
+    throw new UsageError(`${path}: not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

@@ -1,0 +1,83 @@
+import { crc32 } from "node:zlib";
+import sharp from "sharp";
+import { decodePng, encodePng } from "../../../src/data/codec/png.ts";
+import { decodeImage, decodeMask } from "../../../src/data/decode.ts";
+import type { FuzzTarget } from "../target.ts";
+
+const SIZE = { width: 16, height: 12 } as const;
+const COLOURS = Uint8Array.from({ length: 16 * 12 * 3 }, (_, at) => (at * 7) % 256);
+const LABELS = COLOURS.subarray(0, 16 * 12).map((value) => value % 3);
+const PALETTE = [[0, 0, 0] as const, [9, 9, 9] as const, [7, 7, 7] as const];
+
+const pngSeeds = async () => [
+  encodePng({ ...SIZE, channels: 3, data: COLOURS }),
+  encodePng({ ...SIZE, channels: 1, data: LABELS }),
+  encodePng({ ...SIZE, channels: 1, data: LABELS }, PALETTE),
+  await sharp(COLOURS, { raw: { ...SIZE, channels: 3 } })
+    .png({ progressive: true })
+    .toBuffer(),
+  await sharp(
+    Uint16Array.from(COLOURS, (value) => value * 257),
+    { raw: { ...SIZE, channels: 3 } },
+  )
+    .toColourspace("rgb16")
+    .png()
+    .toBuffer(),
+];
+
+const maskSeeds = () => [
+  encodePng({ ...SIZE, channels: 1, data: LABELS }),
+  encodePng({ ...SIZE, channels: 1, data: LABELS }, PALETTE),
+];
+
+/** The bytes with every chunk's checksum made right, as far as chunks can be told. */
+function resealed(bytes: Buffer): Buffer {
+  for (let at = 8; at + 12 <= bytes.length; ) {
+    const end = at + 12 + bytes.readUInt32BE(at);
+    if (end > bytes.length) break;
+    bytes.writeUInt32BE(crc32(bytes.subarray(at + 4, end - 4)), end - 4);
+    at = end;
+  }
+  return bytes;
+}
+
+const PNG_WORDS = ["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "eXIf", "iCCP", "acTL", "fcTL", "zTXt"];
+const PNG = { seeds: pngSeeds, head: 80, words: PNG_WORDS, writes: [], reseal: resealed };
+
+const raw = () => sharp(COLOURS, { raw: { ...SIZE, channels: 3 } });
+const pictureSeeds = async () => [
+  ...(await pngSeeds()),
+  await raw()
+    .jpeg()
+    .withExif({ IFD0: { Orientation: "6" } })
+    .toBuffer(),
+  await raw().toColourspace("cmyk").jpeg().toBuffer(),
+  await raw().tiff({ compression: "lzw" }).toBuffer(),
+  await raw().tiff({ compression: "deflate", predictor: "horizontal", tile: true }).toBuffer(),
+  await raw().webp({ lossless: true }).toBuffer(),
+];
+
+export const IMAGE_TARGETS: readonly FuzzTarget[] = [
+  { name: "png", ...PNG, run: (bytes) => decodePng(bytes, "fuzzed.png") },
+  { name: "mask", ...PNG, seeds: maskSeeds, run: (bytes) => decodeMask(bytes, "fuzzed.png") },
+  {
+    name: "picture",
+    seeds: pictureSeeds,
+    head: 200,
+    words: [
+      ...PNG_WORDS,
+      "\xff\xd8",
+      "\xff\xc0",
+      "\xff\xda",
+      "\xff\xe1",
+      "Exif\0\0",
+      "Adobe",
+      "II*\0",
+      "MM\0*",
+      "VP8L",
+      "VP8X",
+    ],
+    writes: [],
+    run: (bytes) => decodeImage(bytes, "fuzzed.image"),
+  },
+];
