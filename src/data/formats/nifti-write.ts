@@ -3,7 +3,7 @@ import type { NiftiVolume } from "./nifti.ts";
 import { headerFields } from "./nifti-header.ts";
 
 /**
- * A label map in the geometry of the scan it belongs to: the same header, orientation and array order, 8-bit labels.
+ * A label map in the geometry of the scan it belongs to: the same orientation and array order, 8-bit labels.
  */
 export class NiftiLabelMap {
   readonly #volume: NiftiVolume;
@@ -26,14 +26,25 @@ export class NiftiLabelMap {
     });
   }
 
-  /** The file: the scan's own header with type uint8 and no scaling; compressed unless `gzip` is false. */
+  /**
+   * The file: a header of the scan's version and byte order with its geometry, type uint8 and no scaling; compressed unless
+   * `gzip` is false. Nothing else of the scan's header comes along: its free texts and extensions may name a patient.
+   */
   encode(gzip = true): Buffer {
-    const { header, headerBytes } = this.#volume;
-    const head = Buffer.from(headerBytes);
-    const { layout, version, littleEndian } = headerFields(head, this.#volume.file);
+    const file = Buffer.concat([this.#header(), this.#labels]);
+    return gzip ? gzipSync(file) : file;
+  }
+
+  #header(): Buffer {
+    const { header, headerBytes, file } = this.#volume;
+    const { layout, version, littleEndian } = headerFields(headerBytes, file);
+    const head = Buffer.alloc(layout.bytes + 4); // four zeros: no extensions follow
     const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
     const real = (at: number, value: number) =>
       version === 1 ? view.setFloat32(at, value, littleEndian) : view.setFloat64(at, value, littleEndian);
+    const copy = (from: number, to: number) => head.set(headerBytes.subarray(from, to), from);
+    view.setInt32(0, layout.bytes, littleEndian);
+    head.write(layout.magic, layout.magicAt, "latin1");
     const [x, y, z] = header.shape;
     const extents = [3, x, y, z, 1, 1, 1, 1];
     extents.forEach((extent, index) => {
@@ -42,12 +53,13 @@ export class NiftiLabelMap {
     });
     view.setInt16(layout.type, 2, littleEndian);
     view.setInt16(layout.bits, 8, littleEndian);
+    if (version === 1) real(layout.dataOffset, head.length);
+    else view.setBigInt64(layout.dataOffset, BigInt(head.length), littleEndian);
     real(layout.slope, 1);
-    real(layout.intercept, 0);
-    // The scan's display range (cal_max, cal_min) would show labels as black.
-    real(layout.calibration, 0);
-    real(layout.calibration + (version === 1 ? 4 : 8), 0);
-    const file = Buffer.concat([head, this.#labels]);
-    return gzip ? gzipSync(file) : file;
+    const realBytes = version === 1 ? 4 : 8;
+    copy(layout.pixdim, layout.pixdim + 4 * realBytes); // handedness and voxel sizes
+    copy(layout.units, layout.units + layout.unitsBytes);
+    copy(layout.qform, layout.rows + 12 * realBytes); // both orientations
+    return head;
   }
 }

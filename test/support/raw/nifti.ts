@@ -103,3 +103,46 @@ export function niftiBytes(spec: NiftiSpec): Buffer {
   const file = Buffer.concat([head, data]);
   return spec.gzip ? gzipSync(file) : file;
 }
+
+/** Where free texts stand in a header: [byte, length] of descrip, aux_file, intent_name and, of NIfTI-1, data_type, db_name. */
+const TEXTS = {
+  1: {
+    fields: [
+      [148, 80],
+      [228, 24],
+      [328, 16],
+      [4, 10],
+      [14, 18],
+    ],
+    offsetAt: 108,
+    header: 348,
+  },
+  2: {
+    fields: [
+      [240, 80],
+      [320, 24],
+      [508, 16],
+    ],
+    offsetAt: 168,
+    header: 540,
+  },
+} as const;
+
+/**
+ * A little endian NIfTI file's bytes with `text` in every field for text, and in an extension behind the header (a comment,
+ * ecode 6).
+ */
+export function plantTexts(bytes: Buffer, version: 1 | 2 = 1, text = "DOE^JANE"): Buffer {
+  const { fields, offsetAt, header } = TEXTS[version];
+  const head = Buffer.from(bytes.subarray(0, header + 4));
+  for (const [at, length] of fields) head.write(text.slice(0, length), at, "latin1");
+  head[header] = 1;
+  const extension = Buffer.alloc(64);
+  extension.writeInt32LE(64, 0);
+  extension.writeInt32LE(6, 4);
+  extension.write(text, 8, "latin1");
+  const offset = head.length + extension.length;
+  if (version === 1) head.writeFloatLE(offset, offsetAt);
+  else head.writeBigInt64LE(BigInt(offset), offsetAt);
+  return Buffer.concat([head, extension, bytes.subarray(header + 4)]);
+}

@@ -4,7 +4,7 @@ import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
 import { NiftiLabelMap } from "../../../src/data/formats/nifti-write.ts";
 import { axisCode } from "../../../src/data/formats/orientation.ts";
 import { percentileWindow, windowed } from "../../../src/data/formats/window.ts";
-import { niftiBytes, RAS } from "../../support/raw/nifti.ts";
+import { niftiBytes, plantTexts, RAS } from "../../support/raw/nifti.ts";
 
 /** Every way three array axes can run in a patient: "RAS", "LPI", "SAL", ... */
 function allCodes(): string[] {
@@ -75,6 +75,29 @@ describe("orientation", () => {
         expect([...again.slice(z).values]).toEqual([...volume.slice(z).values].map((value) => value % 251));
       }
     }
+  });
+
+  test.each([1, 2] as const)("a label map of a NIfTI-%i scan takes its geometry and none of its texts", (version) => {
+    const qform = { quaternion: [0, 0, 1], offset: [5, 6, 7], pixdim: [-1, 2, 3, 4] };
+    const scan = niftiBytes({
+      shape: [2, 3, 2],
+      value: (index) => index,
+      version,
+      affine: [2, 0, 0, 1, 0, 3, 0, 2, 0, 0, 4, 3],
+      qform,
+    });
+    const planted = plantTexts(scan, version);
+    const volume = NiftiVolume.decode(planted, "scan.nii");
+    expect([...volume.slice(0).values]).toEqual([...NiftiVolume.decode(scan, "scan.nii").slice(0).values]);
+    const written = new NiftiLabelMap(volume).encode(false);
+    expect(written.includes("DOE^JANE")).toBe(false);
+    // No byte but those of geometry and type: the same as from the scan without texts.
+    expect(written.equals(new NiftiLabelMap(NiftiVolume.decode(scan, "scan.nii")).encode(false))).toBe(true);
+    const again = NiftiVolume.decode(written, "labels.nii");
+    expect(again.header.affine).toEqual(volume.header.affine);
+    expect(again.header.dataOffset).toBe(version === 1 ? 352 : 544);
+    const [from, to] = version === 1 ? [252, 328] : [344, 496];
+    expect(written.subarray(from, to)).toEqual(scan.subarray(from, to));
   });
 
   test("the quaternion is used where there is no sform, its mirrored third axis included", () => {
