@@ -1,7 +1,7 @@
 import type { Random } from "../../kernels/random.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import { brightness, contrast, hue, permuteChannels, saturation } from "./colour.ts";
-import { type ByteImage, crop, horizontalFlip, pad, type Size } from "./image.ts";
+import { type ByteImage, crop, horizontalFlip, type Picture, pad, type Size } from "./image.ts";
 import { gaussianBlur, resize, resizeNearest } from "./resample.ts";
 import { rotateBilinear, rotateNearest } from "./rotate.ts";
 
@@ -24,10 +24,13 @@ export interface AugmentOptions {
 /** All on: what the paper's recipe does. */
 export const PAPER_AUGMENTATION: AugmentOptions = { scale: true, flip: true, blur: true, colour: true, rotate: true };
 
-export interface Pair {
-  readonly image: ByteImage;
+export interface Pair<P extends Picture = Picture> {
+  readonly image: P;
   readonly mask: ByteImage;
 }
+
+/** A picture of bytes with its mask. */
+export type BytePair = Pair<ByteImage>;
 
 /** What the coins and ranges gave for one image; positions are fractions of the free room. */
 interface AugmentDraws {
@@ -152,7 +155,12 @@ function aim(target: number, fraction: number, length: number, room: number): nu
  * Missing columns and rows are padded on both sides (255: white, ignored), then a crop is taken at the drawn place, or
  * where it shows an object.
  */
-function padAndCrop({ image, mask }: Pair, size: Size, draws: AugmentDraws, foreground?: ForegroundDraws): Pair {
+function padAndCrop<P extends Picture>(
+  { image, mask }: Pair<P>,
+  size: Size,
+  draws: AugmentDraws,
+  foreground?: ForegroundDraws,
+): Pair<P> {
   const columns = Math.max(0, size.width - image.width);
   const rows = Math.max(0, size.height - image.height);
   const border = { left: columns, right: columns, top: rows, bottom: rows };
@@ -170,7 +178,7 @@ function padAndCrop({ image, mask }: Pair, size: Size, draws: AugmentDraws, fore
   };
 }
 
-function recolour(image: ByteImage, draws: AugmentDraws): ByteImage {
+function recolour<P extends Picture>(image: P, draws: AugmentDraws): P {
   let out = image;
   if (draws.brightness !== undefined) out = brightness(out, draws.brightness);
   if (draws.contrastEarly !== undefined) out = contrast(out, draws.contrastEarly);
@@ -182,16 +190,16 @@ function recolour(image: ByteImage, draws: AugmentDraws): ByteImage {
 }
 
 /** Applies given draws; see `augment`. */
-export function applyAugmentation(
-  pair: Pair,
+export function applyAugmentation<P extends Picture>(
+  pair: Pair<P>,
   size: Size,
   draws: AugmentDraws,
   options: AugmentOptions,
   foreground?: ForegroundDraws,
-): Pair {
+): Pair<P> {
   const { image, mask } = pair;
   const scaled = scaledSize(image, size, options.scale ? draws.shortSide : undefined);
-  let out: Pair = { image: resize(image, scaled, "bicubic"), mask: resizeNearest(mask, scaled) };
+  let out: Pair<P> = { image: resize(image, scaled, "bicubic"), mask: resizeNearest(mask, scaled) };
   if (options.flip && draws.flip) out = { image: horizontalFlip(out.image), mask: horizontalFlip(out.mask) };
   out = padAndCrop(out, size, draws, foreground);
   if (options.blur && draws.sigma !== undefined) out = { ...out, image: gaussianBlur(out.image, draws.sigma) };
@@ -210,18 +218,18 @@ export function applyAugmentation(
  * switched off: leaving one step out changes nothing in the others, so ablations of it are paired. Pixels that no
  * source covers are ignored in the mask (255).
  */
-export function augment(
-  pair: Pair,
+export function augment<P extends Picture>(
+  pair: Pair<P>,
   size: Size,
   random: Random,
   options: AugmentOptions = PAPER_AUGMENTATION,
   foreground?: Random,
-): Pair {
+): Pair<P> {
   const aimed = foreground === undefined ? undefined : drawForeground(foreground, options.foregroundCrops ?? 0);
   return applyAugmentation(pair, size, drawAugmentation(random), options, aimed);
 }
 
 /** What evaluation sees: stretched to `size`, aspect ratio not kept; image bicubic with antialiasing, mask nearest. */
-export function stretch({ image, mask }: Pair, size: Size): Pair {
+export function stretch<P extends Picture>({ image, mask }: Pair<P>, size: Size): Pair<P> {
   return { image: resize(image, size, "bicubic"), mask: resizeNearest(mask, size) };
 }

@@ -1,53 +1,61 @@
-import type { ByteImage } from "./image.ts";
+import { floatHue } from "./float-hue.ts";
+import { emptyLike, type Picture } from "./image.ts";
 
 const { fround } = Math;
 
-/** Pillow's luma: 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point. One byte a pixel; one-channel images as they are. */
-export function luma({ data, channels }: ByteImage): Uint8Array {
+/**
+ * Pillow's luma: 0.299 R + 0.587 G + 0.114 B, of bytes in 16-bit fixed point. One sample a pixel, of the picture's kind;
+ * one-channel images as they are.
+ */
+export function luma<P extends Picture>({ data, channels }: P): P["data"] {
   if (channels === 1) return data;
-  const out = new Uint8Array(data.length / 3);
+  const out = emptyLike<P["data"]>(data, data.length / 3);
+  const isFloat = data instanceof Float32Array;
   for (let index = 0, at = 0; index < out.length; index++, at += 3) {
     const [r, g, b] = [data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0];
-    out[index] = (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
+    out[index] = isFloat ? 0.299 * r + 0.587 * g + 0.114 * b : (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
   }
   return out;
 }
 
-/** base + factor (value - base) in float32, clamped, truncated to a byte. */
+/** base + factor (value - base) in float32, clamped; an array of bytes truncates it. */
 function blend(base: number, value: number, factor: number): number {
-  return Math.trunc(Math.min(Math.max(fround(base + fround(factor * (value - base))), 0), 255));
+  return Math.min(Math.max(fround(base + fround(factor * (value - base))), 0), 255);
 }
 
-function mapBytes(image: ByteImage, change: (value: number) => number): ByteImage {
+function mapped<P extends Picture>(image: P, change: (value: number) => number): P {
+  const { data } = image;
+  if (data instanceof Float32Array) return { ...image, data: data.map(change) };
   const table = Uint8Array.from({ length: 256 }, (_, value) => change(value));
-  return { ...image, data: image.data.map((value) => table[value] ?? 0) };
+  return { ...image, data: data.map((value) => table[value] ?? 0) };
 }
 
 /**
- * Every byte times `factor` (1 = unchanged). As all colour changes here exactly what Pillow 9.4 does: blends in
- * float32, hue through its 8-bit HSV.
+ * Every sample times `factor` (1 = unchanged). As all colour changes here exactly what Pillow 9.4 does to bytes: blends in
+ * float32, hue through its 8-bit HSV. Floats go the same ways without rounding.
  */
-export function brightness(image: ByteImage, factor: number): ByteImage {
+export function brightness<P extends Picture>(image: P, factor: number): P {
   const single = fround(factor);
-  return mapBytes(image, (value) => blend(0, value, single));
+  return mapped(image, (value) => blend(0, value, single));
 }
 
 /** Distance from the image's mean luma times `factor` (1 = unchanged). */
-export function contrast(image: ByteImage, factor: number): ByteImage {
+export function contrast<P extends Picture>(image: P, factor: number): P {
   const gray = luma(image);
   let sum = 0;
   for (const value of gray) sum += value;
-  const mean = Math.trunc(sum / gray.length + 0.5);
+  const exact = sum / gray.length;
+  const mean = gray instanceof Float32Array ? exact : Math.trunc(exact + 0.5);
   const single = fround(factor);
-  return mapBytes(image, (value) => blend(mean, value, single));
+  return mapped(image, (value) => blend(mean, value, single));
 }
 
 /** Distance from the pixel's own luma times `factor` (1 = unchanged). One-channel images have none and stay. */
-export function saturation(image: ByteImage, factor: number): ByteImage {
+export function saturation<P extends Picture>(image: P, factor: number): P {
   if (image.channels === 1) return image;
   const gray = luma(image);
   const single = fround(factor);
-  const data = new Uint8Array(image.data.length);
+  const data = emptyLike(image.data, image.data.length);
   for (let at = 0, pixel = 0; at < data.length; at += 3, pixel++) {
     const base = gray[pixel] ?? 0;
     for (let channel = 0; channel < 3; channel++) {
@@ -105,10 +113,11 @@ function writeRgb(out: Uint8Array, at: number, h: number, s: number, v: number):
   }
 }
 
-/** Hue turned by `shift` of a full turn (-0.5 to 0.5; 0 still passes through 8-bit HSV). One-channel images stay. */
-export function hue(image: ByteImage, shift: number): ByteImage {
+/** Hue turned by `shift` of a full turn (-0.5 to 0.5; 0 still passes bytes through 8-bit HSV). One-channel images stay. */
+export function hue<P extends Picture>(image: P, shift: number): P {
   if (image.channels === 1) return image;
   const { data } = image;
+  if (data instanceof Float32Array) return { ...image, data: floatHue(data, shift) };
   const out = new Uint8Array(data.length);
   const offset = Math.trunc(shift * 255);
   for (let at = 0; at < data.length; at += 3) {
@@ -125,11 +134,11 @@ export function hue(image: ByteImage, shift: number): ByteImage {
 }
 
 /** Channels in another order: output channel i is input channel order[i]. */
-export function permuteChannels(image: ByteImage, order: ArrayLike<number>): ByteImage {
+export function permuteChannels<P extends Picture>(image: P, order: ArrayLike<number>): P {
   if (image.channels === 1) return image;
   const { data } = image;
   const [first = 0, second = 1, third = 2] = [order[0], order[1], order[2]];
-  const out = new Uint8Array(data.length);
+  const out = emptyLike(data, data.length);
   for (let at = 0; at < data.length; at += 3) {
     out[at] = data[at + first] ?? 0;
     out[at + 1] = data[at + second] ?? 0;

@@ -1,10 +1,29 @@
-/** Bytes in rows, columns, channels. An image has three channels (RGB), a mask one (class index; 255 = ignore). */
-export interface ByteImage {
+interface Raster<Samples> {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
-  /** height * width * channels bytes, row-major, channels last. */
-  readonly data: Uint8Array;
+  /** height * width * channels samples, row-major, channels last. */
+  readonly data: Samples;
+}
+
+/** Bytes in rows, columns, channels. An image has three channels (RGB), a mask one (class index; 255 = ignore). */
+export type ByteImage = Raster<Uint8Array>;
+
+/** A picture of more than 8 bits a sample, seen through its window: 0 (black) to 255 (white), not rounded. */
+export type FloatImage = Raster<Float32Array>;
+
+/** What a network looks at: bytes where the file has bytes, else floats in the same units. */
+export type Picture = ByteImage | FloatImage;
+
+/** An array of the same kind as `data`. Its elements are 0. */
+export function emptyLike<Samples extends Picture["data"]>(data: Samples, length: number): Samples {
+  return (data instanceof Float32Array ? new Float32Array(length) : new Uint8Array(length)) as Samples;
+}
+
+/** The picture as bytes, to be drawn or stored: rounded. Bytes are given back as they are. */
+export function drawn(picture: Picture): ByteImage {
+  const { data } = picture;
+  return { ...picture, data: data instanceof Uint8Array ? data : Uint8Array.from(data, (value) => Math.round(value)) };
 }
 
 export interface Size {
@@ -23,9 +42,9 @@ export function filled({ width, height }: Size, channels: 1 | 3, value: number):
 }
 
 /** Mirrored left to right. */
-export function horizontalFlip(image: ByteImage): ByteImage {
+export function horizontalFlip<P extends Picture>(image: P): P {
   const { width, height, channels, data } = image;
-  const out = new Uint8Array(data.length);
+  const out = emptyLike(data, data.length);
   const stride = width * channels;
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
@@ -38,7 +57,7 @@ export function horizontalFlip(image: ByteImage): ByteImage {
 }
 
 /** The part inside `box`. Throws RangeError where the box leaves the image. */
-export function crop(image: ByteImage, box: Rectangle): ByteImage {
+export function crop<P extends Picture>(image: P, box: Rectangle): P {
   const { left, top, width, height } = box;
   if (left < 0 || top < 0 || left + width > image.width || top + height > image.height) {
     throw new RangeError(
@@ -46,12 +65,12 @@ export function crop(image: ByteImage, box: Rectangle): ByteImage {
     );
   }
   const { channels } = image;
-  const out = new Uint8Array(width * height * channels);
+  const out = emptyLike(image.data, width * height * channels);
   for (let row = 0; row < height; row++) {
     const from = ((top + row) * image.width + left) * channels;
     out.set(image.data.subarray(from, from + width * channels), row * width * channels);
   }
-  return { width, height, channels, data: out };
+  return { ...image, width, height, data: out };
 }
 
 interface Border {
@@ -62,14 +81,15 @@ interface Border {
 }
 
 /** `fill` on all four sides, in every channel. */
-export function pad(image: ByteImage, border: Border, fill: number): ByteImage {
+export function pad<P extends Picture>(image: P, border: Border, fill: number): P {
   const { channels } = image;
   const width = image.width + border.left + border.right;
-  const out = filled({ width, height: image.height + border.top + border.bottom }, channels, fill);
+  const height = image.height + border.top + border.bottom;
+  const data = emptyLike(image.data, width * height * channels).fill(fill);
   const length = image.width * channels;
   for (let row = 0; row < image.height; row++) {
     const to = ((border.top + row) * width + border.left) * channels;
-    out.data.set(image.data.subarray(row * length, (row + 1) * length), to);
+    data.set(image.data.subarray(row * length, (row + 1) * length), to);
   }
-  return out;
+  return { ...image, width, height, data };
 }

@@ -1,4 +1,4 @@
-import type { ByteImage } from "./image.ts";
+import type { Picture } from "./image.ts";
 
 /** Per-channel mean and standard deviation of pixels in [0, 1]. */
 export interface PixelStatistics {
@@ -7,13 +7,16 @@ export interface PixelStatistics {
 }
 
 /** Channels-last floats (x / 255 - mean) / std of an RGB image, in single precision rounded once. */
-export function normalise(image: ByteImage, { mean, std }: PixelStatistics): Float32Array<ArrayBuffer> {
-  const tables = [0, 1, 2].map((channel) =>
-    Float32Array.from({ length: 256 }, (_, x) => (x / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1)),
-  );
-  const out = new Float32Array(image.data.length);
-  tables.forEach((table, channel) => {
-    for (let at = channel; at < out.length; at += 3) out[at] = table[image.data[at] ?? 0] ?? 0;
-  });
+export function normalise({ data }: Picture, { mean, std }: PixelStatistics): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(data.length);
+  for (const channel of [0, 1, 2] as const) {
+    const scaled = (x: number) => (x / 255 - mean[channel]) / std[channel];
+    if (data instanceof Float32Array) {
+      for (let at = channel; at < out.length; at += 3) out[at] = scaled(data[at] ?? 0);
+    } else {
+      const table = Float32Array.from({ length: 256 }, (_, x) => scaled(x));
+      for (let at = channel; at < out.length; at += 3) out[at] = table[data[at] ?? 0] ?? 0;
+    }
+  }
   return out;
 }

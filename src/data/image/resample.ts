@@ -1,67 +1,11 @@
-import type { ByteImage, Size } from "./image.ts";
-
-/** Where lines lie along one axis of the bytes: outer x length x inner, so both axes share one loop. */
-interface Lines {
-  readonly outer: number;
-  readonly length: number;
-  readonly inner: number;
-}
+import { blurFloats, resizeFloats } from "./float-resample.ts";
+import { emptyLike, type Picture, type Size } from "./image.ts";
+import { type Box, boxOf, boxRadius, type Lines, type SmoothMode, type Taps, tapsFor, WEIGHT_BITS } from "./taps.ts";
 
 const along = {
-  columns: ({ width, height, channels }: ByteImage): Lines => ({ outer: height, length: width, inner: channels }),
-  rows: ({ width, height, channels }: ByteImage): Lines => ({ outer: 1, length: height, inner: width * channels }),
+  columns: ({ width, height, channels }: Picture): Lines => ({ outer: height, length: width, inner: channels }),
+  rows: ({ width, height, channels }: Picture): Lines => ({ outer: 1, length: height, inner: width * channels }),
 };
-
-type SmoothMode = "bilinear" | "bicubic";
-
-const REACH = { bilinear: 1, bicubic: 2 } satisfies Record<SmoothMode, number>;
-
-function tap(mode: SmoothMode, offset: number): number {
-  const x = Math.abs(offset);
-  if (mode === "bilinear") return x < 1 ? 1 - x : 0;
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
-}
-
-const WEIGHT_BITS = 22;
-
-interface Taps {
-  /** First source position of every output. */
-  readonly first: Int32Array;
-  readonly counts: Int32Array;
-  /** `stride` weights per output, in units of 2^-22. */
-  readonly weights: Int32Array;
-  readonly stride: number;
-}
-
-function tapsFor(count: number, size: number, mode: SmoothMode): Taps {
-  const step = count / size;
-  const stretch = Math.max(step, 1);
-  const support = REACH[mode] * stretch;
-  const stride = Math.ceil(support) * 2 + 1;
-  const first = new Int32Array(size);
-  const counts = new Int32Array(size);
-  const weights = new Int32Array(size * stride);
-  const exact = new Float64Array(stride);
-  for (let index = 0; index < size; index++) {
-    const centre = (index + 0.5) * step;
-    const start = Math.max(Math.trunc(centre - support + 0.5), 0);
-    const end = Math.min(Math.trunc(centre + support + 0.5), count);
-    let sum = 0;
-    for (let at = start; at < end; at++) {
-      const weight = tap(mode, (at - centre + 0.5) * (1 / stretch));
-      exact[at - start] = weight;
-      sum += weight;
-    }
-    first[index] = start;
-    counts[index] = end - start;
-    for (let k = 0; k < end - start; k++) {
-      const weight = (exact[k] ?? 0) / sum;
-      weights[index * stride + k] = Math.trunc(weight * (1 << WEIGHT_BITS) + (weight < 0 ? -0.5 : 0.5));
-    }
-  }
-  return { first, counts, weights, stride };
-}
 
 const HALF = 1 << (WEIGHT_BITS - 1);
 
@@ -69,8 +13,7 @@ const HALF = 1 << (WEIGHT_BITS - 1);
  * One axis of an antialiased resize. Sums stay below 2^31 (at most 255 * 2^22 times the kernel's overshoot), so their order
  * does not matter: lines side by side are summed together, weight by weight, in the order they lie in memory.
  */
-function resizeLines(data: Uint8Array, lines: Lines, size: number, mode: SmoothMode): Uint8Array {
-  const taps = tapsFor(lines.length, size, mode);
+function resizeBytes(data: Uint8Array, lines: Lines, size: number, taps: Taps): Uint8Array {
   const out = new Uint8ClampedArray(lines.outer * size * lines.inner);
   if (lines.inner === 3) resizePixels(data, lines, size, taps, out);
   else resizeRows(data, lines, size, taps, out);
@@ -131,14 +74,21 @@ function resizeRows(
   }
 }
 
+function resizeLines<S extends Picture["data"]>(data: S, lines: Lines, size: number, mode: SmoothMode): S {
+  const taps = tapsFor(lines.length, size, mode);
+  return (
+    data instanceof Float32Array ? resizeFloats(data, lines, size, taps) : resizeBytes(data, lines, size, taps)
+  ) as S;
+}
+
 /**
  * Stretched to `size` with antialiasing: columns first, then rows, each only when its length changes. Exactly as
- * Pillow 9.4 does it, so that augmentation equals the release's: fixed-point weights of 22 bits, rounding to a byte
- * after every pass.
+ * Pillow 9.4 does it, so that augmentation equals the release's: fixed-point weights of 22 bits, bytes rounded to bytes
+ * after every pass. Floats are not rounded, and kept within 0 to 255.
  */
-export function resize(image: ByteImage, size: Size, mode: SmoothMode): ByteImage {
-  const { channels } = image;
-  let { width, data } = image;
+export function resize<P extends Picture>(image: P, size: Size, mode: SmoothMode): P {
+  let { width }: Size = image;
+  let data: P["data"] = image.data;
   if (size.width !== width) {
     data = resizeLines(data, along.columns(image), size.width, mode);
     width = size.width;
@@ -146,7 +96,7 @@ export function resize(image: ByteImage, size: Size, mode: SmoothMode): ByteImag
   if (size.height !== image.height) {
     data = resizeLines(data, along.rows({ ...image, width }), size.height, mode);
   }
-  return { ...size, channels, data };
+  return { ...image, ...size, data };
 }
 
 /** Source positions; the centre is accumulated in double precision, which decides exact ties as Pillow does. */
@@ -162,11 +112,11 @@ function nearestPositions(count: number, size: number): Int32Array {
 }
 
 /** Stretched to `size` without mixing values: for masks. */
-export function resizeNearest(image: ByteImage, size: Size): ByteImage {
+export function resizeNearest<P extends Picture>(image: P, size: Size): P {
   const { channels, data } = image;
   const columns = nearestPositions(image.width, size.width);
   const rows = nearestPositions(image.height, size.height);
-  const out = new Uint8Array(size.width * size.height * channels);
+  const out = emptyLike(data, size.width * size.height * channels);
   let to = 0;
   for (const row of rows) {
     for (const column of columns) {
@@ -174,29 +124,7 @@ export function resizeNearest(image: ByteImage, size: Size): ByteImage {
       for (let channel = 0; channel < channels; channel++) out[to++] = data[from + channel] ?? 0;
     }
   }
-  return { ...size, channels, data: out };
-}
-
-/** Fractional radius of the box whose threefold pass has standard deviation `sigma`, with Pillow's float32 steps. */
-function boxRadius(sigma: number): number {
-  const variance = Math.fround((sigma * sigma) / 3);
-  const length = Math.fround(Math.sqrt(12 * variance + 1));
-  const whole = Math.floor((length - 1) / 2);
-  const part = ((2 * whole + 1) * (whole * (whole + 1) - 3 * variance)) / (6 * (variance - (whole + 1) ** 2));
-  return Math.fround(whole + part);
-}
-
-interface Box {
-  readonly whole: number;
-  /** Weights of the pixels wholly inside and of the two partly inside, in units of 2^-24. */
-  readonly inner: number;
-  readonly outer: number;
-}
-
-function boxOf(radius: number): Box {
-  const whole = Math.trunc(radius);
-  const inner = Math.trunc(Math.fround(2 ** 24 / Math.fround(Math.fround(radius * 2) + 1)));
-  return { whole, inner, outer: Math.floor((2 ** 24 - (2 * whole + 1) * inner) / 2) };
+  return { ...image, ...size, data: out };
 }
 
 /** One box pass over `from` (edges replicated `margin` times on both sides) into the same place of `to`. */
@@ -232,14 +160,16 @@ function blurLines(data: Uint8Array, { outer, length, inner }: Lines, box: Box):
 
 /**
  * Gaussian blur as Pillow 9.4 does it: three box passes along the rows, then three along the columns, fixed-point
- * weights of 24 bits, rounding to a byte after every pass; `sigma` in pixels, 0 = unchanged.
+ * weights of 24 bits, bytes rounded to bytes after every pass; `sigma` in pixels, 0 = unchanged.
  */
-export function gaussianBlur(image: ByteImage, sigma: number): ByteImage {
+export function gaussianBlur<P extends Picture>(image: P, sigma: number): P {
   const radius = boxRadius(sigma);
   if (radius === 0) return image;
   const box = boxOf(radius);
   const data = image.data.slice();
-  blurLines(data, along.columns(image), box);
-  blurLines(data, along.rows(image), box);
+  for (const lines of [along.columns(image), along.rows(image)]) {
+    if (data instanceof Float32Array) blurFloats(data, lines, box);
+    else blurLines(data, lines, box);
+  }
   return { ...image, data };
 }

@@ -1,4 +1,4 @@
-import { type ByteImage, filled } from "./image.ts";
+import { emptyLike, type Picture, type Size } from "./image.ts";
 
 /** From an output pixel's centre to the source: x = cosine u + sine v + x0, y = -sine u + cosine v + y0. */
 interface Turn {
@@ -9,7 +9,7 @@ interface Turn {
 }
 
 /** Pillow's matrix of a counter-clockwise turn about the middle: entries rounded to 15 decimals. */
-function turnOf({ width, height }: ByteImage, degrees: number): Turn {
+function turnOf({ width, height }: Size, degrees: number): Turn {
   const positive = degrees % 360 < 0 ? (degrees % 360) + 360 : degrees % 360;
   const angle = -(positive * (Math.PI / 180));
   const cosine = Number(Math.cos(angle).toFixed(15));
@@ -28,10 +28,10 @@ const fixed = (value: number) => Math.floor(value * 65536 + 0.5);
  * Turned counter-clockwise by `degrees` about the middle, same size, without mixing values: for masks. Source positions
  * are in 16.16 fixed point and advance by addition, as in Pillow 9.4.
  */
-export function rotateNearest(image: ByteImage, degrees: number, fill: number): ByteImage {
+export function rotateNearest<P extends Picture>(image: P, degrees: number, fill: number): P {
   const { width, height, channels, data } = image;
   const { cosine, sine, x0, y0 } = turnOf(image, degrees);
-  const out = filled(image, channels, fill);
+  const out = emptyLike(data, data.length).fill(fill);
   const stepX = fixed(cosine);
   const stepY = fixed(-sine);
   const startX = fixed(x0 + cosine * 0.5 + sine * 0.5);
@@ -45,13 +45,13 @@ export function rotateNearest(image: ByteImage, degrees: number, fill: number): 
       if (fromX >= 0 && fromX < width && fromY >= 0 && fromY < height) {
         const from = (fromY * width + fromX) * channels;
         const to = (row * width + column) * channels;
-        for (let channel = 0; channel < channels; channel++) out.data[to + channel] = data[from + channel] ?? 0;
+        for (let channel = 0; channel < channels; channel++) out[to + channel] = data[from + channel] ?? 0;
       }
       x += stepX;
       y += stepY;
     }
   }
-  return out;
+  return { ...image, data: out };
 }
 
 /** Byte offsets of the four neighbours of a source position, and how far it lies past the upper left one. */
@@ -63,7 +63,7 @@ class Neighbours {
   right = 0;
   down = 0;
 
-  place({ width, height, channels }: ByteImage, x: number, y: number): void {
+  place({ width, height, channels }: Picture, x: number, y: number): void {
     const left = Math.floor(x - 0.5);
     const top = Math.floor(y - 0.5);
     this.right = x - 0.5 - left;
@@ -81,12 +81,12 @@ class Neighbours {
 
 /**
  * Turned counter-clockwise by `degrees` about the middle, same size, bilinear; positions outside the image become `fill`.
- * Truncated to bytes, not rounded, as in Pillow 9.4.
+ * Bytes are truncated, not rounded, as in Pillow 9.4.
  */
-export function rotateBilinear(image: ByteImage, degrees: number, fill: number): ByteImage {
+export function rotateBilinear<P extends Picture>(image: P, degrees: number, fill: number): P {
   const { width, height, channels, data } = image;
   const { cosine, sine, x0, y0 } = turnOf(image, degrees);
-  const out = filled(image, channels, fill);
+  const out = emptyLike(data, data.length).fill(fill);
   const near = new Neighbours();
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
@@ -100,9 +100,9 @@ export function rotateBilinear(image: ByteImage, degrees: number, fill: number):
         const lowerLeft = data[near.lowerLeft + channel] ?? 0;
         const upper = upperLeft + ((data[near.upperRight + channel] ?? 0) - upperLeft) * near.right;
         const lower = lowerLeft + ((data[near.lowerRight + channel] ?? 0) - lowerLeft) * near.right;
-        out.data[to + channel] = upper + (lower - upper) * near.down;
+        out[to + channel] = upper + (lower - upper) * near.down;
       }
     }
   }
-  return out;
+  return { ...image, data: out };
 }

@@ -1,6 +1,6 @@
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { Pair } from "../image/augment.ts";
+import type { BytePair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { Field } from "./field.ts";
 import { cell, type Shape, swimmer } from "./shapes.ts";
@@ -122,7 +122,7 @@ function shapesIn(stratum: Stratum, seed: number, index: number, size: number): 
  * size: RGB of `size` x `size` pixels and its mask (0 background, 1 cell). Without a stratum it shows the usual view,
  * most objects below 1 % of the picture.
  */
-export function cellPicture(seed: number, index: number, size: number, stratum?: Stratum): Pair {
+export function cellPicture(seed: number, index: number, size: number, stratum?: Stratum): BytePair {
   const walk = random(seed, "cells", index);
   const field = new Field(size);
   const mask = filled({ width: size, height: size }, 1, 0);

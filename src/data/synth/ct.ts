@@ -1,5 +1,5 @@
 import { type Random, random } from "../../kernels/random.ts";
-import type { Pair } from "../image/augment.ts";
+import type { BytePair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, noise, smooth } from "./canvas.ts";
 import { type Blob, type BlobShape, blob } from "./outline.ts";
@@ -282,7 +282,7 @@ function paintLiver(canvas: Canvas, walk: Random, body: Body, { liver, tumour, m
  * A CT-like slice of the abdomen in a soft-tissue window: a liver with a tumour in it, between organs that are
  * neither. Picture `index` of `seed`: RGB of equal channels and a mask with 0 everything else, 1 liver, 2 tumour.
  */
-export function ctPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
+export function ctPicture(seed: number, index: number, side: number, stratum: Stratum): BytePair {
   const walk = random(seed, "ct", index);
   const target = drawSize(walk, stratum, 19);
   const body = drawBody(walk, side);

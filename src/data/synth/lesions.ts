@@ -1,6 +1,6 @@
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { Pair } from "../image/augment.ts";
+import type { BytePair } from "../image/augment.ts";
 import { filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type Blob, blob, type StrokePoint } from "./outline.ts";
@@ -125,7 +125,7 @@ function paintView(canvas: Canvas, walk: Random): void {
  * Dermoscopy of a pigmented lesion: skin with creases, freckles, hairs and gel bubbles, one irregular brown lesion.
  * Picture `index` of `seed`: RGB and a mask with 0 skin, 1 lesion.
  */
-export function lesionPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
+export function lesionPicture(seed: number, index: number, side: number, stratum: Stratum): BytePair {
   const walk = random(seed, "lesions", index);
   const { share } = drawSize(walk, stratum, 38);
   const radius = Math.sqrt(((share / 100) * side * side) / Math.PI);

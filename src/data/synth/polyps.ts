@@ -1,6 +1,6 @@
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { Pair } from "../image/augment.ts";
+import type { BytePair } from "../image/augment.ts";
 import { filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { type Blob, blob } from "./outline.ts";
@@ -135,7 +135,7 @@ function paintFrame({ canvas, walk }: Scene, polyp: Blob): void {
  * Colonoscopy with one polyp: a wet pink wall with folds that runs into a dark lumen, and a lit dome on it. Picture
  * `index` of `seed`: RGB and a mask with 0 everything else, 1 polyp.
  */
-export function polypPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
+export function polypPicture(seed: number, index: number, side: number, stratum: Stratum): BytePair {
   const walk = random(seed, "polyps", index);
   const { share } = drawSize(walk, stratum, 32);
   const radius = Math.sqrt(((share / 100) * side * side) / Math.PI);

@@ -1,6 +1,6 @@
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { Pair } from "../image/augment.ts";
+import type { BytePair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type Blob, blob, type StrokePoint } from "./outline.ts";
@@ -176,7 +176,7 @@ function paintHead(canvas: Canvas, walk: Random, head: Blob, { angle, unit }: Ce
  * Stained sperm under the microscope: normal ones and deformed ones (1 and 2), each with head, midpiece and tail.
  * Picture `index` of `seed`: RGB and a mask with 0 slide, 1 normal sperm, 2 deformed sperm.
  */
-export function spermPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
+export function spermPicture(seed: number, index: number, side: number, stratum: Stratum): BytePair {
   const walk = random(seed, "sperm", index);
   const { share, stratum: drawn } = drawSize(walk, stratum, 15);
   // Pixels of a cell: head, midpiece and tail add up to about 3.4 times its unit squared.

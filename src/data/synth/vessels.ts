@@ -1,6 +1,6 @@
 import { type Random, random } from "../../kernels/random.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { Pair } from "../image/augment.ts";
+import type { BytePair } from "../image/augment.ts";
 import { type ByteImage, filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";
 import { alongStroke, type StrokePoint } from "./outline.ts";
@@ -194,7 +194,7 @@ function within(branches: readonly Branch[], share: number, side: number): Branc
  * A fundus photograph with the vessel tree as truth: arcades leave the optic disc, branch, taper and bend round the
  * macula. Picture `index` of `seed`: RGB and a mask with 0 everything else, 1 vessel.
  */
-export function vesselPicture(seed: number, index: number, side: number, stratum: Stratum): Pair {
+export function vesselPicture(seed: number, index: number, side: number, stratum: Stratum): BytePair {
   const walk = random(seed, "vessels", index);
   const target = drawSize(walk, stratum, 18);
   const eye = drawEye(walk, target.stratum === "large");

@@ -5,7 +5,7 @@ import { UsageError } from "../../errors.ts";
 import type { Rgb } from "../codec/png.ts";
 import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { writePng } from "../decode.ts";
-import type { Pair } from "../image/augment.ts";
+import type { BytePair } from "../image/augment.ts";
 import { writeFolder } from "../new-folder.ts";
 import type { Stratum } from "./stratum.ts";
 
@@ -22,7 +22,7 @@ export interface SynthKind {
   /** Smallest, largest and default side of a picture in pixels. */
   readonly sizes: { readonly least: number; readonly most: number; readonly usual: number };
   /** Picture `index` of `seed`, square; without a stratum the kind's usual mixture. */
-  readonly picture: (seed: number, index: number, side: number, stratum?: Stratum) => Pair;
+  readonly picture: (seed: number, index: number, side: number, stratum?: Stratum) => BytePair;
 }
 
 export interface SynthOptions {
