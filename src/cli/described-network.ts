@@ -86,7 +86,7 @@ function configOf(flags: DescriptionFlags): TrainConfig {
 async function dataFacts({ data, classes: named, mean, std }: DescriptionFlags) {
   if ((mean === undefined) !== (std === undefined)) throw new UsageError("--mean and --std go together: give both");
   if (data !== undefined) {
-    const dataset = await openChecked(data, ["train"], named);
+    const dataset = await openChecked(data, ["train"], named ? { classes: named } : {});
     const { classes: found, colours, window } = dataset;
     return { ...statisticsOf(dataset), classes: found, colours, ...(window ? { window } : {}) };
   }

@@ -1,12 +1,14 @@
 import { join } from "node:path";
-import { type CheckedDataset, checkDataset } from "../data/dataset/check-dataset.ts";
+import { type CheckedDataset, type CheckOptions, checkDataset } from "../data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../data/dataset/dataset.ts";
+import type { Window } from "../data/formats/window.ts";
 import type { PixelStatistics } from "../data/image/normalise.ts";
 import { DataError } from "../errors.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { openDevice } from "../platform/node/open-device.ts";
 import { note } from "./print.ts";
 import { createProgress } from "./progress.ts";
+import { windowless } from "./window-flag.ts";
 
 /** Opens the GPU for a command and closes it behind the work, whatever happens. Says which adapter it is. */
 export async function withDevice<R>(adapter: string | null, work: (device: Device) => Promise<R>): Promise<R> {
@@ -19,11 +21,18 @@ export async function withDevice<R>(adapter: string | null, work: (device: Devic
   }
 }
 
-/** Opens a dataset folder and checks every file of the splits, with a progress bar. Says what was found. */
+/**
+ * Opens a dataset folder and checks every file of the splits, with a progress bar. Says what was found. Pictures of more than
+ * 8 bits are seen through `window`, else as a network was `trained`, else as dataset.yaml says.
+ */
 export async function openChecked(
   folder: string,
   splits: readonly SplitName[],
-  classes?: readonly string[],
+  {
+    classes,
+    window,
+    trained,
+  }: Pick<CheckOptions, "classes" | "window"> & { readonly trained?: Window | undefined } = {},
 ): Promise<CheckedDataset> {
   const dataset = await openDataset(folder);
   const total = splits.reduce((sum, split) => sum + (dataset.splits[split]?.length ?? 0), 0);
@@ -31,9 +40,12 @@ export async function openChecked(
   try {
     const checked = await checkDataset(dataset, splits, {
       ...(classes ? { classes } : {}),
+      window: window ?? trained,
       onProgress: (done) => progress.update(done),
     });
     progress.stop();
+    if (checked.shown !== undefined) note(checked.shown);
+    else if (window !== undefined) throw windowless(folder);
     for (const warning of checked.warnings) note(`warning: ${warning}`);
     if (checked.classSource === "masks") {
       note(

@@ -173,6 +173,14 @@ export const TRAIN_OPTIONS: OptionTable = {
     omitted: "must be given, here or in the file",
   },
   ...NETWORK_OPTIONS,
+  window: {
+    group: "Data",
+    argument: "<low,high>",
+    help: "values of pictures of more than 8 bits shown black and white, such as --window=-160,240",
+    parse: asNumbers,
+    sample: ["-160,240", [-160, 240]],
+    omitted: "dataset.yaml's, else each picture's 0.5th to 99.5th percentile",
+  },
   size: {
     group: "Data",
     argument: "<n|WxH>",

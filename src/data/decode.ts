@@ -1,12 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
-import sharp from "sharp";
 import { DataError } from "../errors.ts";
 import { decodePng, encodePng, type PngKind, type PngSamples, type Rgb } from "./codec/png.ts";
-import type { ByteImage } from "./image/image.ts";
-
-// One thread a file: parallelism comes from the workers, and a fixed order of threads would only add overhead.
-sharp.concurrency(1);
-sharp.cache(false);
+import { readStoredPicture, type StoredPicture } from "./formats/picture.ts";
+import { type ChosenView, chooseView, shownValues, type WindowWishes } from "./formats/window.ts";
+import { type ByteImage, drawn, type Picture } from "./image/image.ts";
 
 /** File name extensions read as images. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]);
@@ -22,30 +19,53 @@ export async function readBytes(file: string): Promise<Buffer> {
   }
 }
 
+/** How a picture file is to be read. */
+export interface PictureOptions extends Pick<WindowWishes, "asked" | "trained" | "dataset"> {
+  /** Page of a file with several, from 0. */
+  readonly page?: number | undefined;
+}
+
+/** A picture with three channels, as networks and people look at it. */
+export interface DecodedPicture {
+  readonly picture: Picture;
+  /** What its values are shown through; undefined for bytes, which are shown as they are. */
+  readonly view: ChosenView | undefined;
+  readonly stored: StoredPicture;
+}
+
+/** Samples of one channel three times. */
+function tripled<Samples extends Uint8Array | Float32Array>(samples: Samples): Samples {
+  const out = (
+    samples instanceof Float32Array ? new Float32Array(samples.length * 3) : new Uint8Array(samples.length * 3)
+  ) as Samples;
+  for (let at = 0, to = 0; at < samples.length; at++, to += 3) out.fill(samples[at] ?? 0, to, to + 3);
+  return out;
+}
+
 /**
- * An image file's content as RGB bytes: grey repeated in three channels, 16-bit values scaled to 8, alpha dropped (not
- * blended), no colour profile applied and no orientation flag followed, as Pillow's `convert("RGB")`. Throws DataError
- * naming `file` where it is damaged.
+ * An image file's content in three channels, 0 to 255: bytes as they are stored, deeper samples through a window and not
+ * rounded (`chooseView`), grey repeated, alpha dropped (not blended), no colour profile applied, turned upright, as Pillow's
+ * `convert("RGB")` after `exif_transpose`. Throws as `readStoredPicture`.
  */
+export async function decodePicture(
+  bytes: Buffer,
+  file: string,
+  options: PictureOptions = {},
+): Promise<DecodedPicture> {
+  const stored = await readStoredPicture(bytes, file, options.page);
+  const { samples, width, height, channels, inverted } = stored;
+  const threefold = <S extends Uint8Array | Float32Array>(data: S) => (channels === 1 ? tripled(data) : data);
+  const size = { width, height, channels: 3 } as const;
+  if (samples instanceof Uint8Array) return { picture: { ...size, data: threefold(samples) }, view: undefined, stored };
+  const { asked, trained, dataset } = options;
+  const slice = { values: samples, width: width * channels };
+  const view = chooseView(() => [slice], { asked, trained, dataset, inverted });
+  return { picture: { ...size, data: threefold(shownValues(samples, view)) }, view, stored };
+}
+
+/** The picture as bytes, to be drawn: `decodePicture` rounded. */
 export async function decodeImage(bytes: Buffer, file: string): Promise<ByteImage> {
-  if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
-  try {
-    const { data, info } = await sharp(bytes, { failOn: "error", ignoreIcc: true })
-      .removeAlpha()
-      .toColourspace("srgb")
-      .raw({ depth: "uchar" })
-      .toBuffer({ resolveWithObject: true });
-    const { width, height, channels } = info;
-    const bytesOut = new Uint8Array(data.buffer, data.byteOffset, data.length);
-    if (channels === 3) return { width, height, channels, data: bytesOut };
-    const rgb = new Uint8Array(width * height * 3).map((_, at) => bytesOut[Math.floor(at / 3) * channels] ?? 0);
-    return { width, height, channels: 3, data: rgb };
-  } catch (error) {
-    const why = error instanceof Error ? error.message.split("\n").join("; ") : String(error);
-    throw new DataError(
-      `${file}: the image is damaged, cut short or of an unknown format (${why}); restore the file from its source`,
-    );
-  }
+  return drawn((await decodePicture(bytes, file)).picture);
 }
 
 /** Index of the first sample whose pixel has unequal colour channels, -1 where there is none. */
@@ -99,6 +119,11 @@ export function decodeMaskSamples(bytes: Buffer, file: string): StoredMask {
     data[pixel] = value;
   }
   return { mask: { width, height, channels: 1, data }, kind, depth };
+}
+
+/** `decodePicture` of a file on disk. */
+export async function readPicture(file: string, options: PictureOptions = {}): Promise<DecodedPicture> {
+  return decodePicture(await readBytes(file), file, options);
 }
 
 /** `decodeImage` of a file on disk. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readImage, readMask, writePng } from "../../src/data/decode.ts";
 import { NiftiVolume } from "../../src/data/formats/nifti.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
-import { windowed } from "../../src/data/formats/window.ts";
+import { drawnSlice } from "../../src/data/formats/window.ts";
 import { openNifti } from "../../src/experiment/predict/predict-scan.ts";
 import { openDevice } from "../../src/platform/node/open-device.ts";
 import { ctElements, dicomBytes } from "../support/raw/dicom.ts";
@@ -60,7 +60,7 @@ test("a volume, a series and the same slices as pictures give one result, each i
   const volume = await NiftiVolume.open(join(scans, "volume.nii.gz"));
   mkdirSync(path("slices"));
   const window = { low: 20, high: 220 };
-  for (const z of [0, 1, 2]) await writePng(path("slices", `z${z}.png`), windowed(volume.slice(z), window));
+  for (const z of [0, 1, 2]) await writePng(path("slices", `z${z}.png`), drawnSlice(volume.slice(z), { window }));
   const inputs = [join(scans, "volume.nii.gz"), join(scans, "series"), path("slices")];
   const found = svanetJson("predict", run, ...inputs, "--out", path("out"), "--probabilities", "--window=20,220");
   expect(found).toHaveLength(5);

@@ -7,7 +7,7 @@ import { type Dataset, openDataset } from "../../src/data/dataset/dataset.ts";
 import { verifyDataset } from "../../src/data/dataset/verify.ts";
 import { writePng } from "../../src/data/decode.ts";
 import { NiftiVolume } from "../../src/data/formats/nifti.ts";
-import { windowed } from "../../src/data/formats/window.ts";
+import { drawnSlice } from "../../src/data/formats/window.ts";
 import { checkpointPath, loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { datasetStats } from "../../src/experiment/evaluate/data-stats.ts";
 import { evaluateSplit } from "../../src/experiment/evaluate/evaluate.ts";
@@ -127,7 +127,7 @@ async function writeScans(folder: string): Promise<void> {
   const scan = join(folder, "scan.nii.gz");
   writeFileSync(scan, niftiBytes({ shape: [16, 12, 2], value: (i) => value(i) - 200, affine: RAS, gzip: true }));
   const volume = await NiftiVolume.open(scan);
-  await writePng(join(folder, "slice.png"), windowed(volume.slice(0), { low: -160, high: 240 }));
+  await writePng(join(folder, "slice.png"), drawnSlice(volume.slice(0), { window: { low: -160, high: 240 } }));
   const values = Array.from({ length: 12 * 16 }, (_, i) => 1024 + value(i));
   const spec = { series: "1.2.3", instance: "1.2.3.1", z: 0, rows: 12, columns: 16, values };
   const extra = [

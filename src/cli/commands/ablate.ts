@@ -14,7 +14,7 @@ import {
 import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experiment/ablate/ablate-tables.ts";
 import { writeFileAtomic } from "../../experiment/atomic.ts";
 import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
-import { lossSettings, networkConfig } from "../../experiment/settings/recipe.ts";
+import { lossSettings, networkConfig, windowOf } from "../../experiment/settings/recipe.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
@@ -48,7 +48,9 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
   const { repeats, split } = flags;
   // What does not fit together is said before every file is read.
   lossSettings(config, networkConfig(config, config.classes ?? 2));
-  const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])]);
+  const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])], {
+    window: windowOf(config),
+  });
   const statistics = statisticsOf(dataset);
   const report = await withDevice(config.adapter, async (device) => {
     const observer = watchTraining();

@@ -11,6 +11,7 @@ interface PrepareFlags {
   readonly out: string;
   readonly seed: number;
   readonly window?: Window;
+  readonly page?: number;
   readonly test: number;
   readonly val: number;
   readonly classes?: readonly string[];
@@ -30,9 +31,10 @@ export function addPrepare(command: Command): void {
     .option("--seed <n>", "decides splits and drawn slices", wholeNumber(0), 0)
     .option(
       "--window <low,high>",
-      "values of scans shown black and white, such as --window=-160,240 (default: the set's own)",
+      "values of scans and deep pictures shown black and white, such as --window=-160,240 (default: the set's own)",
       windowArgument,
     )
+    .option("--page <n>", "page of your own pictures that have several, counted from 0; written as PNG", wholeNumber(0))
     .option(
       "--test <share>",
       "share of patients, volumes or frames for test, where the source fixes no split",

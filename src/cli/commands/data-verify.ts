@@ -1,12 +1,16 @@
 import type { Command } from "commander";
 import type { Fixed } from "../../data/dataset/fix.ts";
 import type { Finding, Verification } from "../../data/dataset/verify.ts";
+import type { Window } from "../../data/formats/window.ts";
+import { windowArgument } from "../arguments.ts";
 import { note, printJson, printLine, printTable } from "../print.ts";
 import { createProgress } from "../progress.ts";
 import { firstFew } from "../units.ts";
+import { windowless } from "../window-flag.ts";
 
 interface VerifyFlags {
   readonly fix?: string;
+  readonly window?: Window;
   readonly json?: true;
 }
 
@@ -19,6 +23,11 @@ export function addVerify(command: Command): void {
     .command("verify <folder>")
     .description("decode every file of a dataset folder once and report what is wrong (exit 1) or odd (exit 0)")
     .option("--fix <out>", "write a copy with what is safe put right into a new folder")
+    .option(
+      "--window <low,high>",
+      "values of pictures of more than 8 bits shown black and white (default: dataset.yaml's, else percentiles)",
+      windowArgument,
+    )
     .option("--json", "print everything found as JSON")
     .action(verify);
 }
@@ -34,10 +43,15 @@ async function verify(folder: string, flags: VerifyFlags): Promise<void> {
   let result: Verification;
   try {
     const onProgress = (done: number) => progress.update(done);
-    result = await verifyDataset(dataset, { workers: Math.min(8, availableParallelism()), onProgress });
+    result = await verifyDataset(dataset, {
+      workers: Math.min(8, availableParallelism()),
+      window: flags.window,
+      onProgress,
+    });
   } finally {
     progress.stop();
   }
+  if (flags.window !== undefined && result.shown === undefined) throw windowless(folder);
   const seconds = (performance.now() - since) / 1000;
   const { fixDataset } = await import("../../data/dataset/fix.ts");
   const fixed = flags.fix === undefined ? undefined : await fixDataset(dataset, result, flags.fix);
@@ -62,6 +76,7 @@ function printVerification(result: Verification, seconds: number): void {
   const splits = Object.entries(images).map(([split, count]) => `${split} ${count}`);
   printLine(`${name} (${folder}): images ${splits.join(", ")}`);
   printLine(`sizes ${listed(sizes)}; images stored as ${listed(imageModes)}; masks as ${listed(maskModes)}`);
+  if (result.shown !== undefined) printLine(result.shown);
   printTable(
     [
       { title: "class", cell: ({ label }) => String(label), align: "right" },

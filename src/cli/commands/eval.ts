@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
 import { SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
+import type { Window } from "../../data/formats/window.ts";
 import { UsageError } from "../../errors.ts";
 import type { Checkpoint } from "../../experiment/checkpoint/checkpoint.ts";
 import {
@@ -27,7 +28,7 @@ import { AREA_RULES, type AreaRule } from "../../metrics/objects.ts";
 import { STRATUM_LIMITS } from "../../metrics/strata.ts";
 import { SURFACE_TOLERANCE } from "../../metrics/surface.ts";
 import type { Network } from "../../training/network.ts";
-import { limitsArgument, numberFrom, wholeNumber } from "../arguments.ts";
+import { limitsArgument, numberFrom, wholeNumber, windowArgument } from "../arguments.ts";
 import { adapterOption } from "../options.ts";
 import { note, printJson } from "../print.ts";
 import { createProgress } from "../progress.ts";
@@ -38,6 +39,7 @@ import { printEvaluation } from "./eval-tables.ts";
 interface EvalFlags {
   readonly data: string;
   readonly split: SplitName;
+  readonly window?: Window;
   readonly checkpoint?: CheckpointName;
   readonly batchSize: number;
   readonly out?: string;
@@ -62,6 +64,11 @@ export function register(command: Command): void {
     .addOption(new Option("--split <name>", "split to evaluate").choices(SPLIT_NAMES).default("val"))
     .addOption(
       new Option("--checkpoint <which>", "checkpoint of a run folder (default: best, else last)").choices(CHECKPOINTS),
+    )
+    .option(
+      "--window <low,high>",
+      "values of pictures of more than 8 bits shown black and white (default: as in training, else dataset.yaml's)",
+      windowArgument,
     )
     .option("--batch-size <n>", "images at a time", wholeNumber(1), 4)
     .option("--out <folder>", "where to write eval.json, CSV tables and overlays (default: the run's eval folder)")
@@ -119,7 +126,11 @@ export async function evaluateRun(run: string, flags: EvalFlags): Promise<Evalua
   const path = checkpointPath(run, flags.checkpoint);
   return withDevice(flags.adapter ?? null, async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
-    const dataset = await openChecked(flags.data, [flags.split], checkpoint.facts.classes);
+    const dataset = await openChecked(flags.data, [flags.split], {
+      classes: checkpoint.facts.classes,
+      window: flags.window,
+      trained: checkpoint.facts.window,
+    });
     const samples = dataset.splits[flags.split] ?? [];
     if (samples.length === 0)
       throw new UsageError(`--split ${flags.split}: ${flags.data} has no such split, or it is empty`);

@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { readImage, writePng } from "../../data/decode.ts";
-import type { Window } from "../../data/formats/window.ts";
+import { readPicture, writePng } from "../../data/decode.ts";
+import { type ChosenView, viewsText, viewText, type Window } from "../../data/formats/window.ts";
+import { drawn } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
 import type { CheckpointFacts } from "../../experiment/checkpoint/checkpoint.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
@@ -33,6 +34,7 @@ interface PredictFlags {
   readonly postprocess?: true;
   readonly window?: Window;
   readonly volume?: number;
+  readonly page?: number;
   readonly adapter?: string;
   readonly json?: true;
 }
@@ -44,6 +46,21 @@ interface Written {
   readonly overlay: string;
   /** float32 npy: `[height, width, classes]`, of scans `[slices, height, width, classes]`. */
   readonly probabilities?: string;
+}
+
+/** What was written for an input, and what a person should know of it. */
+interface Result extends Omit<Written, "image"> {
+  readonly notes?: readonly string[];
+  /** What a picture was shown through, where through anything. */
+  readonly shown?: { readonly stem: string; readonly view: ChosenView };
+}
+
+/** Up to so many pictures have a note each about their window. */
+const MOST_NAMED = 4;
+
+function shownNotes(shown: readonly { readonly stem: string; readonly view: ChosenView }[]): string[] {
+  if (shown.length <= MOST_NAMED) return shown.map(({ stem, view }) => `${stem}: ${viewText(view)}`);
+  return [`${shown.length} pictures ${viewsText(shown.map(({ view }) => view))}`];
 }
 
 /** `svanet predict`: masks at native size and overlays for images, NIfTI volumes, DICOM series, or folders of them. */
@@ -63,12 +80,17 @@ export function register(command: Command): void {
     .option("--postprocess", "remove objects by the rules of svanet eval --choose-postprocess (scans: slice by slice)")
     .option(
       "--window <low,high>",
-      "values of scans shown black and white (default: as in training, else the file's, else percentiles)",
+      "values of scans and deep pictures shown black and white (default: as in training, else the file's, else percentiles)",
       windowArgument,
     )
     .option(
       "--volume <n>",
       "volume of a 4-D NIfTI file, counted from 0; needed where there are several",
+      wholeNumber(0),
+    )
+    .option(
+      "--page <n>",
+      "page of TIFF stacks and animations, counted from 0; needed where there are several",
       wholeNumber(0),
     )
     .addOption(adapterOption())
@@ -114,24 +136,28 @@ async function predictAll(
   const progress = createProgress({ label: "predicting", total: inputs.length });
   const written: Written[] = [];
   const notes: string[] = [];
+  const pictures: NonNullable<Result["shown"]>[] = [];
   try {
     for (const [i, input] of inputs.entries()) {
       const onSlice = (slice: number, slices: number) =>
         progress.update(i, { slice: `${slice}/${slices}`, of: input.stem });
-      const results =
+      const results: readonly Result[] =
         input.kind === "image"
           ? [await predictImage(predictor, input, flags, facts)]
           : await predictScans(predictor, input, { flags, facts, onSlice });
-      for (const { notes: own = [], ...files } of results) {
+      for (const { notes: own = [], shown, ...files } of results) {
         written.push({ image: input.file, ...files });
         notes.push(...own);
+        if (shown !== undefined) pictures.push(shown);
       }
       progress.update(i + 1);
     }
   } finally {
     progress.stop();
   }
-  return { written, notes };
+  const seen = inputs.some(({ kind }) => kind !== "image") || pictures.length > 0;
+  const unused = flags.window && !seen ? ["--window: pictures of 8 bits are shown as they are"] : [];
+  return { written, notes: [...notes, ...shownNotes(pictures), ...unused] };
 }
 
 function predictorOptions(path: string, { config }: CheckpointFacts, flags: PredictFlags): PredictorOptions {
@@ -150,9 +176,10 @@ async function predictImage(
   predictor: Predictor,
   { file, stem }: PredictInput,
   flags: PredictFlags,
-  { colours, config }: CheckpointFacts,
-): Promise<Omit<Written, "image"> & { readonly notes?: readonly string[] }> {
-  const image = await readImage(file);
+  { colours, config, window: trained }: CheckpointFacts,
+): Promise<Result> {
+  const { window: asked, page } = flags;
+  const { picture: image, view } = await readPicture(file, { asked, trained, page });
   const shape = [image.height, image.width, config.classes];
   const npy = flags.probabilities ? new NpyFile(probabilitiesPath(flags, stem), shape) : null;
   const paths = { mask: join(flags.out, `${stem}.png`), overlay: join(flags.out, `${stem}-overlay.png`) };
@@ -160,12 +187,12 @@ async function predictImage(
     const mask = await predictor.mask(image, npy ? (rows) => npy.append(rows) : undefined);
     npy?.finish();
     await writePng(paths.mask, mask, colours);
-    await writePng(paths.overlay, overlay(image, mask, colours));
+    await writePng(paths.overlay, overlay(drawn(image), mask, colours));
   } catch (error) {
     npy?.discard();
     throw error;
   }
-  return { ...paths, ...(npy ? { probabilities: npy.path } : {}) };
+  return { ...paths, ...(npy ? { probabilities: npy.path } : {}), ...(view ? { shown: { stem, view } } : {}) };
 }
 
 interface ScanWork {

@@ -18,6 +18,7 @@ import {
   networkFor,
   plannedFlags,
   scratchAdvice,
+  windowOf,
 } from "../../experiment/settings/recipe.ts";
 import { Timetable } from "../../experiment/train/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train/train-run.ts";
@@ -62,7 +63,7 @@ export async function train(
 ): Promise<number> {
   // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
   lossSettings({ ...first, headWeights: null }, networkConfig(first, first.classes ?? 2));
-  const dataset = await openChecked(first.data, trainingSplits(first.data));
+  const dataset = await openChecked(first.data, trainingSplits(first.data), { window: windowOf(first) });
   const config = configFor(dataset);
   const { width, height } = config.size;
   if (width !== first.size.width || height !== first.size.height || config.batchSize !== first.batchSize) {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { Window } from "../formats/window.ts";
+import { viewsText, type Window } from "../formats/window.ts";
 import type { PixelStatistics } from "../image/normalise.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
@@ -30,9 +30,14 @@ export interface CheckedDataset {
   readonly classSource: "given" | "yaml" | "masks";
   /** From dataset.yaml, else measured on the training split; undefined when that was not among the splits. */
   readonly statistics: PixelStatistics | undefined;
-  /** What all its scans were shown through, in their own values (CT: Hounsfield units); undefined where none is known. */
+  /**
+   * What all its scans were shown through when it was prepared, or its pictures of more than 8 bits are, in their own
+   * values (CT: Hounsfield units); undefined where there is no such window.
+   */
   readonly window: Window | undefined;
   readonly splits: Readonly<Partial<Record<SplitName, readonly CheckedSample[]>>>;
+  /** How pictures of more than 8 bits are shown, in a sentence; undefined where there are none. */
+  readonly shown: string | undefined;
   /** Sentences for the person: nothing is wrong for certain, but it should be known. */
   readonly warnings: readonly string[];
   /** Files decoded in this check; 0 = all were known from the index. */
@@ -92,6 +97,15 @@ function statisticsOf(images: readonly ImageFacts[]): PixelStatistics {
     std[channel] = Math.max(Math.sqrt(Math.max(second - first * first, 0)), 1) / 255;
   }
   return { mean, std };
+}
+
+/** How the pictures that are no bytes are shown: `12 pictures of 16 bits, shown from 0 to 4095 (as dataset.yaml says)`. */
+export function shownText(images: readonly ImageFacts[]): string | undefined {
+  const deep = images.filter(({ shown }) => shown !== undefined);
+  if (deep.length === 0) return undefined;
+  const depths = [...new Set(deep.map(({ depth }) => depth))].sort((a, b) => a - b).join(" and ");
+  const views = deep.flatMap(({ shown }) => (shown === undefined ? [] : [{ window: shown, why: shown.why }]));
+  return `${deep.length === 1 ? "1 picture" : `${deep.length} pictures`} of ${depths} bits, ${viewsText(views)}`;
 }
 
 const DISPLAY_COLOURS: readonly Rgb[] = [
@@ -196,7 +210,8 @@ export async function checkDataset(
     classSource,
     colours: colours !== undefined && colours.length === classes.length ? colours : defaultColours(classes.length),
     statistics: mean !== undefined && std !== undefined ? { mean, std } : measured,
-    window: dataset.yaml.provenance?.window,
+    window: options.window ?? dataset.yaml.window ?? dataset.yaml.provenance?.window,
+    shown: shownText(survey.splits.flatMap(({ samples: own }) => own.map(({ imageFacts }) => imageFacts))),
     splits: Object.fromEntries(read.map(({ split, samples }) => [split, samples])),
     warnings: warnings.filter((warning) => warning !== undefined),
     decoded: survey.decoded,

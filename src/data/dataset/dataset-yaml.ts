@@ -38,6 +38,8 @@ const schema = z.strictObject({
   mean: z.tuple([channel, channel, channel]).optional(),
   std: z.tuple([spread, spread, spread]).optional(),
   licence: z.string().optional(),
+  /** What pictures of more than 8 bits are shown through; without it each through its own percentiles. */
+  window: window.optional(),
   /**
    * How the folder was made: source, command, seed, settings; written by `svanet data prepare`, read by people. Only the
    * window that all scans were shown through is read by programs.
@@ -53,6 +55,7 @@ export interface DatasetYaml {
   readonly mean?: readonly [number, number, number] | undefined;
   readonly std?: readonly [number, number, number] | undefined;
   readonly licence?: string | undefined;
+  readonly window?: Window | undefined;
   readonly provenance?: (Readonly<Record<string, unknown>> & { readonly window?: Window | undefined }) | undefined;
 }
 

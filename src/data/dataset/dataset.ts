@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join, parse, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
 import { IMAGE_EXTENSIONS } from "../decode.ts";
+import type { Window } from "../formats/window.ts";
 import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
 import { type Problem, problem } from "./problems.ts";
 
@@ -14,6 +15,8 @@ export interface Sample {
   readonly stem: string;
   readonly image: string;
   readonly mask: string;
+  /** What the image is shown through where it is no bytes; undefined: its own percentiles. */
+  readonly window?: Window;
 }
 
 /** A dataset folder: `train/`, `val/` and/or `test/` with images, `mask/<same stem>.png`, optional `dataset.yaml`. */

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import sharp from "sharp";
 import { z } from "zod";
-import { decodeImage, decodeMaskSamples, readBytes } from "../decode.ts";
+import { type DecodedPicture, decodeMaskSamples, decodePicture, readBytes } from "../decode.ts";
+import type { ChosenView, Window } from "../formats/window.ts";
 import { luma } from "../image/colour.ts";
-import type { ByteImage } from "../image/image.ts";
+import type { Picture } from "../image/image.ts";
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 
@@ -15,10 +15,12 @@ const imageFacts = z.object({
   mode: z.string(),
   /** Bits a sample as stored. */
   depth: z.number(),
-  /** Per channel over all pixels, bytes: exact whole numbers. */
+  /** What a picture that is no bytes is shown through, whether by its own choice, and the words for it. */
+  shown: z.object({ low: z.number(), high: z.number(), own: z.boolean(), why: z.string() }).optional(),
+  /** Per channel over all pixels, 0 to 255 as shown: of bytes exact whole numbers. */
   sums: triple,
   squares: triple,
-  /** SHA-256 of size and RGB bytes: equal for equal pictures whatever the file format. */
+  /** SHA-256 of size and RGB bytes, of other samples as stored: equal for equal pictures whatever the file format. */
   content: z.string(),
   /** What it looks like: mean luma of `lookSide` x `lookSide` parts, one byte each, base64. */
   look: z.string(),
@@ -47,6 +49,8 @@ export const LOOK_SIDE = 24;
 export interface FactsTask {
   readonly file: string;
   readonly kind: FileFacts["kind"];
+  /** What pictures that are no bytes are shown through; undefined: each through its own percentiles. */
+  readonly window?: Window | undefined;
   /** The SHA-256 of the file when it was last read: equal bytes are not decoded again. */
   readonly known: string | undefined;
 }
@@ -57,12 +61,27 @@ export interface FactsAnswer {
   readonly facts: FileFacts | undefined;
 }
 
-function contentHash({ width, height, channels, data }: ByteImage): string {
+function contentHash({ width, height, channels }: Omit<Picture, "data">, data: Uint8Array): string {
   return createHash("sha256").update(`${width}x${height}x${channels} `).update(data).digest("hex");
 }
 
+/** What tells copies: the bytes that are shown, or the values as stored, since two windows may show unequal values alike. */
+function pictureHash({ picture, stored }: DecodedPicture): string {
+  const { samples } = stored;
+  if (picture.data instanceof Uint8Array) return contentHash(picture, picture.data);
+  return contentHash(stored, new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
+}
+
+/** Whether facts of an image hold for a window: those of bytes for every one. */
+export function holdFor({ shown }: ImageFacts, window: Window | undefined): boolean {
+  if (shown === undefined) return true;
+  return window === undefined ? shown.own : !shown.own && shown.low === window.low && shown.high === window.high;
+}
+
+const shownOf = ({ window, why }: ChosenView, own: boolean) => ({ low: window.low, high: window.high, own, why });
+
 /** Mean luma of the parts of an image, rounded; parts narrower than a pixel take the pixel they lie in. */
-function lookOf(image: ByteImage): Uint8Array {
+function lookOf(image: Picture): Uint8Array {
   const { width, height } = image;
   const gray = luma(image);
   const out = new Uint8Array(LOOK_SIDE * LOOK_SIDE);
@@ -81,20 +100,10 @@ function lookOf(image: ByteImage): Uint8Array {
   return out;
 }
 
-const DEPTHS: Readonly<Record<string, number>> = { ushort: 16, short: 16, uint: 32, int: 32, float: 32, double: 64 };
-
-/** Storage as the file's header tells it. */
-async function storageOf(bytes: Buffer): Promise<{ mode: string; depth: number }> {
-  const { channels, space, hasAlpha, depth, isPalette, bitsPerSample } = await sharp(bytes).metadata();
-  if (isPalette === true) return { mode: "palette", depth: bitsPerSample ?? 8 };
-  const colour = space === "cmyk" ? "cmyk" : channels <= 2 ? "grey" : "rgb";
-  const mode = hasAlpha ? (colour === "grey" ? "greyAlpha" : `${colour}a`) : colour;
-  return { mode, depth: DEPTHS[depth] ?? bitsPerSample ?? 8 };
-}
-
-async function imageFactsOf(bytes: Buffer, file: string): Promise<ImageFacts> {
-  const image = await decodeImage(bytes, file);
-  const { width, height, data } = image;
+async function imageFactsOf(bytes: Buffer, file: string, window: Window | undefined): Promise<ImageFacts> {
+  const decoded = await decodePicture(bytes, file, { dataset: window });
+  const { picture, view, stored } = decoded;
+  const { width, height, data } = picture;
   const sums: [number, number, number] = [0, 0, 0];
   const squares: [number, number, number] = [0, 0, 0];
   for (const channel of [0, 1, 2] as const) {
@@ -108,9 +117,10 @@ async function imageFactsOf(bytes: Buffer, file: string): Promise<ImageFacts> {
     sums[channel] = sum;
     squares[channel] = square;
   }
-  const look = Buffer.from(lookOf(image)).toString("base64");
-  const storage = await storageOf(bytes);
-  return { kind: "image", width, height, ...storage, sums, squares, content: contentHash(image), look };
+  const look = Buffer.from(lookOf(picture)).toString("base64");
+  const shown = view && { shown: shownOf(view, window === undefined) };
+  const { mode, depth } = stored;
+  return { kind: "image", width, height, mode, depth, ...shown, sums, squares, content: pictureHash(decoded), look };
 }
 
 function maskFactsOf(bytes: Buffer, file: string): MaskFacts {
@@ -120,16 +130,16 @@ function maskFactsOf(bytes: Buffer, file: string): MaskFacts {
   const labels = [...counts].map((pixels, label): [number, number] => [label, pixels]);
   const { width, height } = mask;
   const present = labels.filter(([, pixels]) => pixels > 0);
-  return { kind: "mask", width, height, mode, depth, labels: present, content: contentHash(mask) };
+  return { kind: "mask", width, height, mode, depth, labels: present, content: contentHash(mask, mask.data) };
 }
 
 /**
  * Reads and decodes one file once, for all that is learnt about it: sizes, values, storage, and fingerprints that tell
  * copies. Throws DataError naming it where it is missing or damaged.
  */
-export async function readFacts({ file, kind, known }: FactsTask): Promise<FactsAnswer> {
+export async function readFacts({ file, kind, known, window }: FactsTask): Promise<FactsAnswer> {
   const bytes = await readBytes(file);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 === known) return { sha256, facts: undefined };
-  return { sha256, facts: kind === "image" ? await imageFactsOf(bytes, file) : maskFactsOf(bytes, file) };
+  return { sha256, facts: kind === "image" ? await imageFactsOf(bytes, file, window) : maskFactsOf(bytes, file) };
 }

@@ -4,10 +4,11 @@ import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
-import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts } from "./file-facts.ts";
+import type { Window } from "../formats/window.ts";
+import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts, holdFor } from "./file-facts.ts";
 
 /** Raised whenever facts or decoding change, so that older indexes are made anew. */
-const INDEX_VERSION = 2;
+const INDEX_VERSION = 4;
 
 const entry = z.object({
   size: z.number(),
@@ -62,15 +63,26 @@ export class FileIndex {
     return new FileIndex(file, folder, entries);
   }
 
-  /** The facts about `file`, from the index where size and time or hash agree, else by `read`. */
-  async facts<K extends FileFacts["kind"]>(file: string, kind: K, read: FactsReader): Promise<FactsOf<K>> {
+  /**
+   * The facts about `file`, from the index where size and time or hash agree and, of an image that is no bytes, what it is
+   * shown through; else by `read`.
+   */
+  async facts<K extends FileFacts["kind"]>(
+    file: string,
+    kind: K,
+    read: FactsReader,
+    window?: Window,
+  ): Promise<FactsOf<K>> {
     const { size, mtimeMs: time } = await statOf(file);
     const name = this.#nameOf(file);
     const entry = this.#entries.get(name);
-    const known = entry !== undefined && entry.size === size && isOf(entry.facts, kind) ? entry : undefined;
+    const known =
+      entry !== undefined && entry.size === size && isOf(entry.facts, kind) && fits(entry.facts, window)
+        ? entry
+        : undefined;
     if (known !== undefined && known.time === time) return known.facts as FactsOf<K>;
     this.#changed = true;
-    const { sha256, facts } = await read({ file, kind, known: known?.sha256 });
+    const { sha256, facts } = await read({ file, kind, window, known: known?.sha256 });
     if (facts === undefined && known !== undefined) {
       this.#entries.set(name, { ...known, time });
       return known.facts as FactsOf<K>;
@@ -106,6 +118,8 @@ export class FileIndex {
 function isOf<K extends FileFacts["kind"]>(facts: FileFacts, kind: K): facts is FactsOf<K> {
   return facts.kind === kind;
 }
+
+const fits = (facts: FileFacts, window: Window | undefined) => facts.kind === "mask" || holdFor(facts, window);
 
 async function statOf(file: string) {
   try {

@@ -1,6 +1,7 @@
 import { IGNORE_LABEL } from "../../labels.ts";
-import { readImage, readMask } from "../decode.ts";
+import { readMask, readPicture } from "../decode.ts";
 import { luma } from "../image/colour.ts";
+import { drawn } from "../image/image.ts";
 import type { Sample } from "./dataset.ts";
 
 /** The byte that best splits the values in two (largest variance between the parts): foreground is above it; 255 where all are equal. */
@@ -36,7 +37,7 @@ export async function otsuDice(samples: readonly Sample[]): Promise<number> {
   let both = 0;
   let either = 0;
   for (const sample of samples) {
-    const gray = luma(await readImage(sample.image));
+    const gray = luma(drawn((await readPicture(sample.image, { dataset: sample.window })).picture));
     const { data } = await readMask(sample.mask);
     const threshold = otsuThreshold(gray);
     for (let pixel = 0; pixel < gray.length; pixel++) {

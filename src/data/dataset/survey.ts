@@ -1,3 +1,4 @@
+import type { Window } from "../formats/window.ts";
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import { type Dataset, type Sample, SPLIT_NAMES, type SplitName } from "./dataset.ts";
 import { type FactsAnswer, type FactsTask, type ImageFacts, type MaskFacts, readFacts } from "./file-facts.ts";
@@ -33,6 +34,8 @@ export interface SurveyOptions {
   readonly indexFile?: string;
   /** Threads that decode, once there are files enough to be worth them; 0 = this one. */
   readonly workers?: number;
+  /** What pictures that are no bytes are shown through; default: what dataset.yaml says, else each its own percentiles. */
+  readonly window?: Window | undefined;
   /** After every pair; `file` is the image. */
   readonly onProgress?: (done: number, total: number, file: string) => void;
 }
@@ -69,7 +72,7 @@ async function surveyPair(
   problems: Problem[],
 ): Promise<SurveyedSample | undefined> {
   const [image, mask] = await Promise.allSettled([
-    index.facts(sample.image, "image", read),
+    index.facts(sample.image, "image", read, sample.window),
     index.facts(sample.mask, "mask", read),
   ]);
   if (image.status === "rejected") problems.push(unreadable(sample.image, image.reason));
@@ -99,10 +102,11 @@ export async function surveyDataset(
   const index = await FileIndex.open(indexFile, dataset.folder);
   const workers = options.workers ?? defaultWorkers();
   const reader = new Reader(workers);
+  const window = options.window ?? dataset.yaml.window;
   const pairs = splits.flatMap((split) =>
     (dataset.splits[split] ?? []).map((sample) => ({
       split,
-      sample,
+      sample: window === undefined ? sample : { ...sample, window },
       problems: [] as Problem[],
       found: undefined as SurveyedSample | undefined,
     })),

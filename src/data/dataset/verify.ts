@@ -1,4 +1,4 @@
-import { allProblems, checkedSample, classesOf } from "./check-dataset.ts";
+import { allProblems, checkedSample, classesOf, shownText } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { placed } from "./duplicates.ts";
 import {
@@ -35,6 +35,8 @@ export interface Verification {
   readonly sizes: Counts;
   readonly imageModes: Counts;
   readonly maskModes: Counts;
+  /** How pictures of more than 8 bits are shown, in a sentence. */
+  readonly shown?: string;
   readonly findings: readonly Finding[];
   readonly errors: number;
   readonly warnings: number;
@@ -80,6 +82,7 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
   );
   const errors = findings.filter(({ severity }) => severity === "error");
   const samples = placed(splits).map(({ sample }) => sample);
+  const shown = shownText(samples.map(({ imageFacts }) => imageFacts));
   return {
     name: dataset.name,
     folder: dataset.folder,
@@ -89,6 +92,7 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
     sizes: countBy(samples, ({ imageFacts }) => `${imageFacts.width}x${imageFacts.height}`),
     imageModes: countBy(samples, ({ imageFacts }) => storage(imageFacts)),
     maskModes: countBy(samples, ({ maskFacts }) => storage(maskFacts)),
+    ...(shown === undefined ? {} : { shown }),
     findings: [...errors, ...findings.filter(({ severity }) => severity === "warning")],
     errors: errors.length,
     warnings: findings.length - errors.length,

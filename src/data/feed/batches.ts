@@ -227,7 +227,7 @@ function streamOf(
 function fileTask({ samples, size, statistics }: LoaderOptions, member: number): Omit<SampleTask, "training"> {
   const sample = samples[member];
   if (sample === undefined) throw new RangeError(`sample ${member} of ${samples.length}`);
-  return { image: sample.image, mask: sample.mask, size, statistics };
+  return { image: sample.image, mask: sample.mask, window: sample.window, size, statistics };
 }
 
 /**

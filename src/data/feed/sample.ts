@@ -1,6 +1,7 @@
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
-import { readImage, readMask } from "../decode.ts";
+import { readMask, readPicture } from "../decode.ts";
+import type { Window } from "../formats/window.ts";
 import { type AugmentOptions, augment, type Pair, stretch } from "../image/augment.ts";
 import type { Size } from "../image/image.ts";
 import { normalise, type PixelStatistics } from "../image/normalise.ts";
@@ -9,6 +10,8 @@ import { normalise, type PixelStatistics } from "../image/normalise.ts";
 export interface SampleTask {
   readonly image: string;
   readonly mask: string;
+  /** What the image is shown through where it is no bytes; undefined: its own percentiles. */
+  readonly window?: Window | undefined;
   /** What comes out. */
   readonly size: Size;
   readonly statistics: PixelStatistics;
@@ -45,7 +48,10 @@ function transform(pair: Pair, { size, training }: SampleTask): Pair {
  * and of the files' content. Throws DataError naming the file that is missing, damaged or unequal.
  */
 export async function prepareSample(task: SampleTask): Promise<PreparedSample> {
-  const [image, mask] = await Promise.all([readImage(task.image), readMask(task.mask)]);
+  const [{ picture: image }, mask] = await Promise.all([
+    readPicture(task.image, { dataset: task.window }),
+    readMask(task.mask),
+  ]);
   if (image.width !== mask.width || image.height !== mask.height) {
     throw new DataError(
       `${task.mask}: the mask is ${mask.width}x${mask.height}, its image ${task.image} is ${image.width}x${image.height}; ` +

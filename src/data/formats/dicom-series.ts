@@ -2,6 +2,7 @@ import { DataError } from "../../errors.ts";
 import type { ByteImage } from "../image/image.ts";
 import { type DicomFile, dicomError } from "./dicom.ts";
 import { belongsTo, type Segmentation } from "./dicom-seg.ts";
+import { type ChosenView, rangeText } from "./window.ts";
 
 /** Distance along the normal of the slices, undefined without position or orientation. */
 function depthOf({ position, orientation }: DicomFile): number | undefined {
@@ -41,6 +42,18 @@ export function sortSeries(images: readonly DicomFile[]): readonly DicomFile[] {
     }
   });
   return keyed.map(({ image }) => image);
+}
+
+/** Sentences where a series' files name more windows than the one that was taken. */
+export function windowNotes(name: string, { window }: ChosenView, images: readonly DicomFile[]): string[] {
+  const [first] = images;
+  if (first?.window !== window) return [];
+  const others = images.filter((image) => image.window?.low !== window.low || image.window.high !== window.high);
+  const lists = first.windows > 1 ? [`${name}: the first of ${first.windows} windows in its files was taken`] : [];
+  const [other] = others;
+  if (other === undefined) return lists;
+  const named = other.window === undefined ? "no window" : `the window ${rangeText(other.window)}`;
+  return [...lists, `${name}: the first slice's window was taken for all; ${others.length} name another (${named})`];
 }
 
 /**

@@ -24,8 +24,12 @@ export interface DicomFile {
   readonly position: Vector | undefined;
   /** Directions of a row and of a column. */
   readonly orientation: readonly number[] | undefined;
-  /** The window the file asks to be shown with. */
+  /** The window the file asks to be shown with, the first where it names several. */
   readonly window: Window | undefined;
+  /** How many windows it names. */
+  readonly windows: number;
+  /** MONOCHROME1: low values are bright, after the window. */
+  readonly inverted: boolean;
   readonly data: DataSet;
 }
 
@@ -50,6 +54,10 @@ const TAGS = {
   signed: "x00280103",
   windowCentre: "x00281050",
   windowWidth: "x00281051",
+  windowFunction: "x00281056",
+  padding: "x00280120",
+  paddingLimit: "x00280121",
+  modalityTable: "x00283000",
   intercept: "x00281052",
   slope: "x00281053",
   pixels: "x7fe00010",
@@ -123,10 +131,16 @@ export function orientationOf(data: DataSet): readonly number[] | undefined {
 function windowOf(data: DataSet): Window | undefined {
   const centre = decimals(data, TAGS.windowCentre, 1)?.[0];
   const width = decimals(data, TAGS.windowWidth, 1)?.[0];
-  if (centre === undefined || width === undefined || width <= 1) return undefined;
-  // The linear function of the standard (PS3.3 C.11.2.1.2).
-  return { low: centre - 0.5 - (width - 1) / 2, high: centre - 0.5 + (width - 1) / 2 };
+  if (centre === undefined || width === undefined || width <= 0) return undefined;
+  // The three functions of the standard (PS3.3 C.11.2.1.2 and C.11.2.1.3).
+  const exact = { low: centre - width / 2, high: centre + width / 2 };
+  const name = data.string(TAGS.windowFunction)?.trim();
+  if (name === "SIGMOID") return { ...exact, curve: "sigmoid" };
+  if (name === "LINEAR_EXACT") return exact;
+  return width <= 1 ? undefined : { low: centre - 0.5 - (width - 1) / 2, high: centre - 0.5 + (width - 1) / 2 };
 }
+
+const photometricOf = (data: DataSet) => data.string(TAGS.photometric)?.trim() ?? "";
 
 /** Runs `read` and turns the library's failures on damaged content into a DataError. */
 export function guarded<T>(file: string, read: () => T): T {
@@ -174,6 +188,8 @@ export function readDicom(bytes: Uint8Array, file: string): DicomFile {
       position: positionOf(data),
       orientation: orientationOf(data),
       window: windowOf(data),
+      windows: data.string(TAGS.windowCentre)?.split("\\").length ?? 0,
+      inverted: photometricOf(data) === "MONOCHROME1",
     };
   });
 }
@@ -182,7 +198,6 @@ interface PixelLayout {
   readonly bits: number;
   readonly type: ValueType;
   readonly values: number;
-  readonly inverted: boolean;
   /** Bits below the stored ones that are to be kept. */
   readonly stored: number;
   readonly signed: boolean;
@@ -190,7 +205,7 @@ interface PixelLayout {
 
 function layoutOf({ data, rows, columns, frames, file }: DicomFile): PixelLayout {
   const samples = data.uint16(TAGS.samples) ?? 1;
-  const photometric = data.string(TAGS.photometric) ?? "";
+  const photometric = photometricOf(data);
   if (samples !== 1 || !/^MONOCHROME[12]$/.test(photometric)) {
     throw dicomError(
       file,
@@ -198,6 +213,9 @@ function layoutOf({ data, rows, columns, frames, file }: DicomFile): PixelLayout
     );
   }
   if (frames !== 1) throw dicomError(file, `${frames} frames in one file; split it into single-frame files`);
+  if (data.elements[TAGS.modalityTable] !== undefined) {
+    throw dicomError(file, "a modality table (0028,3000) gives its values their meaning; slope and intercept are read");
+  }
   const bits = data.uint16(TAGS.bitsAllocated) ?? 0;
   const stored = data.uint16(TAGS.bitsStored) ?? bits;
   const signed = data.uint16(TAGS.signed) === 1;
@@ -207,7 +225,7 @@ function layoutOf({ data, rows, columns, frames, file }: DicomFile): PixelLayout
   const values = elementCount([rows, columns]) ?? 0;
   if (values === 0) throw dicomError(file, `an image of ${columns}x${rows} pixels`);
   const names = { 8: "uint8", 16: "uint16", 32: "uint32" } as const;
-  return { bits, type: names[bits], values, inverted: photometric === "MONOCHROME1", stored, signed };
+  return { bits, type: names[bits], values, stored, signed };
 }
 
 /** Run lengths undone, frame after frame; one frame may lie in several fragments, several frames have one each. */
@@ -244,7 +262,17 @@ export function pixelBytes(dicom: DicomFile, framePixels: number, bits: number):
   return bytes;
 }
 
-/** The image's values with rescale slope and intercept applied. Throws DataError naming the file. */
+/** Whether a stored value says that nothing was measured: Pixel Padding Value, or from there to the Range Limit. */
+function paddingTest({ data }: DicomFile, signed: boolean): (stored: number) => boolean {
+  const read = (tag: string) => (signed ? data.int16(tag) : data.uint16(tag));
+  const value = read(TAGS.padding);
+  if (value === undefined) return () => false;
+  const limit = read(TAGS.paddingLimit) ?? value;
+  const [low, high] = [Math.min(value, limit), Math.max(value, limit)];
+  return (stored) => stored >= low && stored <= high;
+}
+
+/** The image's values with rescale slope and intercept applied, padding as NaN. Throws DataError naming the file. */
 export function dicomValues(dicom: DicomFile): ValueSlice {
   return guarded(dicom.file, () => {
     const layout = layoutOf(dicom);
@@ -253,12 +281,13 @@ export function dicomValues(dicom: DicomFile): ValueSlice {
     const slope = decimals(dicom.data, TAGS.slope, 1)?.[0] ?? 1;
     const intercept = decimals(dicom.data, TAGS.intercept, 1)?.[0] ?? 0;
     const range = 2 ** layout.stored;
+    const isPadding = paddingTest(dicom, layout.signed);
     const values = new Float64Array(layout.values);
     for (let at = 0; at < values.length; at++) {
       // Bits above the stored ones may hold overlays; the highest stored bit is the sign.
       const low = read(at) % range;
-      const value = (layout.signed && low >= range / 2 ? low - range : low) * slope + intercept;
-      values[at] = layout.inverted ? -value : value;
+      const stored = layout.signed && low >= range / 2 ? low - range : low;
+      values[at] = isPadding(stored) ? Number.NaN : stored * slope + intercept;
     }
     return { width: dicom.columns, height: dicom.rows, values, nonFinite: 0 };
   });

@@ -91,7 +91,7 @@ export class NiftiVolume {
 
   /**
    * Axial slice `z` (0 = nearest to the feet) of volume `volume`, scaled values, as radiologists look at it: rows from
-   * front to back, columns from the patient's right to left. NaN and infinite values become 0 and are counted.
+   * front to back, columns from the patient's right to left. Infinite values become NaN, and both are counted.
    */
   slice(z: number, volume = 0): ValueSlice {
     const [width, height] = this.size;
@@ -100,8 +100,8 @@ export class NiftiVolume {
     let nonFinite = 0;
     this.eachVoxel(z, volume, (pixel, index) => {
       const value = this.#read(index) * slope + intercept;
-      if (Number.isFinite(value)) values[pixel] = value;
-      else nonFinite++;
+      values[pixel] = Number.isFinite(value) ? value : Number.NaN;
+      if (!Number.isFinite(value)) nonFinite++;
     });
     return { width, height, values, nonFinite };
   }

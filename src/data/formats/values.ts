@@ -57,11 +57,14 @@ export function elementCount(shape: readonly number[]): number | undefined {
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
+/** Values as they were measured, NaN where nothing was. */
+export type Numbers = Float32Array | Float64Array;
+
 /** One slice: `height` rows of `width` values, row by row. */
 export interface ValueSlice {
   readonly width: number;
   readonly height: number;
   readonly values: Float64Array;
-  /** Values that were NaN or infinite and are 0 here. */
+  /** Values that are no finite numbers; they are NaN here, as padding is. */
   readonly nonFinite: number;
 }

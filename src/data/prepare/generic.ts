@@ -4,6 +4,7 @@ import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { patientOf } from "../dataset/patients.ts";
 import { decodeImage, IMAGE_EXTENSIONS, readBytes } from "../decode.ts";
 import { NpzFile } from "../formats/npz.ts";
+import { rangeText } from "../formats/window.ts";
 import type { ArrayTask, Layer, PictureTask, PreparationPlan, SetKind, Settings, VolumeTask } from "./plan.ts";
 import { filesWith, findInside, list, notThis, requirePairs } from "./raw-folder.ts";
 import { type Shares, splitGroups, splitRuns } from "./splits.ts";
@@ -116,6 +117,8 @@ export const folderKind: SetKind = {
         stem,
         image,
         layers: [layer(mask)],
+        page: settings.page,
+        window: settings.window,
       }),
     );
     const own = ownData(raw, "pictures", settings);
@@ -276,6 +279,7 @@ export const npzKind: SetKind = {
           label,
           layout: "plain",
           largest: largestLabel(settings),
+          window: settings.window,
         };
       }),
     );
@@ -284,7 +288,9 @@ export const npzKind: SetKind = {
       tasks,
       notes: [
         note,
-        "Whole numbers from 0 to 255 stay, other values are scaled per image from their 0.5th to their 99.5th percentile",
+        settings.window === undefined
+          ? "Arrays of whole numbers from 0 to 255 stay, others are scaled per image from their 0.5th to their 99.5th percentile"
+          : `Values scaled from ${rangeText(settings.window)}`,
       ],
     };
   },

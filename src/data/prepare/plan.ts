@@ -8,6 +8,8 @@ export interface Settings {
   readonly seed: number;
   /** Grey window for scans; undefined: the set's own. */
   readonly window?: Window | undefined;
+  /** Page of the pictures, counted from 0, for the kind folder. */
+  readonly page?: number | undefined;
   /** Shares of the patients, volumes or frames that become test and val where the source does not fix the split. */
   readonly test: number;
   readonly val: number;
@@ -34,6 +36,10 @@ export interface PictureTask extends Common {
   readonly kind: "picture";
   readonly image: string;
   readonly layers: readonly Layer[];
+  /** The page to take of a file with several, counted from 0; it is written as PNG. */
+  readonly page?: number | undefined;
+  /** What a page of more than 8 bits is shown through. */
+  readonly window?: Window | undefined;
 }
 
 export type SliceChoice =
@@ -69,6 +75,8 @@ export interface ArrayTask extends Common {
   /** `tissue`: two channels and two label maps as TissueNet has them; `plain`: grey or RGB with class indices. */
   readonly layout: "tissue" | "plain";
   readonly largest: number;
+  /** Of plain arrays; undefined: bytes stay, others are shown each from their percentiles. */
+  readonly window?: Window | undefined;
 }
 
 /** A DICOM series with segmentation objects. */

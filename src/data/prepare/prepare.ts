@@ -224,8 +224,10 @@ function yamlOf(
     how: plan.notes,
     ...(notes.length > 0 ? { notes } : {}),
   };
+  const pictures = plan.tasks.some(({ kind }) => kind === "picture") ? window : undefined;
   return stringify({
     name,
+    ...(pictures ? { window: { low: pictures.low, high: pictures.high } } : {}),
     ...(classes ? { classes } : {}),
     ...(colours ? { colours } : {}),
     modality,

@@ -1,6 +1,14 @@
 import { DataError } from "../../errors.ts";
 import { type ArrayPart, NpzFile } from "../formats/npz.ts";
-import { PERCENTILES, percentileWindow, type Window, windowed } from "../formats/window.ts";
+import {
+  type ChosenView,
+  chooseView,
+  PERCENTILES,
+  shownValues,
+  type View,
+  viewsText,
+  type Window,
+} from "../formats/window.ts";
 import type { ByteImage } from "../image/image.ts";
 import { labelMask } from "./labels.ts";
 import type { ArrayTask } from "./plan.ts";
@@ -22,18 +30,17 @@ function itemOf({ shape, at }: ArrayPart, where: string): Item {
   return { width, height, channels, value: (pixel, channel) => at(pixel * channels + channel) };
 }
 
-/** The channel's values, NaN and infinite ones as 0. (Loops: `from` with a function is ten times slower.) */
+/** The channel's values. (A loop: `from` with a function is ten times slower.) */
 function valuesOf(item: Item, channel: number): Float64Array {
   const values = new Float64Array(item.width * item.height);
   for (let pixel = 0; pixel < values.length; pixel++) {
-    const value = item.value(pixel, channel);
-    values[pixel] = Number.isFinite(value) ? value : 0;
+    values[pixel] = item.value(pixel, channel);
   }
   return values;
 }
 
-function bytesThrough(item: Item, values: Float64Array, window: Window): Uint8Array {
-  return windowed({ width: item.width, height: item.height, values }, window).data;
+function bytesThrough(values: Float64Array, view: View): Uint8Array {
+  return Uint8Array.from(shownValues(values, view), (value) => Math.round(value));
 }
 
 /** Channels side by side in each pixel; fewer than three leave the first colours black. */
@@ -55,13 +62,8 @@ function tissueImage(item: Item, where: string): ByteImage {
   const plane = (channel: number) => {
     const values = valuesOf(item, channel);
     const lit = values.filter((value) => value !== 0);
-    return lit.length === 0
-      ? undefined
-      : bytesThrough(
-          item,
-          values,
-          percentileWindow(() => [{ values: lit }]),
-        );
+    const view = chooseView(() => [{ values: lit, width: lit.length }]);
+    return lit.length === 0 ? undefined : bytesThrough(values, view);
   };
   return interleaved(item, [undefined, plane(0), plane(1)]);
 }
@@ -77,22 +79,33 @@ function tissueMask(item: Item, where: string): ByteImage {
   return { width, height, channels: 1, data };
 }
 
-/** Whole numbers of one byte stay, everything else is scaled from its 0.5th to its 99.5th percentile. */
-function plainImage(item: Item, where: string): ByteImage {
+const BYTES: Window = { low: 0, high: 255 };
+
+/** Whether all values of an array are whole numbers from 0 to 255, or none at all. */
+async function holdsBytes(npz: NpzFile, name: string, stack: boolean): Promise<boolean> {
+  if ((await npz.header(name)).type === "uint8") return true;
+  for await (const { shape, at } of stack ? npz.items(name) : [await npz.array(name)]) {
+    const count = shape.reduce((product, extent) => product * extent, 1);
+    for (let index = 0; index < count; index++) {
+      const value = at(index);
+      if (Number.isFinite(value) && !(Number.isInteger(value) && value >= 0 && value <= 255)) return false;
+    }
+  }
+  return true;
+}
+
+/** One view for all channels of an item: its colours stay in proportion. */
+function plainImage(item: Item, window: Window | undefined, where: string): { image: ByteImage; view: ChosenView } {
   if (item.channels !== 1 && item.channels !== 3) {
     throw new DataError(`${where}: ${item.channels} channels; grey (1) and RGB (3) are known`);
   }
   const planes = Array.from({ length: item.channels }, (_, channel) => valuesOf(item, channel));
-  const isBytes = planes.every((plane) =>
-    plane.every((value) => Number.isInteger(value) && value >= 0 && value <= 255),
-  );
-  const window = isBytes ? { low: 0, high: 255 } : percentileWindow(() => planes.map((values) => ({ values })));
-  const bytes = planes.map((plane) => bytesThrough(item, plane, window));
+  const view = chooseView(() => planes.map((values) => ({ values, width: item.width })), { asked: window });
+  const bytes = planes.map((plane) => bytesThrough(plane, view));
   const { width, height } = item;
   const [grey] = bytes;
-  return bytes.length === 1 && grey !== undefined
-    ? { width, height, channels: 1, data: grey }
-    : interleaved(item, bytes);
+  const isGrey = bytes.length === 1 && grey !== undefined;
+  return { image: isGrey ? { width, height, channels: 1, data: grey } : interleaved(item, bytes), view };
 }
 
 function plainMask(item: Item, largest: number, where: string): ByteImage {
@@ -119,41 +132,68 @@ async function isStack(npz: NpzFile, task: ArrayTask): Promise<boolean> {
   return stack;
 }
 
-async function writeItem(task: ArrayTask, sink: Sink, name: string, image: ArrayPart, label: ArrayPart): Promise<void> {
-  if (await sink.isDone(task.split, name)) return;
-  const [imageAt, labelAt] = [`${task.file}: "${task.image}"`, `${task.file}: "${task.label}"`];
-  const [picture, labels] = [itemOf(image, imageAt), itemOf(label, labelAt)];
-  const tissue = task.layout === "tissue";
-  await sink.put(
-    task.split,
-    name,
-    tissue ? tissueImage(picture, imageAt) : plainImage(picture, imageAt),
-    tissue ? tissueMask(labels, labelAt) : plainMask(labels, task.largest, labelAt),
-  );
+/** Writes the items of one file, with what they are shown through. */
+class ItemWriter {
+  /** What each item was shown through, of those that had a choice. */
+  readonly views: ChosenView[] = [];
+  readonly #task: ArrayTask;
+  readonly #sink: Sink;
+  readonly #window: Window | undefined;
+
+  constructor(task: ArrayTask, sink: Sink, window: Window | undefined) {
+    this.#task = task;
+    this.#sink = sink;
+    this.#window = window;
+  }
+
+  async write(name: string, image: ArrayPart, label: ArrayPart): Promise<void> {
+    const task = this.#task;
+    if (await this.#sink.isDone(task.split, name)) return;
+    const [imageAt, labelAt] = [`${task.file}: "${task.image}"`, `${task.file}: "${task.label}"`];
+    const [picture, labels] = [itemOf(image, imageAt), itemOf(label, labelAt)];
+    const tissue = task.layout === "tissue";
+    await this.#sink.put(
+      task.split,
+      name,
+      tissue ? tissueImage(picture, imageAt) : this.#plain(picture, imageAt),
+      tissue ? tissueMask(labels, labelAt) : plainMask(labels, task.largest, labelAt),
+    );
+  }
+
+  #plain(item: Item, where: string): ByteImage {
+    const { image, view } = plainImage(item, this.#window, where);
+    if (this.#window === undefined) this.views.push(view);
+    return image;
+  }
 }
 
 /** Writes every item of an npz file as an image and its mask, one in memory at a time. */
 export async function runArrays(task: ArrayTask, sink: Sink): Promise<void> {
   const npz = await NpzFile.open(task.file);
   try {
-    if (!(await isStack(npz, task))) {
-      await writeItem(task, sink, `${task.stem}.png`, await npz.array(task.image), await npz.array(task.label));
-      return;
-    }
-    const labels = npz.items(task.label);
-    let index = 0;
-    try {
-      for await (const image of npz.items(task.image)) {
-        const { value, done } = await labels.next();
-        if (done === true) throw new DataError(`${task.file}: "${task.label}" ends after ${index} items`);
-        await writeItem(task, sink, `${task.stem}_${String(index).padStart(5, "0")}.png`, image, value);
-        index++;
-      }
-    } finally {
-      await labels.return(undefined);
-    }
+    const stack = await isStack(npz, task);
+    const bytes = task.layout === "plain" && (await holdsBytes(npz, task.image, stack));
+    const writer = new ItemWriter(task, sink, task.window ?? (bytes ? BYTES : undefined));
+    if (stack) await writeStack(npz, task, writer);
+    else await writer.write(`${task.stem}.png`, await npz.array(task.image), await npz.array(task.label));
+    if (writer.views.length > 0) sink.notes.push(`${task.file}: ${viewsText(writer.views)}`);
   } finally {
     await npz.close();
+  }
+}
+
+async function writeStack(npz: NpzFile, task: ArrayTask, writer: ItemWriter): Promise<void> {
+  const labels = npz.items(task.label);
+  let index = 0;
+  try {
+    for await (const image of npz.items(task.image)) {
+      const { value, done } = await labels.next();
+      if (done === true) throw new DataError(`${task.file}: "${task.label}" ends after ${index} items`);
+      await writer.write(`${task.stem}_${String(index).padStart(5, "0")}.png`, image, value);
+      index++;
+    }
+  } finally {
+    await labels.return(undefined);
   }
 }
 

@@ -1,24 +1,28 @@
 import { extname } from "node:path";
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
-import { readBytes, readImage } from "../decode.ts";
+import { readBytes, readPicture } from "../decode.ts";
 import { dicomValues, readDicom } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
-import { maskOf, sortSeries } from "../formats/dicom-series.ts";
+import { maskOf, sortSeries, windowNotes } from "../formats/dicom-series.ts";
 import { NiftiVolume } from "../formats/nifti.ts";
 import { axisCode } from "../formats/orientation.ts";
-import { percentileWindow, type Window, windowed } from "../formats/window.ts";
+import { chooseView, drawnSlice, viewText } from "../formats/window.ts";
+import { drawn } from "../image/image.ts";
 import { labelMask, paintLayers } from "./labels.ts";
 import type { Destination, PictureTask, SeriesTask, SliceChoice, Task, TaskResult, VolumeTask } from "./plan.ts";
 import { runArrays } from "./run-arrays.ts";
 import { Sink } from "./sink.ts";
 
 async function runPicture(task: PictureTask, sink: Sink): Promise<void> {
-  const name = `${task.stem}${extname(task.image).toLowerCase()}`;
+  const { page, window } = task;
+  const name = `${task.stem}${page === undefined ? extname(task.image).toLowerCase() : ".png"}`;
   if (await sink.isDone(task.split, name)) return;
   // Decoded although it is copied: a damaged file is found now, not while training.
-  const image = await readImage(task.image);
-  await sink.put(task.split, name, task.image, await paintLayers(task.layers, image, task.image));
+  const { picture, view } = await readPicture(task.image, { asked: window, page });
+  if (page !== undefined && view !== undefined) sink.notes.push(`${task.image}: ${viewText(view)}`);
+  const content = page === undefined ? task.image : drawn(picture);
+  await sink.put(task.split, name, content, await paintLayers(task.layers, picture, task.image));
 }
 
 /** The slices a choice takes from a volume of `count`, ascending. */
@@ -36,7 +40,6 @@ export function chosenSlices(choice: SliceChoice, count: number): readonly numbe
 
 const DIGITS = 4;
 const numbered = (stem: string, index: number) => `${stem}_${String(index).padStart(DIGITS, "0")}.png`;
-const show = ({ low, high }: Window) => `${Number(low.toPrecision(6))} to ${Number(high.toPrecision(6))}`;
 
 /** Largest difference of two volumes' places at their corners, in voxels of the first. */
 function misplacement(a: NiftiVolume, b: NiftiVolume): number {
@@ -80,17 +83,17 @@ async function runVolume(task: VolumeTask, sink: Sink): Promise<void> {
   function* all() {
     for (let z = 0; z < image.size[2]; z++) yield image.slice(z);
   }
-  const window = task.window ?? percentileWindow(all);
-  if (task.window === undefined) sink.notes.push(`${task.image}: shown from ${show(window)}`);
+  const view = chooseView(all, { asked: task.window });
+  if (task.window === undefined) sink.notes.push(`${task.image}: ${viewText(view)}`);
   let nonFinite = 0;
   for (const z of chosenSlices(task.slices, image.size[2])) {
     const name = numbered(task.stem, z);
     if (await sink.isDone(task.split, name)) continue;
     const slice = image.slice(z);
     nonFinite += slice.nonFinite;
-    await sink.put(task.split, name, windowed(slice, window), labelMask(label.slice(z), task.largest, task.label));
+    await sink.put(task.split, name, drawnSlice(slice, view), labelMask(label.slice(z), task.largest, task.label));
   }
-  if (nonFinite > 0) sink.notes.push(`${task.image}: ${nonFinite} voxels that were NaN or infinite became 0`);
+  if (nonFinite > 0) sink.notes.push(`${task.image}: ${nonFinite} voxels that are NaN or infinite are shown black`);
 }
 
 async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
@@ -103,13 +106,19 @@ async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
   function* all() {
     for (const image of sorted) yield dicomValues(image);
   }
-  const window = task.window ?? sorted[0]?.window ?? percentileWindow(all);
-  sink.notes.push(`${task.stem}: shown from ${show(window)}`);
+  const [first] = sorted;
+  const view = chooseView(all, { asked: task.window, file: first?.window, inverted: first?.inverted });
+  sink.notes.push(`${task.stem}: ${viewText(view)}`, ...windowNotes(task.stem, view, sorted));
   const classOf = (label: string) => task.segments.indexOf(label) + 1;
   for (const [index, image] of sorted.entries()) {
     const name = numbered(task.stem, index);
     if (index % task.every !== 0 || (await sink.isDone(task.split, name))) continue;
-    await sink.put(task.split, name, windowed(dicomValues(image), window), maskOf(image, segmentations, classOf));
+    await sink.put(
+      task.split,
+      name,
+      drawnSlice(dicomValues(image), { ...view, inverted: image.inverted }),
+      maskOf(image, segmentations, classOf),
+    );
   }
 }
 

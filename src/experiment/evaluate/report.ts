@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Rgb } from "../../data/codec/png.ts";
-import { readImage, writePng } from "../../data/decode.ts";
+import { readPicture, writePng } from "../../data/decode.ts";
+import { drawn } from "../../data/image/image.ts";
 import { resize } from "../../data/image/resample.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
 import { EMPTY_POLICIES } from "../../metrics/extended.ts";
@@ -87,7 +88,7 @@ const OVERLAY_SIDE = 512;
 /** Writes `<stem>-overlay.png`: the image, and beside it what was found; missed pixels are red. */
 export async function writeOverlay(folder: string, map: EvaluatedMap, colours: readonly Rgb[]): Promise<void> {
   const { sample, height, width } = map;
-  const image = await readImage(sample.image);
+  const image = drawn((await readPicture(sample.image, { dataset: sample.window })).picture);
   const same = image.width === width && image.height === height;
   const factor = Math.max(1, Math.floor(OVERLAY_SIDE / Math.max(width, height)));
   const base = enlarged(same ? image : resize(image, { width, height }, "bicubic"), factor);

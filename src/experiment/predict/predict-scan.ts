@@ -2,13 +2,13 @@ import { join } from "node:path";
 import type { Rgb } from "../../data/codec/png.ts";
 import { readBytes, writePng } from "../../data/decode.ts";
 import { type DicomFile, dicomValues, readDicom, SEGMENTATION_CLASS } from "../../data/formats/dicom.ts";
-import { sortSeries } from "../../data/formats/dicom-series.ts";
+import { sortSeries, windowNotes } from "../../data/formats/dicom-series.ts";
 import { NiftiVolume } from "../../data/formats/nifti.ts";
 import { encodeNiftiLabels, seriesAffine } from "../../data/formats/nifti-new.ts";
 import { NiftiLabelMap } from "../../data/formats/nifti-write.ts";
 import type { ValueSlice } from "../../data/formats/values.ts";
-import { percentileWindow, type Window, windowed } from "../../data/formats/window.ts";
-import type { ByteImage } from "../../data/image/image.ts";
+import { type ChosenView, chooseView, shownSlice, viewText, type Window } from "../../data/formats/window.ts";
+import { type ByteImage, drawn, type FloatImage } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../atomic.ts";
 import { overlay } from "../evaluate/overlay.ts";
@@ -22,12 +22,15 @@ interface Scan {
   readonly height: number;
   /** The window the file asks for, if it does. */
   readonly window: Window | undefined;
+  /** Whether low values of a slice are bright. */
+  inverted(z: number): boolean;
   slice(z: number): ValueSlice;
   /** Takes the labels of slice `z`, row by row as `slice` gives them. */
   set(z: number, labels: Uint8Array): void;
   /** The label map as a compressed NIfTI file. */
   encode(): Buffer;
-  readonly notes: readonly string[];
+  /** What a person should know, given what the slices are shown through. */
+  notes(view: ChosenView): readonly string[];
 }
 
 interface ScanOptions {
@@ -63,11 +66,11 @@ export async function openNifti(file: string, volume: number | undefined): Promi
   const [width, height, slices] = nifti.size;
   const labels = new NiftiLabelMap(nifti);
   return {
-    ...{ slices, width, height, window: undefined },
+    ...{ slices, width, height, window: undefined, inverted: () => false },
     slice: (z) => nifti.slice(z, chosen),
     set: (z, values) => labels.setSlice(z, values),
     encode: () => labels.encode(),
-    notes: nifti.header.orientationFrom === "none" ? [`${file}: says no orientation, taken as RAS`] : [],
+    notes: () => (nifti.header.orientationFrom === "none" ? [`${file}: says no orientation, taken as RAS`] : []),
   };
 }
 
@@ -80,6 +83,7 @@ export function openSeries(name: string, images: readonly DicomFile[]): Scan {
   const affine = seriesAffine(sorted);
   return {
     ...{ slices: sorted.length, width, height, window },
+    inverted: (z) => sorted[z]?.inverted ?? false,
     slice(z) {
       const image = sorted[z];
       if (!image) throw new RangeError(`slice ${z} of ${sorted.length}`);
@@ -88,9 +92,12 @@ export function openSeries(name: string, images: readonly DicomFile[]): Scan {
     set: (z, values) => labels.set(values, z * pixels),
     encode: () =>
       encodeNiftiLabels(labels, [width, height, sorted.length], affine ?? [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]),
-    notes: affine
-      ? []
-      : [`${name}: the files give no position or spacing; the label map has voxels of 1 mm at 0, 0, 0`],
+    notes: (view) => [
+      ...(affine
+        ? []
+        : [`${name}: the files give no position or spacing; the label map has voxels of 1 mm at 0, 0, 0`]),
+      ...windowNotes(name, view, sorted),
+    ],
   };
 }
 
@@ -110,18 +117,10 @@ function* slicesOf(scan: Scan): Generator<ValueSlice> {
 }
 
 /** Grey as the three equal channels that image files of grey pixels are read as. */
-function rgb({ width, height, data }: ByteImage): ByteImage {
-  const out = new Uint8Array(3 * data.length);
+function rgb({ width, height, data }: FloatImage): FloatImage {
+  const out = new Float32Array(3 * data.length);
   for (const [at, value] of data.entries()) out.fill(value, 3 * at, 3 * at + 3);
   return { width, height, channels: 3, data: out };
-}
-
-/** The window given, else that of training, else what the files ask for, else the scan's percentiles; and which it is. */
-function chosenWindow(scan: Scan, { window, trained }: ScanOptions): { readonly window: Window; readonly why: string } {
-  if (window) return { window, why: "as asked for" };
-  if (trained) return { window: trained, why: "as the training data" };
-  if (scan.window) return { window: scan.window, why: "as the file asks" };
-  return { window: percentileWindow(() => slicesOf(scan)), why: "its 0.5th to 99.5th percentile" };
 }
 
 /**
@@ -135,7 +134,8 @@ export async function predictScan(
   options: ScanOptions,
 ): Promise<ScanResult> {
   const { probabilities } = options;
-  const { window, why } = chosenWindow(scan, options);
+  const { window: asked, trained } = options;
+  const view = chooseView(() => slicesOf(scan), { asked, trained, file: scan.window, inverted: scan.inverted(0) });
   const shape = [scan.slices, scan.height, scan.width];
   const npy = probabilities ? new NpyFile(probabilities.path, [...shape, probabilities.classes]) : null;
   const paths = {
@@ -146,13 +146,13 @@ export async function predictScan(
   let picture: ByteImage | null = null;
   try {
     for (let z = 0; z < scan.slices; z++) {
-      const image = rgb(windowed(scan.slice(z), window));
+      const image = rgb(shownSlice(scan.slice(z), { ...view, inverted: scan.inverted(z) }));
       const mask = await predictor.mask(image, npy ? (rows) => npy.append(rows) : undefined);
       scan.set(z, mask.data);
       const found = mask.data.reduce((count, label) => count + (label > 0 ? 1 : 0), 0);
       if (found > most) {
         most = found;
-        picture = overlay(image, mask, target.colours);
+        picture = overlay(drawn(image), mask, target.colours);
       }
       options.onSlice?.(z + 1, scan.slices);
     }
@@ -163,8 +163,6 @@ export async function predictScan(
   }
   writeFileAtomic(paths.mask, scan.encode());
   if (picture) await writePng(paths.overlay, picture);
-  const shown = `${target.stem}: ${scan.slices} slices, shown from ${show(window.low)} to ${show(window.high)} (${why})`;
-  return { ...paths, ...(npy ? { probabilities: npy.path } : {}), notes: [...scan.notes, shown] };
+  const shown = `${target.stem}: ${scan.slices} slices, ${viewText(view)}`;
+  return { ...paths, ...(npy ? { probabilities: npy.path } : {}), notes: [...scan.notes(view), shown] };
 }
-
-const show = (value: number): string => String(Number(value.toPrecision(6)));

@@ -1,4 +1,4 @@
-import type { ByteImage, Size } from "../../data/image/image.ts";
+import type { ByteImage, Picture, Size } from "../../data/image/image.ts";
 import { normalise } from "../../data/image/normalise.ts";
 import { resize } from "../../data/image/resample.ts";
 import { OutOfMemoryError } from "../../errors.ts";
@@ -41,7 +41,7 @@ export class Predictor {
   }
 
   /** Class of every pixel of an RGB image, at its own size. */
-  async mask(image: ByteImage, sink?: ProbabilitySink): Promise<ByteImage> {
+  async mask(image: Picture, sink?: ProbabilitySink): Promise<ByteImage> {
     const { tiles, views, rules = [] } = this.#options;
     const labels = tiles || views ? await this.#averaged(image, sink) : await this.#direct(image, sink);
     return { width: image.width, height: image.height, channels: 1, data: postprocessed(labels, image, rules) };
@@ -53,7 +53,7 @@ export class Predictor {
     this.#programs.clear();
   }
 
-  async #direct(image: ByteImage, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
+  async #direct(image: Picture, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
     const inference = await this.#run(image, sink !== undefined);
     const wanted = sink ? [inference.classes, inference.probabilities] : [inference.classes];
     const [classes, probabilities] = await inference.program.readAll(wanted);
@@ -61,12 +61,12 @@ export class Predictor {
     return Uint8Array.from(new Int32Array(classes ?? new ArrayBuffer(0)));
   }
 
-  async #averaged(image: ByteImage, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
+  async #averaged(image: Picture, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
     const { tiles = { size: image, overlap: 0 }, views } = this.#options;
     const { classes } = this.#network.config;
     const labels = new Uint8Array(image.width * image.height);
     let done = 0;
-    const score = (part: ByteImage) => this.#scores(part);
+    const score = (part: Picture) => this.#scores(part);
     await blendTiles(
       image,
       classes,
@@ -80,12 +80,12 @@ export class Predictor {
     return labels;
   }
 
-  async #scores(image: ByteImage): Promise<Float32Array> {
+  async #scores(image: Picture): Promise<Float32Array> {
     const { program, probabilities } = await this.#run(image, true);
     return program.read(probabilities);
   }
 
-  async #run(image: ByteImage, probabilities: boolean): Promise<Inference> {
+  async #run(image: Picture, probabilities: boolean): Promise<Inference> {
     const { height, width } = this.#network.config;
     const stretched =
       image.width === width && image.height === height ? image : resize(image, { width, height }, "bicubic");

@@ -1,4 +1,4 @@
-import { type ByteImage, crop, type Size } from "../../data/image/image.ts";
+import { crop, type Picture, type Size } from "../../data/image/image.ts";
 
 /** How an image is cut. */
 export interface TileOptions {
@@ -9,7 +9,7 @@ export interface TileOptions {
 }
 
 /** Scores of an image or part of it: `[height, width, classes]`. */
-export type Score = (image: ByteImage) => Promise<Float32Array>;
+export type Score = (image: Picture) => Promise<Float32Array>;
 
 /** Standard deviation of the weights as a share of the tile. */
 const SIGMA = 1 / 8;
@@ -37,7 +37,7 @@ export function tileWeights(tile: number): Float32Array {
  * row: `emit` gets `[rows, width, classes]` from top to bottom, each row once. Memory: scores of one row of tiles.
  */
 export async function blendTiles(
-  image: ByteImage,
+  image: Picture,
   classes: number,
   { size, overlap }: TileOptions,
   score: Score,

@@ -1,4 +1,4 @@
-import type { ByteImage } from "../../data/image/image.ts";
+import { emptyLike, type Picture } from "../../data/image/image.ts";
 import type { Score } from "./tiles.ts";
 
 /** One of the eight: rows and columns exchanged first, then mirrored. */
@@ -26,20 +26,20 @@ function placesOf({ transposed, mirrored, upsideDown }: View, width: number, hei
   return places;
 }
 
-function viewed(image: ByteImage, view: View, places: Uint32Array): ByteImage {
+function viewed<P extends Picture>(image: P, view: View, places: Uint32Array): P {
   const { width, height, channels } = image;
-  const data = new Uint8Array(image.data.length);
+  const data = emptyLike(image.data, image.data.length);
   for (const [at, place] of places.entries()) {
     for (let c = 0; c < channels; c++) data[at * channels + c] = image.data[place * channels + c] ?? 0;
   }
-  return view.transposed ? { width: height, height: width, channels, data } : { ...image, data };
+  return view.transposed ? { ...image, width: height, height: width, data } : { ...image, data };
 }
 
 /**
  * Test-time augmentation: scores of `image`, `[height, width, classes]`, as the mean over the eight ways to lay a
  * picture on itself (flips and quarter turns), each turned back.
  */
-export async function averageViews(image: ByteImage, classes: number, score: Score): Promise<Float32Array> {
+export async function averageViews(image: Picture, classes: number, score: Score): Promise<Float32Array> {
   const sums = new Float32Array(image.width * image.height * classes);
   for (const view of VIEWS) {
     const places = placesOf(view, image.width, image.height);

@@ -26,6 +26,9 @@ const size = z
     return { width, height };
   });
 
+/** Values of pictures of more than 8 bits that are shown black and white. */
+const window = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "expected the lower value first");
+
 /** A size as flags and files give it. */
 export const sizeText = ({ width, height }: z.output<typeof size>): string =>
   width === height ? String(width) : `${width}x${height}`;
@@ -68,6 +71,7 @@ const trainConfigSchema = z.strictObject({
   encoderRate: z.number().positive().default(1),
   layerDecay: z.number().positive().max(1).default(1),
   layerRates: z.record(z.string(), z.number("expected a factor, such as encoder=0.1").min(0)).default({}),
+  window: window.nullable().default(null),
   size: size.default({ width: 512, height: 512 }),
   augment: z.array(z.enum(AUGMENTATIONS)).default([...AUGMENTATIONS]),
   foregroundCrops: z.number().min(0).max(1).default(0),

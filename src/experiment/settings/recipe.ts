@@ -1,6 +1,7 @@
 import type { OptimizerOptions } from "../../autograd/optimizer.ts";
 import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../../autograd/schedule.ts";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
+import type { Window } from "../../data/formats/window.ts";
 import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/image/augment.ts";
 import { DataError, UsageError } from "../../errors.ts";
 import { weighted } from "../../model/losses.ts";
@@ -203,6 +204,11 @@ export function augmentOptions(config: TrainConfig): AugmentOptions {
     rotate: on.has("rotation"),
     foregroundCrops: config.foregroundCrops,
   };
+}
+
+/** What pictures of more than 8 bits are shown through; undefined: what the data set says, else their own percentiles. */
+export function windowOf({ window }: Pick<TrainConfig, "window">): Window | undefined {
+  return window === null ? undefined : { low: window[0], high: window[1] };
 }
 
 /** Fields that say where, how fast and how far a run is computed, not what its steps compute. */

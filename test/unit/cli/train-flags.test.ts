@@ -21,6 +21,7 @@ import {
   networkConfig,
   networkFor,
   trainerOptions,
+  windowOf,
 } from "../../../src/experiment/settings/recipe.ts";
 import { Timetable } from "../../../src/experiment/train/timetable.ts";
 import { DEFAULT_TARGET } from "../../../src/kernels/target.ts";
@@ -153,6 +154,7 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   encoderRate: { see: factors("encoder.", "classifier."), becomes: [[0.25], [1]] },
   layerDecay: { see: factors("encoder.stem.", "encoder.stages.3.", "classifier."), becomes: [[0.03125], [0.5], [1]] },
   layerRates: { see: factors("encoder.stem.", "encoder.stages.", "classifier."), becomes: [[0], [1], [10]] },
+  window: { see: windowOf, becomes: { low: -160, high: 240 } },
   size: { see: (config) => [network(config).width, network(config).height], becomes: [256, 128] },
   augment: {
     see: augmentOptions,

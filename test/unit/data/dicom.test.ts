@@ -40,7 +40,9 @@ describe("images", () => {
 
   test("inverted grey and fewer stored than allocated bits", () => {
     const inverted = image(0, [[0x0028, 0x0004, "CS", "MONOCHROME1"]]);
-    expect([...dicomValues(inverted).values]).toEqual(measured.map((value) => -value));
+    // The values stay: low ones are bright after the window.
+    expect([...dicomValues(inverted).values]).toEqual(measured);
+    expect([inverted.inverted, image(0).inverted]).toEqual([true, false]);
     // 12 stored bits, signed: 0xF000 above them is no part of the value, 0x800 is the sign.
     const words = Buffer.from(Uint16Array.of(0xf001, 0x0801, 0x07ff, 0, 0, 0).buffer);
     const bits: Element[] = [

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
 import { NiftiLabelMap } from "../../../src/data/formats/nifti-write.ts";
 import { axisCode } from "../../../src/data/formats/orientation.ts";
-import { percentileWindow, windowed } from "../../../src/data/formats/window.ts";
+import { chooseView, drawnSlice } from "../../../src/data/formats/window.ts";
 import { niftiBytes, plantTexts, RAS } from "../../support/raw/nifti.ts";
 
 /** Every way three array axes can run in a patient: "RAS", "LPI", "SAL", ... */
@@ -162,23 +162,21 @@ describe("values", () => {
     expect(() => read(1, Number.POSITIVE_INFINITY)).toThrow(/scl_inter Infinity/);
   });
 
-  test("NaN and infinite voxels become 0 and are counted", () => {
+  test("NaN and infinite voxels are NaN and counted", () => {
     const odd = [Number.NaN, 1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     const bytes = niftiBytes({ shape: [4, 1, 1], value: (at) => odd[at] ?? 0, type: "float32", affine: RAS });
     const { values, nonFinite } = NiftiVolume.decode(bytes, "n").slice(0);
-    expect([[...values], nonFinite]).toEqual([[0, 0, 1, 0], 3]);
+    expect([[...values], nonFinite]).toEqual([[Number.NaN, Number.NaN, 1, Number.NaN], 3]);
   });
 
   test("windows: linear between their ends, percentiles leave outliers out, a constant volume is black", () => {
     const slice = { width: 3, height: 1, values: Float64Array.of(-160, 40, 1000), nonFinite: 0 };
-    expect([...windowed(slice, { low: -160, high: 240 }).data]).toEqual([0, 128, 255]);
+    expect([...drawnSlice(slice, { window: { low: -160, high: 240 } }).data]).toEqual([0, 128, 255]);
     const values = Float64Array.from({ length: 10001 }, (_, at) => (at === 10000 ? 1e6 : at / 100));
-    const { low, high } = percentileWindow(() => [{ values }]);
-    // The bins are 15 wide with that outlier: half a bin is the most an end can be off.
-    expect(low).toBeLessThan(8);
-    expect(Math.abs(high - 99.5)).toBeLessThan(16);
-    const constant = percentileWindow(() => [{ values: new Float64Array(4).fill(5) }]);
-    expect([...windowed({ ...slice, values: new Float64Array(3).fill(5) }, constant).data]).toEqual([0, 0, 0]);
+    const { low, high } = chooseView(() => [{ values, width: 10001 }]).window;
+    expect([low, high]).toEqual([expect.closeTo(0.5, 6), expect.closeTo(99.5, 5)]);
+    const constant = chooseView(() => [{ values: new Float64Array(4).fill(5), width: 4 }]);
+    expect([...drawnSlice({ ...slice, values: new Float64Array(3).fill(5) }, constant).data]).toEqual([0, 0, 0]);
   });
 });
 

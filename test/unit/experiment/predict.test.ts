@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
 import { encodeNiftiLabels } from "../../../src/data/formats/nifti-new.ts";
 import { readNpyHeader } from "../../../src/data/formats/npy.ts";
-import type { ByteImage } from "../../../src/data/image/image.ts";
+import type { ByteImage, Picture } from "../../../src/data/image/image.ts";
 import { OutOfMemoryError } from "../../../src/errors.ts";
 import type { Checkpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import {
@@ -33,11 +33,11 @@ function noise(width: number, height: number): ByteImage {
 }
 
 /** Two scores a pixel that depend on that pixel alone. */
-const pixelwise = async ({ data }: ByteImage) =>
+const pixelwise = async ({ data }: Picture) =>
   Float32Array.from({ length: 2 * data.length }, (_, i) => (data[i >> 1] ?? 0) / 255 - (i & 1));
 
 /** Scores that depend on where a pixel lies in the picture it is shown in. */
-const placed = async ({ width, height }: ByteImage) =>
+const placed = async ({ width, height }: Picture) =>
   Float32Array.from({ length: width * height }, (_, i) => (i % width) + 100 * Math.floor(i / width));
 
 describe("tiles", () => {
@@ -93,7 +93,7 @@ describe("tiles", () => {
     const rows: number[] = [];
     let call = 0;
     const tiles = { size: { width: 32, height: 8 }, overlap: 0.5 };
-    const score = async ({ data }: ByteImage) => new Float32Array(data.length).fill(call++);
+    const score = async ({ data }: Picture) => new Float32Array(data.length).fill(call++);
     await blendTiles(image, 1, tiles, score, (part) => {
       rows.push(...part);
     });

@@ -1,0 +1,247 @@
+import { DataError } from "../../errors.ts";
+
+/** What the header says of one picture of a TIFF file. */
+export interface TiffPage {
+  /** Its place among all pictures of the file, reduced ones included. */
+  readonly index: number;
+  readonly width: number;
+  readonly height: number;
+  /** Bits of each sample; 8, 16, 32, 64 and others. */
+  readonly bits: number;
+  readonly format: "unsigned" | "signed" | "float" | "other";
+  /** Samples a pixel, further ones that are alpha included. */
+  readonly samples: number;
+  readonly hasAlpha: boolean;
+  readonly photometric: Photometric;
+  /** The value that says "nothing was measured" (GDAL_NODATA), if one does. */
+  readonly noData: number | undefined;
+  /** Uncompressed strips of the page, undefined where it is stored otherwise. */
+  readonly strips: readonly { readonly offset: number; readonly bytes: number }[] | undefined;
+  readonly orientation: number;
+  /** Byte places of the numbers of the tags SampleFormat and PhotometricInterpretation. */
+  readonly formatPlaces: readonly number[];
+  readonly photometricPlaces: readonly number[];
+}
+
+const PHOTOMETRIC = {
+  0: "white is zero",
+  1: "black is zero",
+  2: "RGB",
+  3: "palette",
+  4: "transparency mask",
+  5: "CMYK",
+  6: "YCbCr",
+  8: "CIELAB",
+  9: "ICCLAB",
+  10: "ITULAB",
+  32803: "colour filter array",
+  32844: "LogL",
+  32845: "LogLuv",
+} as const;
+type Photometric = (typeof PHOTOMETRIC)[keyof typeof PHOTOMETRIC] | "unknown";
+
+export interface TiffFile {
+  readonly littleEndian: boolean;
+  /** The pictures in their order, without reduced copies of others and transparency masks. */
+  readonly pages: readonly TiffPage[];
+  /** Pictures of the file; more than `pages` where ImageJ stores a stack behind one header. */
+  readonly count: number;
+}
+
+const TAGS = {
+  subfile: 254,
+  width: 256,
+  height: 257,
+  bits: 258,
+  compression: 259,
+  photometric: 262,
+  description: 270,
+  stripOffsets: 273,
+  orientation: 274,
+  samples: 277,
+  stripBytes: 279,
+  planar: 284,
+  extra: 338,
+  format: 339,
+  noData: 42113,
+} as const;
+
+/** Bytes of a number by its TIFF type; 1 for what is no number. */
+const TYPE_BYTES: Readonly<Record<number, number>> = {
+  3: 2,
+  4: 4,
+  5: 8,
+  8: 2,
+  9: 4,
+  10: 8,
+  11: 4,
+  12: 8,
+  16: 8,
+  17: 8,
+  18: 8,
+};
+
+/** Headers read of one file: a chain that goes in circles ends here. */
+const MOST_PAGES = 65536;
+/** Numbers read of one tag. */
+const MOST_NUMBERS = 2 ** 24;
+
+interface Entry {
+  readonly type: number;
+  readonly count: number;
+  /** Where its content starts. */
+  readonly at: number;
+}
+
+/** What stands in a header, by tag. */
+type Header = ReadonlyMap<number, Entry>;
+
+/** Whether bytes start like a TIFF or BigTIFF file. */
+export function looksLikeTiff(bytes: Uint8Array): boolean {
+  const [a, b, c, d] = bytes;
+  const little = a === 0x49 && b === 0x49 && (c === 42 || c === 43) && d === 0;
+  return little || (a === 0x4d && b === 0x4d && c === 0 && (d === 42 || d === 43));
+}
+
+/** Numbers of a TIFF file in its byte order; offsets are checked by the DataView. */
+class Reader {
+  readonly littleEndian: boolean;
+  readonly big: boolean;
+  readonly length: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.littleEndian = bytes[0] === 0x49;
+    this.big = this.short(2) === 43;
+    this.length = bytes.length;
+  }
+
+  short(at: number): number {
+    return this.#view.getUint16(at, this.littleEndian);
+  }
+
+  /** An offset or count: 4 bytes, 8 in a BigTIFF. */
+  long(at: number): number {
+    return this.big
+      ? Number(this.#view.getBigUint64(at, this.littleEndian))
+      : this.#view.getUint32(at, this.littleEndian);
+  }
+
+  numbers({ type, count, at }: Entry): number[] {
+    const size = TYPE_BYTES[type] ?? 1;
+    const read = (place: number) => {
+      if (size === 2) return this.short(place);
+      if (size === 4) return this.#view.getUint32(place, this.littleEndian);
+      return size === 8 ? Number(this.#view.getBigUint64(place, this.littleEndian)) : this.#view.getUint8(place);
+    };
+    return Array.from({ length: Math.min(count, MOST_NUMBERS) }, (_, index) => read(at + index * size));
+  }
+
+  text({ count, at }: Entry): string {
+    return Buffer.from(this.#bytes.subarray(at, at + count))
+      .toString("latin1")
+      .replace(/\0.*$/s, "");
+  }
+
+  /** The tags of the header at `at`, and where the next header stands (0: there is none). */
+  header(at: number): { readonly entries: Header; readonly next: number } {
+    const [countBytes, entryBytes, inline] = this.big ? [8, 20, 8] : [2, 12, 4];
+    const count = this.big ? this.long(at) : this.short(at);
+    if (at + countBytes + count * entryBytes > this.length) throw new RangeError(`a header of ${count} tags`);
+    const entries = new Map<number, Entry>();
+    for (let index = 0; index < count; index++) {
+      const place = at + countBytes + index * entryBytes;
+      const type = this.short(place + 2);
+      const amount = this.long(place + 4);
+      const content = place + entryBytes - inline;
+      const outside = amount * (TYPE_BYTES[type] ?? 1) > inline;
+      entries.set(this.short(place), { type, count: amount, at: outside ? this.long(content) : content });
+    }
+    return { entries, next: this.long(at + countBytes + count * entryBytes) };
+  }
+}
+
+const FORMATS = { 1: "unsigned", 2: "signed", 3: "float" } as const;
+
+function pageOf(reader: Reader, entries: Header, index: number): TiffPage {
+  const all = (tag: number) => {
+    const entry = entries.get(tag);
+    return entry === undefined ? [] : reader.numbers(entry);
+  };
+  const one = (tag: number, otherwise: number) => all(tag)[0] ?? otherwise;
+  const places = (tag: number) => {
+    const { count = 0, at = 0 } = entries.get(tag) ?? {};
+    return Array.from({ length: Math.min(count, 16) }, (_, place) => at + 2 * place);
+  };
+  const samples = one(TAGS.samples, 1);
+  const extra = all(TAGS.extra);
+  const photometric = PHOTOMETRIC[one(TAGS.photometric, 1) as keyof typeof PHOTOMETRIC] ?? "unknown";
+  const isRgba = photometric === "RGB" && samples === 4;
+  const noData = entries.get(TAGS.noData);
+  const text = noData === undefined ? "" : reader.text(noData).trim();
+  const offsets = all(TAGS.stripOffsets);
+  const bytes = all(TAGS.stripBytes);
+  const isPlain = one(TAGS.compression, 1) === 1 && (one(TAGS.planar, 1) === 1 || samples === 1) && offsets.length > 0;
+  return {
+    ...{ index, samples, photometric },
+    width: one(TAGS.width, 0),
+    height: one(TAGS.height, 0),
+    bits: one(TAGS.bits, 1),
+    format: FORMATS[one(TAGS.format, 1) as keyof typeof FORMATS] ?? "other",
+    hasAlpha: isRgba || extra.includes(1) || extra.includes(2),
+    noData: text === "" ? undefined : Number(text),
+    strips: isPlain ? offsets.map((offset, strip) => ({ offset, bytes: bytes[strip] ?? 0 })) : undefined,
+    orientation: one(TAGS.orientation, 1),
+    formatPlaces: places(TAGS.format),
+    photometricPlaces: places(TAGS.photometric),
+  };
+}
+
+/** Of `NewSubfileType`: a reduced copy of another picture, a transparency mask. */
+const REDUCED = 1;
+const MASK = 4;
+
+/**
+ * The headers of a TIFF or BigTIFF file: its pages and how each stores its samples. Decoders give the first page and tell
+ * neither the others nor the meaning of the samples. Throws DataError naming `file` where the headers are damaged.
+ */
+export function readTiff(bytes: Uint8Array, file: string): TiffFile {
+  try {
+    const reader = new Reader(bytes);
+    const headers = headersOf(reader);
+    const description = headers[0]?.get(TAGS.description);
+    const isCopy = (entries: Header) => {
+      const kind = entries.get(TAGS.subfile);
+      return kind !== undefined && ((reader.numbers(kind)[0] ?? 0) & (REDUCED | MASK)) !== 0;
+    };
+    const pages = headers.flatMap((entries, index) => (isCopy(entries) ? [] : [pageOf(reader, entries, index)]));
+    if (pages.length === 0) throw new RangeError("no picture in it");
+    const stack = description === undefined ? 1 : imagesOf(reader.text(description));
+    return { littleEndian: reader.littleEndian, pages, count: Math.max(pages.length, stack) };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new DataError(`${file}: the TIFF is damaged or cut short (${why}); restore the file from its source`);
+  }
+}
+
+/** All headers of a file, in the order of their chain. */
+function headersOf(reader: Reader): Header[] {
+  const headers: Header[] = [];
+  const seen = new Set<number>();
+  for (let at = reader.long(reader.big ? 8 : 4); at !== 0 && !seen.has(at); ) {
+    seen.add(at);
+    if (seen.size > MOST_PAGES) throw new RangeError(`more than ${MOST_PAGES} pages`);
+    const { entries, next } = reader.header(at);
+    headers.push(entries);
+    at = next;
+  }
+  return headers;
+}
+
+/** ImageJ writes how many images follow one header. */
+function imagesOf(description: string): number {
+  return description.startsWith("ImageJ=") ? Number(/^images=(\d+)$/m.exec(description)?.[1] ?? 1) : 1;
+}
