@@ -1,5 +1,6 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { DataError } from "../errors.ts";
+import { replaceFile } from "../files/atomic.ts";
 import { decodePng, encodePng, type PngKind, type PngSamples, type Rgb } from "./codec/png.ts";
 import { readStoredPicture, type StoredPicture } from "./formats/picture.ts";
 import { type ChosenView, chooseView, shownValues, type WindowWishes } from "./formats/window.ts";
@@ -136,7 +137,7 @@ export async function readMask(file: string): Promise<ByteImage> {
   return decodeMask(await readBytes(file), file);
 }
 
-/** Writes grey, RGB or (one channel and `palette`) palette PNG. */
+/** Writes grey, RGB or (one channel and `palette`) palette PNG, whole or not at all. */
 export async function writePng(file: string, image: ByteImage, palette?: readonly Rgb[]): Promise<void> {
-  await writeFile(file, encodePng(image, palette));
+  await replaceFile(file, encodePng(image, palette));
 }

@@ -23,11 +23,13 @@ import {
 import { Timetable } from "../../experiment/train/timetable.ts";
 import { runTraining, trainSamples } from "../../experiment/train/train-run.ts";
 import { unjudgeable } from "../../experiment/train/validation.ts";
+import { requireWritableFolder } from "../../files/folder.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
 import { openChecked, statisticsOf, withDevice } from "../session.ts";
+import { exitCodeOf, stoppable } from "../signals.ts";
 import { figure } from "../units.ts";
-import { stoppable, watchTraining } from "../watch-training.ts";
+import { watchTraining } from "../watch-training.ts";
 
 /** `svanet train`: trains a network on a dataset folder, or continues a run. */
 export function register(command: Command): void {
@@ -54,7 +56,7 @@ function configOf(options: Readonly<Record<string, unknown>>, plan?: TrainFlags)
 }
 
 /**
- * Trains; returns the exit code: 75 for a run that was stopped and can be resumed. `planned` gives the configuration
+ * Trains; returns the exit code, which names the signal that stopped it where one did. `planned` gives the configuration
  * again once the data set is known.
  */
 export async function train(
@@ -63,6 +65,7 @@ export async function train(
 ): Promise<number> {
   // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
   lossSettings({ ...first, headWeights: null }, networkConfig(first, first.classes ?? 2));
+  requireWritableFolder(first.out, `--out ${first.out}`);
   const dataset = await openChecked(first.data, trainingSplits(first.data), { window: windowOf(first) });
   const config = configFor(dataset);
   const { width, height } = config.size;
@@ -80,13 +83,15 @@ export async function train(
   return withDevice(config.adapter, async (device) => {
     const observer = watchTraining();
     try {
-      const result = await stoppable((stopped) =>
-        runTraining({ config, network, dataset, statistics, device, observer, stopped }),
-      );
+      const { result, signal } = await stoppable(async (stop) => {
+        const stopped = () => stop.signal !== null;
+        const input = { config, network, dataset, statistics, device, observer, stopped };
+        return { result: await runTraining(input), signal: stop.signal };
+      });
       observer.stop();
-      if (!result.finished) {
+      if (!result.finished && signal !== null) {
         note(`stopped after step ${result.steps}; continue with: svanet train --out ${config.out} --resume`);
-        return 75;
+        return exitCodeOf(signal);
       }
       const best = result.best === null ? "" : `, best validation mIoU ${figure(result.best)} %`;
       note(`done: ${result.steps} steps${best}; run folder ${config.out}`);

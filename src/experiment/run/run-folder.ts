@@ -1,7 +1,8 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { removeTemporaryFiles, writeFileAtomic } from "../atomic.ts";
+import { removeTemporaryFiles, writeFileAtomic } from "../../files/atomic.ts";
+import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
 import { resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
 import { readConfigFile } from "../settings/config-file.ts";
 import type { Environment } from "./environment.ts";
@@ -52,13 +53,13 @@ export class RunFolder {
   /** Starts a run in a folder that does not exist, is empty, or holds a run that never wrote a checkpoint. */
   static create(folder: string, config: TrainConfig): RunFolder {
     const paths = runPaths(folder);
-    makeFolder(folder);
+    makeFolder(folder, `--out ${folder}`);
     const lock = lockRun(folder);
     try {
       refuseForeignContent(paths, config.resume === "auto");
       // A run that ended between its first best checkpoint and its first complete one starts again.
       rmSync(paths.best, { force: true });
-      mkdirSync(paths.checkpoints, { recursive: true });
+      makeInnerFolder(paths.checkpoints);
       discardAfter(paths, -1);
       writeConfig(paths.config, config);
       return new RunFolder(paths, lock);
@@ -79,7 +80,7 @@ export class RunFolder {
     }
     const lock = lockRun(folder);
     try {
-      mkdirSync(paths.checkpoints, { recursive: true });
+      makeInnerFolder(paths.checkpoints);
       discardAfter(paths, step);
       if (config !== undefined) writeConfig(paths.config, config);
       return new RunFolder(paths, lock);
@@ -139,15 +140,6 @@ function discardAfter(paths: RunPaths, step: number): void {
   if (!existsSync(paths.metrics)) return;
   const kept = parseMetrics(readFileSync(paths.metrics, "utf8")).filter((row) => row.step <= step);
   writeFileAtomic(paths.metrics, kept.map((row) => `${JSON.stringify(row)}\n`).join(""));
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`--out ${folder}: the folder cannot be made (${code}); choose another`);
-  }
 }
 
 function refuseForeignContent(paths: RunPaths, restart: boolean): void {

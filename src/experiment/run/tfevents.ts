@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { writeFileAtomic } from "../atomic.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
 
 const POLYNOMIAL = 0x82f63b78; // Castagnoli, bits reversed
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

@@ -3,11 +3,11 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFi
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { writeFileAtomic } from "../../../src/experiment/atomic.ts";
 import { describeEnvironment } from "../../../src/experiment/run/environment.ts";
 import { RunFolder, readMetrics, readRunConfig, runPaths } from "../../../src/experiment/run/run-folder.ts";
 import { readEvents } from "../../../src/experiment/run/tfevents.ts";
 import { resolveConfig } from "../../../src/experiment/settings/config.ts";
+import { writeFileAtomic } from "../../../src/files/atomic.ts";
 
 const newFolder = () => join(mkdtempSync(join(tmpdir(), "svanet-")), "run");
 const config = resolveConfig({ data: "d", out: "o", seed: 7 });
