@@ -15,6 +15,7 @@ import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config
 import { lossSettings, networkConfig, windowOf } from "../../experiment/settings/recipe.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
+import { requireFit } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
@@ -49,12 +50,14 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
   const { repeats, split } = flags;
   requireWritableFolder(config.out, `--out ${config.out}`);
   // What does not fit together is said before every file is read.
-  lossSettings(config, networkConfig(config, config.classes ?? 2));
-  const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])], {
-    window: windowOf(config),
-  });
-  const statistics = statisticsOf(dataset);
+  const foreseen = networkConfig(config, config.classes ?? 2);
+  lossSettings(config, foreseen);
   const { report, signal } = await withDevice(config.adapter, async (device) => {
+    requireFit(foreseen, { kind: "training", batch: config.batchSize }, device.room);
+    const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])], {
+      window: windowOf(config),
+    });
+    const statistics = statisticsOf(dataset);
     const observer = watchTraining();
     try {
       return await stoppable(async (stop) => {

@@ -6,9 +6,8 @@ let printed: string[] = [];
 
 beforeEach(() => {
   printed = [];
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+  vi.spyOn(console, "error").mockImplementation((text) => {
     printed.push(String(text));
-    return true;
   });
   look(false);
 });
