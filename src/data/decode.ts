@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { DataError } from "../errors.ts";
 import { replaceFile } from "../files/atomic.ts";
+import { requireRegularFile } from "../files/regular.ts";
 import { decodePng, encodePng, type PngKind, type PngSamples, type Rgb } from "./codec/png.ts";
 import { readStoredPicture, type StoredPicture } from "./formats/picture.ts";
 import { type ChosenView, chooseView, shownValues, type WindowWishes } from "./formats/window.ts";
@@ -11,6 +12,7 @@ export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([".png", ".jpg", ".
 
 /** The file's bytes; a missing or unreadable one is a DataError. */
 export async function readBytes(file: string): Promise<Buffer> {
+  requireRegularFile(file);
   try {
     return await readFile(file);
   } catch (error) {

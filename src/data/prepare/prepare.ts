@@ -8,6 +8,7 @@ import { replaceFile } from "../../files/atomic.ts";
 import { writingSlowly } from "../../files/failure.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
 import { requireFree } from "../../files/new-folder.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 import { packageInfo } from "../../package-info.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
@@ -57,6 +58,7 @@ const JOURNAL_NAME = ".prepare.jsonl";
 const keyOf = ({ split, stem }: Task) => `${split}/${stem}`;
 
 async function sizeOf(file: string): Promise<number> {
+  requireRegularFile(file);
   try {
     return (await stat(file)).size;
   } catch (error) {
