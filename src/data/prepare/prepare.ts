@@ -215,9 +215,12 @@ function failureOf(failures: readonly Error[], total: number, folder: string): E
   );
 }
 
-/** The window that every image was shown through; undefined where there is none, or each scan has its own. */
+/** Pictures that are copied are seen through a window later, when they are read. */
+const isCopied = (task: Task) => task.kind === "picture" && task.page === undefined;
+
+/** The window that every image was drawn through; undefined where there is none, or each scan has its own. */
 function commonWindow(tasks: readonly Task[]): Window | undefined {
-  const [first, ...others] = tasks.map((task) => ("window" in task ? task.window : undefined));
+  const [first, ...others] = tasks.map((task) => ("window" in task && !isCopied(task) ? task.window : undefined));
   return others.every((other) => other?.low === first?.low && other?.high === first?.high) ? first : undefined;
 }
 
@@ -237,10 +240,11 @@ function yamlOf(
     how: plan.notes,
     ...(notes.length > 0 ? { notes } : {}),
   };
-  const pictures = plan.tasks.some(({ kind }) => kind === "picture") ? window : undefined;
+  const copied = plan.tasks.find(isCopied);
+  const later = copied?.kind === "picture" ? copied.window : undefined;
   return stringify({
     name,
-    ...(pictures ? { window: { low: pictures.low, high: pictures.high } } : {}),
+    ...(later ? { window: { low: later.low, high: later.high } } : {}),
     ...(classes ? { classes } : {}),
     ...(colours ? { colours } : {}),
     modality,

@@ -50,7 +50,7 @@ describe("pictures and volumes of one's own", () => {
     const summary = await run("nifti", nnunet, fresh());
     expect(summary.images).toEqual({ train: 6, test: 3 });
     expect(summary.notes).toContain("imagesTr/a_0000.nii: 2 volumes in one file; the first was taken");
-    expect(summary.notes).toContain("imagesTr/a_0000.nii: 1 voxels that were NaN or infinite became 0");
+    expect(summary.notes).toContain("imagesTr/a_0000.nii: 1 voxels that are NaN or infinite are shown black");
     expect((await run("nifti", parts, fresh())).images).toEqual({ train: 3, val: 3 });
     expect((await run("nifti", cases_, fresh(), { every: 2 })).images).toEqual({ train: 4, test: 2 });
     const soft = niftiBytes({ shape: [4, 4, 3], value: () => 0.5, type: "float32", affine: RAS });
