@@ -147,9 +147,8 @@ describe("pictures of floats go the ways of bytes", () => {
     const other = { ...moved, data: moved.data.map((value) => value + 0.01) };
     for (const name of ["bicubic resize", "blur", "rotation", "saturation", "hue"]) {
       const change = changes[name];
-      const [a, b] = [change?.(moved), change?.(other)];
-      const mean =
-        (a?.data ?? []).reduce((sum, value, at) => sum + (b?.data[at] ?? 0) - value, 0) / (a?.data.length ?? 1);
+      const [a, b] = [moved, other].map((picture) => Array.from(change?.(picture).data ?? []));
+      const mean = (b ?? []).reduce((sum, value, at) => sum + (value - (a?.[at] ?? 0)) / (b?.length ?? 1), 0);
       expect(mean, name).toBeGreaterThan(0.005);
     }
     const statistics = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
