@@ -18,7 +18,7 @@ import {
   type VerifiedClass,
 } from "./findings.ts";
 import { type Problem, problem } from "./problems.ts";
-import { type Survey, type SurveyOptions, surveyDataset } from "./survey.ts";
+import { pictureWindow, type Survey, type SurveyOptions, surveyDataset } from "./survey.ts";
 
 /** A problem and how grave it is: with an error nobody should train. */
 export interface Finding extends Problem {
@@ -82,7 +82,7 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
   );
   const errors = findings.filter(({ severity }) => severity === "error");
   const samples = placed(splits).map(({ sample }) => sample);
-  const shown = shownText(samples.map(({ imageFacts }) => imageFacts));
+  const shown = shownText(splits, pictureWindow(dataset, options).why);
   return {
     name: dataset.name,
     folder: dataset.folder,
