@@ -17,6 +17,7 @@ import {
   storage,
   type VerifiedClass,
 } from "./findings.ts";
+import { privacyFindings } from "./identifiers.ts";
 import { type Problem, problem } from "./problems.ts";
 import { pictureWindow, type Survey, type SurveyOptions, surveyDataset } from "./survey.ts";
 
@@ -73,6 +74,7 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
     ...similarFindings(splits),
     ...patientFindings(splits),
     ...emptyFindings(splits),
+    ...privacyFindings(splits),
   ];
   const rest = [...absentClasses(dataset.folder, verified), ...modeFindings(splits), ...restFindings(dataset, survey)];
   const grave = new Set<Problem>(fatal);
