@@ -10,3 +10,5 @@ declare class TextDecoder {
 }
 
 declare function setTimeout(act: (nothing: undefined) => void, milliseconds?: number): unknown;
+
+declare const performance: { now(): number };

@@ -9,6 +9,7 @@ import { peakOf } from "./peak.ts";
 import { type Plan, plan } from "./plan.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { Place, StateStore } from "./state.ts";
+import { LONGEST_SUBMIT, Submits } from "./submits.ts";
 import { type Bound, type Timing, timePasses } from "./timestamps.ts";
 import { uploadUniforms } from "./uniforms.ts";
 
@@ -22,6 +23,8 @@ export interface ProgramOptions {
   readonly placed?: ReadonlyMap<number, string>;
   /** Changes the text of each shader before it is compiled: checks run kernels under another order of lanes. */
   readonly shader?: (wgsl: string, label: string) => string;
+  /** Milliseconds a submit may take before runs are split (default: 500, on a software driver any time). */
+  readonly longestSubmit?: number;
 }
 
 interface Work {
@@ -29,6 +32,7 @@ interface Work {
   readonly settled: Settled;
   readonly bound: readonly Bound[];
   readonly store: StateStore;
+  readonly longestSubmit: number;
 }
 
 /**
@@ -51,6 +55,7 @@ export class Program {
   /** Done once for a state, and every time. */
   readonly #once: readonly Bound[];
   readonly #bound: readonly Bound[];
+  readonly #submits: Submits;
   /** The store's version that `#once` was done for. */
   #version = -1;
   readonly #places: ReadonlyMap<number, readonly Place[]>;
@@ -66,6 +71,8 @@ export class Program {
     this.dispatches = work.settled.dispatches.slice(this.once);
     this.#once = work.bound.slice(0, this.once);
     this.#bound = work.bound.slice(this.once);
+    const macs = this.dispatches.map((dispatch) => dispatch.macs);
+    this.#submits = new Submits(device, this.#bound, macs, work.longestSubmit);
     this.#places = memory.places;
     this.#owned = memory.owned;
     this.bytes = memory.owned.reduce((sum, buffer) => sum + buffer.size, 0);
@@ -100,26 +107,20 @@ export class Program {
     if (refused) throw new DeviceError(`${name}: the GPU refused a binding: ${refused.message}`);
     device.check();
     const owned = uniforms.buffer ? [...memory.owned, uniforms.buffer] : memory.owned;
-    return new Program(device, graph, { settled, bound, name, store }, { ...memory, owned });
+    const { longestSubmit = device.report.software ? Number.POSITIVE_INFINITY : LONGEST_SUBMIT } = options;
+    return new Program(device, graph, { settled, bound, name, store, longestSubmit }, { ...memory, owned });
   }
 
   /** Submits one run. Results are ready for reads that follow. */
   run(): void {
-    this.#device.watch(this.#name, () => this.#submit());
-  }
-
-  #submit(): void {
-    const encoder = this.#device.gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const { pipeline, group, workgroups } of this.#stale() ? [...this.#once, ...this.#bound] : this.#bound) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(...workgroups);
-    }
-    pass.end();
-    this.#device.gpu.queue.submit([encoder.finish()]);
+    this.#device.watch(this.#name, () => this.#submits.run(this.#stale() ? this.#once : []));
     if (this.#writes) this.#store.changed();
     this.#version = this.#store.version;
+  }
+
+  /** Submits in which the next run goes: several where one would keep the GPU from its display too long. */
+  get submits(): number {
+    return this.#submits.count;
   }
 
   #stale(): boolean {
