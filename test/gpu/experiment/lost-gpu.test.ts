@@ -38,7 +38,7 @@ afterAll(() => scratch.remove());
 /** When the GPU goes, as a driver's reset would have it. */
 type Moment = (device: Device) => { readonly observer?: Partial<TrainObserver> };
 
-const MOMENTS: Readonly<Record<string, Moment>> = {
+const EARLY: Readonly<Record<string, Moment>> = {
   "before anything is allocated": (device) => {
     device.gpu.destroy();
     return {};
@@ -47,6 +47,9 @@ const MOMENTS: Readonly<Record<string, Moment>> = {
     void Promise.resolve().then(() => setTimeout(() => device.gpu.destroy(), 20));
     return {};
   },
+};
+
+const LATE: Readonly<Record<string, Moment>> = {
   "in the middle of training": (device) => ({
     observer: { step: ({ step }) => (step === 3 ? device.gpu.destroy() : undefined) },
   }),
@@ -68,34 +71,36 @@ async function attempt(own: TrainConfig, moment: Moment = () => ({})) {
   }
 }
 
-test.each(Object.entries(MOMENTS))(
-  "a GPU lost %s is a loss that is worth trying again, and the run goes on to the same bits",
+test.each(Object.entries(EARLY))("a GPU lost %s is a loss that is worth trying again", async (name, moment) => {
+  const failure = await attempt(config(name.replaceAll(" ", "-")), moment).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(DeviceLostError);
+  expect(failure).toHaveProperty("exitCode", 75);
+});
+
+test.each(Object.entries(LATE))(
+  "with --max-restarts a run whose GPU was lost %s ends with the same bits",
   async (name, moment) => {
     const own = config(name.replaceAll(" ", "-"));
-    const failure = await attempt(own, moment).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(DeviceLostError);
-    expect(failure).toHaveProperty("exitCode", 75);
-    expect(await attempt(own)).toMatchObject({ finished: true });
+    const tried: number[] = [];
+    const work = (count: number) => {
+      tried.push(count);
+      return attempt(own, count === 0 ? moment : undefined);
+    };
+    expect(await supervised(1, work, 0)).toMatchObject({ finished: true });
+    expect(tried).toEqual([0, 1]);
     expect(traceOf(own.out)).toEqual(traceOf(config("whole").out));
   },
 );
 
-test("--max-restarts goes on where the GPU was lost, as often as it says and no more", async () => {
-  const own = config("restarted");
-  const tried: number[] = [];
-  const run = (losses: number, restarts: number) =>
-    supervised(
-      restarts,
-      (count) => {
-        tried.push(count);
-        return attempt(own, count < losses ? MOMENTS["in the middle of training"] : undefined);
-      },
-      0,
-    );
-  expect(await run(1, 1)).toMatchObject({ finished: true });
-  expect(tried).toEqual([0, 1]);
+test("restarts are as many as were asked for, and only for a lost GPU", async () => {
   const lost = new DeviceLostError("gone");
-  await expect(supervised(2, () => Promise.reject(lost), 0)).rejects.toBe(lost);
+  const tried: number[] = [];
+  const work = (count: number) => {
+    tried.push(count);
+    return Promise.reject(lost);
+  };
+  await expect(supervised(2, work, 0)).rejects.toBe(lost);
+  expect(tried).toEqual([0, 1, 2]);
   await expect(supervised(3, () => Promise.reject(new Error("a bug")), 0)).rejects.toThrow("a bug");
 });
 
