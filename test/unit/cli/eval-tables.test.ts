@@ -28,9 +28,12 @@ function evaluate(pairs: readonly (readonly [prediction: Uint8Array, target: Uin
 
 function printed(work: () => void): string {
   const lines: string[] = [];
-  const keep = (text: unknown) => void lines.push(`${text}\n`);
-  vi.spyOn(console, "log").mockImplementation(keep);
-  vi.spyOn(console, "error").mockImplementation(keep);
+  const keep = (text: string | Uint8Array) => {
+    lines.push(String(text));
+    return true;
+  };
+  vi.spyOn(process.stdout, "write").mockImplementation(keep);
+  vi.spyOn(process.stderr, "write").mockImplementation(keep);
   work();
   vi.restoreAllMocks();
   return lines.join("");
