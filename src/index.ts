@@ -34,14 +34,13 @@ export {
 } from "./errors.ts";
 export {
   type Checkpoint,
-  type CheckpointFacts,
   loadCheckpoint,
   networkTensors,
-  type Progress,
   restoreNetwork,
   saveCheckpoint,
 } from "./experiment/checkpoint/checkpoint.ts";
 export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/checkpoint/export.ts";
+export type { CheckpointFacts, Progress } from "./experiment/checkpoint/facts.ts";
 export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/import-checkpoint.ts";
 export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
 export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";

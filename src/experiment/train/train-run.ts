@@ -9,14 +9,13 @@ import { Network } from "../../training/network.ts";
 import { type StepReport, Trainer } from "../../training/trainer.ts";
 import {
   type Checkpoint,
-  type CheckpointFacts,
   networkTensors,
-  type Progress,
   restoreNetwork,
   restoreTrainer,
   saveCheckpoint,
   trainerTensors,
 } from "../checkpoint/checkpoint.ts";
+import type { CheckpointFacts, Progress } from "../checkpoint/facts.ts";
 import { loadPretrained } from "../checkpoint/pretrained.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { RunFolder } from "../run/run-folder.ts";
