@@ -56,8 +56,9 @@ export { Predictor, type PredictorOptions } from "./experiment/predict/predict.t
 export type { TileOptions } from "./experiment/predict/tiles.ts";
 export { resolveConfig, type TrainConfig, type TrainFlags } from "./experiment/settings/config.ts";
 export { networkFor } from "./experiment/settings/recipe.ts";
+export type { TrainInput, TrainResult } from "./experiment/train/train-input.ts";
 export type { StepState, TrainObserver } from "./experiment/train/train-observer.ts";
-export { runTraining, type TrainInput, type TrainResult } from "./experiment/train/train-run.ts";
+export { runTraining } from "./experiment/train/train-run.ts";
 export { Program, type ProgramOptions } from "./kernels/compile/program.ts";
 export { type StateEntry, StateStore } from "./kernels/compile/state.ts";
 export type { AdapterReport } from "./kernels/device/adapter.ts";

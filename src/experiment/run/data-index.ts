@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from "node:fs";
+import { z } from "zod";
+import { writeFileAtomic } from "../atomic.ts";
+import { withFile } from "./with-file.ts";
+
+/** The files a run is trained and validated on: SHA-256 of the content by name in the dataset's folder. */
+export type DataIndex = ReadonlyMap<string, string>;
+
+const indexSchema = z.strictObject({
+  version: z.literal(1),
+  files: z.array(z.tuple([z.string(), z.string().regex(/^[0-9a-f]{64}$/)])),
+});
+
+/** The index that stands in a run's data.json; undefined where there is none, "damaged" where it cannot be read. */
+export function readDataIndex(path: string): DataIndex | "damaged" | undefined {
+  if (!existsSync(path)) return undefined;
+  return withFile(path, "read", () => {
+    try {
+      return new Map(indexSchema.parse(JSON.parse(readFileSync(path, "utf8"))).files);
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof z.ZodError) return "damaged";
+      throw error;
+    }
+  });
+}
+
+/** One file a line, by name: a person can compare two. */
+export function writeDataIndex(path: string, index: DataIndex): void {
+  const lines = sorted(index).map((entry) => `    ${JSON.stringify(entry)}`);
+  const text = `{\n  "version": 1,\n  "files": [\n${lines.join(",\n")}\n  ]\n}\n`;
+  withFile(path, "written", () => writeFileAtomic(path, text));
+}
+
+/** What differs, a clause each: swapped pairs first, then files that changed, are gone or are new. */
+export function changedFiles(before: DataIndex, now: DataIndex): string[] {
+  const changed = sorted(before).filter(([name, hash]) => now.has(name) && now.get(name) !== hash);
+  const owners = new Map(changed.map(([name, hash]) => [hash, name] as const));
+  const swapped = changed.flatMap(([name, hash]) => {
+    const other = owners.get(now.get(name) ?? "");
+    return other !== undefined && other > name && now.get(other) === hash ? [[name, other] as const] : [];
+  });
+  const inPair = new Set(swapped.flat());
+  return [
+    ...swapped.map(([one, other]) => `${one} and ${other} are swapped`),
+    ...changed.filter(([name]) => !inPair.has(name)).map(([name]) => `${name} is another`),
+    ...sorted(before).flatMap(([name]) => (now.has(name) ? [] : [`${name} is gone`])),
+    ...sorted(now).flatMap(([name]) => (before.has(name) ? [] : [`${name} is new`])),
+  ];
+}
+
+function sorted(index: DataIndex): (readonly [name: string, hash: string])[] {
+  return [...index].sort(([a], [b]) => (a < b ? -1 : 1));
+}
