@@ -23,8 +23,8 @@ import {
 import { Timetable } from "../../experiment/train/timetable.ts";
 import { trainSamples } from "../../experiment/train/train-input.ts";
 import { runTraining } from "../../experiment/train/train-run.ts";
-import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import { unjudgeable } from "../../experiment/train/validation.ts";
+import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
 import { openChecked, statisticsOf, withDevice } from "../session.ts";
