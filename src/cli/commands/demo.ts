@@ -7,7 +7,7 @@ import { cellsKind } from "../../data/synth/cells.ts";
 import { writeSynth } from "../../data/synth/write.ts";
 import { resolveConfig, type TrainConfig } from "../../experiment/settings/config.ts";
 import { wholeNumber } from "../arguments.ts";
-import { adapterOption } from "../options.ts";
+import { adapterOption, stealLockOption } from "../options.ts";
 import { note, printLine } from "../print.ts";
 import { formatDuration } from "../progress.ts";
 import { evaluateRun } from "./eval.ts";
@@ -17,6 +17,7 @@ interface DemoFlags {
   readonly out: string;
   readonly steps: number;
   readonly adapter?: string;
+  readonly stealLock?: true;
 }
 
 /** The demo's pictures and recipe: a SvANet small enough for a machine without a GPU. */
@@ -28,6 +29,7 @@ export function register(command: Command): void {
     .option("--out <folder>", "folder for the data and the run", "demo")
     .option("--steps <n>", "training steps", wholeNumber(1), 180)
     .addOption(adapterOption())
+    .addOption(stealLockOption())
     .action(demo);
 }
 
@@ -43,6 +45,7 @@ export function demoConfig(flags: DemoFlags): TrainConfig {
     evalEvery: 5,
     resume: "auto",
     adapter: flags.adapter,
+    stealLock: flags.stealLock,
   });
 }
 

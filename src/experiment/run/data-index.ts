@@ -1,22 +1,33 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
+import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { writeFileAtomic } from "../atomic.ts";
 import { withFile } from "./with-file.ts";
 
 /** The files a run is trained and validated on: SHA-256 of the content by name in the dataset's folder. */
 export type DataIndex = ReadonlyMap<string, string>;
 
+/** What data.json holds: the files, and the mean and deviation that the data set then had. */
+export interface DataRecord extends PixelStatistics {
+  readonly files: DataIndex;
+}
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+
 const indexSchema = z.strictObject({
   version: z.literal(1),
+  mean: triple,
+  std: triple,
   files: z.array(z.tuple([z.string(), z.string().regex(/^[0-9a-f]{64}$/)])),
 });
 
-/** The index that stands in a run's data.json; undefined where there is none, "damaged" where it cannot be read. */
-export function readDataIndex(path: string): DataIndex | "damaged" | undefined {
+/** What a run's data.json holds; undefined where there is none, "damaged" where it cannot be read. */
+export function readDataRecord(path: string): DataRecord | "damaged" | undefined {
   if (!existsSync(path)) return undefined;
   return withFile(path, "read", () => {
     try {
-      return new Map(indexSchema.parse(JSON.parse(readFileSync(path, "utf8"))).files);
+      const { files, mean, std } = indexSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+      return { files: new Map(files), mean, std };
     } catch (error) {
       if (error instanceof SyntaxError || error instanceof z.ZodError) return "damaged";
       throw error;
@@ -25,9 +36,10 @@ export function readDataIndex(path: string): DataIndex | "damaged" | undefined {
 }
 
 /** One file a line, by name: a person can compare two. */
-export function writeDataIndex(path: string, index: DataIndex): void {
-  const lines = sorted(index).map((entry) => `    ${JSON.stringify(entry)}`);
-  const text = `{\n  "version": 1,\n  "files": [\n${lines.join(",\n")}\n  ]\n}\n`;
+export function writeDataRecord(path: string, { files, mean, std }: DataRecord): void {
+  const lines = sorted(files).map((entry) => `    ${JSON.stringify(entry)}`);
+  const head = `"version": 1,\n  "mean": ${JSON.stringify(mean)},\n  "std": ${JSON.stringify(std)}`;
+  const text = `{\n  ${head},\n  "files": [\n${lines.join(",\n")}\n  ]\n}\n`;
   withFile(path, "written", () => writeFileAtomic(path, text));
 }
 

@@ -3,7 +3,7 @@ import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { DataError } from "../../errors.ts";
 import type { CheckpointFacts } from "../checkpoint/facts.ts";
-import { changedFiles, type DataIndex, readDataIndex } from "../run/data-index.ts";
+import { changedFiles, type DataIndex, readDataRecord } from "../run/data-index.ts";
 import { runPaths } from "../run/run-folder.ts";
 import type { TrainConfig } from "../settings/config.ts";
 
@@ -22,32 +22,33 @@ export function usedFiles({ folder, hashes, splits }: UsedData): DataIndex {
 
 /**
  * Compares the data a run goes on with with those it was started with. Throws DataError naming what differs, unless the
- * configuration accepts it. Returns what is then to be said, and whether anything differs.
+ * configuration accepts it. Returns what is then to be said.
  */
 export function checkSameData(
   config: TrainConfig,
   facts: CheckpointFacts,
   dataset: UsedData,
   statistics: PixelStatistics,
-): { readonly changed: boolean; readonly notes: readonly string[] } {
+): readonly string[] {
   const { data: path } = runPaths(config.out);
-  const before = readDataIndex(path);
-  const files = before instanceof Map ? changedFiles(before, usedFiles(dataset)) : [];
+  const before = readDataRecord(path);
+  const known = typeof before === "object" ? before : undefined;
+  const files = known ? changedFiles(known.files, usedFiles(dataset)) : [];
   const torn = before === "damaged" ? [`${path}, which lists its files, is damaged`] : [];
-  const differences = [...files, ...torn, ...otherFacts(facts, dataset, statistics)];
+  const differences = [...files, ...torn, ...otherFacts({ ...facts, ...known }, dataset, statistics)];
   if (differences.length > 0) {
     const listed = differences.slice(0, MOST_LISTED).join("; ");
     const more = differences.length > MOST_LISTED ? `; and ${differences.length - MOST_LISTED} more` : "";
     const what = `${config.data} is not the data set the run in ${config.out} was started with (${listed}${more})`;
     if (config.acceptChangedData) {
-      return { changed: true, notes: [`${what}: accepted; images stay normalised as before`] };
+      return [`${what}: accepted; images stay normalised as before`];
     }
     throw new DataError(
       `${what}; restore it or give the same --data, choose another --out, or go on with --accept-changed-data`,
     );
   }
   const begun = `${path}: the run had no list of its files yet; from now on changes are noticed`;
-  return { changed: false, notes: before === undefined ? [begun] : [] };
+  return before === undefined ? [begun] : [];
 }
 
 function otherFacts(

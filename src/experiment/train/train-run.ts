@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { normAgainstLoneImages } from "../../model/lone-image.ts";
-import { writeDataIndex } from "../run/data-index.ts";
+import { writeDataRecord } from "../run/data-index.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { RunFolder } from "../run/run-folder.ts";
 import type { TrainConfig } from "../settings/config.ts";
@@ -23,18 +23,18 @@ export async function runTraining(input: TrainInput): Promise<TrainResult> {
     );
   }
   const resumed = await stateToResume(config);
-  const same = resumed && checkSameData(config, resumed.checkpoint.facts, dataset, statistics);
+  const dataNotes = resumed ? checkSameData(config, resumed.checkpoint.facts, dataset, statistics) : [];
   const folder = openFolder(config, resumed);
   try {
-    for (const line of [...(resumed ? resumeNotes(resumed, timetable) : []), ...folder.notes, ...(same?.notes ?? [])]) {
+    for (const line of [...(resumed ? resumeNotes(resumed, timetable) : []), ...folder.notes, ...dataNotes]) {
       observer.note(line);
     }
-    writeDataIndex(folder.paths.data, usedFiles(dataset));
+    writeDataRecord(folder.paths.data, { ...statistics, files: usedFiles(dataset) });
     const { name, driver, backend } = device.report;
     const torn = folder.addEnvironment(describeEnvironment({ name, driver, backend }));
     if (torn !== null) observer.note(torn);
     // A network goes on with pixels as it has learnt to see them.
-    const known = resumed && same?.changed ? { ...input, statistics: resumed.checkpoint.facts } : input;
+    const known = resumed ? { ...input, statistics: resumed.checkpoint.facts } : input;
     const run = await TrainingRun.open(known, timetable, folder, resumed?.checkpoint ?? null);
     try {
       return await run.train();

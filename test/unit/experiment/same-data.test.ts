@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkDataset } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { DataError } from "../../../src/errors.ts";
-import { changedFiles, readDataIndex, writeDataIndex } from "../../../src/experiment/run/data-index.ts";
+import { changedFiles, readDataRecord, writeDataRecord } from "../../../src/experiment/run/data-index.ts";
 import { runPaths } from "../../../src/experiment/run/run-folder.ts";
 import { checkSameData, usedFiles } from "../../../src/experiment/train/same-data.ts";
 import { fromZoo } from "../../../src/model/zoo.ts";
@@ -27,8 +27,8 @@ async function afterwards(name: string, change: (folder: string) => void, flags:
   const before = await check();
   const config = tinyConfig({ data: folder, out: at(`${name}-run`), ...flags });
   await mkdir(config.out, { recursive: true });
-  writeDataIndex(runPaths(config.out).data, usedFiles(before));
   const { mean, std } = before.statistics ?? { mean: [0, 0, 0], std: [1, 1, 1] };
+  writeDataRecord(runPaths(config.out).data, { files: usedFiles(before), mean, std });
   const network = { ...fromZoo("unet").config, classes: before.classes.length };
   const window = before.window === undefined ? {} : { window: before.window };
   const facts = { ...untrained("unet", network), classes: before.classes, mean, std, ...window };
@@ -97,13 +97,12 @@ test.each(CHANGES)("%s is named and refused, and accepted when asked", async (na
     /; restore it or give the same --data, choose another --out, or go on with --accept-changed-data$/,
   );
   const accepted = (await afterwards(`${name} accepted`, change, { acceptChangedData: true })).said();
-  expect(accepted.changed).toBe(true);
-  expect(accepted.notes[0]).toMatch(text);
+  expect(accepted).toEqual([expect.stringMatching(text)]);
 });
 
 test("equal data under new times are equal, and dataset.yaml's mean does not keep files from being looked at", async () => {
   const same = await afterwards("touched", (f) => utimesSync(join(f, "mask/train-0000.png"), 1, 1));
-  expect(same.said()).toEqual({ changed: false, notes: [] });
+  expect(same.said()).toEqual([]);
   const fixed = "classes: [background, cell]\nmean: [0.1, 0.2, 0.3]\nstd: [0.1, 0.2, 0.3]\n";
   writeFileSync(join(at("good"), "dataset.yaml"), fixed);
   const half = await afterwards("half", (f) => {
@@ -129,13 +128,10 @@ test("a list that is torn or missing", async () => {
   const { said, config } = await afterwards("torn", () => undefined);
   const { data } = runPaths(config.out);
   rmSync(data);
-  expect(said()).toEqual({
-    changed: false,
-    notes: [`${data}: the run had no list of its files yet; from now on changes are noticed`],
-  });
+  expect(said()).toEqual([`${data}: the run had no list of its files yet; from now on changes are noticed`]);
   for (const text of ["{", "[]", '{"version":1,"files":[["a","b"]]}']) {
     writeFileSync(data, text);
-    expect(readDataIndex(data)).toBe("damaged");
+    expect(readDataRecord(data)).toBe("damaged");
     expect(said).toThrow(`${data}, which lists its files, is damaged`);
   }
 });
