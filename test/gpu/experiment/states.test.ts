@@ -107,6 +107,19 @@ test("numbers beyond all use are never kept, and the message says what is left",
   expect(traceOf(at("sound"))).toEqual(before);
 });
 
+test("no state is kept while steps are skipped, and a run that ends so says what is left", async () => {
+  const [mean, std] = [[0.5, 0.5, 0.5] as const, [1e-40, 1e-40, 1e-40] as const]; // no pixel stays finite
+  const { notes, observer } = noted();
+  const skipping = trainHere(device, { ...set, statistics: { mean, std } }, config("skipping", { epochs: 2 }), {
+    observer,
+  });
+  await expect(skipping).rejects.toThrow(
+    /^6 steps in a row had a loss or gradients that are not finite, the last on .*; no checkpoint has been written$/,
+  );
+  expect(notes).toContain("step 3 was skipped: no checkpoint is written before a step counts again");
+  expect(readdirSync(runPaths(at("skipping")).checkpoints)).toEqual([]);
+});
+
 async function stateOf(name: string) {
   const checkpoint = await loadCheckpoint(runPaths(at(name)).last);
   return { checkpoint, table: traceNetwork(checkpoint.facts.config, { mode: "eval", batch: 2 }).build.parameters };
