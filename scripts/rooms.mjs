@@ -33,6 +33,7 @@ export const ROOMS = {
     inside: { layers: [], encoders: ["layers"], svanet: ["layers"], nets: ["layers", "encoders"] },
   },
   training: { packages: [] },
+  files: { on: [], packages: [NODE] },
   weights: { packages: [NODE], inside: { names: [], pth: [], onnx: [] } },
   data: {
     packages: [NODE, "dicom-parser", "pngjs", "sharp", "yaml", "zod"],

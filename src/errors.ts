@@ -18,6 +18,9 @@ export class UsageError extends SvanetError {
 /** A data set, image or mask is missing, damaged or inconsistent. */
 export class DataError extends SvanetError {}
 
+/** Results cannot be written: a full disk, a read-only one, a file where a folder is to be. */
+export class OutputError extends SvanetError {}
+
 /** A checkpoint or weights file is damaged, foreign or belongs to another network. */
 export class CheckpointError extends SvanetError {}
 

@@ -1,12 +1,15 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from "commander";
-import { SvanetError, UsageError } from "../errors.ts";
+import { Command } from "commander";
+import { UsageError } from "../errors.ts";
 import { suggestion } from "../nearest.ts";
 import { packageInfo } from "../package-info.ts";
 import { applyDriverRecord } from "../platform/node/driver-environment.ts";
 import { visible } from "../visible.ts";
 import { COMMANDS } from "./commands.ts";
+import { endingOf } from "./failure.ts";
 import { noteNow } from "./print.ts";
+import { outliveHangUp } from "./signals.ts";
+import { surviveReaders } from "./streams.ts";
 
 async function main(args: readonly string[]): Promise<void> {
   const program = new Command("svanet")
@@ -36,31 +39,13 @@ async function main(args: readonly string[]): Promise<void> {
   await program.parseAsync(args, { from: "user" });
 }
 
-/** The one place where a failure becomes a message and an exit code. */
-function report(error: unknown, debug: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (error instanceof SvanetError) {
-    // A line feed in somebody's file name must not begin a line that reads as one of ours.
-    noteNow(debug ? stack : `svanet: ${error.message.replace(/\n(?! )/g, "\n  ")}`);
-    return error.exitCode;
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  noteNow(
-    debug ? stack : `svanet: ${message}\nThis is a bug in svanet. Run the command again with --debug and report it.`,
-  );
-  return 1;
-}
-
-// `svanet models | head` closes our output early; that is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
-
+surviveReaders();
+outliveHangUp();
 const args = process.argv.slice(2);
 try {
   await main(args);
 } catch (error) {
-  process.exitCode = report(error, args.includes("--debug"));
+  const { message, exitCode } = endingOf(error, args.includes("--debug"));
+  if (message !== "") noteNow(message);
+  process.exitCode = exitCode;
 }

@@ -37,7 +37,7 @@ export function printJson(document: unknown): void {
  * names of files, classes and keys are other people's.
  */
 export function printLine(text: string): void {
-  console.log(visible(text));
+  process.stdout.write(`${visible(text)}\n`); // console.log keeps a full disk to itself
 }
 
 /** Tells the person something that is not a result: progress, notes, warnings. Goes to stderr. */
@@ -47,7 +47,11 @@ export function note(text: string): void {
 
 /** Like `note`, at once and even while the process is ending. */
 export function noteNow(text: string): void {
-  writeSync(2, `${visible(text)}\n`);
+  try {
+    writeSync(2, `${visible(text)}\n`);
+  } catch {
+    // Nobody reads it any more; the exit code says the rest.
+  }
 }
 
 /** Characters on screen: combining marks take none. */

@@ -38,20 +38,3 @@ export function watchTraining(label = "training"): TrainObserver & { stop(): voi
     },
   };
 }
-
-/** Runs `work` with a flag that the first interrupt sets, so that it stops after a complete step; the second kills. */
-export async function stoppable<R>(work: (stopped: () => boolean) => Promise<R>): Promise<R> {
-  let stopped = false;
-  const signals = ["SIGINT", "SIGTERM", "SIGUSR1"] as const;
-  const onSignal = () => {
-    if (stopped) process.exit(130);
-    stopped = true;
-    note("stopping after this step; once more to stop at once");
-  };
-  for (const signal of signals) process.on(signal, onSignal);
-  try {
-    return await work(() => stopped);
-  } finally {
-    for (const signal of signals) process.off(signal, onSignal);
-  }
-}

@@ -1,5 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { DataError } from "../errors.ts";
+import { replaceFile } from "../files/atomic.ts";
+import { requireRegularFile } from "../files/regular.ts";
 import { decodePng, encodePng, type PngKind, type PngSamples, type Rgb } from "./codec/png.ts";
 import { readStoredPicture, type StoredPicture } from "./formats/picture.ts";
 import { type ChosenView, chooseView, shownValues, type WindowWishes } from "./formats/window.ts";
@@ -10,6 +12,7 @@ export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([".png", ".jpg", ".
 
 /** The file's bytes; a missing or unreadable one is a DataError. */
 export async function readBytes(file: string): Promise<Buffer> {
+  requireRegularFile(file);
   try {
     return await readFile(file);
   } catch (error) {
@@ -136,7 +139,7 @@ export async function readMask(file: string): Promise<ByteImage> {
   return decodeMask(await readBytes(file), file);
 }
 
-/** Writes grey, RGB or (one channel and `palette`) palette PNG. */
+/** Writes grey, RGB or (one channel and `palette`) palette PNG, whole or not at all. */
 export async function writePng(file: string, image: ByteImage, palette?: readonly Rgb[]): Promise<void> {
-  await writeFile(file, encodePng(image, palette));
+  await replaceFile(file, encodePng(image, palette));
 }

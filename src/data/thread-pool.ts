@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
 import { parentPort, Worker } from "node:worker_threads";
-import { DataError } from "../errors.ts";
+import { DataError, OutputError, SvanetError } from "../errors.ts";
 
 /** One kind of work: how it is done here, and the program of the threads that do it elsewhere. */
 interface Work<Task, Result> {
@@ -20,8 +20,10 @@ interface Request<Task> {
 
 type Answer<Result> =
   | { readonly id: number; readonly result: Result }
-  /** `explained`: a DataError's message, complete in itself; otherwise a fault of ours with its stack. */
-  | { readonly id: number; readonly failure: string; readonly explained: boolean };
+  | { readonly id: number; readonly failure: string; readonly fault: Fault };
+
+/** Whose fault a failure is. The message of all but `svanet` is complete in itself; there it is the stack. */
+type Fault = "data" | "output" | "svanet";
 
 interface Job<Task, Result> {
   readonly task: Task;
@@ -67,16 +69,22 @@ export function answerTasks<Task, Result>(
       const result = await work(task);
       parentPort?.postMessage({ id, result } satisfies Answer<Result>, memoryOf(result));
     } catch (error) {
-      const explained = error instanceof DataError;
-      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      const failure = explained ? error.message : stack;
-      parentPort?.postMessage({ id, failure, explained } satisfies Answer<Result>);
+      parentPort?.postMessage({ id, ...failureOf(error) } satisfies Answer<Result>);
     }
   };
   parentPort?.on("message", (request: Request<Task>) => {
     void answer(request);
   });
 }
+
+function failureOf(error: unknown): { failure: string; fault: Fault } {
+  if (error instanceof SvanetError) {
+    return { failure: error.message, fault: error instanceof OutputError ? "output" : "data" };
+  }
+  return { failure: error instanceof Error ? (error.stack ?? error.message) : String(error), fault: "svanet" };
+}
+
+const FAULTS = { data: DataError, output: OutputError, svanet: Error } as const;
 
 /** Threads that work on files. Who does what cannot matter: an answer depends on its task alone. */
 export class ThreadPool<Task, Result> {
@@ -92,7 +100,7 @@ export class ThreadPool<Task, Result> {
     this.#threads = Array.from({ length: workers }, () => this.#start(work.entry));
   }
 
-  /** The answer to one task. Rejects with DataError naming the file; never stays open when a thread dies. */
+  /** The answer to one task. Rejects with DataError or OutputError naming the file; never stays open when a thread dies. */
   run(task: Task): Promise<Result> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
     if (this.#threads.length === 0) return this.#work.here(task);
@@ -135,7 +143,7 @@ export class ThreadPool<Task, Result> {
     thread.jobs.delete(answer.id);
     if (thread.jobs.size === 0) thread.worker.unref();
     if ("result" in answer) job?.resolve(answer.result);
-    else job?.reject(answer.explained ? new DataError(answer.failure) : new Error(answer.failure));
+    else job?.reject(new FAULTS[answer.fault](answer.failure));
     this.#dispatch();
   }
 

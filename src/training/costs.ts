@@ -1,4 +1,6 @@
+import { OutOfMemoryError } from "../errors.ts";
 import { lower } from "../kernels/compile/lower.ts";
+import { type Peak, peakOf } from "../kernels/compile/peak.ts";
 import { plan } from "../kernels/compile/plan.ts";
 import { ArenaLayout } from "../kernels/compile/state.ts";
 import { byteSize } from "../kernels/shader/shader.ts";
@@ -22,20 +24,64 @@ const TRAINING: Omit<TrainingSettings, "batch"> = {
   rates: () => 1,
 };
 
+/** Bytes that work needs at the least. */
+export interface Needs {
+  readonly gpu: number;
+  readonly host: number;
+}
+
+/** More than any GPU holds: a plan of so many bytes takes long and helps nobody. */
+export const MOST_BYTES = 512 * 2 ** 30;
+
+/** Batches that lie in memory together: two are made ahead of the one in use. */
+const BATCHES_AT_ONCE = 3;
+
+/**
+ * What inference on batches needs at the least, in bytes on the GPU and on the host: told from shapes, without a plan, so
+ * that an absurd size is judged at once.
+ */
+export function inferenceNeeds(config: NetworkConfig, batch: number): Needs {
+  const { graph, parameters, keep } = inferenceTrace(config, { batch });
+  return needs(arenaBytes(networkArenas(parameters)), peakOf(graph, keep));
+}
+
+/** As {@link inferenceNeeds} for a training step. */
+export function trainingNeeds(config: NetworkConfig, batch: number): Needs {
+  const { state, graph, keep, placed } = tracedStep(config, batch);
+  return needs(state, peakOf(graph, keep, placed.keys()));
+}
+
+function needs(state: number, { bytes, inputs }: Peak): Needs {
+  return { gpu: state + bytes, host: BATCHES_AT_ONCE * inputs };
+}
+
 /** Bytes of everything that lies on the GPU while a network runs on a batch; planned from the trace, without a GPU. */
 export function inferenceBytes(config: NetworkConfig, batch: number): number {
   const { graph, parameters, keep } = inferenceTrace(config, { batch });
+  requirePlannable(config, peakOf(graph, keep));
   return arenaBytes(networkArenas(parameters)) + runBytes(graph, keep, []);
 }
 
 /** As `inferenceBytes` for a training step: gradients, AdamW's moments and what backward keeps included. */
 export function trainingBytes(config: NetworkConfig, batch: number): number {
+  const { state, graph, keep, placed } = tracedStep(config, batch);
+  requirePlannable(config, peakOf(graph, keep, placed.keys()));
+  return state + runBytes(graph, keep, [...placed.keys()]);
+}
+
+function tracedStep(config: NetworkConfig, batch: number) {
   const settings = { ...TRAINING, batch };
   // The literal trace fills the table of parameters that the training trace looks its arenas up in.
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
-  const { graph, keep, placed } = trainingTrace(config, parameters, ANYWHERE, settings);
-  const state = arenaBytes([...networkArenas(parameters), ...trainingArenas(parameters, settings)]);
-  return state + runBytes(graph, keep, [...placed.keys()]);
+  const trace = trainingTrace(config, parameters, ANYWHERE, settings);
+  return { ...trace, state: arenaBytes([...networkArenas(parameters), ...trainingArenas(parameters, settings)]) };
+}
+
+function requirePlannable({ width, height }: NetworkConfig, { bytes }: Peak): void {
+  if (bytes <= MOST_BYTES) return;
+  throw new OutOfMemoryError(
+    `images of ${width}x${height} need ${(bytes / 2 ** 30).toFixed(0)} GiB, more than any GPU has`,
+  );
 }
 
 function arenaBytes(arenas: readonly Arena[]): number {

@@ -23,9 +23,10 @@ export function addToDigest(digest: Hash, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) digest.update(bytes.subarray(at, at + HASHED_AT_ONCE));
 }
 
-/** Writes the digests into `header` (length field and JSON), which was encoded with {@link withBlankSeal}. */
+/** Writes the digests into `header` (length field and JSON), which was encoded with {@link withBlankSeal}; an old seal goes. */
 export function closeSeal(header: Uint8Array, data: Hash): void {
   place(header, DATA_KEY, data.digest("hex"));
+  place(header, HEADER_KEY, BLANK);
   place(header, HEADER_KEY, newDigest().update(header).digest("hex"));
 }
 

@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** The built command. */
+export const mainFile = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** Runs the built command to its end. */
 export function svanet(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [mainFile, ...args], {
     encoding: "utf8",
     maxBuffer: 2 ** 26,
   });

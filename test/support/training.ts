@@ -11,6 +11,7 @@ import { runPaths } from "../../src/experiment/run/run-folder.ts";
 import { resolveConfig, type TrainConfig, type TrainFlags } from "../../src/experiment/settings/config.ts";
 import { networkFor, trainerOptions } from "../../src/experiment/settings/recipe.ts";
 import type { TrainInput } from "../../src/experiment/train/train-input.ts";
+import type { StepState } from "../../src/experiment/train/train-observer.ts";
 import { runTraining } from "../../src/experiment/train/train-run.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { random } from "../../src/kernels/random.ts";
@@ -59,8 +60,9 @@ export function trainHere(
   const observer = {
     ...quiet,
     ...options.observer,
-    step(state: { readonly step: number }) {
+    step(state: StepState) {
       done = state.step;
+      options.observer?.step(state);
     },
   };
   const network = networkFor(config, dataset);

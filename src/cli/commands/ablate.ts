@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
@@ -12,15 +11,18 @@ import {
   ablationTableCsv,
 } from "../../experiment/ablate/ablate-report.ts";
 import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experiment/ablate/ablate-tables.ts";
-import { writeFileAtomic } from "../../experiment/atomic.ts";
 import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
 import { lossSettings, networkConfig, windowOf } from "../../experiment/settings/recipe.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
+import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
+import { requireFit } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
 import { openChecked, statisticsOf, withDevice } from "../session.ts";
+import { exitCodeOf, stoppable } from "../signals.ts";
 import { figure, mega } from "../units.ts";
-import { stoppable, watchTraining } from "../watch-training.ts";
+import { watchTraining } from "../watch-training.ts";
 import { trainingSplits } from "./train.ts";
 
 interface AblateFlags extends Readonly<Record<string, unknown>> {
@@ -46,25 +48,30 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
   const table = ablationTable(name);
   const config = configOf(flags);
   const { repeats, split } = flags;
+  requireWritableFolder(config.out, `--out ${config.out}`);
   // What does not fit together is said before every file is read.
-  lossSettings(config, networkConfig(config, config.classes ?? 2));
-  const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])], {
-    window: windowOf(config),
-  });
-  const statistics = statisticsOf(dataset);
-  const report = await withDevice(config.adapter, async (device) => {
+  const foreseen = networkConfig(config, config.classes ?? 2);
+  lossSettings(config, foreseen);
+  const { report, signal } = await withDevice(config.adapter, async (device) => {
+    requireFit(foreseen, { kind: "training", batch: config.batchSize }, device.room);
+    const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])], {
+      window: windowOf(config),
+    });
+    const statistics = statisticsOf(dataset);
     const observer = watchTraining();
     try {
-      return await stoppable((stopped) =>
-        runAblation({ table, config, repeats, split, dataset, statistics, device, observer, stopped }),
-      );
+      return await stoppable(async (stop) => {
+        const stopped = () => stop.signal !== null;
+        const input = { table, config, repeats, split, dataset, statistics, device, observer, stopped };
+        return { report: await runAblation(input), signal: stop.signal };
+      });
     } finally {
       observer.stop();
     }
   });
   if (report === null) {
     note("stopped; the same command goes on where it was");
-    process.exitCode = 75;
+    process.exitCode = signal === null ? 1 : exitCodeOf(signal);
     return;
   }
   writeFiles(config.out, report);
@@ -85,7 +92,7 @@ function configOf(flags: AblateFlags): TrainConfig {
 }
 
 function writeFiles(folder: string, report: AblationReport): void {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   writeFileAtomic(join(folder, "ablate.json"), `${JSON.stringify(ablationDocument(report), null, 2)}\n`);
   writeFileAtomic(join(folder, "ablate.csv"), ablationTableCsv(report));
   writeFileAtomic(join(folder, "images.csv"), ablationImagesCsv(report));

@@ -3,6 +3,7 @@ import { type Header, headerLines } from "../../bench/adapter.ts";
 import type { Gauge } from "../../bench/ceiling.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { ZooEntry } from "../../model/zoo.ts";
+import { requireFit, type Work } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
 import { adapterOption } from "../options.ts";
@@ -104,24 +105,30 @@ async function fps(flags: FpsFlags): Promise<void> {
   const { benchFps } = await import("../../bench/fps.ts");
   const { batch, runs } = flags;
   const options = { batch, ...(runs === undefined ? {} : { runs }) };
-  await everyNetwork(flags, FPS_COLUMNS, (device, entry, gauge) => benchFps(device, entry, options, gauge));
+  await everyNetwork(flags, "inference", FPS_COLUMNS, (device, entry, gauge) =>
+    benchFps(device, entry, options, gauge),
+  );
 }
 
 async function train(flags: TrainFlags): Promise<void> {
   const { benchTrain } = await import("../../bench/training.ts");
   const { batch, steps } = flags;
   const options = { batch, ...(steps === undefined ? {} : { steps }) };
-  await everyNetwork(flags, TRAIN_COLUMNS, (device, entry, gauge) => benchTrain(device, entry, options, gauge));
+  await everyNetwork(flags, "training", TRAIN_COLUMNS, (device, entry, gauge) =>
+    benchTrain(device, entry, options, gauge),
+  );
 }
 
 async function everyNetwork<Row extends { readonly medianMs: number }>(
-  flags: CommonFlags & NetworkFlags,
+  flags: CommonFlags & NetworkFlags & { readonly batch: number },
+  kind: Work["kind"],
   columns: readonly Column<Row>[],
   bench: (device: Device, entry: ZooEntry, gauge: Gauge) => Promise<Row>,
 ): Promise<void> {
   const networks = networksFrom(flags);
-  await onDevice(flags, (device, header) =>
-    withGauge(device, async (gauge) => {
+  await onDevice(flags, (device, header) => {
+    for (const { config } of networks) requireFit(config, { kind, batch: flags.batch }, device.room);
+    return withGauge(device, async (gauge) => {
       const rows: Row[] = [];
       for (const entry of networks) {
         note(`${entry.name} ...`);
@@ -131,8 +138,8 @@ async function everyNetwork<Row extends { readonly medianMs: number }>(
       }
       if (flags.json) printJson(rows.map((row) => ({ ...row, header })));
       else printTable(columns, rows);
-    }),
-  );
+    });
+  });
 }
 
 async function profile(flags: ProfileFlags): Promise<void> {
@@ -141,6 +148,7 @@ async function profile(flags: ProfileFlags): Promise<void> {
     const { batch, rounds } = flags;
     const tables = [];
     for (const { name, config } of networksFrom({ ...flags, model: flags.model ?? flags.preset ?? PROFILED })) {
+      requireFit(config, { kind: flags.train ? "training" : "inference", batch }, device.room);
       const rows = await benchProfile(device, config, { batch, rounds, train: flags.train === true });
       tables.push({ preset: name, header, rows });
     }

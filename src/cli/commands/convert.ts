@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { extname } from "node:path";
 import type { Command } from "commander";
 import { CheckpointError, UsageError } from "../../errors.ts";
@@ -11,6 +11,7 @@ import {
 import { checkpointToOnnx, convertToSafetensors, writeOnnx } from "../../experiment/checkpoint/export.ts";
 import { importCheckpoint } from "../../experiment/checkpoint/import-checkpoint.ts";
 import { checkpointPath } from "../../experiment/checkpoint/load-run.ts";
+import { requireWritableFile } from "../../files/folder.ts";
 import { addDescription, type DescriptionFlags, describedFacts } from "../described-network.ts";
 import { note, printJson, printLine } from "../print.ts";
 
@@ -31,11 +32,11 @@ export function register(command: Command): void {
 async function convert(from: string, flags: ConvertFlags): Promise<void> {
   const { out, json } = flags;
   const path = checkpointPath(from);
-  if (existsSync(out) && statSync(out).isDirectory()) throw new UsageError(`--out ${out} is a folder; name a file`);
   const format = extname(out).toLowerCase();
   if (format !== ".safetensors" && format !== ".onnx") {
     throw new UsageError(`--out ${out}: the format is chosen by the ending, .safetensors or .onnx`);
   }
+  requireWritableFile(out, `--out ${out}`);
   const imported = await importedFrom(path, flags);
   const facts = format === ".onnx" ? await toOnnx(path, out, imported) : await toSafetensors(path, out, imported);
   const bytes = statSync(out).size;

@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import { UsageError } from "../../errors.ts";
 import type { DatasetStats } from "../../experiment/evaluate/data-stats.ts";
 import { AREA_RULES, type AreaRule } from "../../metrics/objects.ts";
 import { COUNT_RULES, type CountRule } from "../../metrics/strata.ts";
@@ -56,6 +55,8 @@ const COLUMNS: readonly Column<DatasetStats>[] = [
 async function stats(folders: readonly string[], { count, area, histogram, json }: StatsFlags): Promise<void> {
   const { openDataset } = await import("../../data/dataset/dataset.ts");
   const { datasetStats } = await import("../../experiment/evaluate/data-stats.ts");
+  const { requireWritableFile } = await import("../../files/folder.ts");
+  if (histogram !== undefined) requireWritableFile(histogram, `--histogram ${histogram}`);
   const rows: DatasetStats[] = [];
   for (const folder of folders) {
     const dataset = await openDataset(folder);
@@ -69,14 +70,8 @@ async function stats(folders: readonly string[], { count, area, histogram, json 
   }
   if (histogram !== undefined) {
     const { sizeHistogram } = await import("../../experiment/evaluate/size-histogram.ts");
-    const { writeFileAtomic } = await import("../../experiment/atomic.ts");
-    try {
-      writeFileAtomic(histogram, sizeHistogram(rows));
-    } catch (error) {
-      throw new UsageError(
-        `--histogram ${histogram}: cannot be written (${String(error)}); name a file in a folder that exists`,
-      );
-    }
+    const { writeFileAtomic } = await import("../../files/atomic.ts");
+    writeFileAtomic(histogram, sizeHistogram(rows));
     note(`sizes drawn in ${histogram}`);
   }
   if (json) {

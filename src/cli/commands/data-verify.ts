@@ -34,8 +34,10 @@ export function addVerify(command: Command): void {
 
 async function verify(folder: string, flags: VerifyFlags): Promise<void> {
   const { openDataset } = await import("../../data/dataset/dataset.ts");
+  const { requireFree } = await import("../../files/new-folder.ts");
   const { verifyDataset } = await import("../../data/dataset/verify.ts");
   const { availableParallelism } = await import("node:os");
+  if (flags.fix !== undefined) await requireFree(flags.fix);
   const dataset = await openDataset(folder);
   const total = Object.values(dataset.splits).reduce((sum, samples) => sum + samples.length, 0);
   const progress = createProgress({ label: "checking files", total });

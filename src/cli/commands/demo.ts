@@ -6,6 +6,7 @@ import { otsuDice } from "../../data/dataset/otsu.ts";
 import { cellsKind } from "../../data/synth/cells.ts";
 import { writeSynth } from "../../data/synth/write.ts";
 import { resolveConfig, type TrainConfig } from "../../experiment/settings/config.ts";
+import { requireWritableFolder } from "../../files/folder.ts";
 import { wholeNumber } from "../arguments.ts";
 import { adapterOption, stealLockOption } from "../options.ts";
 import { note, printLine } from "../print.ts";
@@ -52,6 +53,7 @@ export function demoConfig(flags: DemoFlags): TrainConfig {
 async function demo(flags: DemoFlags): Promise<void> {
   const began = performance.now();
   const config = demoConfig(flags);
+  requireWritableFolder(flags.out, `--out ${flags.out}`);
   if (!existsSync(join(config.data, "dataset.yaml"))) {
     note(`1. writing ${PICTURES.train + PICTURES.val} microscopy pictures with exact masks to ${config.data}`);
     rmSync(config.data, { recursive: true, force: true });

@@ -23,6 +23,7 @@ import {
 } from "../../experiment/evaluate/postprocess.ts";
 import { evaluationReport, writeEvaluation, writeOverlay } from "../../experiment/evaluate/report.ts";
 import { runPaths } from "../../experiment/run/run-folder.ts";
+import { requireWritableFolder } from "../../files/folder.ts";
 import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
 import { AREA_RULES, type AreaRule } from "../../metrics/objects.ts";
 import { STRATUM_LIMITS } from "../../metrics/strata.ts";
@@ -124,6 +125,8 @@ function checkFlags(flags: EvalFlags): void {
 export async function evaluateRun(run: string, flags: EvalFlags): Promise<EvaluationResult> {
   checkFlags(flags);
   const path = checkpointPath(run, flags.checkpoint);
+  const folder = flags.out ?? (run === path ? join(dirname(path), "eval") : runPaths(run).eval);
+  requireWritableFolder(folder, flags.out === undefined ? folder : `--out ${folder}`);
   return withDevice(flags.adapter ?? null, async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
     const dataset = await openChecked(flags.data, [flags.split], {
@@ -135,7 +138,7 @@ export async function evaluateRun(run: string, flags: EvalFlags): Promise<Evalua
     if (samples.length === 0)
       throw new UsageError(`--split ${flags.split}: ${flags.data} has no such split, or it is empty`);
     try {
-      return await evaluateSamples({ run, path, flags, network, checkpoint, samples });
+      return await evaluateSamples({ path, folder, flags, network, checkpoint, samples });
     } finally {
       network.destroy();
     }
@@ -143,17 +146,17 @@ export async function evaluateRun(run: string, flags: EvalFlags): Promise<Evalua
 }
 
 interface Work {
-  readonly run: string;
   readonly path: string;
+  /** Where everything is written. */
+  readonly folder: string;
   readonly flags: EvalFlags;
   readonly network: Network;
   readonly checkpoint: Checkpoint;
   readonly samples: readonly CheckedSample[];
 }
 
-async function evaluateSamples({ run, path, flags, network, checkpoint, samples }: Work): Promise<EvaluationResult> {
+async function evaluateSamples({ path, folder, flags, network, checkpoint, samples }: Work): Promise<EvaluationResult> {
   const { classes, colours, mean, std, config } = checkpoint.facts;
-  const folder = flags.out ?? (run === path ? join(dirname(path), "eval") : runPaths(run).eval);
   const rules = flags.postprocess ? readPostprocess(runOf(path), config.classes).rules : [];
   const choice = flags.choosePostprocess ? new PostprocessChoice(classes) : null;
   const inference = await network.inference({

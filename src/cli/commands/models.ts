@@ -24,6 +24,9 @@ interface ModelRow extends Supervision {
   readonly difference: string | null;
 }
 
+/** Pixels of a batch below which every network fits some GPU: no time is spent on asking. */
+const MOST_PIXELS = 2 ** 24;
+
 /** `svanet models`: what each network costs. Needs no GPU. */
 export function register(command: Command): void {
   addNetworkOptions(command)
@@ -38,10 +41,18 @@ export function register(command: Command): void {
 
 async function models(flags: ModelsFlags): Promise<void> {
   const { describe, supervision } = await import("../../model/zoo.ts");
-  const { inferenceBytes, trainingBytes } = await import("../../training/costs.ts");
+  const { inferenceBytes, trainingBytes, MOST_BYTES } = await import("../../training/costs.ts");
+  const { requireFit } = await import("../../training/fit.ts");
+  const anyGpu = { gpu: MOST_BYTES, host: null, shared: false };
   const { paperCost } = await import("../../experiment/ablate/paper.ts");
   const batch = { infer: flags.batch ?? 1, train: flags.batch ?? 4 };
   const rows = networksFrom(flags).map(({ name: preset, config, difference = null }): ModelRow => {
+    for (const [kind, size] of [
+      ["inference", batch.infer],
+      ["training", batch.train],
+    ] as const) {
+      if (config.height * config.width * size > MOST_PIXELS) requireFit(config, { kind, batch: size }, anyGpu);
+    }
     const { name, parameters, macs, profiledMacs, attentionMacs } = describe(preset, config);
     const infer = inferenceBytes(config, batch.infer);
     const train = trainingBytes(config, batch.train);

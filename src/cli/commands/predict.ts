@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { readPicture, writePng } from "../../data/decode.ts";
+import { encodePng } from "../../data/codec/png.ts";
+import { readPicture } from "../../data/decode.ts";
 import { type ChosenView, viewsText, viewText, type Window } from "../../data/formats/window.ts";
 import { drawn } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
@@ -19,6 +19,8 @@ import {
   readSeries,
   type ScanResult,
 } from "../../experiment/predict/predict-scan.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
+import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
 import { share, wholeNumber, windowArgument } from "../arguments.ts";
 import { adapterOption } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
@@ -102,11 +104,12 @@ async function predict(run: string, paths: readonly string[], flags: PredictFlag
   const path = checkpointPath(run);
   const inputs = listInputs(paths);
   checkTargets(inputs, flags.out);
+  requireWritableFolder(flags.out, `--out ${flags.out}`);
   await withDevice(flags.adapter ?? null, async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
     const { facts } = checkpoint;
     const predictor = new Predictor(network, checkpoint, predictorOptions(path, facts, flags));
-    mkdirSync(flags.out, { recursive: true });
+    makeFolder(flags.out);
     let found: Found;
     try {
       found = await predictAll(predictor, inputs, flags, facts);
@@ -186,8 +189,8 @@ async function predictImage(
   try {
     const mask = await predictor.mask(image, npy ? (rows) => npy.append(rows) : undefined);
     npy?.finish();
-    await writePng(paths.mask, mask, colours);
-    await writePng(paths.overlay, overlay(drawn(image), mask, colours));
+    writeFileAtomic(paths.mask, encodePng(mask, colours));
+    writeFileAtomic(paths.overlay, encodePng(overlay(drawn(image), mask, colours)));
   } catch (error) {
     npy?.discard();
     throw error;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
+import { DeviceLostError } from "../../errors.ts";
 import { hasState, readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import {
   resolveConfig,
@@ -21,22 +22,38 @@ import {
   windowOf,
 } from "../../experiment/settings/recipe.ts";
 import { Timetable } from "../../experiment/train/timetable.ts";
-import { trainSamples } from "../../experiment/train/train-input.ts";
+import { type TrainInput, trainSamples } from "../../experiment/train/train-input.ts";
 import { runTraining } from "../../experiment/train/train-run.ts";
 import { unjudgeable } from "../../experiment/train/validation.ts";
+import { requireWritableFolder } from "../../files/folder.ts";
+import type { Device } from "../../kernels/device/device.ts";
 import { normAgainstLoneImages } from "../../model/lone-image.ts";
+import { requireFit } from "../../training/fit.ts";
+import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
+import { supervised } from "../restarts.ts";
 import { openChecked, statisticsOf, withDevice } from "../session.ts";
+import { exitCodeOf, type Stop, stoppable } from "../signals.ts";
 import { figure } from "../units.ts";
-import { stoppable, watchTraining } from "../watch-training.ts";
+import { watchTraining } from "../watch-training.ts";
 
 /** `svanet train`: trains a network on a dataset folder, or continues a run. */
 export function register(command: Command): void {
   addTrainOptions(command);
+  command.option(
+    "--max-restarts <n>",
+    "times the run goes on from its last checkpoint after the GPU was lost",
+    wholeNumber(0),
+    0,
+  );
   command.action(async (options: Readonly<Record<string, unknown>>) => {
-    const config = configOf(options);
-    process.exitCode = await train(config, (dataset) => configOf(options, plannedFlags(config, dataset)));
+    const restarts = Number(options["maxRestarts"]);
+    process.exitCode = await supervised(restarts, (attempt) => {
+      const own = attempt === 0 ? options : { ...options, resume: "auto" };
+      const config = configOf(own);
+      return train(config, (dataset) => configOf(own, plannedFlags(config, dataset)));
+    });
   });
 }
 
@@ -58,7 +75,7 @@ function configOf(options: Readonly<Record<string, unknown>>, plan?: TrainFlags)
 }
 
 /**
- * Trains; returns the exit code: 75 for a run that was stopped and can be resumed. `planned` gives the configuration
+ * Trains; returns the exit code, which names the signal that stopped it where one did. `planned` gives the configuration
  * again once the data set is known.
  */
 export async function train(
@@ -66,7 +83,20 @@ export async function train(
   configFor: (dataset: CheckedDataset) => TrainConfig = () => first,
 ): Promise<number> {
   // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
-  lossSettings({ ...first, headWeights: null }, networkConfig(first, first.classes ?? 2));
+  const foreseen = networkConfig(first, first.classes ?? 2);
+  lossSettings({ ...first, headWeights: null }, foreseen);
+  requireWritableFolder(first.out, `--out ${first.out}`);
+  return withDevice(first.adapter, (device) => {
+    requireFit(foreseen, { kind: "training", batch: first.batchSize }, device.room);
+    return trainOn(device, first, configFor);
+  });
+}
+
+async function trainOn(
+  device: Device,
+  first: TrainConfig,
+  configFor: (dataset: CheckedDataset) => TrainConfig,
+): Promise<number> {
   const dataset = await openChecked(first.data, trainingSplits(first.data), { window: windowOf(first) });
   const config = configFor(dataset);
   const { width, height } = config.size;
@@ -81,26 +111,42 @@ export async function train(
   const why = unjudgeable(dataset);
   if (why !== undefined) note(`note: no best checkpoint is kept, ${config.data} cannot judge it: ${why}`);
   const statistics = statisticsOf(dataset);
-  return withDevice(config.adapter, async (device) => {
-    const observer = watchTraining();
-    try {
-      const result = await stoppable((stopped) =>
-        runTraining({ config, network, dataset, statistics, device, observer, stopped }),
-      );
-      observer.stop();
-      if (!result.finished) {
-        note(`stopped after step ${result.steps}; continue with: svanet train --out ${config.out} --resume`);
-        return 75;
-      }
-      const best = result.best === null ? "" : `, best validation mIoU ${figure(result.best)} %`;
-      note(`done: ${result.steps} steps${best}; run folder ${config.out}`);
-      const split = dataset.splits.val ? "val" : "test";
-      note(`next: svanet eval ${config.out} --data ${config.data} --split ${split}`);
-      return 0;
-    } finally {
-      observer.stop();
+  return observed({ config, network, dataset, statistics, device });
+}
+
+/** Runs the training, watched and stoppable; returns the exit code. */
+async function observed(input: Omit<TrainInput, "observer" | "stopped">): Promise<number> {
+  const { config, dataset } = input;
+  const observer = watchTraining();
+  try {
+    const { result, signal } = await stoppable(async (stop) => {
+      const stopped = () => stop.signal !== null;
+      const result = await runTraining({ ...input, observer, stopped }).catch(lostWhileStopping(stop));
+      return { result, signal: stop.signal };
+    });
+    observer.stop();
+    if (result === null) return signal === null ? 1 : exitCodeOf(signal);
+    if (!result.finished && signal !== null) {
+      note(`stopped after step ${result.steps}; continue with: svanet train --out ${config.out} --resume`);
+      return exitCodeOf(signal);
     }
-  });
+    const best = result.best === null ? "" : `, best validation mIoU ${figure(result.best)} %`;
+    note(`done: ${result.steps} steps${best}; run folder ${config.out}`);
+    const split = dataset.splits.val ? "val" : "test";
+    note(`next: svanet eval ${config.out} --data ${config.data} --split ${split}`);
+    return 0;
+  } finally {
+    observer.stop();
+  }
+}
+
+/** A run that is to end is not started again where the GPU goes meanwhile: its last checkpoint is what there is. */
+function lostWhileStopping(stop: Stop): (error: unknown) => null {
+  return (error) => {
+    if (stop.signal === null || !(error instanceof DeviceLostError)) throw error;
+    note(error.message);
+    return null;
+  };
 }
 
 /** The splits a training run reads: a data set need not have `val`. */

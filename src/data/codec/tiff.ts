@@ -18,9 +18,8 @@ export interface TiffPage {
   /** Uncompressed strips of the page, undefined where it is stored otherwise. */
   readonly strips: readonly { readonly offset: number; readonly bytes: number }[] | undefined;
   readonly orientation: number;
-  /** Byte places of the numbers of the tags SampleFormat and PhotometricInterpretation. */
-  readonly formatPlaces: readonly number[];
-  readonly photometricPlaces: readonly number[];
+  /** Byte places of the numbers of three tags. */
+  readonly places: Readonly<Record<"format" | "photometric" | "orientation", readonly number[]>>;
 }
 
 const PHOTOMETRIC = {
@@ -195,8 +194,11 @@ function pageOf(reader: Reader, entries: Header, index: number): TiffPage {
     noData: text === "" ? undefined : Number(text),
     strips: isPlain ? offsets.map((offset, strip) => ({ offset, bytes: bytes[strip] ?? 0 })) : undefined,
     orientation: one(TAGS.orientation, 1),
-    formatPlaces: places(TAGS.format),
-    photometricPlaces: places(TAGS.photometric),
+    places: {
+      format: places(TAGS.format),
+      photometric: places(TAGS.photometric),
+      orientation: places(TAGS.orientation),
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
+import { requireInside, requireRegularFile } from "../../files/regular.ts";
 import type { Window } from "../formats/window.ts";
 import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts, holdFor } from "./file-facts.ts";
 
@@ -78,6 +79,8 @@ export class FileIndex {
     read: FactsReader,
     window?: Window,
   ): Promise<FactsOf<K>> {
+    requireInside(file, this.#folder);
+    requireRegularFile(file);
     const { size, mtimeMs: time, ctimeMs: changed } = await statOf(file);
     const name = this.#nameOf(file);
     const entry = this.#entries.get(name);

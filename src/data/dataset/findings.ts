@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { IGNORE_LABEL } from "../../labels.ts";
+import { rangeText } from "../formats/window.ts";
 import { checkedSample } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { equalImages, type PlacedSample, placed, type SimilarPair, similarImages } from "./duplicates.ts";
+import type { ImageFacts } from "./file-facts.ts";
 import { zeroAnd255Warning } from "./mask-values.ts";
 import { patientOf } from "./patients.ts";
 import { type Problem, problem } from "./problems.ts";
@@ -104,6 +106,22 @@ export function patientFindings(splits: readonly SplitSurvey[]): Problem[] {
   });
 }
 
+/** A picture of one value, or one that its window leaves nothing of. */
+function flatProblem(image: string, { width, height, sums, squares, shown }: ImageFacts): Problem | undefined {
+  const pixels = width * height;
+  const isFlat = sums.every((sum, channel) => {
+    const spread = (squares[channel] ?? 0) * pixels - sum * sum;
+    return shown === undefined ? spread === 0 : spread < 1e-6 * pixels * pixels;
+  });
+  if (!isFlat) return undefined;
+  if (shown !== undefined && !shown.own) {
+    const what = `nothing of it is seen: its values lie outside of the window ${rangeText(shown)}, or are equal`;
+    return problem("flat-image", image, what, "choose another --window, or another in dataset.yaml");
+  }
+  const value = shown === undefined ? `the value ${Math.round((sums[0] ?? 0) / pixels)}` : "one value";
+  return problem("flat-image", image, `every pixel has ${value}`, "restore it from its source");
+}
+
 /** Single pictures without content: masks of background only, images of one value. */
 export function emptyFindings(splits: readonly SplitSurvey[]): Problem[] {
   return placed(splits).flatMap(({ sample: { image, mask, imageFacts, maskFacts } }) => {
@@ -116,11 +134,9 @@ export function emptyFindings(splits: readonly SplitSurvey[]): Problem[] {
     } else if (values.every((label) => label === IGNORE_LABEL)) {
       found.push(problem("empty-mask", mask, "is ignored as a whole (255)", "leave the image out"));
     }
-    const pixels = imageFacts.width * imageFacts.height;
-    const flat = imageFacts.sums.every((sum, channel) => sum * sum === pixels * (imageFacts.squares[channel] ?? 0));
-    if (flat) {
-      const value = Math.round((imageFacts.sums[0] ?? 0) / pixels);
-      found.push(problem("flat-image", image, `every pixel has the value ${value}`, "restore it from its source"));
+    const flat = flatProblem(image, imageFacts);
+    if (flat !== undefined) {
+      found.push(flat);
     }
     return found;
   });

@@ -1,9 +1,9 @@
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
+import { writeFolder } from "../../files/new-folder.ts";
 import type { Rgb } from "../codec/png.ts";
 import { readMask, writePng } from "../decode.ts";
-import { writeFolder } from "../new-folder.ts";
 import { defaultColours } from "./check-dataset.ts";
 import { type Dataset, SPLIT_NAMES, type SplitName } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";

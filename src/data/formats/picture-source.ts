@@ -50,31 +50,35 @@ function chosenPage(file: string, count: number, page: number | undefined): numb
   return chosen;
 }
 
-/** How many pages a file announces, and how many of them can be read. */
-function pagesOf(tiff: TiffFile | undefined, frames: number, { pages = 1 }: Partial<Metadata>) {
-  if (tiff !== undefined) return { count: tiff.count, readable: tiff.pages.length };
-  return frames > 1 ? { count: frames, readable: 1 } : { count: pages, readable: pages };
+/** The place of a TIFF's picture, refused by name where it would be read as something else. */
+function tiffPage(tiff: TiffFile, file: string, page: number | undefined): TiffPage {
+  const own = tiff.pages[chosenPage(file, tiff.count, page)];
+  if (own === undefined) throw onlyFirst(file, "an ImageJ stack behind one header");
+  requireReadableTiff(file, own);
+  return own;
 }
+
+const onlyFirst = (file: string, what: string) =>
+  new DataError(`${file}: ${what}, of which only page 0 can be read; store its pages in files of their own`);
 
 /** Reads the headers of a picture file and refuses by name what would be read as something else. */
 export async function openPicture(bytes: Buffer, file: string, page: number | undefined): Promise<PictureSource> {
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
-  const tiff = looksLikeTiff(bytes) ? readTiff(bytes, file) : undefined;
-  // 64-bit samples are read here: the decoder refuses even the header.
-  const isOwn = tiff?.pages.some(({ bits }) => bits === 64) ?? false;
-  const read = async (index: number) => (isOwn ? {} : metadataOf(bytes, file, index));
-  const first = await read(tiff?.pages[0]?.index ?? 0);
-  const { count, readable } = pagesOf(tiff, pngFrames(bytes), first);
-  const chosen = chosenPage(file, count, page);
-  if (chosen >= readable) {
-    const what = tiff === undefined ? "an animated PNG" : "an ImageJ stack behind one header";
-    throw new DataError(`${file}: ${what}, of which only page 0 can be read; store its pages in files of their own`);
+  if (looksLikeTiff(bytes)) {
+    const tiff = readTiff(bytes, file);
+    const own = tiffPage(tiff, file, page);
+    // 64-bit samples are read here: the decoder refuses even the header.
+    const metadata = own.bits === 64 ? {} : await metadataOf(bytes, file, own.index);
+    return { file, bytes, tiff, page: own, index: own.index, metadata };
   }
-  const own = tiff?.pages[chosen];
-  const index = own?.index ?? chosen;
-  const source = { file, bytes, tiff, page: own, index, metadata: chosen === 0 ? first : await read(index) };
-  requireReadable(source);
-  return source;
+  const frames = pngFrames(bytes);
+  const metadata = await metadataOf(bytes, file, 0);
+  const index = chosenPage(file, frames > 1 ? frames : (metadata.pages ?? 1), page);
+  if (frames > 1 && index > 0) throw onlyFirst(file, "an animated PNG");
+  if (metadata.space === "lab" || metadata.space === "labs") {
+    throw new DataError(`${file}: its colours are CIELAB, which is not read; convert it to RGB`);
+  }
+  return { file, bytes, tiff: undefined, page: undefined, index, metadata };
 }
 
 async function metadataOf(bytes: Buffer, file: string, page: number): Promise<Metadata> {
@@ -95,13 +99,6 @@ const SHOWN_SAMPLES: Readonly<Record<string, number>> = {
   CMYK: 4,
 };
 const READABLE_BITS: ReadonlySet<number> = new Set([1, 2, 4, 8, 16, 32, 64]);
-
-function requireReadable({ file, metadata, page }: PictureSource): void {
-  if (page !== undefined) requireReadableTiff(file, page);
-  if (metadata.space === "lab" || metadata.space === "labs") {
-    throw new DataError(`${file}: its colours are CIELAB, which is not read; convert it to RGB`);
-  }
-}
 
 function requireReadableTiff(file: string, { samples, photometric, hasAlpha, bits, format }: TiffPage): void {
   const shown = SHOWN_SAMPLES[photometric];

@@ -32,22 +32,26 @@ interface Raw {
 }
 
 /**
- * The decoder cuts signed and half-precision samples of 16 bits off at 0, and turns "white is zero" round by a maximum that
- * such files do not have. It is given the file with another word in the header: then it hands the bits on as they are.
+ * The decoder cuts signed and half-precision samples of 16 bits off at 0, turns "white is zero" round by a maximum that
+ * deep files do not have, and stops at an orientation that does not exist. It is given the file with other words in the
+ * header: then it hands the bits on as they are.
  */
 function asPlainBits({ bytes, tiff, page }: PictureSource): Buffer {
   if (tiff === undefined || page === undefined) return bytes;
-  const places = [
-    ...page.photometricPlaces.filter(() => page.photometric === "white is zero"),
-    ...page.formatPlaces.filter(() => page.bits === 16),
+  const { places, bits, photometric, orientation } = page;
+  const wrong = [
+    ...(bits === 16 ? places.format : []),
+    ...(bits > 8 && photometric === "white is zero" ? places.photometric : []),
+    ...(orientation >= 1 && orientation <= 8 ? [] : places.orientation),
   ];
+  if (wrong.length === 0) return bytes;
   const copy = Buffer.from(bytes);
-  for (const at of places) copy.set(tiff.littleEndian ? [1, 0] : [0, 1], at);
+  for (const at of wrong) copy.set(tiff.littleEndian ? [1, 0] : [0, 1], at);
   return copy;
 }
 
-function opened(source: PictureSource, bytes: Buffer): Sharp {
-  return sharp(bytes, { failOn: "error", ignoreIcc: true, page: source.index }).autoOrient();
+function opened(source: PictureSource): Sharp {
+  return sharp(asPlainBits(source), { failOn: "error", ignoreIcc: true, page: source.index }).autoOrient();
 }
 
 async function rawOf(file: string, pipeline: Sharp): Promise<Raw> {
@@ -74,12 +78,12 @@ function rgbOfCmyk({ width, height, channels, bytes }: Raw): Raw {
 }
 
 async function byteSamples(source: PictureSource): Promise<Raw> {
-  const { file, bytes, metadata } = source;
+  const { file, metadata } = source;
   if (metadata.space === "cmyk") {
-    const pipeline = opened(source, bytes).pipelineColourspace("cmyk").toColourspace("cmyk");
+    const pipeline = opened(source).pipelineColourspace("cmyk").toColourspace("cmyk");
     return rgbOfCmyk(await rawOf(file, pipeline.raw({ depth: "uchar" })));
   }
-  return rawOf(file, opened(source, bytes).toColourspace("srgb").raw({ depth: "uchar" }));
+  return rawOf(file, opened(source).toColourspace("srgb").raw({ depth: "uchar" }));
 }
 
 /** Depths as the decoder names them, by type of the samples. */
@@ -99,14 +103,14 @@ async function deepSamples(source: PictureSource, type: ValueType): Promise<{ ra
   }
   const grey = (page?.samples ?? metadata.channels ?? 1) <= 2;
   const space = depth === "ushort" ? (grey ? "grey16" : "rgb16") : (metadata.space ?? "b-w");
-  const pipeline = opened(source, asPlainBits(source)).pipelineColourspace(space).toColourspace(space);
+  const pipeline = opened(source).pipelineColourspace(space).toColourspace(space);
   return { raw: await rawOf(file, pipeline.raw({ depth })), littleEndian: true };
 }
 
 /** The bytes of an uncompressed page, for samples that the decoder does not know. */
 function plainStrips({ file, bytes }: PictureSource, page: TiffPage): Raw {
   const { width, height, samples: channels, strips, bits, orientation } = page;
-  if (strips === undefined || orientation !== 1) {
+  if (strips === undefined || (orientation > 1 && orientation <= 8)) {
     const how = strips === undefined ? "compressed or in tiles" : "turned";
     throw new DataError(
       `${file}: samples of 64 bits are read uncompressed and upright only, these are ${how}; write 32 bits`,
@@ -180,7 +184,7 @@ export async function readStoredPicture(bytes: Buffer, file: string, page?: numb
   }
   const { raw, littleEndian } = await deepSamples(source, type);
   const values = valuesOf(raw, type, littleEndian, source.page?.noData);
-  const inverted = source.page?.photometric === "white is zero";
+  const inverted = source.page?.photometric === "white is zero" && source.page.bits > 8;
   return {
     ...sizeOf(raw),
     samples: withoutAlpha(values, raw.channels, file),

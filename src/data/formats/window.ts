@@ -76,7 +76,9 @@ function paddingOf(values: Distribution & { readonly minimum: Minimum }): number
   const { minimum, count } = values;
   const often = minimum.count >= Math.max(LEAST_PADDING.values, LEAST_PADDING.share * count);
   if (!often || minimum.value >= 0 || !(minimum.inCorner || KNOWN_PADDING.has(minimum.value))) return undefined;
-  const [low = 0, high = 0] = values.without(minimum.value).quantiles([PERCENTILES.low, PERCENTILES.high]);
+  const others = values.without(minimum.value);
+  if (others.count === 0) return undefined;
+  const [low = 0, high = 0] = others.quantiles([PERCENTILES.low, PERCENTILES.high]);
   return high > low && low - minimum.value >= PADDING_GAP * (high - low) ? minimum.value : undefined;
 }
 
@@ -102,15 +104,15 @@ function percentileView(slices: () => ValueSlices): ChosenView {
 export function shownValues(values: Numbers, { window, padding, inverted = false }: View): Float32Array {
   const { low, high, curve } = window;
   const largest = Math.max(Math.abs(low), Math.abs(high)) < LARGEST_MEASURED ? LARGEST_MEASURED : Number.MAX_VALUE;
-  const scale = high > low ? 255 / (high - low) : 0;
+  const range = high > low ? high - low : Number.POSITIVE_INFINITY;
   const middle = (low + high) / 2;
   const out = new Float32Array(values.length);
   for (let at = 0; at < values.length; at++) {
     const value = values[at] ?? 0;
     if (!(Math.abs(value) < largest) || value === padding) continue;
-    const linear = Math.min(255, Math.max(0, (value - low) * scale));
-    const shown = curve === "sigmoid" ? 255 / (1 + Math.exp((-4 * (value - middle)) / (high - low))) : linear;
-    out[at] = inverted && scale > 0 ? 255 - shown : shown;
+    const linear = Math.min(255, Math.max(0, ((value - low) * 255) / range));
+    const shown = curve === "sigmoid" ? 255 / (1 + Math.exp((-4 * (value - middle)) / range)) : linear;
+    out[at] = inverted && high > low ? 255 - shown : shown;
   }
   return out;
 }

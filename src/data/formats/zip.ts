@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
 import { crc32, createInflateRaw } from "node:zlib";
 import { DataError } from "../../errors.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 import { DEFLATE_RATIO } from "../deflate.ts";
 
 export interface ZipEntry {
@@ -163,6 +164,7 @@ export class ZipArchive {
 
   /** Opens an archive on disk; close it. Throws DataError naming `file`. */
   static async open(file: string): Promise<ZipArchive> {
+    requireRegularFile(file);
     const handle = await open(file, "r").catch((error: unknown) => {
       throw new DataError(`${file}: cannot be opened (${error instanceof Error ? error.message : String(error)})`);
     });

@@ -1,14 +1,18 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readFile, rename, rmdir, stat, writeFile } from "node:fs/promises";
+import { appendFile, readFile, rename, rmdir, stat, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join, relative, resolve, sep } from "node:path";
 import { stringify } from "yaml";
-import { DataError } from "../../errors.ts";
+import { DataError, OutputError, SvanetError } from "../../errors.ts";
+import { replaceFile } from "../../files/atomic.ts";
+import { writingSlowly } from "../../files/failure.ts";
+import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
+import { requireFree } from "../../files/new-folder.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 import { packageInfo } from "../../package-info.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
-import { requireFree } from "../new-folder.ts";
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import {
   type Destination,
@@ -54,6 +58,7 @@ const JOURNAL_NAME = ".prepare.jsonl";
 const keyOf = ({ split, stem }: Task) => `${split}/${stem}`;
 
 async function sizeOf(file: string): Promise<number> {
+  requireRegularFile(file);
   try {
     return (await stat(file)).size;
   } catch (error) {
@@ -104,8 +109,9 @@ async function openTarget(out: string, fingerprint: string): Promise<{ folder: s
   }
   await requireFree(out);
   await requireFree(partial);
-  await mkdir(partial, { recursive: true });
-  await writeFile(join(partial, JOURNAL_NAME), `${JSON.stringify({ fingerprint })}\n`);
+  makeFolder(partial);
+  const first = `${JSON.stringify({ fingerprint })}\n`;
+  await writingSlowly(partial, () => writeFile(join(partial, JOURNAL_NAME), first));
   return { folder: partial, journal: { fingerprint, entries: new Map() } };
 }
 
@@ -162,7 +168,7 @@ interface Run {
   readonly onDone: (entry: Entry) => Promise<void>;
 }
 
-/** Carries out tasks, a failing one does not stop the others; gives the failures. */
+/** Carries out tasks, one that fails does not stop the others unless nothing more can be written; gives the failures. */
 async function runAll({ tasks, destination, workers, onDone }: Run): Promise<readonly Error[]> {
   const failures: Error[] = [];
   const work = {
@@ -178,6 +184,7 @@ async function runAll({ tasks, destination, workers, onDone }: Run): Promise<rea
         await onDone({ key: keyOf(task), ...(await pool.run({ task, destination })) });
       } catch (error) {
         failures.push(error instanceof Error ? error : new Error(String(error)));
+        if (error instanceof OutputError) queue.length = 0;
       }
     }
   };
@@ -191,8 +198,14 @@ async function runAll({ tasks, destination, workers, onDone }: Run): Promise<rea
 
 /** Failures a person can mend, in one message; a fault of ours keeps its stack. */
 function failureOf(failures: readonly Error[], total: number, folder: string): Error {
-  const bug = failures.find((failure) => !(failure instanceof DataError));
+  const bug = failures.find((failure) => !(failure instanceof SvanetError));
   if (bug !== undefined) return bug;
+  const unwritten = failures.find((failure) => failure instanceof OutputError);
+  if (unwritten !== undefined) {
+    return new OutputError(
+      `${unwritten.message}. What is finished is kept in ${folder}, the same command goes on from there`,
+    );
+  }
   const shown = failures.slice(0, 10).map(({ message }) => `\n  ${message}`);
   const more = failures.length > shown.length ? `\n  and ${failures.length - shown.length} more` : "";
   return new DataError(
@@ -202,9 +215,12 @@ function failureOf(failures: readonly Error[], total: number, folder: string): E
   );
 }
 
-/** The window that every image was shown through; undefined where there is none, or each scan has its own. */
+/** Pictures that are copied are seen through a window later, when they are read. */
+const isCopied = (task: Task) => task.kind === "picture" && task.page === undefined;
+
+/** The window that every image was drawn through; undefined where there is none, or each scan has its own. */
 function commonWindow(tasks: readonly Task[]): Window | undefined {
-  const [first, ...others] = tasks.map((task) => ("window" in task ? task.window : undefined));
+  const [first, ...others] = tasks.map((task) => ("window" in task && !isCopied(task) ? task.window : undefined));
   return others.every((other) => other?.low === first?.low && other?.high === first?.high) ? first : undefined;
 }
 
@@ -224,10 +240,11 @@ function yamlOf(
     how: plan.notes,
     ...(notes.length > 0 ? { notes } : {}),
   };
-  const pictures = plan.tasks.some(({ kind }) => kind === "picture") ? window : undefined;
+  const copied = plan.tasks.find(isCopied);
+  const later = copied?.kind === "picture" ? copied.window : undefined;
   return stringify({
     name,
-    ...(pictures ? { window: { low: pictures.low, high: pictures.high } } : {}),
+    ...(later ? { window: { low: later.low, high: later.high } } : {}),
     ...(classes ? { classes } : {}),
     ...(colours ? { colours } : {}),
     modality,
@@ -257,6 +274,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   const { set, settings, out } = options;
   const from = resolve(options.from);
   requireApart(from, out);
+  if ((await readJournal(out)) === undefined) requireWritableFolder(out, `--out ${out}`);
   const plan = await set.plan(from, settings);
   requireDistinct(plan.tasks);
   const files = [...new Set(plan.tasks.flatMap(filesOf))];
@@ -278,7 +296,8 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
     destination: { folder, palette: plan.colours as readonly Rgb[] | undefined },
     workers: affordable(options.workers ?? defaultWorkers(), pending, sizes),
     onDone: async (entry) => {
-      await appendFile(join(folder, JOURNAL_NAME), `${JSON.stringify(entry)}\n`);
+      const line = `${JSON.stringify(entry)}\n`;
+      await writingSlowly(folder, () => appendFile(join(folder, JOURNAL_NAME), line));
       finished.set(entry.key, entry);
       options.onProgress?.(finished.size);
     },
@@ -288,9 +307,9 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   // Names inside the raw folder: where it lies on this machine is nobody's business.
   const notes = entries.flatMap((entry) => entry.notes.map((note) => note.replaceAll(`${from}${sep}`, "")));
   if (folder !== resolve(out)) {
-    await writeFile(join(folder, "dataset.yaml"), yamlOf(plan, options, notes, fingerprint));
+    await replaceFile(join(folder, "dataset.yaml"), yamlOf(plan, options, notes, fingerprint));
     await rmdir(out).catch(() => undefined); // an empty folder of that name
-    await rename(folder, out);
+    await writingSlowly(out, () => rename(folder, out));
   }
   return {
     out,

@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 
 interface Listing {
   readonly files: readonly string[];
@@ -15,13 +16,16 @@ export async function list(folder: string): Promise<Listing | undefined> {
     const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith("."));
     const isFolder = new Map<string, boolean>();
     for (const entry of entries) {
-      // A link counts as what it points to.
-      const real = entry.isSymbolicLink() ? await stat(join(folder, entry.name)) : entry;
+      // A link counts as what it points to; one to nowhere as a file, which whoever opens it says.
+      const path = join(folder, entry.name);
+      const real = entry.isSymbolicLink() ? await stat(path).catch(() => entry) : entry;
+      if (!real.isDirectory()) requireRegularFile(path);
       isFolder.set(entry.name, real.isDirectory());
     }
     const names = [...isFolder.keys()].sort((a, b) => numbers.compare(a, b) || (a < b ? -1 : 1));
     return { files: names.filter((name) => !isFolder.get(name)), folders: names.filter((name) => isFolder.get(name)) };
   } catch (error) {
+    if (error instanceof DataError) throw error;
     const code = error instanceof Error && "code" in error ? error.code : "";
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw new DataError(`${folder}: the folder cannot be read (${String(error)})`);

@@ -1,8 +1,11 @@
-import { copyFile, mkdir, rename, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join, parse, relative, sep } from "node:path";
+import { stat } from "node:fs/promises";
+import { dirname, join, parse, relative, sep } from "node:path";
 import { DataError } from "../../errors.ts";
+import { replaceFile } from "../../files/atomic.ts";
+import { makeFolder } from "../../files/folder.ts";
 import { encodePng } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
+import { readBytes } from "../decode.ts";
 import type { ByteImage } from "../image/image.ts";
 import type { Destination } from "./plan.ts";
 
@@ -43,10 +46,9 @@ export class Sink {
   async put(split: SplitName, imageName: string, content: ByteImage | string, mask: ByteImage): Promise<void> {
     const names = this.#names(split, imageName);
     const { palette } = this.#destination;
-    await this.#write(names.image, (temporary) =>
-      typeof content === "string" ? copyFile(content, temporary) : writeFile(temporary, encodePng(content)),
-    );
-    await this.#write(names.mask, (temporary) => writeFile(temporary, encodePng(mask, palette)));
+    for (const file of [names.image, names.mask]) makeFolder(dirname(file));
+    await replaceFile(names.image, typeof content === "string" ? await readBytes(content) : encodePng(content));
+    await replaceFile(names.mask, encodePng(mask, palette));
     this.#count(names.image, names.mask);
   }
 
@@ -58,12 +60,5 @@ export class Sink {
 
   #count(...files: readonly string[]): void {
     this.files.push(...files.map((file) => relative(this.#destination.folder, file).split(sep).join("/")));
-  }
-
-  async #write(file: string, fill: (temporary: string) => Promise<void>): Promise<void> {
-    const temporary = join(dirname(file), `.${basename(file)}.tmp`);
-    await mkdir(dirname(file), { recursive: true });
-    await fill(temporary);
-    await rename(temporary, file);
   }
 }

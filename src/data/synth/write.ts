@@ -2,11 +2,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { UsageError } from "../../errors.ts";
+import { writeFolder } from "../../files/new-folder.ts";
 import type { Rgb } from "../codec/png.ts";
 import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { writePng } from "../decode.ts";
 import type { BytePair } from "../image/augment.ts";
-import { writeFolder } from "../new-folder.ts";
 import type { Stratum } from "./stratum.ts";
 
 /** One kind of pictures and how its dataset describes itself. */

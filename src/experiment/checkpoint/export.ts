@@ -1,11 +1,11 @@
 import { CheckpointError } from "../../errors.ts";
+import { writeFileChunks } from "../../files/atomic.ts";
 import { traceNetwork } from "../../model/zoo.ts";
 import { packageInfo } from "../../package-info.ts";
 import { exportOnnx } from "../../weights/onnx/export-onnx.ts";
 import type { Message } from "../../weights/onnx/protobuf.ts";
 import { float32, type StoredTensor } from "../../weights/safetensors.ts";
 import { writeSafetensors } from "../../weights/safetensors-file.ts";
-import { writeFileChunks } from "../atomic.ts";
 import { type Checkpoint, readTrustedWeights, requireFit } from "./checkpoint.ts";
 
 /**

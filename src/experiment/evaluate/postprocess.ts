@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { DataError, UsageError } from "../../errors.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import { components } from "../../metrics/components.ts";
 import { withoutIgnored } from "../../metrics/surface.ts";
 import type { Labels } from "../../metrics/totals.ts";
-import { writeFileAtomic } from "../atomic.ts";
 import { runPaths } from "../run/run-folder.ts";
 
 const ruleSchema = z.object({

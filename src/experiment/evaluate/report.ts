@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Rgb } from "../../data/codec/png.ts";
 import { readPicture, writePng } from "../../data/decode.ts";
 import { drawn } from "../../data/image/image.ts";
 import { resize } from "../../data/image/resample.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
+import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
 import { EMPTY_POLICIES } from "../../metrics/extended.ts";
 import { lesionTable } from "../../metrics/lesions.ts";
@@ -48,9 +49,9 @@ export function evaluationReport(
  */
 export function writeEvaluation(folder: string, report: EvaluationReport, result: EvaluationResult): string[] {
   const tables = tablesOf(result);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "eval.json"), `${JSON.stringify(report, null, 2)}\n`);
-  for (const [name, text] of Object.entries(tables)) writeFileSync(join(folder, name), text);
+  makeFolder(folder);
+  writeFileAtomic(join(folder, "eval.json"), `${JSON.stringify(report, null, 2)}\n`);
+  for (const [name, text] of Object.entries(tables)) writeFileAtomic(join(folder, name), text);
   return Object.keys(tables);
 }
 
@@ -94,7 +95,7 @@ export async function writeOverlay(folder: string, map: EvaluatedMap, colours: r
   const base = enlarged(same ? image : resize(image, { width, height }, "bicubic"), factor);
   const prediction = enlargedLabels({ width, height, data: map.prediction }, factor);
   const target = enlargedLabels({ width, height, data: map.target }, factor);
-  mkdirSync(folder, { recursive: true });
+  makeInnerFolder(folder);
   const picture = sideBySide([base, overlay(base, prediction, colours, target)]);
   await writePng(join(folder, `${sample.stem}-overlay.png`), picture);
 }

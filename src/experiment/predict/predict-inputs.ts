@@ -3,6 +3,7 @@ import { basename, extname, join, resolve } from "node:path";
 import { IMAGE_EXTENSIONS } from "../../data/decode.ts";
 import { looksLikeDicom } from "../../data/formats/dicom.ts";
 import { UsageError } from "../../errors.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 
 /** One thing to be predicted; `stem` names what is written. */
 export type PredictInput =
@@ -40,7 +41,9 @@ function folderInputs(folder: string): PredictInput[] {
   const files = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
     .map(({ name }) => join(folder, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isDirectory() !== true) // by a link
     .sort();
+  for (const file of files) requireRegularFile(file);
   const found = files.flatMap((file) => inputOf(file) ?? []);
   const dicom = found.flatMap(({ kind, file }) => (kind === "dicom" ? [file] : []));
   const rest = found.filter(({ kind }) => kind !== "dicom");
@@ -63,6 +66,7 @@ export function listInputs(paths: readonly string[]): PredictInput[] {
       throw new UsageError(`${path} does not exist: give images, NIfTI volumes, DICOM files or folders of them`);
     }
     if (statSync(path).isDirectory()) return folderInputs(path);
+    requireRegularFile(path);
     const input = inputOf(path);
     // Whatever else was named is tried as an image: its decoder says what is wrong.
     return [input ?? { kind: "image" as const, file: path, stem: basename(path, extname(path)) }];

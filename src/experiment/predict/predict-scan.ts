@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { Rgb } from "../../data/codec/png.ts";
-import { readBytes, writePng } from "../../data/decode.ts";
+import { encodePng, type Rgb } from "../../data/codec/png.ts";
+import { readBytes } from "../../data/decode.ts";
 import { type DicomFile, dicomValues, readDicom, SEGMENTATION_CLASS } from "../../data/formats/dicom.ts";
 import { sortSeries, windowNotes } from "../../data/formats/dicom-series.ts";
 import { NiftiVolume } from "../../data/formats/nifti.ts";
@@ -10,7 +10,7 @@ import type { ValueSlice } from "../../data/formats/values.ts";
 import { type ChosenView, chooseView, shownSlice, viewText, type Window } from "../../data/formats/window.ts";
 import { type ByteImage, drawn, type FloatImage } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
-import { writeFileAtomic } from "../atomic.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
 import { overlay } from "../evaluate/overlay.ts";
 import { NpyFile } from "./npy-file.ts";
 import type { Predictor } from "./predict.ts";
@@ -162,7 +162,7 @@ export async function predictScan(
     throw error;
   }
   writeFileAtomic(paths.mask, scan.encode());
-  if (picture) await writePng(paths.overlay, picture);
+  if (picture) writeFileAtomic(paths.overlay, encodePng(picture));
   const shown = `${target.stem}: ${scan.slices} slices, ${viewText(view)}`;
   return { ...paths, ...(npy ? { probabilities: npy.path } : {}), notes: [...scan.notes(view), shown] };
 }

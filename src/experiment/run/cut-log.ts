@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
-import { AtomicFile, writeAll } from "../atomic.ts";
+import { AtomicFile, writeAll } from "../../files/atomic.ts";
 import { FileReader } from "./file-reader.ts";
 
 const COPIED_AT_ONCE = 1 << 20;
@@ -22,7 +22,7 @@ export class CutLog {
   }
 
   keep(bytes: Uint8Array): void {
-    if (this.#rewritten) this.#rewritten.write(bytes);
+    if (this.#rewritten) this.#rewritten.append(bytes);
     else this.#kept += bytes.length;
   }
 
@@ -41,12 +41,12 @@ export class CutLog {
   /** Puts the shorter log in place, when the file beside it is safe. */
   finish(): void {
     if (this.#aside !== null) fsyncSync(this.#aside);
-    this.#rewritten?.commit();
+    this.#rewritten?.finish();
   }
 
   /** Closes everything; before {@link finish} the log stays as it was. */
   abandon(): void {
-    this.#rewritten?.abandon();
+    this.#rewritten?.discard();
     if (this.#aside !== null) closeSync(this.#aside);
     this.#aside = null;
   }
@@ -59,7 +59,7 @@ export class CutLog {
       for (let left = this.#kept; left > 0; ) {
         const bytes = reader.take(Math.min(left, COPIED_AT_ONCE));
         if (bytes.length === 0) return;
-        this.#rewritten.write(bytes);
+        this.#rewritten.append(bytes);
         left -= bytes.length;
       }
     } finally {

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
-import { writeFileAtomic } from "../atomic.ts";
-import { withFile } from "./with-file.ts";
+import { DataError } from "../../errors.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
+import { reasonOf } from "../../files/failure.ts";
 
 /** The files a run is trained and validated on: SHA-256 of the content by name in the dataset's folder. */
 export type DataIndex = ReadonlyMap<string, string>;
@@ -24,15 +25,14 @@ const indexSchema = z.strictObject({
 /** What a run's data.json holds; undefined where there is none, "damaged" where it cannot be read. */
 export function readDataRecord(path: string): DataRecord | "damaged" | undefined {
   if (!existsSync(path)) return undefined;
-  return withFile(path, "read", () => {
-    try {
-      const { files, mean, std } = indexSchema.parse(JSON.parse(readFileSync(path, "utf8")));
-      return { files: new Map(files), mean, std };
-    } catch (error) {
-      if (error instanceof SyntaxError || error instanceof z.ZodError) return "damaged";
-      throw error;
-    }
-  });
+  try {
+    const { files, mean, std } = indexSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    return { files: new Map(files), mean, std };
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return "damaged";
+    const reason = reasonOf(error);
+    throw reason === undefined ? error : new DataError(`${path}: cannot be read: ${reason}`);
+  }
 }
 
 /** One file a line, by name: a person can compare two. */
@@ -40,7 +40,7 @@ export function writeDataRecord(path: string, { files, mean, std }: DataRecord):
   const lines = sorted(files).map((entry) => `    ${JSON.stringify(entry)}`);
   const head = `"version": 1,\n  "mean": ${JSON.stringify(mean)},\n  "std": ${JSON.stringify(std)}`;
   const text = `{\n  ${head},\n  "files": [\n${lines.join(",\n")}\n  ]\n}\n`;
-  withFile(path, "written", () => writeFileAtomic(path, text));
+  writeFileAtomic(path, text);
 }
 
 /** What differs, a clause each: swapped pairs first, then files that changed, are gone or are new. */

@@ -1,15 +1,16 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../errors.ts";
-import { removeTemporaryFiles, syncFolder, writeFileAtomic } from "../atomic.ts";
+import { removeTemporaryFiles, syncFolder, writeFileAtomic } from "../../files/atomic.ts";
+import { writing } from "../../files/failure.ts";
+import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
 import { resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
 import { readConfigFile } from "../settings/config-file.ts";
 import type { Environment } from "./environment.ts";
 import { appendMetrics, cutMetrics, type MetricsRow } from "./metrics-log.ts";
 import { isLockFile, lockRun, type RunLock } from "./run-lock.ts";
 import { cutEvents, EventWriter } from "./tfevents.ts";
-import { faultOf, withFile } from "./with-file.ts";
 
 /** Where everything of a run lies. */
 export function runPaths(folder: string) {
@@ -58,20 +59,20 @@ export class RunFolder {
     this.paths = paths;
     this.#lock = lock;
     this.notes = [lock.note, ...notes].filter((note) => note !== null);
-    this.#events = withFile(paths.events, "written", () => new EventWriter(paths.events));
+    this.#events = writing(paths.events, () => new EventWriter(paths.events));
   }
 
   /** Starts a run in a folder that does not exist, is empty, or holds a run that never wrote a checkpoint. */
   static create(folder: string, config: TrainConfig): RunFolder {
     const paths = runPaths(folder);
-    makeFolder(folder);
+    makeFolder(folder, `--out ${folder}`);
     return locked(paths, config, (lock) => {
       refuseForeignContent(paths, config.resume === "auto");
       tidy(paths);
       // A run that ended between its first best checkpoint and its first complete one starts again.
       rmSync(paths.best, { force: true });
       const notes = cutLogs(paths, 0);
-      withFile(paths.config, "written", () => writeConfig(paths.config, config));
+      writeConfig(paths.config, config);
       return new RunFolder(paths, lock, notes);
     });
   }
@@ -89,7 +90,7 @@ export class RunFolder {
       tidy(paths);
       const setAside = fromPrevious ? setLastAside(paths) : null;
       const notes = cutLogs(paths, step);
-      if (config !== undefined) withFile(paths.config, "written", () => writeConfig(paths.config, config));
+      if (config !== undefined) writeConfig(paths.config, config);
       return new RunFolder(paths, lock, [setAside, ...notes]);
     });
   }
@@ -97,12 +98,12 @@ export class RunFolder {
   /** Appends a line to metrics.jsonl and its numbers to the TensorBoard file, there named `kind/name`. */
   record(row: MetricsRow): void {
     const { metrics, events } = this.paths;
-    withFile(metrics, "written", () => appendMetrics(metrics, row));
+    writing(metrics, () => appendMetrics(metrics, row));
     const { step, kind, ...rest } = row;
     const numbers = Object.entries(rest).filter((entry): entry is [string, number] => typeof entry[1] === "number");
     if (numbers.length === 0) return;
     const values = Object.fromEntries(numbers.map(([name, value]) => [`${kind}/${name}`, value]));
-    withFile(events, "written", () => this.#events.add(step, values));
+    writing(events, () => this.#events.add(step, values));
   }
 
   /**
@@ -114,7 +115,7 @@ export class RunFolder {
     const { last, previous, checkpoints } = this.paths;
     const next = join(checkpoints, NEXT);
     await write(next);
-    withFile(last, "written", () => {
+    writing(last, () => {
       if (existsSync(last)) keepAs(last, previous);
       renameSync(next, last);
       syncFolder(checkpoints);
@@ -124,7 +125,7 @@ export class RunFolder {
   /** Adds this process to environment.json: one entry for every process that has worked on the run. */
   addEnvironment(environment: Environment): string | null {
     const path = this.paths.environment;
-    return withFile(path, "written", () => {
+    return writing(path, () => {
       const { sessions, note } = earlierSessions(path);
       writeFileAtomic(path, `${JSON.stringify({ sessions: [...sessions, environment] }, null, 2)}\n`);
       return note;
@@ -141,9 +142,9 @@ const NEXT = "next.safetensors";
 
 /** Opens a folder under its lock, which is given back where that fails. */
 function locked(paths: RunPaths, config: TrainConfig | undefined, open: (lock: RunLock) => RunFolder): RunFolder {
-  const lock = withFile(paths.folder, "locked", () => lockRun(paths.folder, { steal: config?.stealLock === true }));
+  const lock = writing(paths.folder, () => lockRun(paths.folder, { steal: config?.stealLock === true }));
   try {
-    return withFile(paths.folder, "used", () => open(lock));
+    return writing(paths.folder, () => open(lock));
   } catch (error) {
     lock.release();
     throw error;
@@ -152,7 +153,7 @@ function locked(paths: RunPaths, config: TrainConfig | undefined, open: (lock: R
 
 /** Makes the folder of checkpoints, and removes what processes that died while writing have left. */
 function tidy({ folder, checkpoints }: RunPaths): void {
-  withFile(checkpoints, "used as the folder of checkpoints", () => mkdirSync(checkpoints, { recursive: true }));
+  makeInnerFolder(checkpoints);
   for (const place of [folder, checkpoints]) removeTemporaryFiles(place);
   for (const name of readdirSync(checkpoints)) {
     if (name === NEXT || name.endsWith(".partial")) rmSync(join(checkpoints, name), { force: true });
@@ -178,9 +179,9 @@ export function readRunConfig(folder: string): TrainConfig {
 /** Moves what was recorded after `step` aside; returns what is to be said of it. */
 function cutLogs({ folder, metrics, events }: RunPaths, step: number): (string | null)[] {
   return [
-    withFile(metrics, "read", () => cutMetrics(metrics, step, join(folder, `metrics.cut-${step}.jsonl`))),
+    writing(metrics, () => cutMetrics(metrics, step, join(folder, `metrics.cut-${step}.jsonl`))),
     // A name with "tfevents" would be drawn by TensorBoard.
-    withFile(events, "read", () => cutEvents(events, step, join(folder, `events.cut-${step}`))),
+    writing(events, () => cutEvents(events, step, join(folder, `events.cut-${step}`))),
   ];
 }
 
@@ -218,14 +219,6 @@ function earlierSessions(path: string): { readonly sessions: readonly object[]; 
     const aside = path.replace(/\.json$/, ".damaged.json");
     renameSync(path, aside);
     return { sessions: [], note: `${path} is damaged: kept as ${aside}, and begun anew` };
-  }
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw new UsageError(`--out ${folder}: the folder cannot be made (${faultOf(error)}); choose another`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, statSync } from "node:fs";
-import { writeFileAtomic } from "../atomic.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
 import { CutLog, movedNote } from "./cut-log.ts";
 import { dataOf, frame, frames } from "./event-frames.ts";
 import { FileReader } from "./file-reader.ts";

@@ -3,13 +3,13 @@ import { z } from "zod";
 import { OPTIMIZERS } from "../../autograd/optimizer.ts";
 import { SCHEDULES } from "../../autograd/schedule.ts";
 import { UsageError } from "../../errors.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
 import { DEFAULT_LOSS, LOSSES } from "../../model/supervision.ts";
 import { ENCODER_NAMES, LINKS, PRESET_NAMES, SV_MODES } from "../../model/svanet/config.ts";
 import { GATE_KINDS } from "../../model/svanet/gates.ts";
 import { suggestion } from "../../nearest.ts";
 import { CLASS_WEIGHTINGS } from "../../training/class-weights.ts";
-import { writeFileAtomic } from "../atomic.ts";
 import type { ConfigFile } from "./config-file.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */

@@ -20,6 +20,10 @@ export function lower(graph: Graph, target: Target): PlacedDispatch[] {
 function lowerStep(graph: Graph, step: Step, target: Target): PlacedDispatch[] {
   if (step.op.name === "view") return [];
   const [out, ...extra] = step.outputs;
+  // Before its shader is written: that of a tensor in a million parts would be a text of gigabytes.
+  for (const value of [...Object.values<Value>(step.inputs), ...step.outputs]) {
+    checkBindings(step.op.name, step.path, [{ value, access: "read" }], target);
+  }
   const dispatches = step.op.lower({
     inputs: step.inputs,
     out: out ?? NOTHING,

@@ -5,6 +5,7 @@ import type { Graph } from "../trace/graph.ts";
 import type { Value } from "../trace/op.ts";
 import { sizeOf } from "../trace/shape.ts";
 import { lower, type PlacedDispatch } from "./lower.ts";
+import { peakOf } from "./peak.ts";
 import { type Plan, plan } from "./plan.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { Place, StateStore } from "./state.ts";
@@ -71,8 +72,9 @@ export class Program {
   }
 
   static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
+    const { store, placed = new Map<number, string>(), keep = [] } = options;
+    device.requireRoom(peakOf(graph, keep, placed.keys()), options.name ?? "program");
     const lowered = lower(graph, device.target);
-    const { store, placed = new Map<number, string>() } = options;
     const state = new Set([...graph.stored.map(({ id }) => id), ...placed.keys()].map((id) => graph.root(id)));
     const settled = settle(lowered, state, new Set([...graph.inputs.values()].map(({ id }) => graph.root(id))));
     const { dispatches } = settled;

@@ -4,6 +4,9 @@ import type { AdapterReport } from "./adapter.ts";
 import { explainCompileError } from "./compile-error.ts";
 import { Readback, type ReadPlace } from "./readback.ts";
 
+/** Share of the machine's memory that work may take. */
+const BUDGET = 0.85;
+
 /** What a device is told of the place it runs in by the platform that opened it. */
 export interface DeviceHost {
   readonly report: AdapterReport;
@@ -119,10 +122,30 @@ export class Device {
     return buffers;
   }
 
+  /** What work may take of this device and its host. */
+  get room(): { readonly gpu: number | null; readonly host: number | null; readonly shared: boolean } {
+    const { software } = this.report;
+    const host = this.#memory === null ? null : BUDGET * this.#memory - (software ? this.#allocated : 0);
+    return { gpu: software ? host : null, host, shared: software };
+  }
+
+  /**
+   * Throws OutOfMemoryError where a run that needs at least `bytes`, `inputs` of them from the host, cannot fit: to be
+   * called before its shaders are written, since both take long for what is far too large.
+   */
+  requireRoom({ bytes, inputs }: { readonly bytes: number; readonly inputs: number }, what: string): void {
+    this.#keepWithinBudget(bytes, what);
+    if (this.#memory !== null && inputs > BUDGET * this.#memory) {
+      throw new OutOfMemoryError(
+        `${what}: its inputs take ${mebibytes(inputs)}, the machine has ${mebibytes(this.#memory)}; use a smaller --batch-size or --size`,
+      );
+    }
+  }
+
   /** A CPU driver ends the process when memory runs out, so there the plan is held against the machine's memory. */
   #keepWithinBudget(bytes: number, what: string): void {
     if (!this.report.software || this.#memory === null) return;
-    if (this.#allocated + bytes > 0.85 * this.#memory) {
+    if (this.#allocated + bytes > BUDGET * this.#memory) {
       throw new OutOfMemoryError(this.#tooMuch(bytes, what, `the machine has ${mebibytes(this.#memory)}`));
     }
   }

@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
-import { totalmem } from "node:os";
 import { DeviceError } from "../../errors.ts";
 import { describe, requestGpu, targetOf } from "../../kernels/device/adapter.ts";
 import { Device } from "../../kernels/device/device.ts";
 import type { Target } from "../../kernels/target.ts";
+import { machineMemory } from "./machine-memory.ts";
 
 /** Which adapter to open, and as what. */
 export interface DeviceOptions {
@@ -34,7 +34,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   return new Device(await requestGpu(adapter), {
     report,
     target: { ...targetOf(report), ...options.target },
-    memory: totalmem(),
+    memory: machineMemory(),
     onClose: () => {
       roots.delete(root);
       // One turn of the collector may come before Dawn has finished with the device.

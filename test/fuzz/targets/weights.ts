@@ -102,7 +102,7 @@ export const WEIGHTS_TARGETS: readonly FuzzTarget[] = [
   {
     name: "checkpoint",
     seeds: checkpointSeeds,
-    head: 1800,
+    head: 2000,
     words: ['"facts":"', '\\"kind\\":\\"unet\\"', '\\"__proto__\\":{', "null", "1e9", "[]", "{}", "Sha256"],
     writes: ["fuzzed.safetensors"],
     reseal: resealedCheckpoint,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { dicomValues, readDicom } from "../../../src/data/formats/dicom.ts";
 import { readSegmentation } from "../../../src/data/formats/dicom-seg.ts";
-import { maskOf, sortSeries } from "../../../src/data/formats/dicom-series.ts";
+import { maskOf, sortSeries, windowNotes } from "../../../src/data/formats/dicom-series.ts";
+import { chooseView } from "../../../src/data/formats/window.ts";
 import {
   ctElements,
   dicomBytes,
@@ -52,7 +53,54 @@ describe("images", () => {
     ];
     expect([...dicomValues(image(0, bits)).values].slice(0, 3)).toEqual([1, -2047, 2047]);
   });
+});
 
+describe("what values mean", () => {
+  test("padding is no value: Pixel Padding Value, or from there to the range limit, signed as the pixels are", () => {
+    const padded = (...extra: Element[]) => [...dicomValues(image(0, extra)).values];
+    expect(padded([0x0028, 0x0120, "SS", 65512])).toEqual(measured.with(3, Number.NaN));
+    const range: Element[] = [
+      [0x0028, 0x0120, "SS", 1064],
+      [0x0028, 0x0121, "SS", 1024],
+    ];
+    expect(padded(...range)).toEqual(measured.with(1, Number.NaN).with(2, Number.NaN));
+    const unsigned: Element[] = [
+      [0x0028, 0x0103, "US", 0],
+      [0x0028, 0x0120, "US", 65512],
+    ];
+    expect(padded(...unsigned)).toEqual(measured.with(3, Number.NaN));
+  });
+
+  test("windows: the three functions of the standard, the first of several", () => {
+    const shown = (...extra: Element[]) => image(0, extra).window;
+    expect(shown([0x0028, 0x1056, "CS", "LINEAR_EXACT"])).toEqual({ low: -160, high: 240 });
+    expect(shown([0x0028, 0x1056, "CS", "SIGMOID"])).toEqual({ low: -160, high: 240, curve: "sigmoid" });
+    expect(shown([0x0028, 0x1051, "DS", "0"])).toBeUndefined();
+    const lists: Element[] = [
+      [0x0028, 0x1050, "DS", "40\\300"],
+      [0x0028, 0x1051, "DS", "400\\1500"],
+    ];
+    const files = [image(0, lists), image(1, lists), image(2, [[0x0028, 0x1050, "DS", "50"]])];
+    const view = chooseView(() => [], { file: files[0]?.window });
+    expect(windowNotes("s", view, files)).toEqual([
+      "s: the first of 2 windows in its files was taken",
+      "s: the first slice's window was taken for all; 1 name another (the window -150 to 249)",
+    ]);
+    expect(
+      windowNotes(
+        "s",
+        chooseView(() => [], { asked: { low: 0, high: 1 } }),
+        files,
+      ),
+    ).toEqual([]);
+  });
+
+  test("a table that gives values their meaning is refused by name", () => {
+    expect(() => dicomValues(image(0, [[0x0028, 0x3000, "SQ", []]]))).toThrow(/0\.dcm.*modality table \(0028,3000\)/);
+  });
+});
+
+describe("what is refused", () => {
   test("other transfer syntaxes are refused by name, other contents in a sentence", () => {
     expect(() => readDicom(dicomBytes(slice(0), "jpeg2000"), "j.dcm")).toThrow(
       /j\.dcm.*1\.2\.840\.10008\.1\.2\.4\.90: JPEG 2000 lossless; convert it/,

@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { brightness, contrast, hue, permuteChannels, saturation } from "../../../src/data/image/colour.ts";
-import { type ByteImage, crop, horizontalFlip, pad } from "../../../src/data/image/image.ts";
+import {
+  type ByteImage,
+  crop,
+  type FloatImage,
+  horizontalFlip,
+  type Picture,
+  pad,
+} from "../../../src/data/image/image.ts";
+import { normalise } from "../../../src/data/image/normalise.ts";
 import { gaussianBlur, resize, resizeNearest } from "../../../src/data/image/resample.ts";
 import { rotateBilinear, rotateNearest } from "../../../src/data/image/rotate.ts";
 
@@ -93,5 +101,58 @@ describe("byte images", () => {
     expect(() => crop(image, { left: 40, top: 0, width: 20, height: 5 })).toThrow(
       "crop: 20x5 at column 40, row 0 leaves an image of 48x37",
     );
+  });
+});
+
+describe("pictures of floats go the ways of bytes", () => {
+  const floats = (bytes: ByteImage): FloatImage => ({ ...bytes, data: Float32Array.from(bytes.data) });
+  const size = { width: 61, height: 37 };
+  const changes: Record<string, <P extends Picture>(picture: P) => P> = {
+    "bicubic resize": (picture) => resize(picture, size, "bicubic"),
+    "bilinear resize": (picture) => resize(picture, { width: 9, height: 140 }, "bilinear"),
+    "nearest resize": (picture) => resizeNearest(picture, size),
+    blur: (picture) => gaussianBlur(picture, 0.8),
+    rotation: (picture) => rotateBilinear(picture, 7, 0),
+    brightness: (picture) => brightness(picture, 1.1),
+    contrast: (picture) => contrast(picture, 0.6),
+    saturation: (picture) => saturation(picture, 1.4),
+    hue: (picture) => hue(picture, 0.04),
+    channels: (picture) => permuteChannels(picture, [2, 0, 1]),
+    flip: horizontalFlip,
+    crop: (picture) => crop(picture, { left: 3, top: 2, width: 8, height: 9 }),
+    padding: (picture) => pad(picture, { left: 1, right: 2, top: 3, bottom: 4 }, 255),
+  };
+  // Bytes are rounded or cut off after every pass, hue has 256 steps of which one moves a channel by several levels.
+  const allowed: Record<string, number> = {
+    "bicubic resize": 2,
+    "bilinear resize": 2,
+    blur: 6,
+    hue: 12,
+    saturation: 2,
+  };
+
+  test.each(Object.entries(changes))("%s", (name, change) => {
+    const [bytes, found] = [change(image), change(floats(image))];
+    expect(found).toMatchObject({ width: bytes.width, height: bytes.height, channels: 3 });
+    expect(found.data).toBeInstanceOf(Float32Array);
+    const differences = bytes.data.map((value, at) => Math.abs(value - (found.data[at] ?? Number.NaN)));
+    expect(Math.max(...differences)).toBeLessThanOrEqual(allowed[name] ?? 1);
+    expect(Math.min(...found.data)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...found.data)).toBeLessThanOrEqual(255);
+  });
+
+  test("levels between bytes survive: two pictures a hundredth apart stay apart", () => {
+    const apart = floats(image);
+    const moved = { ...apart, data: apart.data.map((value) => value * 0.9 + 5) };
+    const other = { ...moved, data: moved.data.map((value) => value + 0.01) };
+    for (const name of ["bicubic resize", "blur", "rotation", "saturation", "hue"]) {
+      const change = changes[name];
+      const [a, b] = [moved, other].map((picture) => Array.from(change?.(picture).data ?? []));
+      const mean = (b ?? []).reduce((sum, value, at) => sum + (value - (a?.[at] ?? 0)) / (b?.length ?? 1), 0);
+      expect(mean, name).toBeGreaterThan(0.005);
+    }
+    const statistics = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
+    const normalised = normalise({ ...moved, data: Float32Array.of(127.5, 127.755, 0) }, statistics);
+    expect([...normalised]).toEqual([0, expect.closeTo(0.004, 6), -2]);
   });
 });

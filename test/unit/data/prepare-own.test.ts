@@ -6,9 +6,11 @@ import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { readImage } from "../../../src/data/decode.ts";
 import { chosenSlices } from "../../../src/data/prepare/run-task.ts";
 import { splitGroups, splitRuns } from "../../../src/data/prepare/splits.ts";
+import { ctElements, dicomBytes, type Element, segElements } from "../../support/raw/dicom.ts";
 import { niftiBytes, RAS } from "../../support/raw/nifti.ts";
-import { integers, npzBytes, zipBytes } from "../../support/raw/npz.ts";
+import { floats, integers, npzBytes, zipBytes } from "../../support/raw/npz.ts";
 import { base, contents, fresh, run, stems, values } from "../../support/raw/prepare.ts";
+import { tiffBytes } from "../../support/raw/tiff.ts";
 import * as trees from "../../support/raw/trees.ts";
 
 describe("pictures and volumes of one's own", () => {
@@ -50,12 +52,104 @@ describe("pictures and volumes of one's own", () => {
     const summary = await run("nifti", nnunet, fresh());
     expect(summary.images).toEqual({ train: 6, test: 3 });
     expect(summary.notes).toContain("imagesTr/a_0000.nii: 2 volumes in one file; the first was taken");
-    expect(summary.notes).toContain("imagesTr/a_0000.nii: 1 voxels that were NaN or infinite became 0");
+    expect(summary.notes).toContain("imagesTr/a_0000.nii: 1 voxels that are NaN or infinite are shown black");
     expect((await run("nifti", parts, fresh())).images).toEqual({ train: 3, val: 3 });
     expect((await run("nifti", cases_, fresh(), { every: 2 })).images).toEqual({ train: 4, test: 2 });
     const soft = niftiBytes({ shape: [4, 4, 3], value: () => 0.5, type: "float32", affine: RAS });
     writeFileSync(join(cases_, "b/label.nii"), soft);
     await expect(run("nifti", cases_, fresh())).rejects.toThrow(/b.label\.nii: holds the label 0\.5, no whole number/);
+  });
+});
+
+const shownIn = async (file: string) => [...(await readImage(file)).data].filter((_, at) => at % 3 === 0);
+
+describe("what scans are shown through", () => {
+  test("DICOM: low values bright, after the window that the file asks for; padding black", async () => {
+    const [rows, columns] = [6, 8];
+    const values = Array.from({ length: rows * columns }, (_, at) => (at === 0 ? 4095 : 1000 + at * 20));
+    const extra: Element[] = [
+      [0x0028, 0x0004, "CS", "MONOCHROME1"],
+      [0x0028, 0x0120, "SS", 4095],
+      [0x0028, 0x1050, "DS", "1400.5"],
+      [0x0028, 0x1051, "DS", "1401"],
+      [0x0028, 0x1052, "DS", "0"],
+    ];
+    for (const window of [undefined, { low: 1000, high: 2000 }]) {
+      const [raw, out] = [fresh(), fresh()];
+      for (const patient of ["a", "b"]) {
+        const spec = {
+          rows,
+          columns,
+          series: `1.${patient}`,
+          instance: `1.2.${patient}`,
+          patient,
+          z: 0,
+          values,
+          extra,
+        };
+        trees.put(raw, `${patient}/i.dcm`, dicomBytes(ctElements(spec)));
+        const frames = [{ segment: 1, instance: spec.instance, z: 0, pixels: values.map((_, at) => at % 2) }];
+        trees.put(
+          raw,
+          `${patient}/s.dcm`,
+          dicomBytes(segElements({ series: spec.series, rows, columns, labels: ["x"], frames })),
+        );
+      }
+      const summary = await run("dicom", raw, out, { window });
+      const { low, high } = window ?? { low: 700, high: 2100 };
+      const why = window ? "as asked for" : "as the file asks";
+      expect(summary.notes).toContain(`patient001_series001: shown from ${low} to ${high} (${why}, low values bright)`);
+      const expected = values.map((value) => Math.round(255 - ((Math.min(high, value) - low) * 255) / (high - low)));
+      const [split] = Object.keys(summary.images);
+      expect(await shownIn(join(out, split ?? "", "patient001_series001_0000.png"))).toEqual(expected.with(0, 0));
+    }
+  });
+});
+
+describe("what arrays and pages are shown through", () => {
+  test("npz: one decision for all images of an array, or the window that was asked for", async () => {
+    const values = Array.from({ length: 32 }, (_, at) => (at < 16 ? at : at * 100));
+    const arrays = {
+      images: { descr: "<f4", shape: [2, 4, 4], data: floats(values) },
+      labels: { descr: "<i4", shape: [2, 4, 4], data: integers(values.map((_, at) => at % 2)) },
+    };
+    const raw = fresh();
+    trees.put(raw, "train.npz", npzBytes(arrays));
+    const [own, asked] = [fresh(), fresh()];
+    const { notes } = await run("npz", raw, own);
+    expect(notes).toContainEqual(
+      expect.stringMatching(/^train\.npz: each shown from its own window \(its 0\.5th to 99\.5th/),
+    );
+    // The first image is whole numbers below 256, the array is not: both are scaled.
+    expect((await shownIn(join(own, "train", "train_00000.png"))).at(-1)).toBe(255);
+    await run("npz", raw, asked, { window: { low: 0, high: 30 } });
+    expect((await shownIn(join(asked, "train", "train_00000.png"))).slice(0, 4)).toEqual([0, 9, 17, 26]);
+    expect(readFileSync(join(asked, "dataset.yaml"), "utf8")).toMatch(/window:\n +low: 0\n +high: 30/);
+  });
+
+  test("pictures: a page that is asked for, drawn; else the deep file itself, with its window in dataset.yaml", async () => {
+    const size = { width: 4, height: 4 };
+    const page = (start: number) => ({ ...size, data: Uint16Array.from({ length: 16 }, (_, at) => start + at) });
+    const [stacks, plain] = [fresh(), fresh()];
+    for (const name of ["a", "b", "c"]) {
+      trees.put(stacks, `images/${name}.tif`, tiffBytes(page(100), page(1000)));
+      trees.put(plain, `images/${name}.tif`, tiffBytes(page(name.charCodeAt(0))));
+      for (const raw of [stacks, plain]) {
+        const data = Uint8Array.from({ length: 16 }, (_, at) => at % 2);
+        trees.put(raw, `masks/${name}.png`, encodePng({ ...size, channels: 1, data }));
+      }
+    }
+    await expect(run("folder", stacks, fresh())).rejects.toThrow(/a\.tif: holds 2 pages/);
+    const [drawn, copied] = [fresh(), fresh()];
+    await run("folder", stacks, drawn, { page: 1, window: { low: 1000, high: 1015 } });
+    expect(await shownIn(join(drawn, "train", stems(drawn, "train")[0] ?? ""))).toEqual(
+      Array.from({ length: 16 }, (_, at) => at * 17),
+    );
+    expect((await openDataset(drawn)).yaml.window).toBeUndefined();
+    await run("folder", plain, copied, { window: { low: 0, high: 500 } });
+    expect(stems(copied, "train").every((name) => name.endsWith(".tif"))).toBe(true);
+    expect((await openDataset(copied)).yaml).toMatchObject({ window: { low: 0, high: 500 } });
+    expect((await openDataset(copied)).yaml.provenance?.window).toBeUndefined();
   });
 });
 

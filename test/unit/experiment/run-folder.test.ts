@@ -13,12 +13,12 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { SvanetError, UsageError } from "../../../src/errors.ts";
-import { writeFileAtomic } from "../../../src/experiment/atomic.ts";
 import { describeEnvironment } from "../../../src/experiment/run/environment.ts";
 import { readMetrics } from "../../../src/experiment/run/metrics-log.ts";
 import { RunFolder, readRunConfig, runPaths } from "../../../src/experiment/run/run-folder.ts";
 import { readEvents } from "../../../src/experiment/run/tfevents.ts";
 import { resolveConfig } from "../../../src/experiment/settings/config.ts";
+import { writeFileAtomic } from "../../../src/files/atomic.ts";
 
 const newFolder = () => join(mkdtempSync(join(tmpdir(), "svanet-")), "run");
 const config = resolveConfig({ data: "d", out: "o", seed: 7 });
@@ -228,16 +228,13 @@ test("a log that is no log, and folders in the place of files, are one sentence 
     writeFileSync(join(paths[name], "inside"), "");
     const resume = () => RunFolder.resume(folder, { step: 3 }, config);
     expect(resume).toThrow(SvanetError);
-    expect(resume).toThrow(`${paths[name]} cannot be`);
-    expect(resume).toThrow("move it away");
+    expect(resume).toThrow(`${paths[name]}: cannot be written: there is a folder of that name`);
   }
   const { folder, paths } = started("checkpoints");
   rmSync(paths.checkpoints, { recursive: true });
   writeFileSync(paths.checkpoints, "");
-  expect(() => RunFolder.resume(folder, { step: 3 })).toThrow(
-    `${paths.checkpoints} cannot be used as the folder of checkpoints (EEXIST): there is a file in its place`,
-  );
-  expect(() => RunFolder.create(folder, config)).toThrow("there is a file in its place; move it away");
+  expect(() => RunFolder.resume(folder, { step: 3 })).toThrow(`${paths.checkpoints} is a file; name a folder`);
+  expect(() => RunFolder.create(folder, config)).toThrow(`${paths.checkpoints} is a file`);
 });
 
 test("a torn configuration says what to do", () => {

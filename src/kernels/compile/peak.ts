@@ -1,0 +1,58 @@
+import { byteSize } from "../shader/shader.ts";
+import type { Graph } from "../trace/graph.ts";
+import type { Value } from "../trace/op.ts";
+
+/** What a run needs at the least, in bytes. */
+export interface Peak {
+  /** Inputs, and the temporaries that must exist at once at the worst step. */
+  readonly bytes: number;
+  /** The inputs alone, which the host fills. */
+  readonly inputs: number;
+}
+
+interface Life {
+  readonly bytes: number;
+  readonly first: number;
+  last: number;
+}
+
+/**
+ * The least that any plan of a trace needs, told from its shapes alone: nothing is lowered, so that a trace of absurd size is
+ * judged in milliseconds. `keep` is read after the run; `placed` are ids of tensors that are stored elsewhere.
+ */
+export function peakOf(graph: Graph, keep: readonly Value[] = [], placed: Iterable<number> = []): Peak {
+  const inputs = [...graph.inputs.values()];
+  const outside = new Set([...inputs, ...graph.stored].map(({ id }) => id));
+  for (const id of placed) outside.add(graph.root(id));
+  const inputBytes = inputs.reduce((sum, value) => sum + byteSize(value), 0);
+  return { bytes: inputBytes + mostAtOnce(livesOf(graph, outside, keep), graph.steps.length), inputs: inputBytes };
+}
+
+function livesOf(graph: Graph, outside: ReadonlySet<number>, keep: readonly Value[]): Life[] {
+  const lives = new Map<number, Life>();
+  const touch = (value: Value, at: number) => {
+    const id = graph.root(value.id);
+    const life = lives.get(id);
+    if (life) life.last = Math.max(life.last, at);
+    else if (!outside.has(id)) lives.set(id, { bytes: byteSize(value), first: at, last: at });
+  };
+  for (const [at, { op, inputs, outputs }] of graph.steps.entries()) {
+    if (op.name === "view") continue; // costs nothing, and is no use of its tensor
+    for (const value of [...Object.values<Value>(inputs), ...outputs]) touch(value, at);
+  }
+  for (const value of keep) touch(value, graph.steps.length);
+  return [...lives.values()];
+}
+
+function mostAtOnce(lives: readonly Life[], steps: number): number {
+  const changes = new Float64Array(steps + 2);
+  for (const { bytes, first, last } of lives) {
+    changes[first] = (changes[first] ?? 0) + bytes;
+    changes[last + 1] = (changes[last + 1] ?? 0) - bytes;
+  }
+  let now = 0;
+  return changes.reduce((most, change) => {
+    now += change;
+    return Math.max(most, now);
+  }, 0);
+}

@@ -1,0 +1,155 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { OutputError, UsageError } from "../../../src/errors.ts";
+import { AtomicFile, replaceFile, writeFileAtomic } from "../../../src/files/atomic.ts";
+import { reasonOf, writeFailure } from "../../../src/files/failure.ts";
+import { makeFolder, makeInnerFolder, requireWritableFile, requireWritableFolder } from "../../../src/files/folder.ts";
+import { writeFolder } from "../../../src/files/new-folder.ts";
+
+const linux = process.platform === "linux";
+const newFolder = () => mkdtempSync(join(tmpdir(), "svanet-files-"));
+
+/** What `work` throws; the test fails where it throws nothing. */
+function thrown(work: () => unknown): Error {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+const errno = (code: string) => Object.assign(new Error(`${code}: refused`), { code, syscall: "write" });
+
+describe("a folder", () => {
+  test("is made with those above it, and those made are told", () => {
+    const root = newFolder();
+    const deep = join(root, "a", "b");
+    expect(makeFolder(deep)).toEqual([join(root, "a"), deep]);
+    expect(makeFolder(deep)).toEqual([]);
+  });
+
+  test.each(["", "sub", "sub/deeper"])("on or below a file (%s) is wrong usage, and the file is named", (below) => {
+    const file = join(newFolder(), "file");
+    writeFileSync(file, "");
+    const error = thrown(() => makeFolder(join(file, below), "--out x"));
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toBe(`--out x: ${file} is a file; name a folder`);
+  });
+
+  test.runIf(linux)("that the system never makes is refused at once, not tried for ever", () => {
+    const error = thrown(() => makeFolder("/proc/svanet/x", "--out /proc/svanet/x"));
+    expect(error).toBeInstanceOf(OutputError);
+    expect(error.message).toMatch(/^--out \/proc\/svanet\/x: the folder cannot be made: .*; choose another place$/);
+  });
+
+  test.runIf(linux)("behind a link to nowhere or in a circle of links is refused", () => {
+    const root = newFolder();
+    symlinkSync(join(root, "nowhere"), join(root, "dead"));
+    symlinkSync(join(root, "circle"), join(root, "circle"));
+    expect(thrown(() => makeFolder(join(root, "dead"))).message).toContain("the folder cannot be made");
+    expect(thrown(() => makeFolder(join(root, "circle", "x"))).message).toContain("links lead in a circle");
+  });
+
+  test.runIf(linux)("of ours within another is not a link to elsewhere", () => {
+    const root = newFolder();
+    mkdirSync(join(root, "elsewhere"));
+    symlinkSync(join(root, "elsewhere"), join(root, "overlays"));
+    expect(thrown(() => makeInnerFolder(join(root, "overlays"))).message).toContain("is a symbolic link");
+    makeInnerFolder(join(root, "elsewhere"));
+  });
+
+  test("that is only tried is not left behind", () => {
+    const root = newFolder();
+    requireWritableFolder(join(root, "a", "b"));
+    expect(readdirSync(root)).toEqual([]);
+    requireWritableFolder(root);
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test.runIf(linux)("that takes no files is refused before any work", () => {
+    expect(thrown(() => requireWritableFolder("/proc", "--out /proc"))).toBeInstanceOf(OutputError);
+  });
+});
+
+describe("a file to write", () => {
+  test("is no folder, and lies in a folder that exists", () => {
+    const root = newFolder();
+    expect(thrown(() => requireWritableFile(root, "--out x")).message).toBe("--out x: is a folder; name a file");
+    const missing = join(root, "a", "x.onnx");
+    expect(thrown(() => requireWritableFile(missing, "--out x"))).toBeInstanceOf(UsageError);
+    requireWritableFile(join(root, "x.onnx"));
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test.runIf(linux)("is no device", () => {
+    expect(thrown(() => requireWritableFile("/dev/null", "--out /dev/null")).message).toContain("no regular file");
+  });
+});
+
+describe("what is written whole", () => {
+  test.runIf(linux)("replaces a planted link and leaves what it points to alone", async () => {
+    const root = newFolder();
+    const target = join(root, "precious");
+    writeFileSync(target, "kept");
+    for (const write of [writeFileAtomic, replaceFile]) {
+      const path = join(root, write.name);
+      symlinkSync(target, path);
+      await write(path, "new");
+      expect(lstatSync(path).isSymbolicLink()).toBe(false);
+      expect(readFileSync(path, "utf8")).toBe("new");
+    }
+    const path = join(root, "late");
+    symlinkSync(target, join(root, `.late.${process.pid}.tmp`));
+    writeFileAtomic(path, "new");
+    expect(readFileSync(target, "utf8")).toBe("kept");
+  });
+
+  test("has no name before its end, and leaves nothing when it is given up", () => {
+    const root = newFolder();
+    const file = new AtomicFile(join(root, "x"));
+    file.append(Uint8Array.of(1));
+    expect(existsSync(file.path)).toBe(false);
+    file.discard();
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test("is refused in one sentence where the folder is gone", async () => {
+    const path = join(newFolder(), "gone", "x");
+    expect(thrown(() => writeFileAtomic(path, "x"))).toBeInstanceOf(OutputError);
+    await expect(replaceFile(path, "x")).rejects.toThrow(`${path}: cannot be written: the folder does not exist`);
+  });
+
+  test("is a whole folder or none, and half a one is removed", async () => {
+    const root = newFolder();
+    const out = join(root, "out");
+    const full = writeFolder(out, async (partial) => {
+      writeFileSync(join(partial, "x"), "half");
+      throw errno("ENOSPC");
+    });
+    await expect(full).rejects.toThrow(`${out}: cannot be written: the disk is full`);
+    expect(readdirSync(root)).toEqual([]);
+  });
+});
+
+test.each(["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EMFILE", "EFBIG"])("%s has its own words and advice", (code) => {
+  expect(reasonOf(errno(code))).toMatch(/^[^();]+.*; .+/);
+  expect(writeFailure("x", errno(code))).toBeInstanceOf(OutputError);
+});
+
+test("a code without words of its own is still the system's, an error of ours is not", () => {
+  expect(reasonOf(errno("ENODEV"))).toBe("the operating system refused it (ENODEV)");
+  const ours = new TypeError("x is not a function");
+  expect(writeFailure("x", ours)).toBe(ours);
+});

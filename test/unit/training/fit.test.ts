@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { OutOfMemoryError } from "../../../src/errors.ts";
+import { lower } from "../../../src/kernels/compile/lower.ts";
+import { DEFAULT_TARGET } from "../../../src/kernels/target.ts";
+import { fitted, fromZoo } from "../../../src/model/zoo.ts";
+import { inferenceBytes, inferenceNeeds, trainingBytes, trainingNeeds } from "../../../src/training/costs.ts";
+import { type Room, requireFit } from "../../../src/training/fit.ts";
+import { inferenceTrace } from "../../../src/training/inference-trace.ts";
+
+const GIB = 2 ** 30;
+const LAPTOP: Room = { gpu: 20 * GIB, host: 20 * GIB, shared: true };
+
+const sized = (name: string, size: number, base?: number) =>
+  fitted(fromZoo(name).config, { classes: 2, height: size, width: size, base });
+
+/** What is said of work that does not fit; the test fails where it fits. */
+function refusal(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof OutOfMemoryError) return error.message;
+    throw error;
+  }
+  throw new Error("it was said to fit");
+}
+
+test.each(["unet", "nnunet", "pranet", "transnetr", "pspnet", "deeplabv3"])("%s: what a plan needs at the least is nearly what it needs", (name) => {
+  const config = sized(name, 128);
+  for (const share of [
+    inferenceNeeds(config, 1).gpu / inferenceBytes(config, 1),
+    trainingNeeds(config, 2).gpu / trainingBytes(config, 2),
+  ]) {
+    expect(share).toBeLessThanOrEqual(1);
+    expect(share).toBeGreaterThan(0.7);
+  }
+});
+
+describe("work that is far too large", () => {
+  test("is refused from its shapes, with figures and the largest size that fits", () => {
+    const said = refusal(() => requireFit(sized("unet", 1_000_032, 4), { kind: "training", batch: 4 }, LAPTOP));
+    expect(said).toMatch(/^training on batches of 4 images of 1000032x1000032 needs at least 1\.8 PiB of GPU memory/);
+    expect(said).toContain("175 TiB of main memory, and there are 20 GiB in this machine for both");
+    const largest = Number(/the largest --size that fits is about (\d+)/.exec(said)?.[1]);
+    expect(largest % 32).toBe(0);
+    expect(trainingBytes(sized("unet", largest, 4), 4)).toBeLessThan(20 * GIB);
+    expect(trainingBytes(sized("unet", Math.round((largest * 1.25) / 32) * 32, 4), 4)).toBeGreaterThan(20 * GIB);
+  });
+
+  test("is refused for the host's memory alone where nobody knows the GPU's", () => {
+    const room: Room = { gpu: null, host: GIB, shared: false };
+    expect(refusal(() => requireFit(sized("unet", 20_000, 4), { kind: "inference", batch: 1 }, room))).toContain(
+      "and there are 1.0 GiB in this machine: the largest --size that fits is about",
+    );
+    requireFit(sized("unet", 4096, 4), { kind: "inference", batch: 1 }, room);
+  });
+
+  test("is told to shrink elsewhere where no size is small enough", () => {
+    const room: Room = { gpu: 2 ** 20, host: null, shared: false };
+    expect(refusal(() => requireFit(sized("svanet", 512), { kind: "inference", batch: 1 }, room))).toMatch(
+      /there are 1\.0 MiB on a GPU: use a smaller --width or --batch-size$/,
+    );
+  });
+
+  test("is never planned nor written as shaders: both would take minutes and gigabytes", () => {
+    const config = sized("unet", 1_000_032, 4);
+    expect(refusal(() => inferenceBytes(config, 1))).toContain("more than any GPU has");
+    expect(refusal(() => lower(inferenceTrace(config, { batch: 1 }).graph, DEFAULT_TARGET))).toMatch(
+      /needs \d+ storage bindings of at most 134217728 bytes .*, but this adapter has 8; use a smaller/,
+    );
+  });
+});
