@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { type CheckedDataset, type CheckOptions, checkDataset } from "../data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../data/dataset/dataset.ts";
-import type { Window } from "../data/formats/window.ts";
 import type { PixelStatistics } from "../data/image/normalise.ts";
 import { DataError } from "../errors.ts";
 import type { Device } from "../kernels/device/device.ts";
@@ -28,11 +27,7 @@ export async function withDevice<R>(adapter: string | null, work: (device: Devic
 export async function openChecked(
   folder: string,
   splits: readonly SplitName[],
-  {
-    classes,
-    window,
-    trained,
-  }: Pick<CheckOptions, "classes" | "window"> & { readonly trained?: Window | undefined } = {},
+  { classes, window, trained }: Pick<CheckOptions, "classes" | "window" | "trained"> = {},
 ): Promise<CheckedDataset> {
   const dataset = await openDataset(folder);
   const total = splits.reduce((sum, split) => sum + (dataset.splits[split]?.length ?? 0), 0);
@@ -40,7 +35,8 @@ export async function openChecked(
   try {
     const checked = await checkDataset(dataset, splits, {
       ...(classes ? { classes } : {}),
-      window: window ?? trained,
+      window,
+      trained,
       onProgress: (done) => progress.update(done),
     });
     progress.stop();

@@ -25,6 +25,12 @@ test("verify says what a sound set holds and ends well", () => {
   expect(stderr).toContain("10 files decoded");
 });
 
+test("verify refuses a window where nothing is seen through one", () => {
+  const { status, stderr } = svanet("data", "verify", cells, "--window=0,100");
+  expect(status).toBe(2);
+  expect(stderr).toContain(`--window: all pictures in ${cells} have 8 bits, which are shown as they are`);
+});
+
 test("verify ends with 1 on errors, lists them as JSON, and --fix writes a set without them", () => {
   const copy = join(cells, "val", "again.png");
   copyFileSync(join(cells, "train", "train-0001.png"), copy);

@@ -1,14 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readImage, readMask, writePng } from "../../src/data/decode.ts";
+import { readImage, readMask } from "../../src/data/decode.ts";
 import { NiftiVolume } from "../../src/data/formats/nifti.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
-import { drawnSlice } from "../../src/data/formats/window.ts";
 import { openNifti } from "../../src/experiment/predict/predict-scan.ts";
 import { openDevice } from "../../src/platform/node/open-device.ts";
 import { ctElements, dicomBytes } from "../support/raw/dicom.ts";
 import { niftiBytes } from "../support/raw/nifti.ts";
+import { tiffBytes } from "../support/raw/tiff.ts";
 import { svanet, svanetJson } from "../support/svanet.ts";
 import { cells, scratchFolder, tinyConfig, trainHere } from "../support/training.ts";
 
@@ -59,13 +59,22 @@ const argmax = (scores: Float32Array, k: number) =>
 test("a volume, a series and the same slices as pictures give one result, each in its own geometry", async () => {
   const volume = await NiftiVolume.open(join(scans, "volume.nii.gz"));
   mkdirSync(path("slices"));
-  const window = { low: 20, high: 220 };
-  for (const z of [0, 1, 2]) await writePng(path("slices", `z${z}.png`), drawnSlice(volume.slice(z), { window }));
+  for (const z of [0, 1, 2]) {
+    const { width, height, values } = volume.slice(z);
+    const page = { width, height, data: Int16Array.from(values) };
+    const further = { width: 1, height: 1, data: Int16Array.of(9999) };
+    writeFileSync(path("slices", `z${z}.tif`), tiffBytes(page, ...(z === 2 ? [further] : [])));
+  }
   const inputs = [join(scans, "volume.nii.gz"), join(scans, "series"), path("slices")];
-  const found = svanetJson("predict", run, ...inputs, "--out", path("out"), "--probabilities", "--window=20,220");
+  const flags = ["--out", path("out"), "--probabilities", "--window=20,220", "--json"];
+  const pages = svanet("predict", run, ...inputs, ...flags);
+  expect([pages.status, pages.stderr]).toEqual([1, expect.stringContaining("z2.tif: holds 2 pages")]);
+  const { stdout, stderr } = svanet("predict", run, ...inputs, ...flags, "--page", "0");
+  for (const stem of ["z0", "z1", "z2"]) expect(stderr).toContain(`${stem}: shown from 20 to 220 (as asked for)`);
+  const found: unknown = JSON.parse(stdout);
   expect(found).toHaveLength(5);
   expect(found).toContainEqual({
-    image: path("slices", "z1.png"),
+    image: path("slices", "z1.tif"),
     mask: path("out", "z1.png"),
     overlay: path("out", "z1-overlay.png"),
     probabilities: path("out", "z1-probabilities.npy"),

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { encodePng } from "../../data/codec/png.ts";
 import { readPicture } from "../../data/decode.ts";
 import { type ChosenView, viewsText, viewText, type Window } from "../../data/formats/window.ts";
-import { drawn } from "../../data/image/image.ts";
+import { drawn, type Picture } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
 import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
@@ -19,6 +19,7 @@ import {
   readSeries,
   type ScanResult,
 } from "../../experiment/predict/predict-scan.ts";
+import type { Cut } from "../../experiment/predict/tiles.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
 import { share, wholeNumber, windowArgument } from "../arguments.ts";
@@ -175,6 +176,21 @@ function predictorOptions(path: string, { config }: CheckpointFacts, flags: Pred
 
 const probabilitiesPath = (flags: PredictFlags, stem: string) => join(flags.out, `${stem}-probabilities.npy`);
 
+/** Pixels from which a person is told beforehand what an image takes. */
+const LARGE_IMAGE = 2 ** 24;
+/** Bytes a pixel for what is drawn and found, and for the two files that are made of it. */
+const DRAWN = 8;
+
+/** `slide.png: 17000x17000, 289 megapixels: 81 runs on tiles of 2048x2048, about 4.1 GiB of memory`. */
+function needsText(file: string, { width, height, data }: Picture, { tiles, tile, bytes }: Cut): string {
+  const needed = data.byteLength + DRAWN * width * height + bytes;
+  const runs = tiles === 1 ? "one run" : `${tiles} runs`;
+  return (
+    `${file}: ${width}x${height}, ${((width * height) / 1e6).toFixed(0)} megapixels: ${runs} on ` +
+    `${tile.width}x${tile.height} pixels, about ${(needed / 2 ** 30).toFixed(1)} GiB of memory`
+  );
+}
+
 async function predictImage(
   predictor: Predictor,
   { file, stem }: PredictInput,
@@ -183,6 +199,7 @@ async function predictImage(
 ): Promise<Result> {
   const { window: asked, page } = flags;
   const { picture: image, view } = await readPicture(file, { asked, trained, page });
+  if (image.width * image.height >= LARGE_IMAGE) note(needsText(file, image, predictor.cut(image)));
   const shape = [image.height, image.width, config.classes];
   const npy = flags.probabilities ? new NpyFile(probabilitiesPath(flags, stem), shape) : null;
   const paths = { mask: join(flags.out, `${stem}.png`), overlay: join(flags.out, `${stem}-overlay.png`) };

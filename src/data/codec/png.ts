@@ -167,8 +167,8 @@ function passSize({ width, height, depth, kind }: Header, [left, top, stepX, ste
   return { columns, rows, rowBytes, length: columns === 0 ? 0 : rows * (rowBytes + 1) };
 }
 
-/** Largest picture: 23170 x 23170 grey pixels, 1 GiB as samples. */
-const MOST_SAMPLES = 2 ** 29;
+/** Largest picture, as bytes of its unpacked rows and of its samples together: 18900 x 18900 pixels of 8 bits. */
+const MOST_BYTES = 2 ** 30;
 /** Bytes behind the last row that are tolerated. */
 const SLACK = 2 ** 16;
 
@@ -214,9 +214,14 @@ export function decodePng(bytes: Buffer, file: string): PngSamples {
 function samplesOf(header: Header, parts: readonly Buffer[], file: string): Uint16Array {
   const { width, height, kind, interlaced } = header;
   const count = width * height * SAMPLES_PER_PIXEL[kind];
-  if (count > MOST_SAMPLES) throw damaged(file, `header: ${width}x${height}, more than can be read at once`);
   const passes = interlaced ? ADAM7 : WHOLE_PICTURE;
   const length = passes.reduce((sum, pass) => sum + passSize(header, pass).length, 0);
+  if (length + 2 * count > MOST_BYTES) {
+    throw new DataError(
+      `${file}: ${width}x${height} are ${(count / 1e6).toFixed(0)} million samples, more than can be read at once ` +
+        `(${MOST_BYTES / 2 ** 20} MiB); cut it into smaller pictures`,
+    );
+  }
   let data = inflate(parts, length, file);
   if (data.length < length) throw damaged(file, "fewer pixels than the header announces");
   const samples = new Uint16Array(count);

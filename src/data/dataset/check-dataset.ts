@@ -9,7 +9,14 @@ import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
 import { zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
 import { type Problem, problem } from "./problems.ts";
-import { type Survey, type SurveyedSample, type SurveyOptions, surveyDataset } from "./survey.ts";
+import {
+  pictureWindow,
+  type SplitSurvey,
+  type Survey,
+  type SurveyedSample,
+  type SurveyOptions,
+  surveyDataset,
+} from "./survey.ts";
 
 export interface CheckedSample extends Sample {
   /** Native size in pixels. */
@@ -101,12 +108,15 @@ function statisticsOf(images: readonly ImageFacts[]): PixelStatistics {
   return { mean, std };
 }
 
-/** How the pictures that are no bytes are shown: `12 pictures of 16 bits, shown from 0 to 4095 (as dataset.yaml says)`. */
-export function shownText(images: readonly ImageFacts[]): string | undefined {
+/** How the pictures that are no bytes are shown, `why` where through one window for all: `12 pictures of 16 bits, shown from 0 to 4095 (as dataset.yaml says)`. */
+export function shownText(splits: readonly SplitSurvey[], why: string): string | undefined {
+  const images = splits.flatMap(({ samples }) => samples.map(({ imageFacts }) => imageFacts));
   const deep = images.filter(({ shown }) => shown !== undefined);
   if (deep.length === 0) return undefined;
   const depths = [...new Set(deep.map(({ depth }) => depth))].sort((a, b) => a - b).join(" and ");
-  const views = deep.flatMap(({ shown }) => (shown === undefined ? [] : [{ window: shown, why: shown.why }]));
+  const views = deep.flatMap(({ shown }) =>
+    shown === undefined ? [] : [{ window: shown, why: shown.own ? shown.why : why }],
+  );
   return `${deep.length === 1 ? "1 picture" : `${deep.length} pictures`} of ${depths} bits, ${viewsText(views)}`;
 }
 
@@ -212,8 +222,8 @@ export async function checkDataset(
     classSource,
     colours: colours !== undefined && colours.length === classes.length ? colours : defaultColours(classes.length),
     statistics: mean !== undefined && std !== undefined ? { mean, std } : measured,
-    window: options.window ?? dataset.yaml.window ?? dataset.yaml.provenance?.window,
-    shown: shownText(survey.splits.flatMap(({ samples: own }) => own.map(({ imageFacts }) => imageFacts))),
+    window: pictureWindow(dataset, options).window ?? dataset.yaml.provenance?.window,
+    shown: shownText(survey.splits, pictureWindow(dataset, options).why),
     splits: Object.fromEntries(read.map(({ split, samples }) => [split, samples])),
     warnings: warnings.filter((warning) => warning !== undefined),
     decoded: survey.decoded,

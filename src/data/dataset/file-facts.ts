@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type DecodedPicture, decodeMaskSamples, decodePicture, readBytes } from "../decode.ts";
 import type { ChosenView, Window } from "../formats/window.ts";
+import { burntInCharacters } from "../image/burnt-in-text.ts";
 import { luma } from "../image/colour.ts";
 import type { Picture } from "../image/image.ts";
 
@@ -24,6 +25,8 @@ const imageFacts = z.object({
   content: z.string(),
   /** What it looks like: mean luma of `lookSide` x `lookSide` parts, one byte each, base64. */
   look: z.string(),
+  /** Characters in the longest line of what looks like burnt-in text. */
+  characters: z.number(),
 });
 
 const maskFacts = z.object({
@@ -117,10 +120,23 @@ async function imageFactsOf(bytes: Buffer, file: string, window: Window | undefi
     sums[channel] = sum;
     squares[channel] = square;
   }
+  const characters = burntInCharacters(picture);
   const look = Buffer.from(lookOf(picture)).toString("base64");
   const shown = view && { shown: shownOf(view, window === undefined) };
   const { mode, depth } = stored;
-  return { kind: "image", width, height, mode, depth, ...shown, sums, squares, content: pictureHash(decoded), look };
+  return {
+    kind: "image",
+    width,
+    height,
+    mode,
+    depth,
+    ...shown,
+    sums,
+    squares,
+    content: pictureHash(decoded),
+    look,
+    characters,
+  };
 }
 
 function maskFactsOf(bytes: Buffer, file: string): MaskFacts {

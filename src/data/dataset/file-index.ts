@@ -9,7 +9,7 @@ import type { Window } from "../formats/window.ts";
 import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts, holdFor } from "./file-facts.ts";
 
 /** Raised whenever facts or decoding change, so that older indexes are made anew. */
-const INDEX_VERSION = 5;
+const INDEX_VERSION = 6;
 
 const entry = z.object({
   size: z.number(),

@@ -22,6 +22,8 @@ type ProblemCode =
   | "mask-modes-differ"
   | "mask-in-colour"
   | "unused-mask"
+  | "identifier-in-name"
+  | "burnt-in-text"
   | "not-indexed";
 
 /** What is wrong or odd in a dataset: which kind, where, and what to do. */

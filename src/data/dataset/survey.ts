@@ -36,8 +36,10 @@ export interface SurveyOptions {
   readonly indexFile?: string;
   /** Threads that decode, once there are files enough to be worth them; 0 = this one. */
   readonly workers?: number;
-  /** What pictures that are no bytes are shown through; default: what dataset.yaml says, else each its own percentiles. */
+  /** What pictures that are no bytes are to be shown through. */
   readonly window?: Window | undefined;
+  /** What a network was trained with; where no `window` is asked for. */
+  readonly trained?: Window | undefined;
   /** After every pair; `file` is the image. */
   readonly onProgress?: (done: number, total: number, file: string) => void;
 }
@@ -91,6 +93,13 @@ async function surveyPair(
   return { ...sample, imageFacts: image.value, maskFacts: mask.value };
 }
 
+/** What a dataset's pictures that are no bytes are shown through, if all through one window, and why. */
+export function pictureWindow({ yaml }: Dataset, { window, trained }: SurveyOptions) {
+  if (window !== undefined) return { window, why: "as asked for" };
+  if (trained !== undefined) return { window: trained, why: "as the training data" };
+  return { window: yaml.window, why: "as dataset.yaml says" };
+}
+
 /**
  * Surveys the given splits (those the dataset has, by default): every file is decoded once, or known from the index.
  * What cannot be used is listed; nothing wrong in a file makes it throw.
@@ -104,7 +113,7 @@ export async function surveyDataset(
   const index = await FileIndex.open(indexFile, dataset.folder);
   const workers = options.workers ?? defaultWorkers();
   const reader = new Reader(workers);
-  const window = options.window ?? dataset.yaml.window;
+  const { window } = pictureWindow(dataset, options);
   const pairs = splits.flatMap((split) =>
     (dataset.splits[split] ?? []).map((sample) => ({
       split,

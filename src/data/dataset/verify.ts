@@ -17,8 +17,9 @@ import {
   storage,
   type VerifiedClass,
 } from "./findings.ts";
+import { privacyFindings } from "./identifiers.ts";
 import { type Problem, problem } from "./problems.ts";
-import { type Survey, type SurveyOptions, surveyDataset } from "./survey.ts";
+import { pictureWindow, type Survey, type SurveyOptions, surveyDataset } from "./survey.ts";
 
 /** A problem and how grave it is: with an error nobody should train. */
 export interface Finding extends Problem {
@@ -73,6 +74,7 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
     ...similarFindings(splits),
     ...patientFindings(splits),
     ...emptyFindings(splits),
+    ...privacyFindings(splits),
   ];
   const rest = [...absentClasses(dataset.folder, verified), ...modeFindings(splits), ...restFindings(dataset, survey)];
   const grave = new Set<Problem>(fatal);
@@ -82,7 +84,7 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
   );
   const errors = findings.filter(({ severity }) => severity === "error");
   const samples = placed(splits).map(({ sample }) => sample);
-  const shown = shownText(samples.map(({ imageFacts }) => imageFacts));
+  const shown = shownText(splits, pictureWindow(dataset, options).why);
   return {
     name: dataset.name,
     folder: dataset.folder,

@@ -26,6 +26,8 @@ export interface DicomFile {
   readonly orientation: readonly number[] | undefined;
   /** The window the file asks to be shown with, the first where it names several. */
   readonly window: Window | undefined;
+  /** The file says that text is burnt into its pixels (Burned In Annotation). */
+  readonly burnedIn: boolean;
   /** How many windows it names. */
   readonly windows: number;
   /** MONOCHROME1: low values are bright, after the window. */
@@ -50,6 +52,7 @@ const TAGS = {
   rows: "x00280010",
   columns: "x00280011",
   bitsAllocated: "x00280100",
+  burnedIn: "x00280301",
   bitsStored: "x00280101",
   signed: "x00280103",
   windowCentre: "x00281050",
@@ -188,6 +191,7 @@ export function readDicom(bytes: Uint8Array, file: string): DicomFile {
       position: positionOf(data),
       orientation: orientationOf(data),
       window: windowOf(data),
+      burnedIn: text(TAGS.burnedIn) === "YES",
       windows: data.string(TAGS.windowCentre)?.split("\\").length ?? 0,
       inverted: photometricOf(data) === "MONOCHROME1",
     };

@@ -1,6 +1,7 @@
 import sharp, { type Metadata } from "sharp";
 import { DataError, UsageError } from "../../errors.ts";
 import { looksLikeTiff, readTiff, type TiffFile, type TiffPage } from "../codec/tiff.ts";
+import { requireDecodable } from "./picture-size.ts";
 import type { ValueType } from "./values.ts";
 
 /** A file with what is known of it before its samples are decoded. */
@@ -69,11 +70,13 @@ export async function openPicture(bytes: Buffer, file: string, page: number | un
     const own = tiffPage(tiff, file, page);
     // 64-bit samples are read here: the decoder refuses even the header.
     const metadata = own.bits === 64 ? {} : await metadataOf(bytes, file, own.index);
+    requireDecodable(bytes, file, own);
     return { file, bytes, tiff, page: own, index: own.index, metadata };
   }
   const frames = pngFrames(bytes);
   const metadata = await metadataOf(bytes, file, 0);
   const index = chosenPage(file, frames > 1 ? frames : (metadata.pages ?? 1), page);
+  requireDecodable(bytes, file, metadata);
   if (frames > 1 && index > 0) throw onlyFirst(file, "an animated PNG");
   if (metadata.space === "lab" || metadata.space === "labs") {
     throw new DataError(`${file}: its colours are CIELAB, which is not read; convert it to RGB`);
@@ -83,7 +86,7 @@ export async function openPicture(bytes: Buffer, file: string, page: number | un
 
 async function metadataOf(bytes: Buffer, file: string, page: number): Promise<Metadata> {
   try {
-    return await sharp(bytes, { page }).metadata();
+    return await sharp(bytes, { page, limitInputPixels: false }).metadata();
   } catch (error) {
     throw damagedPicture(file, error);
   }

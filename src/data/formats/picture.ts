@@ -51,7 +51,9 @@ function asPlainBits({ bytes, tiff, page }: PictureSource): Buffer {
 }
 
 function opened(source: PictureSource): Sharp {
-  return sharp(asPlainBits(source), { failOn: "error", ignoreIcc: true, page: source.index }).autoOrient();
+  // Its size is checked by `openPicture`, with our own limit.
+  const options = { failOn: "error", ignoreIcc: true, page: source.index, limitInputPixels: false } as const;
+  return sharp(asPlainBits(source), options).autoOrient();
 }
 
 async function rawOf(file: string, pipeline: Sharp): Promise<Raw> {

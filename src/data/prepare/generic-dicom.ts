@@ -61,6 +61,16 @@ function groupBySeries(images: readonly Head[]): ReadonlyMap<string, readonly He
   return series;
 }
 
+/** A sentence where files say that text is burnt into their pixels. */
+function burntIn(images: readonly Head[]): string[] {
+  const [first, ...others] = images.filter(({ burnedIn }) => burnedIn);
+  if (first === undefined) return [];
+  return [
+    `${others.length + 1} of ${images.length} images say that text is burnt into them, such as a patient's name (first: ` +
+      `${first.file}); look at them before you share the set`,
+  ];
+}
+
 /** Numbers in the order of first appearance. */
 function numbering(names: readonly string[]): (name: string) => string {
   const distinct = [...new Set(names)];
@@ -119,6 +129,7 @@ export const dicomKind: SetKind = {
       tasks,
       notes: [
         "Split by patient, drawn by seed; patients and series are numbered, their names stay out of the files",
+        ...burntIn(drawn.flatMap(({ members }) => members)),
         `${segmentations.length} segmentations on ${drawn.length} series; other series were left out`,
       ],
     };

@@ -5,7 +5,7 @@ import { OutOfMemoryError } from "../../errors.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
-import { blendTiles, type TileOptions } from "./tiles.ts";
+import { blendTiles, type Cut, cutOf, type TileOptions } from "./tiles.ts";
 import { averageViews } from "./views.ts";
 
 export interface PredictorOptions {
@@ -46,6 +46,16 @@ export class Predictor {
     const { tiles, views, rules = [] } = this.#options;
     const labels = tiles || views ? await this.#averaged(image, sink) : await this.#direct(image, sink);
     return { width: image.width, height: image.height, channels: 1, data: postprocessed(labels, image, rules) };
+  }
+
+  /** What an image of a size takes, beside its own pixels: runs of the network, and bytes of memory. */
+  cut(size: Size): Cut {
+    const { tiles, views } = this.#options;
+    const { classes } = this.#network.config;
+    const whole = 4 * size.width * size.height;
+    if (!tiles) return { tiles: views ? 8 : 1, tile: size, bytes: whole * (views ? 2 * classes + 1 : classes + 1) };
+    const cut = cutOf(size, classes, tiles);
+    return { ...cut, tiles: cut.tiles * (views ? 8 : 1) };
   }
 
   /** Frees the programs. */

@@ -24,6 +24,22 @@ export function tilePositions(length: number, tile: number, overlap: number): nu
   return Array.from({ length: count }, (_, i) => Math.round((i * (length - tile)) / (count - 1)));
 }
 
+/** How an image of a size is cut. */
+export interface Cut {
+  /** Tiles of {@link tile}, the network's runs. */
+  readonly tiles: number;
+  readonly tile: Size;
+  /** Bytes of host memory that blending holds: scores and weights of one row of tiles. */
+  readonly bytes: number;
+}
+
+/** What blending an image of a size takes, before anything is done. */
+export function cutOf({ width, height }: Size, classes: number, { size, overlap }: TileOptions): Cut {
+  const tile = { width: Math.min(size.width, width), height: Math.min(size.height, height) };
+  const [across, down] = [tilePositions(width, tile.width, overlap), tilePositions(height, tile.height, overlap)];
+  return { tiles: across.length * down.length, tile, bytes: 4 * tile.height * width * (classes + 1) };
+}
+
 /** Bell-shaped weights along one side of a tile: most in the middle, where the network sees all around. */
 export function tileWeights(tile: number): Float32Array {
   return Float32Array.from({ length: tile }, (_, i) => {

@@ -3,7 +3,7 @@ import { DeviceError } from "../../errors.ts";
 import { describe, requestGpu, targetOf } from "../../kernels/device/adapter.ts";
 import { Device } from "../../kernels/device/device.ts";
 import type { Target } from "../../kernels/target.ts";
-import { machineMemory } from "./machine-memory.ts";
+import { machineMemory } from "../../machine-memory.ts";
 
 /** Which adapter to open, and as what. */
 export interface DeviceOptions {

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
 import { decodePng, encodePng } from "../../../src/data/codec/png.ts";
-import { decodeImage, decodeMask } from "../../../src/data/decode.ts";
+import { decodeMask, decodePicture } from "../../../src/data/decode.ts";
 import type { FuzzTarget } from "../target.ts";
 
 const SIZE = { width: 16, height: 12 } as const;
@@ -54,6 +54,7 @@ const pictureSeeds = async () => [
   await raw().toColourspace("cmyk").jpeg().toBuffer(),
   await raw().tiff({ compression: "lzw" }).toBuffer(),
   await raw().tiff({ compression: "deflate", predictor: "horizontal", tile: true }).toBuffer(),
+  await raw().toColourspace("scrgb").tiff({ compression: "none" }).toBuffer(),
   await raw().webp({ lossless: true }).toBuffer(),
 ];
 
@@ -78,6 +79,6 @@ export const IMAGE_TARGETS: readonly FuzzTarget[] = [
       "VP8X",
     ],
     writes: [],
-    run: (bytes) => decodeImage(bytes, "fuzzed.image"),
+    run: (bytes) => decodePicture(bytes, "fuzzed.image"),
   },
 ];

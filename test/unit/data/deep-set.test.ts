@@ -90,7 +90,16 @@ test("a window holds for all pictures: given, or from dataset.yaml; the index kn
   const values = counts(0).map((value) => (value - 1500 + 1000) / 2550);
   const mean = [0, 1, 2].flatMap(counts).reduce((sum, value) => sum + (value - 500) / 2550, 0) / (3 * PIXELS);
   expect(said.statistics?.mean[0]).toBeCloseTo(mean, 6);
-  expect((await checked({ low: 0, high: 100 })).window).toEqual({ low: 0, high: 100 });
+  const asked = await checked({ low: 0, high: 100 });
+  expect([asked.window, asked.shown]).toEqual([
+    { low: 0, high: 100 },
+    "5 pictures of 16 bits, shown from 0 to 100 (as asked for)",
+  ]);
+  const trained = await checkDataset(await openDataset(folder), ["train"], {
+    ...options(),
+    trained: { low: 0, high: 9 },
+  });
+  expect(trained.shown).toBe("3 pictures of 16 bits, shown from 0 to 9 (as the training data)");
   expect((await checked()).decoded).toBe(5);
 
   const { splits, statistics = { mean: [0, 0, 0], std: [1, 1, 1] } } = await checked();
