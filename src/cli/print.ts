@@ -28,7 +28,7 @@ export function printTable<Row>(columns: readonly Column<Row>[], rows: readonly 
 
 /** Prints the one JSON document of a `--json` command. Nothing else may go to stdout in that case. */
 export function printJson(document: unknown): void {
-  console.log(visibleJson(JSON.stringify(document, null, 2)));
+  process.stdout.write(`${visibleJson(JSON.stringify(document, null, 2))}\n`);
 }
 
 /**
@@ -42,7 +42,7 @@ export function printLine(text: string): void {
 
 /** Tells the person something that is not a result: progress, notes, warnings. Goes to stderr. */
 export function note(text: string): void {
-  console.error(visible(text));
+  process.stderr.write(`${visible(text)}\n`);
 }
 
 /** Like `note`, at once and even while the process is ending. */
