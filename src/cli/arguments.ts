@@ -38,6 +38,19 @@ export function numberFrom(least: number, unit: string): Parser<number> {
   };
 }
 
+/** Any finite decimal number. */
+export function numberArgument(text: string): number {
+  const value = decimal(text);
+  if (value !== undefined) return value;
+  throw new InvalidArgumentError("Expected a number.");
+}
+
+/** A text that is not empty. */
+export function textArgument(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("Expected a text.");
+}
+
 /** A share of a whole, from 0 to `most`. */
 export function share(most: number): Parser<number> {
   return (text) => {

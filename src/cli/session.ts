@@ -21,13 +21,14 @@ export async function withDevice<R>(adapter: string | null, work: (device: Devic
 }
 
 /**
- * Opens a dataset folder and checks every file of the splits, with a progress bar. Says what was found. Pictures of more than
- * 8 bits are seen through `window`, else as a network was `trained`, else as dataset.yaml says.
+ * Opens a dataset folder and checks every file of the splits, with a progress bar. Says what was found. `classes` must
+ * hold; so many classes as `believed` are taken from the masks without doubt. Pictures of more than 8 bits are seen through
+ * `window`, else as a network was `trained`, else as dataset.yaml says.
  */
 export async function openChecked(
   folder: string,
   splits: readonly SplitName[],
-  { classes, window, trained }: Pick<CheckOptions, "classes" | "window" | "trained"> = {},
+  { classes, believed, window, trained }: Pick<CheckOptions, "classes" | "believed" | "window" | "trained"> = {},
 ): Promise<CheckedDataset> {
   const dataset = await openDataset(folder);
   const total = splits.reduce((sum, split) => sum + (dataset.splits[split]?.length ?? 0), 0);
@@ -35,6 +36,7 @@ export async function openChecked(
   try {
     const checked = await checkDataset(dataset, splits, {
       ...(classes ? { classes } : {}),
+      believed,
       window,
       trained,
       onProgress: (done) => progress.update(done),

@@ -2,10 +2,12 @@ import { readFile } from "node:fs/promises";
 import { DataError } from "../errors.ts";
 import { replaceFile } from "../files/atomic.ts";
 import { requireRegularFile } from "../files/regular.ts";
-import { decodePng, encodePng, type PngKind, type PngSamples, type Rgb } from "./codec/png.ts";
+import { encodePng, type Rgb } from "./codec/png.ts";
 import { readStoredPicture, type StoredPicture } from "./formats/picture.ts";
 import { type ChosenView, chooseView, shownValues, type WindowWishes } from "./formats/window.ts";
 import { type ByteImage, drawn, type Picture } from "./image/image.ts";
+import { readStored } from "./masks/read-mask.ts";
+import { readClasses } from "./masks/reading.ts";
 
 /** File name extensions read as images. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]);
@@ -71,57 +73,13 @@ export async function decodeImage(bytes: Buffer, file: string): Promise<ByteImag
   return drawn((await decodePicture(bytes, file)).picture);
 }
 
-/** Index of the first sample whose pixel has unequal colour channels, -1 where there is none. */
-function firstColour({ kind, channels, samples }: PngSamples): number {
-  if (kind !== "rgb" && kind !== "rgbAlpha") return -1;
-  for (let at = 0; at < samples.length; at += channels) {
-    if (samples[at] !== samples[at + 1] || samples[at] !== samples[at + 2]) return at;
-  }
-  return -1;
-}
-
-/** A mask and how its file stores it. */
-interface StoredMask {
-  readonly mask: ByteImage;
-  readonly kind: PngKind;
-  /** Bits a sample. */
-  readonly depth: number;
-}
-
 /**
- * A mask PNG's class indices, one byte a pixel, 255 = ignore: the palette index, the grey value as stored whatever its
- * depth, or the common value of equal RGB channels. Alpha is dropped. Throws DataError naming `file` where it is
- * damaged.
+ * A label picture's classes, one byte a pixel, 255 = ignore: the palette index, the grey value as stored whatever its
+ * depth, or the common value of equal RGB channels. Throws DataError naming `file` where it is damaged or holds anything
+ * else: colours, numbers beyond 254, what JPEG has left of them.
  */
-export function decodeMask(bytes: Buffer, file: string): ByteImage {
-  return decodeMaskSamples(bytes, file).mask;
-}
-
-/** `decodeMask` with what the file says of its storage. */
-export function decodeMaskSamples(bytes: Buffer, file: string): StoredMask {
-  const png = decodePng(bytes, file);
-  const { width, height, channels, samples, kind, depth } = png;
-  const coloured = firstColour(png);
-  if (coloured >= 0) {
-    const colour = [...samples.subarray(coloured, coloured + 3)].join(", ");
-    const [row, column] = [Math.floor(coloured / channels / width), (coloured / channels) % width];
-    throw new DataError(
-      `${file}: the mask holds colours (first: ${colour} at row ${row}, column ${column}), not class indices; ` +
-        "write it as grey or palette PNG whose pixel value is the class index (0 background, 255 ignore)",
-    );
-  }
-  const data = new Uint8Array(width * height);
-  for (let pixel = 0; pixel < data.length; pixel++) {
-    const value = samples[pixel * channels] ?? 0;
-    if (value > 255) {
-      throw new DataError(
-        `${file}: the mask holds the 16-bit value ${value} at row ${Math.floor(pixel / width)}, column ${pixel % width}; ` +
-          "a class index lies in 0..254 (255 = ignore), write the mask with 8 bits",
-      );
-    }
-    data[pixel] = value;
-  }
-  return { mask: { width, height, channels: 1, data }, kind, depth };
+export async function decodeMask(bytes: Buffer, file: string): Promise<ByteImage> {
+  return readClasses(await readStored(bytes, file), { kind: "classes" }, 254);
 }
 
 /** `decodePicture` of a file on disk. */

@@ -106,7 +106,12 @@ test("black and white masks: what was found and how to map it", async () => {
     const mask = await readMask(file);
     await writePng(file, { ...mask, data: mask.data.map((label) => (label > 0 ? 255 : 0)) });
   }
-  refused(train(folder), 1, "masks hold only the values 0 and 255", "Rewrite 255 as 1 in every mask");
+  refused(
+    train(folder),
+    1,
+    "masks hold only the values 0 and 255",
+    `svanet data prepare folder --from ${folder} --out NEW-FOLDER --map 255=1`,
+  );
 });
 
 test("masks without any object", async () => {

@@ -56,6 +56,7 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
     requireFit(foreseen, { kind: "training", batch: config.batchSize }, device.room);
     const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])], {
       window: windowOf(config),
+      believed: config.classes ?? 0,
     });
     const statistics = statisticsOf(dataset);
     const observer = watchTraining();

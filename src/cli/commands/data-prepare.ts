@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { Window } from "../../data/formats/window.ts";
-import { OWN_SETS, PAPER_SETS } from "../../data/prepare/set-names.ts";
+import { OWN_SETS, PAPER_SETS, type SetName } from "../../data/prepare/set-names.ts";
 import { UsageError } from "../../errors.ts";
-import { namesArgument, share, wholeNumber, windowArgument } from "../arguments.ts";
+import { namesArgument, numberArgument, share, textArgument, wholeNumber, windowArgument } from "../arguments.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress, type Progress } from "../progress.ts";
 
@@ -16,6 +16,11 @@ interface PrepareFlags {
   readonly val: number;
   readonly classes?: readonly string[];
   readonly every: number;
+  readonly map?: string;
+  readonly threshold?: number;
+  readonly palette?: string;
+  readonly trustOrder?: true;
+  readonly allowGaps?: true;
   readonly workers?: number;
   readonly json?: true;
 }
@@ -44,22 +49,55 @@ export function addPrepare(command: Command): void {
     .option("--val <share>", "share of them for val, likewise", share(1), 0)
     .option("--classes <names>", "class names without the background, for your own data", namesArgument)
     .option("--every <n>", "take every n-th slice, for your own volumes", wholeNumber(1), 1)
+    .option(
+      "--map <pairs>",
+      "what the numbers of your own masks mean, such as 255=1 or 0=0,128=ignore,255=1",
+      textArgument,
+    )
+    .option(
+      "--threshold <value>",
+      "your own masks: from this number on foreground, below it background",
+      numberArgument,
+    )
+    .option(
+      "--palette <pairs>",
+      'classes of the colours of your own masks: "#ff0000=1,#00ff00=2", or a file',
+      textArgument,
+    )
+    .option("--trust-order", "pair labels with volumes voxel by voxel where their headers disagree on the place")
+    .option("--allow-gaps", "take DICOM series whose slices do not lie at equal distances")
     .option("--workers <n>", "threads; 0 does it in the main thread (default: by the number of cores)", wholeNumber(0))
     .option("--json", "print what was written as JSON")
     .action(prepareSet);
 }
 
+/** Options that say something about single kinds of sets, and for which they do. */
+const FOR_KINDS = {
+  map: ["folder", "nifti", "npz"],
+  threshold: ["folder", "nifti", "npz"],
+  palette: ["folder"],
+  trustOrder: ["nifti", "atlas", "kits23"],
+  allowGaps: ["dicom"],
+} as const satisfies Partial<Record<keyof PrepareFlags, readonly SetName[]>>;
+
 /** Refuses what cannot be meant, before anything is opened. */
-function checkFlags({ test, val }: PrepareFlags): void {
-  if (test + val < 1) return;
-  throw new UsageError(`--test ${test} and --val ${val} leave nothing to train on: together below 1`);
+function checkFlags(set: SetName, flags: PrepareFlags): void {
+  const { test, val } = flags;
+  if (test + val >= 1) {
+    throw new UsageError(`--test ${test} and --val ${val} leave nothing to train on: together below 1`);
+  }
+  for (const [name, sets] of Object.entries(FOR_KINDS)) {
+    if (flags[name as keyof typeof FOR_KINDS] === undefined || (sets as readonly SetName[]).includes(set)) continue;
+    const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new UsageError(`${option} says nothing about ${set}: it is for ${sets.join(", ")}`);
+  }
 }
 
 async function prepareSet(name: string, flags: PrepareFlags): Promise<void> {
   const { nearestName } = await import("../../nearest.ts");
   const { prepare } = await import("../../data/prepare/prepare.ts");
   const { SET_KINDS } = await import("../../data/prepare/sets.ts");
-  checkFlags(flags);
+  const { parseReading } = await import("../../data/masks/parse-reading.ts");
   const set = SET_KINDS.find((kind) => kind.name === name);
   const names = SET_KINDS.map((kind) => kind.name);
   if (set === undefined) {
@@ -68,8 +106,11 @@ async function prepareSet(name: string, flags: PrepareFlags): Promise<void> {
       `there is no set "${name}"${near === undefined ? "" : ` (did you mean ${near}?)`}; known are ${names.join(", ")}`,
     );
   }
+  checkFlags(set.name, flags);
   let progress: Progress | undefined;
-  const { from, out, workers, json, ...settings } = flags;
+  const { from, out, workers, json, map, threshold, palette, ...rest } = flags;
+  const reading = parseReading({ map, threshold, palette });
+  const settings = { ...rest, ...(reading ? { reading } : {}) };
   try {
     const summary = await prepare({
       ...{ set, from, out, settings, workers },

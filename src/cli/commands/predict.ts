@@ -5,7 +5,7 @@ import { readPicture } from "../../data/decode.ts";
 import { type ChosenView, viewsText, viewText, type Window } from "../../data/formats/window.ts";
 import { drawn, type Picture } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
-import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
+import type { CheckpointFacts } from "../../experiment/checkpoint/checkpoint.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
 import { overlay } from "../../experiment/evaluate/overlay.ts";
 import { readPostprocess } from "../../experiment/evaluate/postprocess.ts";
@@ -38,6 +38,7 @@ interface PredictFlags {
   readonly window?: Window;
   readonly volume?: number;
   readonly page?: number;
+  readonly allowGaps?: true;
   readonly adapter?: string;
   readonly json?: true;
 }
@@ -95,6 +96,10 @@ export function register(command: Command): void {
       "--page <n>",
       "page of TIFF stacks and animations, counted from 0; needed where there are several",
       wholeNumber(0),
+    )
+    .option(
+      "--allow-gaps",
+      "take DICOM series whose slices do not lie at equal distances; NIfTI cannot hold their places",
     )
     .addOption(adapterOption())
     .option("--json", "print the written files as JSON")
@@ -240,7 +245,7 @@ async function predictScans(
   const results: ScanResult[] = [];
   for (const [i, images] of series.entries()) {
     const stem = series.length === 1 ? input.stem : `${input.stem}-series${i + 1}`;
-    results.push(await one(openSeries(stem, images), stem));
+    results.push(await one(openSeries(stem, images, flags.allowGaps), stem));
   }
   return results;
 }

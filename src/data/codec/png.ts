@@ -21,6 +21,8 @@ export interface PngSamples {
   readonly channels: number;
   /** Values as stored: palette indices, unscaled grey. Row-major, channels last. */
   readonly samples: Uint16Array;
+  /** The colours that palette indices are shown in; undefined where the file has none. */
+  readonly palette: readonly Rgb[] | undefined;
 }
 
 interface Header {
@@ -196,18 +198,29 @@ function inflate(parts: readonly Buffer[], length: number, file: string): Uint8A
 export function decodePng(bytes: Buffer, file: string): PngSamples {
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
   if (!SIGNATURE.every((byte, at) => bytes[at] === byte)) {
-    throw new DataError(`${file}: this is no PNG (it starts with other bytes); masks are PNG files, convert it`);
+    throw new DataError(`${file}: this is no PNG (it starts with other bytes); convert it`);
   }
   let header: Header | undefined;
+  let palette: readonly Rgb[] | undefined;
   const parts: Buffer[] = [];
   for (const { type, body } of chunksOf(bytes, file)) {
     if (type === "IHDR") header = headerOf(body, file);
     if (type === "IDAT") parts.push(body);
+    if (type === "PLTE") palette = coloursOf(body);
   }
   if (header === undefined) throw damaged(file, "no header");
   const { width, height, kind, depth } = header;
   const channels = SAMPLES_PER_PIXEL[kind];
-  return { width, height, kind, depth, channels, samples: samplesOf(header, parts, file) };
+  return { width, height, kind, depth, channels, palette, samples: samplesOf(header, parts, file) };
+}
+
+/** The colours of a PLTE chunk. */
+function coloursOf(body: Buffer): Rgb[] {
+  const channel = (at: number) => body[at] ?? 0;
+  return Array.from({ length: Math.floor(body.length / 3) }, (_, index): Rgb => {
+    const at = 3 * index;
+    return [channel(at), channel(at + 1), channel(at + 2)];
+  });
 }
 
 /** All samples, in their places. */

@@ -7,7 +7,7 @@ import type { PixelStatistics } from "../image/normalise.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
-import { zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
+import { classNumbersProblem, zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
 import { type Problem, problem } from "./problems.ts";
 import {
   pictureWindow,
@@ -49,13 +49,13 @@ export interface CheckedDataset {
   readonly warnings: readonly string[];
   /** Files decoded in this check; 0 = all were known from the index. */
   readonly decoded: number;
-  /** SHA-256 of every image and mask of the splits, by its name in the folder, such as `mask/a.png`. */
-  readonly hashes: ReadonlyMap<string, string>;
 }
 
 export interface CheckOptions extends SurveyOptions {
   /** Class names that must hold (a checkpoint's); labels beyond them are problems. */
   readonly classes?: readonly string[];
+  /** So many classes, background included, are believed where only the masks tell: however many, and with gaps. */
+  readonly believed?: number | undefined;
 }
 
 const MOST_LISTED = 20;
@@ -150,18 +150,40 @@ function throwProblems(dataset: Dataset, splits: readonly SplitName[], problems:
 }
 
 /** Everything found wrong in the splits, in their order: what nobody can train on or measure with. */
-export function allProblems(read: readonly ReadSplit[], classes: readonly string[], dataset: Dataset): Problem[] {
-  return read.flatMap(({ split, samples, problems }) => {
-    const unmapped = zeroAnd255Problem(join(dataset.folder, split), samples);
+export function allProblems(
+  read: readonly ReadSplit[],
+  { classes, classSource }: HeldClasses,
+  { folder }: Dataset,
+  believed = 0,
+): Problem[] {
+  const found = read.flatMap(({ split, samples, problems }) => {
+    const unmapped = zeroAnd255Problem(folder, join(folder, split), samples);
     return [...problems, ...(unmapped === undefined ? [] : [unmapped]), ...labelProblems(samples, classes)];
   });
+  const doubtful =
+    classSource === "masks" && classes.length > believed
+      ? classNumbersProblem(
+          folder,
+          read.flatMap(({ samples }) => samples),
+        )
+      : undefined;
+  return doubtful === undefined ? found : [...found, doubtful];
+}
+
+interface HeldClasses {
+  readonly classes: readonly string[];
+  readonly classSource: CheckedDataset["classSource"];
 }
 
 /** The classes that hold for a dataset, and who says so. */
-export function classesOf(dataset: Dataset, samples: readonly CheckedSample[], given: readonly string[] | undefined) {
-  if (given !== undefined) return { classes: given, classSource: "given" as const };
-  if (dataset.yaml.classes !== undefined) return { classes: dataset.yaml.classes, classSource: "yaml" as const };
-  return { classes: countedClasses(samples), classSource: "masks" as const };
+export function classesOf(
+  dataset: Dataset,
+  samples: readonly CheckedSample[],
+  given: readonly string[] | undefined,
+): HeldClasses {
+  if (given !== undefined) return { classes: given, classSource: "given" };
+  if (dataset.yaml.classes !== undefined) return { classes: dataset.yaml.classes, classSource: "yaml" };
+  return { classes: countedClasses(samples), classSource: "masks" };
 }
 
 /** What the check keeps of a surveyed pair. */
@@ -196,8 +218,9 @@ export async function checkDataset(
   const survey = await surveyDataset(dataset, splits, options);
   const read = survey.splits.map((one) => ({ ...one, samples: one.samples.map(checkedSample) }));
   const samples = read.flatMap((one) => one.samples);
-  const { classes, classSource } = classesOf(dataset, samples, options.classes);
-  throwProblems(dataset, splits, allProblems(read, classes, dataset));
+  const held = classesOf(dataset, samples, options.classes);
+  const { classes, classSource } = held;
+  throwProblems(dataset, splits, allProblems(read, held, dataset, options.believed));
   if (classes.length < 2) {
     throw new DataError(
       `${dataset.folder}: every mask holds only 0 (background); there is nothing to learn or measure`,
@@ -209,7 +232,7 @@ export async function checkDataset(
   const unused = dataset.unusedMasks;
   const warnings = [
     survey.unsaved,
-    zeroAnd255Warning(samples),
+    zeroAnd255Warning(dataset.folder, samples)?.message,
     leakWarning(dataset, survey),
     unused.length > 0
       ? `${dataset.folder}: ${unused.length} masks belong to no image of train, val or test (first: ${unused[0]})`
@@ -227,6 +250,5 @@ export async function checkDataset(
     splits: Object.fromEntries(read.map(({ split, samples }) => [split, samples])),
     warnings: warnings.filter((warning) => warning !== undefined),
     decoded: survey.decoded,
-    hashes: survey.hashes,
   };
 }

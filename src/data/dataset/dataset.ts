@@ -4,6 +4,7 @@ import { DataError } from "../../errors.ts";
 import { IMAGE_EXTENSIONS } from "../decode.ts";
 import type { Window } from "../formats/window.ts";
 import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
+import { MaskFolder } from "./mask-names.ts";
 import { type Problem, problem } from "./problems.ts";
 
 export const SPLIT_NAMES = ["train", "val", "test"] as const;
@@ -19,7 +20,7 @@ export interface Sample {
   readonly window?: Window;
 }
 
-/** A dataset folder: `train/`, `val/` and/or `test/` with images, `mask/<same stem>.png`, optional `dataset.yaml`. */
+/** A dataset folder: `train/`, `val/` and/or `test/` with images, `mask/<same stem>.png` (or .tif), optional `dataset.yaml`. */
 export interface Dataset {
   readonly folder: string;
   /** From dataset.yaml, else the folder's name. */
@@ -59,13 +60,12 @@ interface Listing {
   readonly problems: readonly Problem[];
 }
 
-function pairUp(folder: string, split: SplitName, names: readonly string[], masks: ReadonlySet<string>): Listing {
+function pairUp(folder: string, split: SplitName, names: readonly string[], masks: MaskFolder): Listing {
   const problems: Problem[] = [];
   const samples = new Map<string, Sample>();
   for (const name of names) {
     const { name: stem, ext } = parse(name);
     const image = join(folder, split, name);
-    const mask = join(folder, "mask", `${stem}.png`);
     const earlier = samples.get(stem);
     if (!IMAGE_EXTENSIONS.has(ext.toLowerCase())) {
       const known = [...IMAGE_EXTENSIONS].join(" ");
@@ -73,10 +73,10 @@ function pairUp(folder: string, split: SplitName, names: readonly string[], mask
     } else if (earlier !== undefined) {
       const what = `has the same stem as ${earlier.image}, both would share one mask`;
       problems.push(problem("shared-stem", image, what, "rename one"));
-    } else if (!masks.has(`${stem}.png`)) {
-      problems.push(problem("unpaired", image, "has no mask", `expected ${mask}`));
     } else {
-      samples.set(stem, { stem, image, mask });
+      const found = masks.maskOf(stem, image);
+      if ("mask" in found) samples.set(stem, { stem, image, mask: found.mask });
+      else problems.push(found.problem);
     }
   }
   return { samples: [...samples.values()].sort((a, b) => byCodeUnits(a.stem, b.stem)), problems };
@@ -99,17 +99,22 @@ export async function openDataset(folder: string): Promise<Dataset> {
   if (present.length === 0) throw new DataError(`${folder}: has none of train/, val/, test/; ${expected}`);
   const masks = await namesIn(join(folder, "mask"));
   if (masks === undefined) throw new DataError(`${folder}: has no folder mask/; ${expected}`);
-  const maskNames = new Set(masks);
+  const maskFolder = new MaskFolder(folder, masks);
   const splits: Partial<Record<SplitName, readonly Sample[]>> = {};
   const problems: Partial<Record<SplitName, readonly Problem[]>> = {};
   for (const [split, names] of present) {
-    const listing = pairUp(folder, split, names ?? [], maskNames);
+    const listing = pairUp(folder, split, names ?? [], maskFolder);
     splits[split] = listing.samples;
     problems[split] = listing.problems;
   }
-  const used = new Set(Object.values(splits).flatMap((samples) => samples.map(({ stem }) => `${stem}.png`)));
-  const unusedMasks = masks.filter((name) => !used.has(name));
-  return { folder, name: yaml.name ?? basename(resolve(folder)), yaml, splits, problems, unusedMasks };
+  return {
+    folder,
+    name: yaml.name ?? basename(resolve(folder)),
+    yaml,
+    splits,
+    problems,
+    unusedMasks: maskFolder.unused(),
+  };
 }
 
 /** The samples of a split. Throws DataError naming the splits there are when it is missing or empty. */

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type DecodedPicture, decodeMaskSamples, decodePicture, readBytes } from "../decode.ts";
+import { type DecodedPicture, decodePicture, readBytes } from "../decode.ts";
 import type { ChosenView, Window } from "../formats/window.ts";
 import { burntInCharacters } from "../image/burnt-in-text.ts";
 import { luma } from "../image/colour.ts";
 import type { Picture } from "../image/image.ts";
+import { readStored } from "../masks/read-mask.ts";
+import { readClasses } from "../masks/reading.ts";
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 
@@ -139,8 +141,10 @@ async function imageFactsOf(bytes: Buffer, file: string, window: Window | undefi
   };
 }
 
-function maskFactsOf(bytes: Buffer, file: string): MaskFacts {
-  const { mask, kind: mode, depth } = decodeMaskSamples(bytes, file);
+async function maskFactsOf(bytes: Buffer, file: string): Promise<MaskFacts> {
+  const stored = await readStored(bytes, file);
+  const { mode, depth } = stored;
+  const mask = readClasses(stored, { kind: "classes" }, 254);
   const counts = new Float64Array(256);
   for (const label of mask.data) counts[label] = (counts[label] ?? 0) + 1;
   const labels = [...counts].map((pixels, label): [number, number] => [label, pixels]);
@@ -157,5 +161,5 @@ export async function readFacts({ file, kind, known, window }: FactsTask): Promi
   const bytes = await readBytes(file);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 === known) return { sha256, facts: undefined };
-  return { sha256, facts: kind === "image" ? await imageFactsOf(bytes, file, window) : maskFactsOf(bytes, file) };
+  return { sha256, facts: kind === "image" ? await imageFactsOf(bytes, file, window) : await maskFactsOf(bytes, file) };
 }

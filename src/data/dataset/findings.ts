@@ -221,13 +221,18 @@ export function absentClasses(folder: string, classes: readonly VerifiedClass[])
  */
 export function restFindings({ folder, unusedMasks }: Dataset, survey: Survey): Problem[] {
   const found = unusedMasks.map((name) =>
-    problem("unused-mask", join(folder, "mask", name), "no image of any split has its stem", "remove or rename it"),
+    problem(
+      "unused-mask",
+      join(folder, "mask", name),
+      "no image of any split has its stem",
+      "name it as its image if it has one",
+    ),
   );
-  const single = zeroAnd255Warning(survey.splits.flatMap(({ samples }) => samples.map(checkedSample)));
-  if (single !== undefined) {
-    const file = single.slice(0, single.indexOf(": "));
-    found.push({ code: "mask-0-255", file, message: single, cure: "where foreground is meant, rewrite 255 as 1" });
-  }
+  const single = zeroAnd255Warning(
+    folder,
+    survey.splits.flatMap(({ samples }) => samples.map(checkedSample)),
+  );
+  if (single !== undefined) found.push(single);
   if (survey.unsaved !== undefined) {
     const { indexFile, unsaved } = survey;
     found.push({ code: "not-indexed", file: indexFile, message: unsaved, cure: "make its folder writable" });

@@ -1,5 +1,5 @@
 import { copyFile, mkdir, readdir } from "node:fs/promises";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { isAbsolute, join, parse, relative, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
 import { writeFolder } from "../../files/new-folder.ts";
 import type { Rgb } from "../codec/png.ts";
@@ -115,7 +115,12 @@ export async function fixDataset(dataset: Dataset, verification: Verification, o
       const [from, to] = [join(dataset.folder, name), join(partial, name)];
       if (corrections.leftOut.has(from) || corrections.orphaned.has(from)) continue;
       if (corrections.renumbered.has(from) || corrections.restored.has(from)) {
-        await writeMask(from, to, corrections.renumbered.has(from), colours);
+        await writeMask(
+          from,
+          join(partial, "mask", `${parse(name).name}.png`),
+          corrections.renumbered.has(from),
+          colours,
+        );
       } else {
         await copyFile(from, to);
         copied++;

@@ -11,6 +11,7 @@ type ProblemCode =
   | "size-mismatch"
   | "label-beyond-classes"
   | "mask-0-255"
+  | "not-class-numbers"
   | "duplicate-across-splits"
   | "duplicate-within-split"
   | "near-duplicate"

@@ -47,6 +47,8 @@ export interface Verification {
   readonly survey: Survey;
 }
 
+const isPresent = ({ splits }: VerifiedClass) => Object.values(splits).some(({ pixels }) => pixels > 0);
+
 function nothingToLearn({ folder }: Dataset): Problem {
   const what = "every mask holds only 0 (background); there is nothing to learn or measure";
   return problem("class-never-present", folder, what, "write the class of each pixel into the masks");
@@ -60,14 +62,19 @@ function nothingToLearn({ folder }: Dataset): Problem {
 export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {}): Promise<Verification> {
   const survey = await surveyDataset(dataset, undefined, options);
   const checked = survey.splits.map((one) => ({ ...one, samples: one.samples.map(checkedSample) }));
-  const { classes, classSource } = classesOf(
+  const held = classesOf(
     dataset,
     checked.flatMap(({ samples }) => samples),
     undefined,
   );
-  const verified = classesFound(survey, classes);
+  const { classes, classSource } = held;
+  const problems = allProblems(checked, held, dataset);
+  const doubtful = problems.some(({ code }) => code === "not-class-numbers");
+  const found = classesFound(survey, classes);
+  // Of numbers that are hardly classes those between them are no missing classes.
+  const verified = doubtful ? found.filter(isPresent) : found;
   const { splits } = survey;
-  const fatal = [...emptySplits(dataset), ...allProblems(checked, classes, dataset), ...sharedStems(splits)];
+  const fatal = [...emptySplits(dataset), ...problems, ...sharedStems(splits)];
   if (classes.length < 2 && fatal.length === 0) fatal.push(nothingToLearn(dataset));
   const odd = [
     ...equalFindings(splits),
@@ -76,7 +83,8 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
     ...emptyFindings(splits),
     ...privacyFindings(splits),
   ];
-  const rest = [...absentClasses(dataset.folder, verified), ...modeFindings(splits), ...restFindings(dataset, survey)];
+  const absent = doubtful ? [] : absentClasses(dataset.folder, verified);
+  const rest = [...absent, ...modeFindings(splits), ...restFindings(dataset, survey)];
   const grave = new Set<Problem>(fatal);
   const isGrave = (one: Problem) => grave.has(one) || one.code === "duplicate-across-splits";
   const findings = [...fatal, ...odd, ...rest].map(

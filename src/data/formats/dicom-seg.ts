@@ -12,12 +12,16 @@ import {
 
 type DataSet = dicomParser.DataSet;
 
-interface SegmentationFrame {
-  readonly segment: number;
+/** Where a frame lies. */
+export interface FramePosition {
   /** Images this frame was drawn on, by their SOP instance; empty where it does not say. */
   readonly sources: readonly string[];
   readonly position: Vector | undefined;
   readonly orientation: readonly number[] | undefined;
+}
+
+interface SegmentationFrame extends FramePosition {
+  readonly segment: number;
   /** One byte a pixel: 1 inside, 0 outside (fractional: at least half of the maximum counts as inside). */
   readonly inside: Uint8Array;
 }
@@ -148,7 +152,11 @@ const NEAREST = 0.05;
  * Whether `frame` belongs to `image`: by the referenced SOP instance where the frame names images, else by position.
  * Throws DataError where it does but is turned against the image.
  */
-export function belongsTo(frame: SegmentationFrame, image: DicomFile, file: string): boolean {
+export function belongsTo(
+  frame: FramePosition,
+  image: Pick<DicomFile, "position" | "orientation" | "sopInstance" | "file">,
+  file: string,
+): boolean {
   const { position } = image;
   const near =
     position !== undefined &&

@@ -49,6 +49,7 @@ export class NiftiVolume {
   readonly volumes: number;
   /** The file's header as stored (decompressed), up to the voxels. */
   readonly headerBytes: Uint8Array;
+  readonly #bytes: Uint8Array;
   readonly #read: (index: number) => number;
   readonly #axes: readonly [PatientAxis, PatientAxis, PatientAxis];
 
@@ -56,6 +57,7 @@ export class NiftiVolume {
     this.file = file;
     this.header = header;
     this.headerBytes = bytes.subarray(0, header.dataOffset);
+    this.#bytes = bytes;
     const voxels = bytes.subarray(header.dataOffset, header.dataOffset + header.dataBytes);
     this.#read = valueReader(voxels, header.type, header.littleEndian);
     this.#axes = patientAxes(header.affine);
@@ -81,6 +83,11 @@ export class NiftiVolume {
   /** `decode` of a file on disk. */
   static async open(file: string): Promise<NiftiVolume> {
     return NiftiVolume.decode(await readBytes(file), file);
+  }
+
+  /** The same voxels, their places taken from the header of `other`, an array of the same extents. */
+  placedAs({ header: { affine, orientationFrom } }: NiftiVolume): NiftiVolume {
+    return new NiftiVolume(this.file, { ...this.header, affine, orientationFrom }, this.#bytes);
   }
 
   static #of(file: string, header: NiftiHeader, bytes: Uint8Array): NiftiVolume {

@@ -1,35 +1,37 @@
 import { DataError } from "../../errors.ts";
-import { decodeImage, decodeMask, readBytes } from "../decode.ts";
+import { readBytes } from "../decode.ts";
 import type { ValueSlice } from "../formats/values.ts";
 import { type ByteImage, filled, type Size } from "../image/image.ts";
+import { readStored } from "../masks/read-mask.ts";
+import { type MaskReading, readClasses, readLevels } from "../masks/reading.ts";
 import type { Layer } from "./plan.ts";
 
-/**
- * A slice of a label volume as a mask. What is no class index is refused, never rounded: throws DataError for values
- * that are no whole numbers from 0 to `largest`.
- */
-export function labelMask({ width, height, values }: ValueSlice, largest: number, file: string): ByteImage {
-  const data = new Uint8Array(values.length);
-  values.forEach((value, at) => {
-    if (!Number.isInteger(value)) {
-      throw new DataError(
-        `${file}: holds the label ${value}, no whole number; it is a soft mask or a scan. Give the map of class numbers`,
-      );
-    }
-    if (value < 0 || value > largest) {
-      throw new DataError(
-        `${file}: holds the label ${value}, known are 0 to ${largest}; correct the label or the classes`,
-      );
-    }
-    data[at] = value;
-  });
-  return { width, height, channels: 1, data };
+const CLASS_NUMBERS: MaskReading = { kind: "classes" };
+
+/** How the numbers of a label array are read: as class numbers from 0 to `largest`, unless someone said otherwise. */
+export interface ArrayReading {
+  readonly largest: number;
+  readonly reading?: MaskReading | undefined;
 }
 
-/** A black and white picture's white part: at least half of full brightness in its first channel, JPEG's noise left out. */
-async function whiteOf(file: string): Promise<{ size: Size; white: (pixel: number) => boolean }> {
-  const image = await decodeImage(await readBytes(file), file);
-  return { size: image, white: (pixel) => (image.data[pixel * 3] ?? 0) >= 128 };
+/**
+ * A slice of a label array as a mask; numbers within 1e-4 of whole ones are whole. What is no class is refused, never
+ * rounded: throws DataError naming `file`, value and place. `slice` stands in the place, of a volume.
+ */
+export function labelMask(
+  { width, height, values, nonFinite }: ValueSlice,
+  { largest, reading = CLASS_NUMBERS }: ArrayReading,
+  file: string,
+  slice?: number,
+): ByteImage {
+  if (nonFinite > 0) {
+    const where = slice === undefined ? "" : ` in slice ${slice}`;
+    throw new DataError(`${file}: ${nonFinite} labels${where} are NaN or infinite; write class numbers`);
+  }
+  const before = slice === undefined ? "" : `slice ${slice}, `;
+  const placeOf = (at: number) => `${before}row ${Math.floor(at / width)}, column ${at % width}`;
+  const data = readLevels(values, reading, { file, largest, ignore: false, placeOf });
+  return { width, height, channels: 1, data };
 }
 
 function requireSize(file: string, size: Size, image: Size, imageFile: string): void {
@@ -43,18 +45,13 @@ function requireSize(file: string, size: Size, image: Size, imageFile: string): 
 /** The mask painted from a picture's layers. Throws DataError where sizes differ or a file is damaged. */
 export async function paintLayers(layers: readonly Layer[], image: Size, imageFile: string): Promise<ByteImage> {
   const mask = filled(image, 1, 0);
-  for (const { file, value } of layers) {
-    if (value === "labels") {
-      const labels = decodeMask(await readBytes(file), file);
-      requireSize(file, labels, image, imageFile);
-      labels.data.forEach((label, pixel) => {
-        if (label !== 0) mask.data[pixel] = label;
-      });
-      continue;
-    }
-    const { size, white } = await whiteOf(file);
-    requireSize(file, size, image, imageFile);
-    for (let pixel = 0; pixel < mask.data.length; pixel++) if (white(pixel)) mask.data[pixel] = value;
+  for (const { file, value, reading } of layers) {
+    const stored = await readStored(await readBytes(file), file);
+    requireSize(file, stored, image, imageFile);
+    const labels = readClasses(stored, value === "labels" ? (reading ?? CLASS_NUMBERS) : { kind: "white" }, 254);
+    labels.data.forEach((label, pixel) => {
+      if (label !== 0) mask.data[pixel] = value === "labels" ? label : value;
+    });
   }
   return mask;
 }

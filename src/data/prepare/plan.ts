@@ -1,6 +1,7 @@
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
+import type { MaskReading } from "../masks/reading.ts";
 import type { SetName } from "./set-names.ts";
 
 /** What the command line decides. */
@@ -17,12 +18,20 @@ export interface Settings {
   readonly classes?: readonly string[] | undefined;
   /** Every how many slices, for the generic kinds. */
   readonly every: number;
+  /** What the numbers of masks mean, for the generic kinds; undefined: decided by the masks. */
+  readonly reading?: MaskReading | undefined;
+  /** Pair labels with scans by the order of their voxels where their places in the patient disagree. */
+  readonly trustOrder?: boolean | undefined;
+  /** Take DICOM series whose slices do not lie at equal distances. */
+  readonly allowGaps?: boolean | undefined;
 }
 
-/** A file painted into a mask: white (above half) becomes `value`, or its values are classes already. */
+/** A file painted into a mask: white (above half) becomes `value`, or its numbers give the classes. */
 export interface Layer {
   readonly file: string;
   readonly value: number | "labels";
+  /** How numbers are read; undefined: they are the classes. */
+  readonly reading?: MaskReading;
 }
 
 interface Common {
@@ -64,6 +73,9 @@ export interface VolumeTask extends Common {
   readonly window?: Window | undefined;
   /** Largest label allowed. */
   readonly largest: number;
+  readonly reading?: MaskReading | undefined;
+  /** Voxels are paired by number where the places in the headers disagree. */
+  readonly trustOrder?: boolean | undefined;
 }
 
 /** Items of two arrays of an npz file. */
@@ -77,6 +89,7 @@ export interface ArrayTask extends Common {
   readonly largest: number;
   /** Of plain arrays; undefined: bytes stay, others are shown each from their percentiles. */
   readonly window?: Window | undefined;
+  readonly reading?: MaskReading | undefined;
 }
 
 /** A DICOM series with segmentation objects. */
@@ -88,6 +101,7 @@ export interface SeriesTask extends Common {
   readonly segments: readonly string[];
   readonly every: number;
   readonly window?: Window | undefined;
+  readonly allowGaps?: boolean | undefined;
 }
 
 export type Task = PictureTask | VolumeTask | ArrayTask | SeriesTask;
@@ -124,8 +138,11 @@ export interface PreparationPlan {
 export interface SetKind {
   readonly name: SetName;
   readonly summary: string;
-  /** Reads names and headers in `raw`, writes nothing. Throws DataError naming what was expected and found. */
-  plan(raw: string, settings: Settings): Promise<PreparationPlan>;
+  /**
+   * Reads names, headers and, of pictures, the masks' values in `raw`, with `workers` threads where there are many; writes
+   * nothing. Throws DataError naming what was expected and found.
+   */
+  plan(raw: string, settings: Settings, workers: number): Promise<PreparationPlan>;
 }
 
 /** The raw files a task reads. */

@@ -13,6 +13,7 @@ import { packageInfo } from "../../package-info.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
+import { readingText } from "../masks/parse-reading.ts";
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import {
   type Destination,
@@ -231,11 +232,15 @@ function yamlOf(
   fingerprint: string,
 ): string {
   const { name, classes, colours, modality, licence, source } = plan;
-  const { window, ...rest } = settings;
+  const { window, reading, ...rest } = settings;
   const common = commonWindow(plan.tasks);
   const provenance = {
     ...{ set: set.name, source, command, program: `svanet ${packageInfo().version}`, fingerprint },
-    settings: { ...rest, window: window === undefined ? "the set's own" : [window.low, window.high] },
+    settings: {
+      ...rest,
+      window: window === undefined ? "the set's own" : [window.low, window.high],
+      ...(reading ? { masks: readingText(reading) } : {}),
+    },
     ...(common ? { window: { low: common.low, high: common.high } } : {}),
     how: plan.notes,
     ...(notes.length > 0 ? { notes } : {}),
@@ -275,7 +280,8 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   const from = resolve(options.from);
   requireApart(from, out);
   if ((await readJournal(out)) === undefined) requireWritableFolder(out, `--out ${out}`);
-  const plan = await set.plan(from, settings);
+  const workers = options.workers ?? defaultWorkers();
+  const plan = await set.plan(from, settings, workers);
   requireDistinct(plan.tasks);
   const files = [...new Set(plan.tasks.flatMap(filesOf))];
   const sizes = new Map<string, number>();
@@ -294,7 +300,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   const failures = await runAll({
     tasks: pending,
     destination: { folder, palette: plan.colours as readonly Rgb[] | undefined },
-    workers: affordable(options.workers ?? defaultWorkers(), pending, sizes),
+    workers: affordable(workers, pending, sizes),
     onDone: async (entry) => {
       const line = `${JSON.stringify(entry)}\n`;
       await writingSlowly(folder, () => appendFile(join(folder, JOURNAL_NAME), line));

@@ -10,7 +10,7 @@ import {
   type Window,
 } from "../formats/window.ts";
 import type { ByteImage } from "../image/image.ts";
-import { labelMask } from "./labels.ts";
+import { type ArrayReading, labelMask } from "./labels.ts";
 import type { ArrayTask } from "./plan.ts";
 import type { Sink } from "./sink.ts";
 
@@ -108,12 +108,12 @@ function plainImage(item: Item, window: Window | undefined, where: string): { im
   return { image: isGrey ? { width, height, channels: 1, data: grey } : interleaved(item, bytes), view };
 }
 
-function plainMask(item: Item, largest: number, where: string): ByteImage {
+function plainMask(item: Item, reading: ArrayReading, where: string): ByteImage {
   if (item.channels !== 1) throw new DataError(`${where}: ${item.channels} label maps an image; one is expected`);
   const { width, height } = item;
   const values = new Float64Array(width * height);
   for (let pixel = 0; pixel < values.length; pixel++) values[pixel] = item.value(pixel, 0);
-  return labelMask({ width, height, values, nonFinite: 0 }, largest, where);
+  return labelMask({ width, height, values, nonFinite: 0 }, reading, where);
 }
 
 /** Shapes of a pair of arrays; a stack where the labels have more than rows and columns. */
@@ -156,7 +156,7 @@ class ItemWriter {
       task.split,
       name,
       tissue ? tissueImage(picture, imageAt) : this.#plain(picture, imageAt),
-      tissue ? tissueMask(labels, labelAt) : plainMask(labels, task.largest, labelAt),
+      tissue ? tissueMask(labels, labelAt) : plainMask(labels, task, labelAt),
     );
   }
 

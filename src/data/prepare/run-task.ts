@@ -1,12 +1,11 @@
 import { extname } from "node:path";
-import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
 import { readBytes, readPicture } from "../decode.ts";
 import { dicomValues, readDicom } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
-import { maskOf, sortSeries, windowNotes } from "../formats/dicom-series.ts";
+import { maskOf, sortSeries, spacingNotes, windowNotes } from "../formats/dicom-series.ts";
 import { NiftiVolume } from "../formats/nifti.ts";
-import { axisCode } from "../formats/orientation.ts";
+import { pairedLabels } from "../formats/placement.ts";
 import { chooseView, drawnSlice, viewText } from "../formats/window.ts";
 import { drawn } from "../image/image.ts";
 import { labelMask, paintLayers } from "./labels.ts";
@@ -41,45 +40,19 @@ export function chosenSlices(choice: SliceChoice, count: number): readonly numbe
 const DIGITS = 4;
 const numbered = (stem: string, index: number) => `${stem}_${String(index).padStart(DIGITS, "0")}.png`;
 
-/** Largest difference of two volumes' places at their corners, in voxels of the first. */
-function misplacement(a: NiftiVolume, b: NiftiVolume): number {
-  const difference = a.header.affine.map((value, at) => value - (b.header.affine[at] ?? 0));
-  const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((bits) =>
-    [0, 1, 2].map((axis) => ((bits >> axis) & 1) * (a.header.shape[axis] ?? 1)),
-  );
-  const offset = (corner: readonly number[], row: number) =>
-    [...corner, 1].reduce((sum, index, column) => sum + index * (difference[row * 4 + column] ?? 0), 0);
-  const size = Math.min(
-    ...[0, 1, 2].map((column) => Math.hypot(...[0, 1, 2].map((row) => a.header.affine[row * 4 + column] ?? 0))),
-  );
-  return (
-    Math.max(...corners.map((corner) => Math.hypot(offset(corner, 0), offset(corner, 1), offset(corner, 2)))) / size
-  );
-}
-
-function checkPair(image: NiftiVolume, label: NiftiVolume, sink: Sink): void {
-  if (label.size.some((extent, axis) => extent !== image.size[axis])) {
-    throw new DataError(
-      `${label.file}: the labels have ${label.size.join("x")} voxels (right x front x head), the scan ${image.file} ` +
-        `${image.size.join("x")}; resample one to the other`,
-    );
-  }
-  const sameOrder = axisCode(image.header.affine) === axisCode(label.header.affine);
-  if (sameOrder && misplacement(image, label) > 0.5) {
-    sink.notes.push(
-      `${label.file}: its place in the header differs from the scan's by more than half a voxel; voxels were paired by number`,
-    );
-  }
-  for (const { file, header, volumes } of [image, label]) {
+/** What of the two files should be known although they can be used. */
+function noteHeaders(image: NiftiVolume, label: NiftiVolume, sink: Sink): void {
+  for (const { file, header } of [image, label]) {
     if (header.orientationFrom === "none") sink.notes.push(`${file}: no orientation in its header; taken as RAS`);
-    if (volumes > 1) sink.notes.push(`${file}: ${volumes} volumes in one file; the first was taken`);
   }
+  if (image.volumes > 1) sink.notes.push(`${image.file}: ${image.volumes} volumes in one file; the first was taken`);
 }
 
 async function runVolume(task: VolumeTask, sink: Sink): Promise<void> {
   const image = await NiftiVolume.open(task.image);
-  const label = await NiftiVolume.open(task.label);
-  checkPair(image, label, sink);
+  const { label, note } = pairedLabels(image, await NiftiVolume.open(task.label), task.trustOrder === true);
+  if (note !== undefined) sink.notes.push(note);
+  noteHeaders(image, label, sink);
   function* all() {
     for (let z = 0; z < image.size[2]; z++) yield image.slice(z);
   }
@@ -91,7 +64,7 @@ async function runVolume(task: VolumeTask, sink: Sink): Promise<void> {
     if (await sink.isDone(task.split, name)) continue;
     const slice = image.slice(z);
     nonFinite += slice.nonFinite;
-    await sink.put(task.split, name, drawnSlice(slice, view), labelMask(label.slice(z), task.largest, task.label));
+    await sink.put(task.split, name, drawnSlice(slice, view), labelMask(label.slice(z), task, task.label, z));
   }
   if (nonFinite > 0) sink.notes.push(`${task.image}: ${nonFinite} voxels that are NaN or infinite are shown black`);
 }
@@ -102,7 +75,8 @@ async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
   for (const file of task.images) images.push(await read(file));
   const segmentations: ReturnType<typeof readSegmentation>[] = [];
   for (const file of task.segmentations) segmentations.push(readSegmentation(await read(file)));
-  const sorted = sortSeries(images);
+  const sorted = sortSeries(images, task.allowGaps);
+  sink.notes.push(...spacingNotes(task.stem, sorted, false));
   function* all() {
     for (const image of sorted) yield dicomValues(image);
   }

@@ -1,7 +1,8 @@
 import { atlas } from "./atlas.ts";
 import { fives } from "./fives.ts";
-import { folderKind, niftiKind, npzKind } from "./generic.ts";
+import { niftiKind, npzKind } from "./generic.ts";
 import { dicomKind } from "./generic-dicom.ts";
+import { folderKind } from "./generic-folder.ts";
 import { isic2018 } from "./isic2018.ts";
 import { kits23 } from "./kits23.ts";
 import type { SetKind } from "./plan.ts";

@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { basename, extname, join, resolve } from "node:path";
 import { IMAGE_EXTENSIONS } from "../../data/decode.ts";
 import { looksLikeDicom } from "../../data/formats/dicom.ts";
+import { isNamedAsDicom } from "../../data/formats/dicom-series.ts";
 import { UsageError } from "../../errors.ts";
 import { requireRegularFile } from "../../files/regular.ts";
 
@@ -12,10 +13,13 @@ export type PredictInput =
 
 const NIFTI_ENDING = /\.nii(\.gz)?$/i;
 
+/** More than the 132 bytes by which DICOM is told. */
+const FIRST_BYTES = 256;
+
 function firstBytes(file: string): Uint8Array {
   const handle = openSync(file, "r");
   try {
-    const bytes = new Uint8Array(132);
+    const bytes = new Uint8Array(FIRST_BYTES);
     return bytes.subarray(0, readSync(handle, bytes));
   } finally {
     closeSync(handle);
@@ -45,7 +49,10 @@ function folderInputs(folder: string): PredictInput[] {
     .sort();
   for (const file of files) requireRegularFile(file);
   const found = files.flatMap((file) => inputOf(file) ?? []);
-  const dicom = found.flatMap(({ kind, file }) => (kind === "dicom" ? [file] : []));
+  const recognised = found.flatMap(({ kind, file }) => (kind === "dicom" ? [file] : []));
+  // Beside DICOM files, one that is named as such and is none is a damaged slice: its reader says so.
+  const damaged = files.filter((file) => inputOf(file) === undefined && isNamedAsDicom(basename(file)));
+  const dicom = recognised.length > 0 ? [...recognised, ...damaged] : [];
   const rest = found.filter(({ kind }) => kind !== "dicom");
   if (found.length === 0) {
     throw new UsageError(

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { encodePng, type Rgb } from "../../data/codec/png.ts";
 import { readBytes } from "../../data/decode.ts";
-import { type DicomFile, dicomValues, readDicom, SEGMENTATION_CLASS } from "../../data/formats/dicom.ts";
-import { sortSeries, windowNotes } from "../../data/formats/dicom-series.ts";
+import { type DicomFile, dicomValues, readDicom } from "../../data/formats/dicom.ts";
+import { SeriesList, sortSeries, spacingNotes, windowNotes } from "../../data/formats/dicom-series.ts";
 import { NiftiVolume } from "../../data/formats/nifti.ts";
 import { encodeNiftiLabels, seriesAffine } from "../../data/formats/nifti-new.ts";
 import { NiftiLabelMap } from "../../data/formats/nifti-write.ts";
@@ -75,8 +75,8 @@ export async function openNifti(file: string, volume: number | undefined): Promi
 }
 
 /** The images of one DICOM series, slices as stored, in the order of their positions. */
-export function openSeries(name: string, images: readonly DicomFile[]): Scan {
-  const sorted = sortSeries(images);
+export function openSeries(name: string, images: readonly DicomFile[], allowGaps = false): Scan {
+  const sorted = sortSeries(images, allowGaps);
   const [{ columns: width, rows: height, window } = { columns: 0, rows: 0, window: undefined }] = sorted;
   const pixels = width * height;
   const labels = new Uint8Array(pixels * sorted.length);
@@ -96,6 +96,7 @@ export function openSeries(name: string, images: readonly DicomFile[]): Scan {
       ...(affine
         ? []
         : [`${name}: the files give no position or spacing; the label map has voxels of 1 mm at 0, 0, 0`]),
+      ...spacingNotes(name, sorted, affine !== undefined),
       ...windowNotes(name, view, sorted),
     ],
   };
@@ -103,13 +104,9 @@ export function openSeries(name: string, images: readonly DicomFile[]): Scan {
 
 /** Reads the images among DICOM files and parts them into series, in the order of first appearance. */
 export async function readSeries(files: readonly string[]): Promise<ReadonlyMap<string, readonly DicomFile[]>> {
-  const series = new Map<string, DicomFile[]>();
-  for (const file of files) {
-    const dicom = readDicom(await readBytes(file), file);
-    if (dicom.sopClass === SEGMENTATION_CLASS || dicom.rows === 0 || dicom.columns === 0) continue;
-    series.set(dicom.series, [...(series.get(dicom.series) ?? []), dicom]);
-  }
-  return series;
+  const series = new SeriesList<DicomFile>();
+  for (const file of files) series.add(readDicom(await readBytes(file), file), (dicom) => dicom);
+  return series.images();
 }
 
 function* slicesOf(scan: Scan): Generator<ValueSlice> {

@@ -95,7 +95,7 @@ export async function polypgenTree(root: string): Promise<void> {
 }
 
 /** Turned by 180 degrees round the long axis, 1.5 mm voxels: an array from the patient's right and front on. */
-const LPS = [-1.5, 0, 0, 30, 0, -1.5, 0, 20, 0, 0, 4, -9];
+export const LPS = [-1.5, 0, 0, 30, 0, -1.5, 0, 20, 0, 0, 4, -9];
 
 /** ATLAS: five volumes of ten slices, float32 MR, uint8 labels with a tumour in a liver. */
 export function atlasTree(root: string): void {

@@ -103,7 +103,9 @@ describe("a good dataset", () => {
     await put("train", "b", [255]);
     await writePng(at("mask", "z.png"), filled(SIZE, 1, 0));
     const { warnings } = await check();
-    expect(warnings[0]).toMatch(/b\.png: only the values 0 and 255 occur, .* rewrite 255 as 1$/);
+    expect(warnings[0]).toMatch(
+      /b\.png: only the values 0 and 255 occur, .* data prepare folder --from .*--map \.\.\.,255=1 says so$/,
+    );
     expect(warnings[1]).toContain("1 masks belong to no image of train, val or test (first: z.png)");
   });
 });
@@ -161,8 +163,8 @@ describe("bad labels and a bad dataset.yaml", () => {
     await put("train", "b", [0]);
     const expected =
       "train: its 2 masks hold only the values 0 and 255 (first: mask/a.png, 2 pixels of 255). A pixel's value is its class: " +
-      "0 is background, 1 the first class (foreground), and 255 means 'ignore', so these masks name no object at all. " +
-      "Rewrite 255 as 1 in every mask";
+      "0 is background, 1 the first class (foreground), and 255 means 'ignore', so these masks name no object at all; " +
+      `svanet data prepare folder --from ${folder} --out NEW-FOLDER --map 255=1 makes 255 the first class`;
     expect(await failure()).toBe(expected);
     await writeFile(at("dataset.yaml"), "classes: [background, cell]");
     expect(await failure()).toBe(expected);

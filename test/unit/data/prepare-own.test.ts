@@ -57,7 +57,9 @@ describe("pictures and volumes of one's own", () => {
     expect((await run("nifti", cases_, fresh(), { every: 2 })).images).toEqual({ train: 4, test: 2 });
     const soft = niftiBytes({ shape: [4, 4, 3], value: () => 0.5, type: "float32", affine: RAS });
     writeFileSync(join(cases_, "b/label.nii"), soft);
-    await expect(run("nifti", cases_, fresh())).rejects.toThrow(/b.label\.nii: holds the label 0\.5, no whole number/);
+    await expect(run("nifti", cases_, fresh())).rejects.toThrow(
+      /b.label\.nii: holds the value 0\.5, no whole number at slice 0, row 0, column 0; .*--threshold 0\.5/,
+    );
   });
 });
 

@@ -6,7 +6,7 @@ import { verifyDataset } from "../../../src/data/dataset/verify.ts";
 import { readImage, readMask } from "../../../src/data/decode.ts";
 import type { PrepareSummary } from "../../../src/data/prepare/prepare.ts";
 import { datasetStats } from "../../../src/experiment/evaluate/data-stats.ts";
-import { niftiBytes, RAS } from "../../support/raw/nifti.ts";
+import { niftiBytes } from "../../support/raw/nifti.ts";
 import { base, contents, fresh, run, stems, values } from "../../support/raw/prepare.ts";
 import * as trees from "../../support/raw/trees.ts";
 
@@ -179,10 +179,10 @@ describe("the paper's sets", () => {
     );
     const atlas = fresh();
     trees.atlasTree(atlas);
-    const wrong = niftiBytes({ shape: [24, 16, 10], value: () => 3, type: "uint8", affine: RAS, gzip: true });
+    const wrong = niftiBytes({ shape: [24, 16, 10], value: () => 3, type: "uint8", affine: trees.LPS, gzip: true });
     writeFileSync(join(atlas, "train/labelsTr/lb2.nii.gz"), wrong);
     await expect(run("atlas", atlas, fresh())).rejects.toThrow(
-      /1 of 5 raw items failed(.|\n)*lb2\.nii\.gz: holds the label 3, known are 0 to 2/,
+      /1 of 5 raw items failed(.|\n)*lb2\.nii\.gz: holds the value 3 at slice 0, row 0, column 0; classes are 0 to 2: /,
     );
   });
 });
