@@ -24,16 +24,19 @@ function refusal(work: () => unknown): string {
   throw new Error("it was said to fit");
 }
 
-test.each(["unet", "nnunet", "pranet", "transnetr", "pspnet", "deeplabv3"])("%s: what a plan needs at the least is nearly what it needs", (name) => {
-  const config = sized(name, 128);
-  for (const share of [
-    inferenceNeeds(config, 1).gpu / inferenceBytes(config, 1),
-    trainingNeeds(config, 2).gpu / trainingBytes(config, 2),
-  ]) {
-    expect(share).toBeLessThanOrEqual(1);
-    expect(share).toBeGreaterThan(0.7);
-  }
-});
+test.each(["unet", "nnunet", "pranet", "transnetr", "pspnet", "deeplabv3"])(
+  "%s: what a plan needs at the least is nearly what it needs",
+  (name) => {
+    const config = sized(name, 128);
+    for (const share of [
+      inferenceNeeds(config, 1).gpu / inferenceBytes(config, 1),
+      trainingNeeds(config, 2).gpu / trainingBytes(config, 2),
+    ]) {
+      expect(share).toBeLessThanOrEqual(1);
+      expect(share).toBeGreaterThan(0.7);
+    }
+  },
+);
 
 describe("work that is far too large", () => {
   test("is refused from its shapes, with figures and the largest size that fits", () => {
