@@ -1,9 +1,3 @@
-/**
- * One target for a while: node loop.js TARGET SEED SECONDS FOLDER [FILE]. Inputs that reach code which none reached before
- * join the corpus in FOLDER/corpus; the input under trial stands in FOLDER/trial, for the case that it ends this process.
- * With FILE, that input alone; with 0 SECONDS, the corpus and nothing new. Prints a line of JSON at the end; scripts/fuzz.mjs
- * starts it.
- */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,6 +20,12 @@ const [name, seed, seconds, folder = "", file] = process.argv.slice(2);
 const target = TARGETS.find((one) => one.name === name);
 if (target === undefined) throw new Error(`no target ${name}; known: ${TARGETS.map((one) => one.name).join(", ")}`);
 
+/**
+ * One target for a while: node loop.js TARGET SEED SECONDS FOLDER [FILE]. Inputs that reach code which none reached before
+ * join the corpus in FOLDER/corpus; the input under trial stands in FOLDER/trial, for the case that it ends this process.
+ * With FILE, that input alone; with 0 SECONDS, the corpus and nothing new. Prints a line of JSON at the end; scripts/fuzz.mjs
+ * starts it.
+ */
 async function loop(target: FuzzTarget, tally: Tally): Promise<void> {
   const places = { room: join(folder, "room"), corpus: join(folder, "corpus"), trial: join(folder, "trial") };
   for (const place of [places.room, places.corpus]) mkdirSync(place, { recursive: true });

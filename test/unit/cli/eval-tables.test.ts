@@ -3,6 +3,7 @@ import { printEvaluation } from "../../../src/cli/commands/eval-tables.ts";
 import { watchTraining } from "../../../src/cli/watch-training.ts";
 import { Evaluation } from "../../../src/metrics/evaluation.ts";
 import { ExtendedEvaluation } from "../../../src/metrics/extended.ts";
+import { catchPrinted } from "../../support/printed.ts";
 
 const SIDE = 8;
 const SIZE = { height: SIDE, width: SIDE };
@@ -27,16 +28,10 @@ function evaluate(pairs: readonly (readonly [prediction: Uint8Array, target: Uin
 }
 
 function printed(work: () => void): string {
-  const lines: string[] = [];
-  const keep = (text: string | Uint8Array) => {
-    lines.push(String(text));
-    return true;
-  };
-  vi.spyOn(process.stdout, "write").mockImplementation(keep);
-  vi.spyOn(process.stderr, "write").mockImplementation(keep);
+  const lines = catchPrinted();
   work();
   vi.restoreAllMocks();
-  return lines.join("");
+  return lines.join("\n");
 }
 afterEach(() => vi.restoreAllMocks());
 

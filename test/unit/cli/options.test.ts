@@ -5,6 +5,7 @@ import { addTrainOptions, trainConfigFrom } from "../../../src/cli/options.ts";
 import { formatTable } from "../../../src/cli/print.ts";
 import { createProgress, formatDuration } from "../../../src/cli/progress.ts";
 import { TRAIN_DEFAULTS } from "../../../src/experiment/settings/config.ts";
+import { catchPrinted } from "../../support/printed.ts";
 
 function parse(...args: string[]) {
   const command = addTrainOptions(new Command()).exitOverride();
@@ -66,23 +67,21 @@ test("durations read like a clock", () => {
 });
 
 test("a log file gets a line at the end, not one for every step", () => {
-  const lines: string[] = [];
-  const spy = vi.spyOn(console, "error").mockImplementation((line: string) => void lines.push(line));
+  const lines = catchPrinted();
   const progress = createProgress({ label: "train", total: 3, terminal: false });
   for (const step of [1, 2, 3]) progress.update(step, { loss: "0.5" });
   progress.stop();
-  spy.mockRestore();
+  vi.restoreAllMocks();
   expect(lines).toEqual(["train 3/3 loss 0.5"]);
 });
 
 const HOSTILE = { label: "a\u001b]0;title\u0007{value}\nb", shown: "a\\x1b]0;title\\x07{value}\\x0ab" };
 
 test("labels and figures of a log file are harmless", () => {
-  const lines: string[] = [];
-  const spy = vi.spyOn(console, "error").mockImplementation((line: string) => void lines.push(line));
+  const lines = catchPrinted();
   const progress = createProgress({ label: HOSTILE.label, total: 1, terminal: false });
   progress.update(1, { "\u009bof": "x\u202egnp\n" });
-  spy.mockRestore();
+  vi.restoreAllMocks();
   expect(lines).toEqual([`${HOSTILE.shown} 1/1 \\x9bof x\\u202egnp\\x0a`]);
 });
 

@@ -1,14 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { exitCodeOf, outliveHangUp, stoppable } from "../../../src/cli/signals.ts";
+import { catchPrinted } from "../../support/printed.ts";
 
 const TERMINAL = { stdout: process.stdout.isTTY, stderr: process.stderr.isTTY };
 let printed: string[] = [];
 
 beforeEach(() => {
-  printed = [];
-  vi.spyOn(console, "error").mockImplementation((text) => {
-    printed.push(String(text));
-  });
+  printed = catchPrinted();
   look(false);
 });
 
