@@ -34,14 +34,13 @@ export {
 } from "./errors.ts";
 export {
   type Checkpoint,
-  type CheckpointFacts,
   loadCheckpoint,
   networkTensors,
-  type Progress,
   restoreNetwork,
   saveCheckpoint,
 } from "./experiment/checkpoint/checkpoint.ts";
 export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/checkpoint/export.ts";
+export type { CheckpointFacts, Progress } from "./experiment/checkpoint/facts.ts";
 export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/import-checkpoint.ts";
 export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
 export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";
@@ -57,8 +56,9 @@ export { Predictor, type PredictorOptions } from "./experiment/predict/predict.t
 export type { TileOptions } from "./experiment/predict/tiles.ts";
 export { resolveConfig, type TrainConfig, type TrainFlags } from "./experiment/settings/config.ts";
 export { networkFor } from "./experiment/settings/recipe.ts";
+export type { TrainInput, TrainResult } from "./experiment/train/train-input.ts";
 export type { StepState, TrainObserver } from "./experiment/train/train-observer.ts";
-export { runTraining, type TrainInput, type TrainResult } from "./experiment/train/train-run.ts";
+export { runTraining } from "./experiment/train/train-run.ts";
 export { Program, type ProgramOptions } from "./kernels/compile/program.ts";
 export { type StateEntry, StateStore } from "./kernels/compile/state.ts";
 export type { AdapterReport } from "./kernels/device/adapter.ts";

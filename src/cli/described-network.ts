@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { defaultColours } from "../data/dataset/check-dataset.ts";
 import { UsageError } from "../errors.ts";
-import type { CheckpointFacts } from "../experiment/checkpoint/checkpoint.ts";
+import type { CheckpointFacts } from "../experiment/checkpoint/facts.ts";
 import { IMAGENET_STATISTICS } from "../experiment/checkpoint/import-checkpoint.ts";
 import { resolveConfig, SVANET_FIELDS, type TrainConfig, type TrainField } from "../experiment/settings/config.ts";
 import { readConfigFile } from "../experiment/settings/config-file.ts";

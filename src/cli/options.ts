@@ -59,3 +59,6 @@ function defaultText(field: TrainField): string {
 
 /** `--adapter` of a command that trains nothing. */
 export const adapterOption = (): Option => trainOption("adapter").helpGroup("Options:");
+
+/** `--steal-lock` of a command that trains, but not by these flags. */
+export const stealLockOption = (): Option => trainOption("stealLock").helpGroup("Options:");

@@ -152,6 +152,22 @@ const RUN_OPTIONS = {
     sample: ["auto", "auto"],
     omitted: "a folder that holds a run is refused",
   },
+  acceptChangedData: {
+    group: "Run",
+    argument: "",
+    help: "with --resume: go on although images, masks or dataset.yaml have changed",
+    parse: asText,
+    sample: ["", true],
+    omitted: "refused, with their names",
+  },
+  stealLock: {
+    group: "Run",
+    argument: "",
+    help: "take the lock of a run that no process works on any more, whatever the lock says",
+    parse: asText,
+    sample: ["", true],
+    omitted: "a locked folder is refused",
+  },
 } satisfies Partial<OptionTable>;
 
 /** Every field of `TrainConfig` on the command line. A field without a row here does not compile. */

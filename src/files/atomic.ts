@@ -101,7 +101,7 @@ function openNew(path: string): number {
 }
 
 /** Writes every byte; one `writeSync` may write fewer (it stops at 2 GiB). */
-function writeAll(file: number, bytes: Uint8Array): void {
+export function writeAll(file: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
@@ -112,7 +112,8 @@ export function removeTemporaryFiles(folder: string): void {
   }
 }
 
-function syncFolder(folder: string): void {
+/** Makes renames in a folder survive a power cut. */
+export function syncFolder(folder: string): void {
   if (process.platform === "win32") return; // a folder cannot be opened there; NTFS journals the rename itself
   const handle = openSync(folder, "r");
   try {

@@ -9,6 +9,8 @@ export type Mode = "train" | "eval";
 
 /** Running statistics that a training step has to move towards the batch's. */
 interface RunningStatistics {
+  /** The norm's full name. */
+  readonly name: string;
   readonly mean: Value;
   readonly variance: Value;
   /** `[3, c]`: mean and biased variance of the batch, and what rounding took from the mean. */

@@ -1,4 +1,4 @@
-import { ShapeError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import type { Build } from "./build.ts";
 import type { EncoderLevels } from "./parameters.ts";
@@ -76,10 +76,4 @@ export function requireWhole(numbers: Readonly<Record<string, number>>): void {
 /** UsageError unless the three fields every network has make sense. Sides are padded, so any size will do. */
 export function requireCommon({ classes, height, width }: CommonConfig): void {
   requireWhole({ classes, height, width });
-}
-
-/** ShapeError when a network that pools to single values is to train on one image: a norm has nothing to average then. */
-export function requireSeveral(build: Build, kind: string, image: Value): void {
-  if (build.mode === "eval" || image.shape[0] !== 1) return;
-  throw new ShapeError(`${kind}: a training batch of one image has no statistics for the pooled maps; use two or more`);
 }

@@ -16,6 +16,7 @@ import type { Value } from "../kernels/trace/op.ts";
 import { sameShape } from "../kernels/trace/shape.ts";
 import type { DrawTable } from "../model/draws.ts";
 import { arenaOf, CONTROL, INPUT, keyOf, LOSS_TOTAL, targetInput } from "../model/keys.ts";
+import { loneNorm } from "../model/lone-image.ts";
 import { networkLoss, targetMap, targetsOf, weighted } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
 import type { Head, LossSettings } from "../model/supervision.ts";
@@ -89,6 +90,13 @@ export function trainingTrace(
   const { batch, loss: lossSettings, form = "production", keepHeads = false } = settings;
   const traced = traceNetwork(config, { mode: "train", batch, parameters: table });
   const { build, logits } = traced;
+  const lone = loneNorm(traced);
+  if (lone !== undefined) {
+    throw new ShapeError(
+      `${lone}: a training batch of ${batch} image leaves the batch norm one value a channel, which has no statistics; ` +
+        "use two images or more",
+    );
+  }
   const { graph, draws } = build;
   const heads = weighted(traced.heads, lossSettings.headWeights);
   const label = graph.input(INPUT.label, [batch, config.height, config.width], "i32");

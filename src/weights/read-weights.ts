@@ -10,6 +10,8 @@ export interface WeightsFile {
   readonly tensors: Map<string, StoredTensor>;
   /** Of a safetensors file; empty for others. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** Whether it is a safetensors file with checksums, which then fit every byte. */
+  readonly sealed: boolean;
   /** Sentences on what was left out or changed while reading. */
   readonly notes: readonly string[];
 }
@@ -23,10 +25,11 @@ export async function readWeights(path: string): Promise<WeightsFile> {
   const zipped = start[0] === 0x50 && start[1] === 0x4b;
   // A safetensors file is the eight bytes of a length, then JSON. What is neither is named by the reader of its ending.
   const json = start[8] === 0x7b;
-  if (zipped || !(json || extname(path) === ".safetensors")) return { ...(await readPth(path)), metadata: new Map() };
-  const { tensors, metadata } = await readSafetensors(path);
+  if (zipped || !(json || extname(path) === ".safetensors"))
+    return { ...(await readPth(path)), metadata: new Map(), sealed: false };
+  const { tensors, metadata, sealed } = await readSafetensors(path);
   const notes: string[] = [];
-  return { tensors: stripPrefixes(tensors, notes), metadata, notes };
+  return { tensors: stripPrefixes(tensors, notes), metadata, sealed, notes };
 }
 
 async function firstBytes(path: string): Promise<Uint8Array> {

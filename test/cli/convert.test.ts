@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
 import { readMask, writePng } from "../../src/data/decode.ts";
 import type { ByteImage } from "../../src/data/image/image.ts";
@@ -10,8 +11,8 @@ import { sizeOf } from "../../src/kernels/trace/shape.ts";
 import { initialValues } from "../../src/model/parameters.ts";
 import { fitted, fromZoo, traceNetwork } from "../../src/model/zoo.ts";
 import { openDevice } from "../../src/platform/node/open-device.ts";
-import { float32 } from "../../src/weights/safetensors.ts";
-import { readSafetensors } from "../../src/weights/safetensors-file.ts";
+import { float32, storeInt32 } from "../../src/weights/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../src/weights/safetensors-file.ts";
 import { saveTiny } from "../support/checkpoint.ts";
 import { noise, runOnnx } from "../support/onnx.ts";
 import { floats, zipFile } from "../support/pth-writer.ts";
@@ -124,4 +125,26 @@ test("what cannot be converted says why", () => {
   expect(wrong.stderr).toContain("the format is chosen by the ending, .safetensors or .onnx");
   expect(svanet("convert", at("net.pth"), "--out", at("x.onnx")).stderr).toContain("does not say of which network");
   expect(svanet("convert", at("nothing.pth"), "--out", at("x.safetensors"))).toMatchObject({ status: 2 });
+});
+
+test("a checkpoint of an older svanet is refused with the command that writes it anew, in its place and with all it holds", async () => {
+  const { facts, tensors } = checkpoint;
+  const all = new Map([...tensors, ["optimizer.step.control", storeInt32(Int32Array.of(0, 3, 0, 0), [4])]]);
+  const sum = [...all.values()].reduce((crc, { bytes }) => crc32(bytes, crc), 0);
+  const metadata = new Map([
+    ["format", "svanet checkpoint 1"],
+    ["facts", JSON.stringify(facts)],
+    ["crc32", sum.toString(16).padStart(8, "0")],
+  ]);
+  const old = at("old.safetensors");
+  await writeSafetensors(old, all, metadata);
+  const refused = svanet("predict", old, at("image.png"), "--out", at("never"));
+  expect(refused).toMatchObject({ status: 1, stdout: "" });
+  expect(refused.stderr).toContain(`write it anew with svanet convert ${old} --out ${old}`);
+  const said = svanet("convert", old, "--out", old);
+  expect(said).toMatchObject({ status: 0 });
+  expect(said.stderr).toContain(`${old}: a checkpoint of an older svanet, written anew with all that it holds`);
+  const anew = await loadCheckpoint(old);
+  expect(anew.facts).toEqual(facts);
+  expect([...anew.tensors]).toEqual([...all]);
 });

@@ -2,7 +2,12 @@ import { statSync } from "node:fs";
 import { extname } from "node:path";
 import type { Command } from "commander";
 import { CheckpointError, UsageError } from "../../errors.ts";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../experiment/checkpoint/checkpoint.ts";
+import {
+  type Checkpoint,
+  loadCheckpoint,
+  loadOldCheckpoint,
+  saveCheckpoint,
+} from "../../experiment/checkpoint/checkpoint.ts";
 import { checkpointToOnnx, convertToSafetensors, writeOnnx } from "../../experiment/checkpoint/export.ts";
 import { importCheckpoint } from "../../experiment/checkpoint/import-checkpoint.ts";
 import { checkpointPath } from "../../experiment/checkpoint/load-run.ts";
@@ -39,14 +44,21 @@ async function convert(from: string, flags: ConvertFlags): Promise<void> {
   else printLine(`${out}  ${(bytes / 2 ** 20).toFixed(1)} MiB`);
 }
 
-/** The file's tensors as a checkpoint of the network that the flags describe; undefined when they describe none. */
+/** The file's tensors as a checkpoint: of the network that the flags describe, or an older one of ours; else undefined. */
 async function importedFrom(path: string, flags: ConvertFlags): Promise<Checkpoint | undefined> {
   const described = await describedFacts(flags);
-  if (!described) return undefined;
+  if (!described) return upgraded(path);
   const { checkpoint, notes } = await importCheckpoint(path, described.facts, described);
   for (const line of notes) note(`${path}: ${line}`);
   if (described.assumption !== undefined) note(described.assumption);
   return checkpoint;
+}
+
+/** A checkpoint of an older svanet, to be written anew with all it holds; undefined for any other file. */
+async function upgraded(path: string): Promise<Checkpoint | undefined> {
+  const old = await loadOldCheckpoint(path);
+  if (old) note(`${path}: a checkpoint of an older svanet, written anew with all that it holds`);
+  return old;
 }
 
 async function toSafetensors(path: string, out: string, imported: Checkpoint | undefined): Promise<object> {

@@ -8,7 +8,7 @@ import { writeSynth } from "../../data/synth/write.ts";
 import { resolveConfig, type TrainConfig } from "../../experiment/settings/config.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { wholeNumber } from "../arguments.ts";
-import { adapterOption } from "../options.ts";
+import { adapterOption, stealLockOption } from "../options.ts";
 import { note, printLine } from "../print.ts";
 import { formatDuration } from "../progress.ts";
 import { evaluateRun } from "./eval.ts";
@@ -18,6 +18,7 @@ interface DemoFlags {
   readonly out: string;
   readonly steps: number;
   readonly adapter?: string;
+  readonly stealLock?: true;
 }
 
 /** The demo's pictures and recipe: a SvANet small enough for a machine without a GPU. */
@@ -29,6 +30,7 @@ export function register(command: Command): void {
     .option("--out <folder>", "folder for the data and the run", "demo")
     .option("--steps <n>", "training steps", wholeNumber(1), 180)
     .addOption(adapterOption())
+    .addOption(stealLockOption())
     .action(demo);
 }
 
@@ -44,6 +46,7 @@ export function demoConfig(flags: DemoFlags): TrainConfig {
     evalEvery: 5,
     resume: "auto",
     adapter: flags.adapter,
+    stealLock: flags.stealLock,
   });
 }
 

@@ -5,7 +5,7 @@ import { readPicture } from "../../data/decode.ts";
 import { type ChosenView, viewsText, viewText, type Window } from "../../data/formats/window.ts";
 import { drawn, type Picture } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
-import type { CheckpointFacts } from "../../experiment/checkpoint/checkpoint.ts";
+import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
 import { overlay } from "../../experiment/evaluate/overlay.ts";
 import { readPostprocess } from "../../experiment/evaluate/postprocess.ts";

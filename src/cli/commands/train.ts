@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import { DeviceLostError } from "../../errors.ts";
-import { readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
+import { hasState, readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import {
   resolveConfig,
   sizeText,
@@ -22,10 +22,12 @@ import {
   windowOf,
 } from "../../experiment/settings/recipe.ts";
 import { Timetable } from "../../experiment/train/timetable.ts";
-import { runTraining, type TrainInput, trainSamples } from "../../experiment/train/train-run.ts";
+import { type TrainInput, trainSamples } from "../../experiment/train/train-input.ts";
+import { runTraining } from "../../experiment/train/train-run.ts";
 import { unjudgeable } from "../../experiment/train/validation.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import type { Device } from "../../kernels/device/device.ts";
+import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import { requireFit } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
@@ -61,7 +63,9 @@ export function register(command: Command): void {
  */
 function configOf(options: Readonly<Record<string, unknown>>, plan?: TrainFlags): TrainConfig {
   const { out, resume, config: path } = options;
-  if (!resume || typeof out !== "string" || !existsSync(runPaths(out).last)) return trainConfigFrom(options, plan);
+  if (!resume || typeof out !== "string") return trainConfigFrom(options, plan);
+  const paths = runPaths(out);
+  if (!hasState(paths) || !existsSync(paths.config)) return trainConfigFrom(options, plan);
   const file = typeof path === "string" ? readConfigFile(path) : undefined;
   const stored = readRunConfig(out);
   const settings = { ...stored, size: sizeText(stored.size) };
@@ -104,7 +108,7 @@ async function trainOn(
   }
   const network = networkFor(config, dataset);
   lossSettings(config, network);
-  const { schedule } = new Timetable(config, trainSamples(dataset).length);
+  const { schedule } = new Timetable(config, trainSamples(dataset).length, normAgainstLoneImages(network) ?? null);
   const advice = scratchAdvice(config, schedule);
   if (advice !== null) note(`note: ${advice}`);
   const why = unjudgeable(dataset);

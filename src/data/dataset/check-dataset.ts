@@ -49,6 +49,8 @@ export interface CheckedDataset {
   readonly warnings: readonly string[];
   /** Files decoded in this check; 0 = all were known from the index. */
   readonly decoded: number;
+  /** SHA-256 of every image and mask of the splits, by its name in the folder, such as `mask/a.png`. */
+  readonly hashes: ReadonlyMap<string, string>;
 }
 
 export interface CheckOptions extends SurveyOptions {
@@ -250,5 +252,6 @@ export async function checkDataset(
     splits: Object.fromEntries(read.map(({ split, samples }) => [split, samples])),
     warnings: warnings.filter((warning) => warning !== undefined),
     decoded: survey.decoded,
+    hashes: survey.hashes,
   };
 }

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { parse } from "yaml";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { nearestName } from "../../nearest.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
+import { parseYaml, YamlFault } from "../yaml-text.ts";
 
 const byte = z.int().min(0).max(255);
 const HEX_COLOUR = /^#[0-9a-f]{6}$/i;
@@ -86,11 +86,11 @@ export async function readDatasetYaml(file: string): Promise<DatasetYaml | undef
   }
   let content: unknown;
   try {
-    // The library's warnings would go to the terminal as they are, with pieces of the file in them.
-    content = parse(text, { logLevel: "error" });
+    content = parseYaml(text).value;
   } catch (error) {
-    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-    throw new DataError(`${file}: this is not valid YAML: ${why}`);
+    if (!(error instanceof YamlFault)) throw error;
+    const place = error.line === undefined ? file : `${file} line ${error.line}`;
+    throw new DataError(`${place}: this is not valid YAML: ${error.message}`);
   }
   const result = schema.safeParse(content ?? {});
   if (!result.success) throw new DataError(`${file}: ${result.error.issues.map(describe).join("; ")}`);

@@ -9,11 +9,14 @@ import type { Window } from "../formats/window.ts";
 import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts, holdFor } from "./file-facts.ts";
 
 /** Raised whenever facts or decoding change, so that older indexes are made anew. */
-const INDEX_VERSION = 5;
+const INDEX_VERSION = 6;
 
 const entry = z.object({
   size: z.number(),
+  /** Of its last change of content, milliseconds. */
   time: z.number(),
+  /** Of its last change of any kind: a file that was put in another's place with its time has a new one. */
+  changed: z.number(),
   sha256: z.string(),
   facts: fileFacts,
 });
@@ -35,8 +38,8 @@ export function defaultIndexFile(folder: string): string {
 }
 
 /**
- * What was learnt about each file by decoding it once. A second start reads no pixel: equal size and time count as
- * equal content; where only the time differs (a copy, a checkout) the hash decides.
+ * What was learnt about each file by decoding it once. A second start reads no pixel: equal size and times count as
+ * equal content; where only a time differs (a copy, a checkout) the hash decides.
  */
 export class FileIndex {
   /** Files decoded since the index was opened; 0 = everything was known. */
@@ -45,6 +48,8 @@ export class FileIndex {
   readonly #file: string;
   readonly #folder: string;
   readonly #entries: Map<string, Entry>;
+  /** Names in the folder of the files asked for, each with the SHA-256 of its content now. */
+  readonly hashes = new Map<string, string>();
 
   private constructor(file: string, folder: string, entries: Map<string, Entry>) {
     this.#file = file;
@@ -76,23 +81,27 @@ export class FileIndex {
   ): Promise<FactsOf<K>> {
     requireInside(file, this.#folder);
     requireRegularFile(file);
-    const { size, mtimeMs: time } = await statOf(file);
+    const { size, mtimeMs: time, ctimeMs: changed } = await statOf(file);
     const name = this.#nameOf(file);
     const entry = this.#entries.get(name);
     const known =
       entry !== undefined && entry.size === size && isOf(entry.facts, kind) && fits(entry.facts, window)
         ? entry
         : undefined;
-    if (known !== undefined && known.time === time) return known.facts as FactsOf<K>;
+    if (known !== undefined && known.time === time && known.changed === changed) {
+      this.hashes.set(name, known.sha256);
+      return known.facts as FactsOf<K>;
+    }
     this.#changed = true;
     const { sha256, facts } = await read({ file, kind, window, known: known?.sha256 });
+    this.hashes.set(name, sha256);
     if (facts === undefined && known !== undefined) {
-      this.#entries.set(name, { ...known, time });
+      this.#entries.set(name, { ...known, time, changed });
       return known.facts as FactsOf<K>;
     }
     if (facts === undefined || !isOf(facts, kind)) throw new Error(`${file}: read as something else than ${kind}`);
     this.decoded++;
-    this.#entries.set(name, { size, time, sha256, facts });
+    this.#entries.set(name, { size, time, changed, sha256, facts });
     return facts;
   }
 

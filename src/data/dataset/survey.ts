@@ -23,6 +23,8 @@ export interface Survey {
   readonly splits: readonly SplitSurvey[];
   /** Files decoded now; 0 = all were known from the index. */
   readonly decoded: number;
+  /** SHA-256 of every file, by its name in the dataset's folder. */
+  readonly hashes: ReadonlyMap<string, string>;
   /** Where what was learnt is kept. */
   readonly indexFile: string;
   /** A sentence when the index could not be written. */
@@ -144,6 +146,7 @@ export async function surveyDataset(
     }),
     unsaved: await index.save(),
     decoded: index.decoded,
+    hashes: index.hashes,
     indexFile,
   };
 }

@@ -46,7 +46,7 @@ export interface TrainBatchOptions extends LoaderOptions {
   /** The stream ends before this epoch; without it, it goes on for ever. */
   readonly epochs?: number;
   readonly augment?: AugmentOptions;
-  /** Deliver a last batch of one image too (networks without a pooled, normalised branch). */
+  /** Deliver batches of one image too: networks without a batch norm that would see one value a channel. */
   readonly keepSingle?: boolean;
   /** Called when a batch is planned whose image is left out of its epoch because it would be alone. */
   readonly onLeftOut?: (left: { readonly epoch: number; readonly name: string }) => void;
@@ -76,12 +76,17 @@ export function batchesPerEpoch(count: number, batchSize: number, keepSingle = f
   return Math.floor(count / batchSize) + (rest > 1 || (rest === 1 && keepSingle) ? 1 : 0);
 }
 
-/** Throws UsageError where `count` images make no training batch of at least two. */
-export function requireBatches(count: number, batchSize: number, keepSingle = false): void {
+/**
+ * Throws UsageError where `count` images make no training batch of at least two; `norm` is the layer that cannot do with
+ * one.
+ */
+export function requireBatches(count: number, batchSize: number, keepSingle = false, norm?: string): void {
   if (batchesPerEpoch(count, batchSize, keepSingle) > 0 && (batchSize >= 2 || keepSingle)) return;
+  const why =
+    norm === undefined ? "statistics over one pooled value" : `${norm} sees one value a channel, whose statistics`;
   throw new UsageError(
     `a training batch needs at least 2 images (batch size ${batchSize}, ${count} training images): ` +
-      "statistics over one pooled value do not exist; raise --batch-size or add images",
+      `${why} do not exist; raise --batch-size or add images`,
   );
 }
 

@@ -1,3 +1,5 @@
+import { ShapeError } from "../../errors.ts";
+
 interface Raster<Samples> {
   readonly width: number;
   readonly height: number;
@@ -24,6 +26,30 @@ export function emptyLike<Samples extends Picture["data"]>(data: Samples, length
 export function drawn(picture: Picture): ByteImage {
   const { data } = picture;
   return { ...picture, data: data instanceof Uint8Array ? data : Uint8Array.from(data, (value) => Math.round(value)) };
+}
+
+/**
+ * Throws ShapeError, in the name of `op`, unless a picture of unknown origin is what it says: whole sides of at least 1,
+ * bytes or floats in RGB, as many as the sides ask for, and no NaN or infinity among them.
+ */
+export function requirePicture(op: string, { width, height, channels, data }: Picture): void {
+  const isSide = (side: number) => Number.isSafeInteger(side) && side >= 1;
+  if (!isSide(width) || !isSide(height)) {
+    throw new ShapeError(`${op}: the picture is ${width}x${height}; both sides must be whole numbers of at least 1`);
+  }
+  if (channels !== 3)
+    throw new ShapeError(`${op}: the picture has ${channels} channels; it must have 3, red, green, blue`);
+  if (!(data instanceof Uint8Array || data instanceof Float32Array)) {
+    throw new ShapeError(`${op}: data must be a Uint8Array, or a Float32Array of 0 (black) to 255 (white)`);
+  }
+  if (data.length !== width * height * 3) {
+    throw new ShapeError(
+      `${op}: data has ${data.length} samples; a picture of ${width}x${height} in RGB has ${width * height * 3}`,
+    );
+  }
+  const wrong = data instanceof Float32Array ? data.findIndex((value) => !Number.isFinite(value)) : -1;
+  if (wrong >= 0)
+    throw new ShapeError(`${op}: data holds ${data[wrong]} at ${wrong}; samples are 0 (black) to 255 (white)`);
 }
 
 export interface Size {

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
@@ -7,17 +6,18 @@ import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
+import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import { traceNetwork } from "../../model/zoo.ts";
-import { readFacts } from "../checkpoint/checkpoint.ts";
 import { checkpointPath, loadNetwork } from "../checkpoint/load-run.ts";
 import { evaluateSplit } from "../evaluate/evaluate.ts";
-import { runPaths } from "../run/run-folder.ts";
 import type { TrainConfig } from "../settings/config.ts";
 import { networkFor } from "../settings/recipe.ts";
-import { checkSameData, checkSameRecipe } from "../train/resume.ts";
+import { checkSameRecipe, factsToResume } from "../train/resume.ts";
+import { checkSameData } from "../train/same-data.ts";
 import { Timetable } from "../train/timetable.ts";
+import { trainSamples } from "../train/train-input.ts";
 import type { TrainObserver } from "../train/train-observer.ts";
-import { runTraining, trainSamples } from "../train/train-run.ts";
+import { runTraining } from "../train/train-run.ts";
 import { type AblationReport, ablationRow, type EvaluatedRun } from "./ablate-report.ts";
 import type { AblationTable, AblationVariant } from "./ablate-tables.ts";
 
@@ -64,20 +64,20 @@ export async function runAblation(input: AblateInput): Promise<AblationReport | 
 /** The runs in the table's order. UsageError, before anything is trained, when a folder holds a run of another recipe. */
 async function plannedRuns(input: AblateInput): Promise<Run[]> {
   const { table, config, repeats, dataset, statistics } = input;
-  const { steps } = new Timetable(config, trainSamples(dataset).length).duration;
   const runs: Run[] = [];
   for (const variant of table.variants) {
-    networkFor({ ...config, ablation: variant.key }, dataset); // throws now, not after the variants before it
+    const network = networkFor({ ...config, ablation: variant.key }, dataset); // throws now, not after those before it
+    const norm = normAgainstLoneImages(network) ?? null;
+    const { steps } = new Timetable(config, trainSamples(dataset).length, norm).duration;
     for (let repeat = 0; repeat < repeats; repeat++) {
       const seed = config.seed + repeat;
       const out = join(config.out, `${variant.key}-seed${seed}`);
       const own: TrainConfig = { ...config, out, seed, ablation: variant.key, resume: "auto" };
-      const { last } = runPaths(out);
-      if (!existsSync(last)) {
+      const facts = await factsToResume(out);
+      if (facts === null) {
         runs.push({ variant, config: own, done: 0, finished: false });
         continue;
       }
-      const facts = await readFacts(last);
       checkSameRecipe(own, facts);
       checkSameData(own, facts, dataset, statistics);
       const { step } = facts.progress;

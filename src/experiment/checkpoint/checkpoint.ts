@@ -1,41 +1,22 @@
 import { crc32 } from "node:zlib";
-import type { Window } from "../../data/formats/window.ts";
 import { CheckpointError } from "../../errors.ts";
-import { checked, type NetworkConfig } from "../../model/zoo.ts";
+import type { ParameterTable } from "../../model/parameters.ts";
 import { nearestName } from "../../nearest.ts";
 import type { Network } from "../../training/network.ts";
 import type { Trainer } from "../../training/trainer.ts";
+import { readWeights, type WeightsFile } from "../../weights/read-weights.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../../weights/safetensors.ts";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../../weights/safetensors-file.ts";
+import { damaged } from "../../weights/seal.ts";
+import { type CheckpointFacts, parseFacts } from "./facts.ts";
 
-const FORMAT = "svanet checkpoint 1";
+/** Its number changes when an older version could read a newer file wrongly. */
+const FORMAT = "svanet checkpoint 2";
+/** Before seals: a CRC-32 of the tensors' bytes alone. `svanet convert` reads it, nothing else does. */
+const OLD_FORMAT = "svanet checkpoint 1";
 
-/** What travels with the weights: enough to evaluate and predict without the training data or command line. */
-export interface CheckpointFacts {
-  readonly preset: string;
-  readonly config: NetworkConfig;
-  /** Class names by label, background first. */
-  readonly classes: readonly string[];
-  readonly colours: readonly (readonly [number, number, number])[];
-  /** Per-channel mean and standard deviation of pixels in [0, 1] that images are normalised with. */
-  readonly mean: readonly [number, number, number];
-  readonly std: readonly [number, number, number];
-  /** What the training scans were shown through, in their own values (CT: Hounsfield units); where one is known. */
-  readonly window?: Window;
-  /** Where training stands: steps done, and the recipe a resumed run must share. */
-  readonly progress: Progress;
-}
-
-export interface Progress {
-  readonly step: number;
-  readonly epoch: number;
-  readonly stepInEpoch: number;
-  /** Best micro mIoU on the validation split so far, percent; null before the first validation. */
-  readonly best: number | null;
-  readonly bestEpoch: number | null;
-  /** The recipe without paths, as text: two runs with equal recipes and data are the same run. */
-  readonly recipe: string;
-}
+/** Mismatches that a message names. */
+const MOST_LISTED = 20;
 
 export interface Checkpoint {
   readonly path: string;
@@ -75,7 +56,7 @@ export function restoreTrainer(trainer: Trainer, { path, tensors }: Checkpoint):
   trainer.restore({ floats: (name) => float32(find(name)), integers: (name) => int32(find(name)) });
 }
 
-/** Writes a checkpoint atomically. The bytes are a function of state and facts: no times, no paths. */
+/** Writes a checkpoint atomically, sealed. The bytes are a function of state and facts: no times, no paths. */
 export async function saveCheckpoint(
   path: string,
   tensors: ReadonlyMap<string, StoredTensor>,
@@ -84,66 +65,79 @@ export async function saveCheckpoint(
   const metadata = new Map([
     ["format", FORMAT],
     ["facts", JSON.stringify(facts)],
-    ["crc32", checksum(tensors)],
   ]);
-  await writeSafetensors(path, tensors, metadata);
+  await writeSafetensors(path, tensors, metadata, { sealed: true });
 }
 
-/** Safetensors has no checksum of its own, and a flipped bit in a weight is otherwise never noticed. */
-function checksum(tensors: ReadonlyMap<string, StoredTensor>): string {
-  let sum = 0;
-  for (const { bytes } of tensors.values()) sum = crc32(bytes, sum);
-  return sum.toString(16).padStart(8, "0");
-}
-
-/** Reads a checkpoint of ours and checks it whole. Throws CheckpointError that says what is wrong with the file. */
+/**
+ * Reads a checkpoint of ours and checks it whole: every bit of the file, and what it says of itself. Throws
+ * CheckpointError that says what is wrong with the file.
+ */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
-  const { metadata, tensors } = await readSafetensors(path);
-  requireFormat(path, metadata);
-  if (metadata.get("crc32") !== checksum(tensors)) {
-    throw new CheckpointError(`${path} is damaged: its checksum does not match its contents; use another checkpoint`);
-  }
+  const { metadata, tensors, sealed } = await readSafetensors(path);
+  requireFormat(path, metadata, sealed);
   return { path, facts: parseFacts(path, metadata.get("facts")), tensors };
 }
 
-/** What a checkpoint says of itself, without its numbers: quick, and its numbers may be damaged. */
+/** What a checkpoint says of itself, checked, without its numbers: quick, and its numbers may be damaged. */
 export async function readFacts(path: string): Promise<CheckpointFacts> {
-  const metadata = await readSafetensorsMetadata(path);
-  requireFormat(path, metadata);
+  const { metadata, sealed } = await readSafetensorsMetadata(path);
+  requireFormat(path, metadata, sealed);
   return parseFacts(path, metadata.get("facts"));
 }
 
-/** Whether a safetensors file with these metadata is a checkpoint of ours. */
+/** Whether a safetensors file with these metadata is a checkpoint of ours, of whatever format. */
 export function isCheckpoint(metadata: ReadonlyMap<string, string>): boolean {
-  return metadata.get("format") === FORMAT;
+  return metadata.get("format")?.startsWith("svanet checkpoint") === true;
 }
 
-function requireFormat(path: string, metadata: ReadonlyMap<string, string>): void {
-  if (isCheckpoint(metadata)) return;
+/** As `readWeights`, and what says that it is a checkpoint of ours must be a whole one. */
+export async function readTrustedWeights(path: string): Promise<WeightsFile> {
+  const file = await readWeights(path);
+  if (isCheckpoint(file.metadata)) requireFormat(path, file.metadata, file.sealed);
+  return file;
+}
+
+/**
+ * A checkpoint of an older svanet, which is then to be saved anew; undefined for any other file. Throws CheckpointError
+ * where its tensors are damaged.
+ */
+export async function loadOldCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  const { metadata, tensors } = await readWeights(path);
+  if (metadata.get("format") !== OLD_FORMAT) return undefined;
+  let sum = 0;
+  for (const { bytes } of tensors.values()) sum = crc32(bytes, sum);
+  if (metadata.get("crc32") !== sum.toString(16).padStart(8, "0")) throw damaged(path);
+  return { path, facts: parseFacts(path, metadata.get("facts")), tensors };
+}
+
+function requireFormat(path: string, metadata: ReadonlyMap<string, string>, sealed: boolean): void {
+  const format = metadata.get("format");
+  if (format === FORMAT && sealed) return;
+  if (format === FORMAT) {
+    throw new CheckpointError(`${path} is damaged: it has lost its checksum; use another checkpoint`);
+  }
+  if (format === OLD_FORMAT) {
+    throw new CheckpointError(
+      `${path} is a checkpoint of an older svanet, whose checksum does not cover all of it; write it anew with ` +
+        `svanet convert ${path} --out ${path}`,
+    );
+  }
+  if (isCheckpoint(metadata)) {
+    throw new CheckpointError(
+      `${path} is a checkpoint of a newer svanet (${format}, here ${FORMAT}): install that one`,
+    );
+  }
   throw new CheckpointError(
-    `${path} is a safetensors file but no svanet checkpoint (format ${metadata.get("format") ?? "not given"}, expected ` +
+    `${path} is a safetensors file but no svanet checkpoint (format ${format ?? "not given"}, expected ` +
       `"${FORMAT}"): give a file from a run's checkpoints folder, or make one of it with ` +
       `svanet convert ${path} --model <name> --classes <n> --out net.safetensors`,
   );
 }
 
-function parseFacts(path: string, text: string | undefined): CheckpointFacts {
-  try {
-    const facts = JSON.parse(text ?? "") as CheckpointFacts;
-    // Checkpoints from before there were other networks do not say of which kind theirs is.
-    return { ...facts, config: checked({ ...facts.config, kind: facts.config.kind ?? "svanet" } as NetworkConfig) };
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CheckpointError(`${path} does not say which network it holds: ${why}`);
-  }
-}
-
 /** Gives a network the checkpoint's weights, statistics and region maps. All mismatches are listed at once. */
 export function restoreNetwork(network: Network, checkpoint: Checkpoint): void {
-  const problems = mismatches(network, checkpoint);
-  if (problems.length > 0) {
-    throw new CheckpointError(`${checkpoint.path} does not fit the network: ${problems.join("; ")}`);
-  }
+  requireFit(network.table, checkpoint);
   for (const { name, kind } of network.table.list()) {
     const stored = checkpoint.tensors.get(name);
     if (!stored) continue;
@@ -152,15 +146,24 @@ export function restoreNetwork(network: Network, checkpoint: Checkpoint): void {
   }
 }
 
-function mismatches(network: Network, { tensors }: Checkpoint): string[] {
-  const entries = network.table.list();
+/** Throws CheckpointError listing all that differs, where the tensors are not those of a network's table. */
+export function requireFit(table: ParameterTable, { path, tensors }: Checkpoint): void {
+  const problems = mismatches(table, tensors);
+  if (problems.length === 0) return;
+  const listed = problems.slice(0, MOST_LISTED).join("; ");
+  const more = problems.length > MOST_LISTED ? `; and ${problems.length - MOST_LISTED} more` : "";
+  throw new CheckpointError(`${path} does not fit the network: ${listed}${more}`);
+}
+
+function mismatches(table: ParameterTable, tensors: ReadonlyMap<string, StoredTensor>): string[] {
+  const entries = table.list();
   const known = entries.map(({ name }) => name);
   const wrong = entries.flatMap(({ name, shape }) => {
     const stored = tensors.get(name);
     if (!stored) return [`missing ${name} [${shape}]`];
     return stored.shape.join() === shape.join() ? [] : [`${name} is [${stored.shape}], not [${shape}]`];
   });
-  const unknown = [...tensors.keys()].filter((name) => !network.table.has(name) && !name.startsWith("optimizer."));
+  const unknown = [...tensors.keys()].filter((name) => !table.has(name) && !name.startsWith("optimizer."));
   return [
     ...wrong,
     ...unknown.map((name) => {

@@ -4,18 +4,19 @@ import { traceNetwork } from "../../model/zoo.ts";
 import { packageInfo } from "../../package-info.ts";
 import { exportOnnx } from "../../weights/onnx/export-onnx.ts";
 import type { Message } from "../../weights/onnx/protobuf.ts";
-import { readWeights } from "../../weights/read-weights.ts";
 import { float32, type StoredTensor } from "../../weights/safetensors.ts";
 import { writeSafetensors } from "../../weights/safetensors-file.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+import { type Checkpoint, readTrustedWeights, requireFit } from "./checkpoint.ts";
 
 /**
  * The network of a checkpoint as an ONNX model: its evaluation at the trained size, any batch. The image goes in as
  * `[batch, 3, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out.
  */
-export function checkpointToOnnx({ path, facts, tensors }: Checkpoint): Message {
+export function checkpointToOnnx(checkpoint: Checkpoint): Message {
+  const { path, facts, tensors } = checkpoint;
   const trace = (batch: number) => traceNetwork(facts.config, { mode: "eval", batch });
   const table = trace(2).build.parameters;
+  requireFit(table, checkpoint);
   const stored = new Map<string, Float32Array>();
   for (const { name, kind } of table.list()) {
     if (kind === "region") continue;
@@ -54,7 +55,7 @@ export async function convertToSafetensors(
   from: string,
   to: string,
 ): Promise<{ tensors: number; notes: readonly string[] }> {
-  const { tensors, notes } = await readWeights(from);
+  const { tensors, notes } = await readTrustedWeights(from);
   const kept = new Map<string, StoredTensor>([...tensors].filter(([name]) => !name.startsWith("optimizer.")));
   await writeSafetensors(to, kept, new Map([["format", "pt"]]));
   return { tensors: kept.size, notes };

@@ -3,7 +3,8 @@ import { initialValues, type Parameter } from "../../model/parameters.ts";
 import { traceNetwork } from "../../model/zoo.ts";
 import { readWeights } from "../../weights/read-weights.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../../weights/safetensors.ts";
-import { type Checkpoint, type CheckpointFacts, isCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, isCheckpoint } from "./checkpoint.ts";
+import type { CheckpointFacts } from "./facts.ts";
 import { fitWeights } from "./fit-weights.ts";
 
 /** What nearly all public encoders were trained under. */

@@ -2,9 +2,10 @@ import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
+import { traceNetwork } from "../../model/zoo.ts";
 import { Network } from "../../training/network.ts";
 import { runPaths } from "../run/run-folder.ts";
-import { type Checkpoint, loadCheckpoint, restoreNetwork } from "./checkpoint.ts";
+import { type Checkpoint, loadCheckpoint, requireFit, restoreNetwork } from "./checkpoint.ts";
 
 /** The checkpoints of a run folder that can be asked for. */
 export const CHECKPOINTS = ["best", "last"] as const;
@@ -30,7 +31,10 @@ export function runOf(checkpoint: string): string {
 /** Puts a checkpoint's network on a device. */
 export async function loadNetwork(device: Device, path: string): Promise<{ network: Network; checkpoint: Checkpoint }> {
   const checkpoint = await loadCheckpoint(path);
-  const network = await Network.empty(device, checkpoint.facts.config);
+  const { config } = checkpoint.facts;
+  // Before anything is allocated: a configuration that the tensors do not fit may ask for any amount of memory.
+  requireFit(traceNetwork(config, { mode: "eval", batch: 2 }).build.parameters, checkpoint);
+  const network = await Network.empty(device, config);
   restoreNetwork(network, checkpoint);
   return { network, checkpoint };
 }

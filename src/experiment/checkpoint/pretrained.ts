@@ -1,6 +1,6 @@
 import type { Network } from "../../training/network.ts";
-import { readWeights } from "../../weights/read-weights.ts";
 import { float32, int32 } from "../../weights/safetensors.ts";
+import { readTrustedWeights } from "./checkpoint.ts";
 import { fitWeights } from "./fit-weights.ts";
 
 export interface Pretrained {
@@ -23,7 +23,7 @@ export async function loadPretrained(
   { partial = false }: { readonly partial?: boolean } = {},
 ): Promise<Pretrained> {
   const slots = network.table.list();
-  const { tensors, notes } = fitWeights(slots, await readWeights(path), { label: `--weights ${path}`, partial });
+  const { tensors, notes } = fitWeights(slots, await readTrustedWeights(path), { label: `--weights ${path}`, partial });
   for (const { name, kind } of slots) {
     const tensor = tensors.get(name);
     if (!tensor) continue;

@@ -1,4 +1,4 @@
-import type { ByteImage, Picture, Size } from "../../data/image/image.ts";
+import { type ByteImage, type Picture, requirePicture, type Size } from "../../data/image/image.ts";
 import { normalise } from "../../data/image/normalise.ts";
 import { resize } from "../../data/image/resample.ts";
 import { OutOfMemoryError } from "../../errors.ts";
@@ -40,8 +40,9 @@ export class Predictor {
     this.#options = options;
   }
 
-  /** Class of every pixel of an RGB image, at its own size. */
+  /** Class of every pixel of an RGB image, at its own size. ShapeError where the image is not what it says. */
   async mask(image: Picture, sink?: ProbabilitySink): Promise<ByteImage> {
+    requirePicture("Predictor.mask", image);
     const { tiles, views, rules = [] } = this.#options;
     const labels = tiles || views ? await this.#averaged(image, sink) : await this.#direct(image, sink);
     return { width: image.width, height: image.height, channels: 1, data: postprocessed(labels, image, rules) };

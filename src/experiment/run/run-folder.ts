@@ -1,13 +1,16 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { UsageError } from "../../errors.ts";
-import { removeTemporaryFiles, writeFileAtomic } from "../../files/atomic.ts";
+import { removeTemporaryFiles, syncFolder, writeFileAtomic } from "../../files/atomic.ts";
+import { writing } from "../../files/failure.ts";
 import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
 import { resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
 import { readConfigFile } from "../settings/config-file.ts";
 import type { Environment } from "./environment.ts";
-import { lockRun, type RunLock } from "./run-lock.ts";
-import { EventWriter, truncateEvents } from "./tfevents.ts";
+import { appendMetrics, cutMetrics, type MetricsRow } from "./metrics-log.ts";
+import { isLockFile, lockRun, type RunLock } from "./run-lock.ts";
+import { cutEvents, EventWriter } from "./tfevents.ts";
 
 /** Where everything of a run lies. */
 export function runPaths(folder: string) {
@@ -15,11 +18,14 @@ export function runPaths(folder: string) {
   return {
     folder,
     config: join(folder, "config.yaml"),
+    data: join(folder, "data.json"),
     environment: join(folder, "environment.json"),
     metrics: join(folder, "metrics.jsonl"),
     events: join(folder, "events.tfevents"),
     checkpoints,
     last: join(checkpoints, "last.safetensors"),
+    /** The complete state before `last`. */
+    previous: join(checkpoints, "previous.safetensors"),
     best: join(checkpoints, "best.safetensors"),
     eval: join(folder, "eval"),
   } as const;
@@ -28,85 +34,102 @@ export function runPaths(folder: string) {
 /** The paths of a run, by what they hold. */
 type RunPaths = ReturnType<typeof runPaths>;
 
-/** One line of metrics.jsonl: the step it belongs to, what kind of line it is, and numbers by name. */
-interface MetricsRow {
+/** Whether a run has a state that it can go on from. */
+export function hasState({ last, previous }: RunPaths): boolean {
+  return existsSync(last) || existsSync(previous);
+}
+
+/** Where a resumed run goes on. */
+interface ResumePoint {
+  /** The last complete step. */
   readonly step: number;
-  readonly kind: string;
-  readonly [name: string]: number | string | boolean | null;
+  /** Whether that is the state of `previous`, because `last` is damaged. */
+  readonly fromPrevious?: boolean;
 }
 
 /** A run folder held by this process. `close` gives it back; so does the end of the process. */
 export class RunFolder {
   readonly paths: RunPaths;
-  /** Process id of a dead owner whose lock was taken over, for the caller to mention. */
-  readonly tookOverFrom: number | undefined;
+  /** Sentences on what was put right when the folder was opened, for the caller to say. */
+  readonly notes: readonly string[];
   readonly #lock: RunLock;
   readonly #events: EventWriter;
 
-  private constructor(paths: RunPaths, lock: RunLock) {
+  private constructor(paths: RunPaths, lock: RunLock, notes: readonly (string | null)[]) {
     this.paths = paths;
     this.#lock = lock;
-    this.tookOverFrom = lock.tookOverFrom;
-    this.#events = new EventWriter(paths.events);
+    this.notes = [lock.note, ...notes].filter((note) => note !== null);
+    this.#events = writing(paths.events, () => new EventWriter(paths.events));
   }
 
   /** Starts a run in a folder that does not exist, is empty, or holds a run that never wrote a checkpoint. */
   static create(folder: string, config: TrainConfig): RunFolder {
     const paths = runPaths(folder);
     makeFolder(folder, `--out ${folder}`);
-    const lock = lockRun(folder);
-    try {
+    return locked(paths, config, (lock) => {
       refuseForeignContent(paths, config.resume === "auto");
+      tidy(paths);
       // A run that ended between its first best checkpoint and its first complete one starts again.
       rmSync(paths.best, { force: true });
-      makeInnerFolder(paths.checkpoints);
-      discardAfter(paths, -1);
+      const notes = cutLogs(paths, 0);
       writeConfig(paths.config, config);
-      return new RunFolder(paths, lock);
-    } catch (error) {
-      lock.release();
-      throw error;
-    }
+      return new RunFolder(paths, lock, notes);
+    });
   }
 
   /**
-   * Continues a run whose last complete step is `step`: what was recorded after it is dropped, because those steps run
-   * again. The configuration stays the stored one unless a changed one is given.
+   * Continues a run: what was recorded after the step is moved aside, because those steps run again. The configuration
+   * stays the stored one unless a changed one is given.
    */
-  static resume(folder: string, step: number, config?: TrainConfig): RunFolder {
+  static resume(folder: string, { step, fromPrevious = false }: ResumePoint, config?: TrainConfig): RunFolder {
     const paths = runPaths(folder);
-    if (!existsSync(paths.config)) {
+    if (config === undefined && !existsSync(paths.config)) {
       throw new UsageError(`${folder} holds no run (no config.yaml): train without --resume, or give the right --out`);
     }
-    const lock = lockRun(folder);
-    try {
-      makeInnerFolder(paths.checkpoints);
-      discardAfter(paths, step);
+    return locked(paths, config, (lock) => {
+      tidy(paths);
+      const setAside = fromPrevious ? setLastAside(paths) : null;
+      const notes = cutLogs(paths, step);
       if (config !== undefined) writeConfig(paths.config, config);
-      return new RunFolder(paths, lock);
-    } catch (error) {
-      lock.release();
-      throw error;
-    }
+      return new RunFolder(paths, lock, [setAside, ...notes]);
+    });
   }
 
   /** Appends a line to metrics.jsonl and its numbers to the TensorBoard file, there named `kind/name`. */
   record(row: MetricsRow): void {
-    appendFileSync(this.paths.metrics, `${JSON.stringify(row)}\n`);
+    const { metrics, events } = this.paths;
+    writing(metrics, () => appendMetrics(metrics, row));
     const { step, kind, ...rest } = row;
     const numbers = Object.entries(rest).filter((entry): entry is [string, number] => typeof entry[1] === "number");
     if (numbers.length === 0) return;
-    this.#events.add(step, Object.fromEntries(numbers.map(([name, value]) => [`${kind}/${name}`, value])));
+    const values = Object.fromEntries(numbers.map(([name, value]) => [`${kind}/${name}`, value]));
+    writing(events, () => this.#events.add(step, values));
+  }
+
+  /**
+   * Puts a complete state, which `write` writes to the path it is given, in the place of the last one, which becomes the
+   * one before. At every moment the folder holds a complete state, and after the second always two.
+   */
+  async replaceLast(write: (path: string) => Promise<void>): Promise<void> {
+    this.#lock.requireHeld();
+    const { last, previous, checkpoints } = this.paths;
+    const next = join(checkpoints, NEXT);
+    await write(next);
+    writing(last, () => {
+      if (existsSync(last)) keepAs(last, previous);
+      renameSync(next, last);
+      syncFolder(checkpoints);
+    });
   }
 
   /** Adds this process to environment.json: one entry for every process that has worked on the run. */
-  addEnvironment(environment: Environment): void {
+  addEnvironment(environment: Environment): string | null {
     const path = this.paths.environment;
-    const earlier = existsSync(path)
-      ? (JSON.parse(readFileSync(path, "utf8")) as { sessions: Environment[] })
-      : undefined;
-    const sessions = [...(earlier?.sessions ?? []), environment];
-    writeFileAtomic(path, `${JSON.stringify({ sessions }, null, 2)}\n`);
+    return writing(path, () => {
+      const { sessions, note } = earlierSessions(path);
+      writeFileAtomic(path, `${JSON.stringify({ sessions: [...sessions, environment] }, null, 2)}\n`);
+      return note;
+    });
   }
 
   close(): void {
@@ -114,40 +137,97 @@ export class RunFolder {
   }
 }
 
-/** The stored configuration of a run. */
+/** Name of a state that is being written. */
+const NEXT = "next.safetensors";
+
+/** Opens a folder under its lock, which is given back where that fails. */
+function locked(paths: RunPaths, config: TrainConfig | undefined, open: (lock: RunLock) => RunFolder): RunFolder {
+  const lock = writing(paths.folder, () => lockRun(paths.folder, { steal: config?.stealLock === true }));
+  try {
+    return writing(paths.folder, () => open(lock));
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Makes the folder of checkpoints, and removes what processes that died while writing have left. */
+function tidy({ folder, checkpoints }: RunPaths): void {
+  makeInnerFolder(checkpoints);
+  for (const place of [folder, checkpoints]) removeTemporaryFiles(place);
+  for (const name of readdirSync(checkpoints)) {
+    if (name === NEXT || name.endsWith(".partial")) rmSync(join(checkpoints, name), { force: true });
+  }
+}
+
+/** The stored configuration of a run. UsageError where there is none, or it is damaged. */
 export function readRunConfig(folder: string): TrainConfig {
   const { config } = runPaths(folder);
   if (!existsSync(config)) throw new UsageError(`${folder} holds no run: there is no ${config}`);
-  return resolveConfig({}, readConfigFile(config));
+  try {
+    return resolveConfig({}, readConfigFile(config));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(
+      `${config} is damaged (${error.message.split("\n")[0]}): move it away and give the run's settings again with ` +
+        "--resume, which compares them with the checkpoint",
+      { cause: error },
+    );
+  }
 }
 
-/** The lines of a run's metrics.jsonl; a last line that was cut off is left out. */
-export function readMetrics(folder: string): MetricsRow[] {
-  const { metrics } = runPaths(folder);
-  return existsSync(metrics) ? parseMetrics(readFileSync(metrics, "utf8")) : [];
+/** Moves what was recorded after `step` aside; returns what is to be said of it. */
+function cutLogs({ folder, metrics, events }: RunPaths, step: number): (string | null)[] {
+  return [
+    writing(metrics, () => cutMetrics(metrics, step, join(folder, `metrics.cut-${step}.jsonl`))),
+    // A name with "tfevents" would be drawn by TensorBoard.
+    writing(events, () => cutEvents(events, step, join(folder, `events.cut-${step}`))),
+  ];
 }
 
-function parseMetrics(text: string): MetricsRow[] {
-  const complete = text.slice(0, text.lastIndexOf("\n") + 1);
-  const lines = complete.split("\n").filter((line) => line !== "");
-  return lines.map((line) => JSON.parse(line) as MetricsRow);
+/** Moves a damaged last state away and puts the one before in its place. Returns what is to be said of it. */
+function setLastAside({ last, previous, checkpoints }: RunPaths): string | null {
+  const aside = join(checkpoints, "last.damaged.safetensors");
+  const isThere = existsSync(last);
+  if (isThere) renameSync(last, aside);
+  keepAs(previous, last);
+  return isThere ? `the damaged ${last} is kept as ${aside}` : null;
 }
 
-function discardAfter(paths: RunPaths, step: number): void {
-  removeTemporaryFiles(paths.folder);
-  removeTemporaryFiles(paths.checkpoints);
-  truncateEvents(paths.events, step);
-  if (!existsSync(paths.metrics)) return;
-  const kept = parseMetrics(readFileSync(paths.metrics, "utf8")).filter((row) => row.step <= step);
-  writeFileAtomic(paths.metrics, kept.map((row) => `${JSON.stringify(row)}\n`).join(""));
+/** Gives a file a second name, in place of what had it; where a file system has no links, it moves there. */
+function keepAs(path: string, name: string): void {
+  const draft = `${name}.partial`;
+  rmSync(draft, { force: true });
+  try {
+    linkSync(path, draft);
+  } catch {
+    renameSync(path, name);
+    return;
+  }
+  renameSync(draft, name);
+  rmSync(draft, { force: true }); // a rename between two names of one file leaves both
+}
+
+const sessionsSchema = z.object({ sessions: z.array(z.looseObject({})) });
+
+/** The entries of environment.json; a damaged one is moved aside, and the sentence says so. */
+function earlierSessions(path: string): { readonly sessions: readonly object[]; readonly note: string | null } {
+  if (!existsSync(path)) return { sessions: [], note: null };
+  try {
+    return { ...sessionsSchema.parse(JSON.parse(readFileSync(path, "utf8"))), note: null };
+  } catch {
+    const aside = path.replace(/\.json$/, ".damaged.json");
+    renameSync(path, aside);
+    return { sessions: [], note: `${path} is damaged: kept as ${aside}, and begun anew` };
+  }
 }
 
 function refuseForeignContent(paths: RunPaths, restart: boolean): void {
-  if (existsSync(paths.last) || (existsSync(paths.best) && !restart)) {
+  if (hasState(paths) || (existsSync(paths.best) && !restart)) {
     throw new UsageError(`${paths.folder} holds a run already: continue it with --resume, or choose another --out`);
   }
   const isRun = existsSync(paths.config);
-  const foreign = readdirSync(paths.folder).filter((name) => name !== "lock" && name !== "checkpoints");
+  const foreign = readdirSync(paths.folder).filter((name) => !isLockFile(name) && name !== "checkpoints");
   if (!isRun && foreign.length > 0) {
     throw new UsageError(
       `${paths.folder} is not empty and holds no run (${foreign.slice(0, 3).join(", ")}): choose another --out`,

@@ -1,37 +1,57 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { UsageError } from "../../errors.ts";
 
-interface Owner {
-  readonly pid: number;
-  readonly host: string;
+const ownerSchema = z.object({
+  pid: z.int().min(1),
+  host: z.string().max(255),
   /** Start of the process in the system's own unit: tells a reused process id from the owner. Empty where unknown. */
-  readonly started: string;
-}
+  started: z.string().max(64),
+});
+type Owner = z.infer<typeof ownerSchema>;
 
 /** A held lock. */
 export interface RunLock {
-  /** The process id whose stale lock was taken over, or undefined. The caller says so. */
-  readonly tookOverFrom: number | undefined;
+  /** What is to be said about how it was taken: over from a dead process, or by force. Null where nothing is. */
+  readonly note: string | null;
+  /** Throws a `UsageError` when another process has taken the lock by force: two must not write one run. */
+  requireHeld(): void;
   release(): void;
 }
+
+/** A lock of ours has about a hundred bytes. */
+const MOST_LOCK_BYTES = 1 << 16;
+
+/** Names that taking a lock leaves behind where its process dies over it. */
+const DRAFT = /^lock(\.stale)?\.\d+$/;
+
+/** Whether a file of a run folder belongs to its lock. */
+export const isLockFile = (name: string): boolean => name === "lock" || DRAFT.test(name);
 
 /**
  * Takes the lock of `folder`, so that one process writes a run, or throws a `UsageError` that names its owner. The
  * lock is a file with the owner's process id, host and start time; it is put in place complete (a hard link to a
- * finished file), so nobody reads half of one. A lock whose process is gone is taken over.
+ * finished file), so nobody reads half of one. A lock whose process is gone is taken over; `steal` takes any.
  */
-export function lockRun(folder: string): RunLock {
+export function lockRun(folder: string, { steal = false }: { readonly steal?: boolean } = {}): RunLock {
   const path = join(folder, "lock");
   const own = JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid) } satisfies Owner);
-  const present = place(path, own) ? undefined : takeOver(folder, path, own);
+  const note = place(path, own) ? null : takeOver(folder, path, own, steal);
   const release = () => {
     process.removeListener("exit", release);
     if (read(path) === own) rmSync(path, { force: true });
   };
   process.once("exit", release);
-  return { tookOverFrom: present, release };
+  removeDrafts(folder);
+  const requireHeld = () => {
+    if (read(path) === own) return;
+    throw new UsageError(
+      `${folder}: another process has taken the lock of this run (--steal-lock): this one stops, nothing more is written`,
+    );
+  };
+  return { note, requireHeld, release };
 }
 
 /** Creates the lock with its content in one step; false when there is one already. */
@@ -61,10 +81,11 @@ function placeWithoutLinks(path: string, content: string): boolean {
   }
 }
 
-function takeOver(folder: string, path: string, own: string): number {
+/** Returns the sentence for {@link RunLock.note}. */
+function takeOver(folder: string, path: string, own: string, steal: boolean): string {
   const found = read(path);
   const owner = parse(found);
-  if (owner === undefined || isAlive(owner)) throw refusal(folder, path, owner);
+  if (!steal && (owner === undefined || isAlive(owner))) throw refusal(folder, path, owner);
   // Whoever renames the stale lock owns the take-over. Should it be a fresh one by now, it goes back.
   const aside = `${path}.stale.${process.pid}`;
   try {
@@ -74,16 +95,24 @@ function takeOver(folder: string, path: string, own: string): number {
   }
   const moved = read(aside);
   if (moved !== found) place(path, moved ?? "");
-  rmSync(aside, { force: true });
+  rmSync(aside, { force: true, recursive: true });
   if (moved !== found || !place(path, own)) throw refusal(folder, path, parse(read(path)));
-  return owner.pid;
+  if (owner !== undefined && !isAlive(owner)) return `took over the run from process ${owner.pid}, which is gone`;
+  return `took the run's lock by force (--steal-lock): it was ${described(owner)}`;
+}
+
+function described(owner: Owner | undefined): string {
+  return owner === undefined ? "no lock that svanet wrote" : `held by process ${owner.pid} on ${owner.host}`;
 }
 
 function refusal(folder: string, path: string, owner: Owner | undefined): UsageError {
-  const who = owner === undefined ? "another process" : `process ${owner.pid} on ${owner.host}`;
+  const state =
+    owner === undefined
+      ? `${folder} is locked, and ${path} does not say by whom`
+      : `${folder} is in use by process ${owner.pid} on ${owner.host}`;
   return new UsageError(
-    `${folder} is in use by ${who}: wait for it, or choose another --out. ` +
-      `If that process no longer exists (another machine cannot be asked), delete ${path}.`,
+    `${state}: wait for it, or choose another --out; where no process works on the run any more (another machine ` +
+      "cannot be asked), --steal-lock takes the lock",
   );
 }
 
@@ -107,16 +136,24 @@ function startOf(pid: number): string {
 
 function read(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    const stat = statSync(path);
+    return stat.isFile() && stat.size <= MOST_LOCK_BYTES ? readFileSync(path, "utf8") : undefined;
   } catch {
-    return undefined; // not there (any more)
+    return undefined; // not there (any more), or no file
   }
 }
 
 function parse(text: string | undefined): Owner | undefined {
   try {
-    return text === undefined ? undefined : (JSON.parse(text) as Owner);
+    return text === undefined ? undefined : ownerSchema.parse(JSON.parse(text));
   } catch {
     return undefined; // damaged: treated as somebody's
+  }
+}
+
+/** Whoever holds the lock may remove them: a process that is about to link its draft finds the lock taken all the same. */
+function removeDrafts(folder: string): void {
+  for (const name of readdirSync(folder).filter((one) => DRAFT.test(one))) {
+    rmSync(join(folder, name), { force: true, recursive: true });
   }
 }

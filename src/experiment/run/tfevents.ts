@@ -1,25 +1,10 @@
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, statSync } from "node:fs";
 import { writeFileAtomic } from "../../files/atomic.ts";
+import { CutLog, movedNote } from "./cut-log.ts";
+import { dataOf, frame, frames } from "./event-frames.ts";
+import { FileReader } from "./file-reader.ts";
 
-const POLYNOMIAL = 0x82f63b78; // Castagnoli, bits reversed
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
-  return value;
-});
-
-/** CRC-32C (Castagnoli). */
-export function crc32c(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (CRC_TABLE[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
-}
-
-/** TFRecord stores checksums rotated and offset, because a checksum of data that holds checksums is weak. */
-export function maskedCrc32c(bytes: Uint8Array): number {
-  const crc = crc32c(bytes);
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-}
+const COPIED_AT_ONCE = 1 << 20;
 
 /** One curve point as it is stored. */
 interface ScalarEvent {
@@ -31,14 +16,14 @@ interface ScalarEvent {
 /**
  * Appends scalars to TensorBoard's event file: TFRecord frames (length, masked CRC-32C of the length, data, masked
  * CRC-32C of the data) around `Event` messages in protocol-buffer encoding, of which only what a scalar curve needs is
- * written. `truncateEvents` makes a resumed run continue it without double points.
+ * written. `cutEvents` makes a resumed run continue it without double points.
  */
 export class EventWriter {
   readonly #path: string;
 
   constructor(path: string) {
     this.#path = path;
-    if (!existsSync(path)) writeFileAtomic(path, frame(fileVersion()));
+    if (!existsSync(path) || statSync(path).size === 0) writeFileAtomic(path, frame(fileVersion()));
   }
 
   /** Adds one step's values, by tag. A value that is not finite is stored as it is; TensorBoard shows a gap. */
@@ -47,42 +32,55 @@ export class EventWriter {
   }
 }
 
-/** Rewrites an event file without the events after `step` and without a last frame that was cut off. */
-export function truncateEvents(path: string, step: number): void {
-  if (!existsSync(path)) return;
-  const belongs = (event: ScalarEvent) => event.values.size === 0 || event.step <= step; // the first names the version
-  const kept = frames(readFileSync(path)).filter((data) => belongs(decode(data)));
-  writeFileAtomic(path, Buffer.concat(kept.map(frame)));
-}
-
-/** Every scalar event of a file's bytes. A frame whose checksum is wrong ends the reading, as in TensorBoard. */
-export function readEvents(bytes: Uint8Array): ScalarEvent[] {
-  const events = frames(bytes).map(decode);
-  return events.filter((event) => event.values.size > 0);
-}
-
-function frame(data: Uint8Array): Uint8Array {
-  const out = Buffer.alloc(data.length + 16);
-  out.writeBigUInt64LE(BigInt(data.length), 0);
-  out.writeUInt32LE(maskedCrc32c(out.subarray(0, 8)), 8);
-  out.set(data, 12);
-  out.writeUInt32LE(maskedCrc32c(data), 12 + data.length);
-  return out;
-}
-
-function frames(bytes: Uint8Array): Uint8Array[] {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found: Uint8Array[] = [];
-  for (let at = 0; at + 16 <= buffer.length; ) {
-    const length = Number(buffer.readBigUInt64LE(at));
-    const end = at + 12 + length;
-    if (buffer.readUInt32LE(at + 8) !== maskedCrc32c(buffer.subarray(at, at + 8)) || end + 4 > buffer.length) break;
-    const data = buffer.subarray(at + 12, end);
-    if (buffer.readUInt32LE(end) !== maskedCrc32c(data)) break;
-    found.push(data);
-    at = end + 4;
+/**
+ * Moves the events after `step`, and whatever is behind the first damaged frame, from an event file to the file `cut`. A
+ * last frame that was cut off, as a killed process leaves it, is dropped. A file that is no event file is moved whole.
+ * Returns a sentence on what was moved, null where nothing was.
+ */
+export function cutEvents(path: string, step: number, cut: string): string | null {
+  if (!existsSync(path)) return null;
+  const log = new CutLog(path, cut);
+  const reader = new FileReader(path);
+  let [whole, late, strange] = [0, 0, 0];
+  try {
+    const all = frames(reader);
+    let next = all.next();
+    for (; !next.done; next = all.next(), whole++) {
+      const { values, step: at } = decode(dataOf(next.value));
+      const belongs = values.size === 0 || at <= step; // the first names the version
+      if (belongs) log.keep(next.value);
+      else {
+        log.cut(next.value);
+        late++;
+      }
+    }
+    if (next.value === "cut off" && whole > 0) log.drop();
+    else {
+      strange = reader.rest;
+      while (reader.rest > 0) log.cut(reader.take(COPIED_AT_ONCE));
+    }
+    log.finish();
+  } finally {
+    log.abandon();
+    reader.close();
   }
-  return found;
+  return movedNote(path, cut, [
+    late > 0 && `${late} events after step ${step}`,
+    strange > 0 && `${strange} bytes that are no events`,
+  ]);
+}
+
+/** Every scalar event of a file, one by one. A frame whose checksum is wrong ends the reading, as in TensorBoard. */
+export function* readEvents(path: string): Generator<ScalarEvent> {
+  const reader = new FileReader(path);
+  try {
+    for (const whole of frames(reader)) {
+      const event = decode(dataOf(whole));
+      if (event.values.size > 0) yield event;
+    }
+  } finally {
+    reader.close();
+  }
 }
 
 /** Field numbers of tensorflow's event.proto and summary.proto. */
@@ -161,11 +159,13 @@ function decode(data: Uint8Array): ScalarEvent {
   const values = new Map<string, number>();
   for (const { field, number, content } of fields(Buffer.from(data))) {
     if (field === EVENT.step) step = number;
-    if (field === EVENT.wallTime) wallTime = content.readDoubleLE();
+    if (field === EVENT.wallTime && content.length === 8) wallTime = content.readDoubleLE();
     if (field !== EVENT.summary) continue;
     for (const point of fields(content)) {
       const parts = new Map([...fields(point.content)].map((part) => [part.field, part.content]));
-      values.set(String(parts.get(VALUE.tag) ?? ""), parts.get(VALUE.simpleValue)?.readFloatLE() ?? Number.NaN);
+      const value = parts.get(VALUE.simpleValue);
+      // Events of other programs may hold values of other kinds.
+      values.set(String(parts.get(VALUE.tag) ?? ""), value?.length === 4 ? value.readFloatLE() : Number.NaN);
     }
   }
   return { step, wallTime, values };

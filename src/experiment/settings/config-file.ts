@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { parseYaml, YamlFault, type YamlText } from "../../data/yaml-text.ts";
 import { UsageError } from "../../errors.ts";
 import { visibleInLine } from "../../visible.ts";
 
@@ -25,30 +25,22 @@ export function readConfigFile(path: string): ConfigFile {
 
 /** `readConfigFile` for text that is already here; `path` is only named in messages. */
 export function parseConfig(text: string, path: string): ConfigFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    throw new UsageError(`${path} line ${lines.linePos(error.pos[0]).line}: not valid YAML: ${error.message}`);
-  }
-  if (document.contents === null) return { values: {}, where: (key) => `${path} (${key})` };
-  const map = document.contents;
-  if (!isMap(map)) throw new UsageError(`${path}: expected one "key: value" a line`);
-  const lineOf = new Map<string, number>();
-  for (const { key } of map.items) {
-    if (isScalar(key)) lineOf.set(String(key.value), lines.linePos(key.range?.[0] ?? 0).line);
+  const { value = {}, lineOf } = yamlOf(text, path);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new UsageError(`${path}: expected one "key: value" a line`);
   }
   return {
-    values: valuesOf(document, path),
-    where: (key) => `${path} line ${lineOf.get(key) ?? 1} (${visibleInLine(key)})`,
+    values: value as Record<string, unknown>,
+    where: (key) => `${path} line ${lineOf(key) ?? 1} (${visibleInLine(key)})`,
   };
 }
 
-/** The document's values; aliases are followed here, those that lead nowhere or multiply too often are refused. */
-function valuesOf(document: Document, path: string): Record<string, unknown> {
+function yamlOf(text: string, path: string): YamlText {
   try {
-    return document.toJS() as Record<string, unknown>;
+    return parseYaml(text);
   } catch (error) {
-    throw new UsageError(`${path}: not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
+    if (!(error instanceof YamlFault)) throw error;
+    const place = error.line === undefined ? path : `${path} line ${error.line}`;
+    throw new UsageError(`${place}: not valid YAML: ${error.message}`);
   }
 }

@@ -101,7 +101,14 @@ const trainConfigSchema = z.strictObject({
   workers: z.number().int().min(0).nullable().default(null),
   adapter: z.string().min(1).nullable().default(null),
   resume: z.union([z.boolean(), z.literal("auto")]).default(false),
+  acceptChangedData: z.boolean().default(false),
+  stealLock: z.boolean().default(false),
 });
+
+/** Fields that say how one process starts, not what the run trains: no run remembers them. */
+export const START_FIELDS = ["resume", "acceptChangedData", "stealLock"] as const satisfies readonly (keyof z.output<
+  typeof trainConfigSchema
+>)[];
 
 /** A complete configuration: every default filled in. */
 export type TrainConfig = z.output<typeof trainConfigSchema>;
@@ -212,14 +219,14 @@ function plain(message: string): string {
 }
 
 /**
- * Writes a configuration so that `readConfigFile` and `resolveConfig` give it back. `resume` is left out: it says how
- * one process started, not what the run trains.
+ * Writes a configuration so that `readConfigFile` and `resolveConfig` give it back, but for {@link START_FIELDS}.
  */
 export function writeConfig(path: string, config: TrainConfig): void {
   writeFileAtomic(path, formatConfig(config));
 }
 
 /** The text that `writeConfig` writes. */
-function formatConfig({ resume: _resume, ...config }: TrainConfig): string {
-  return stringify({ ...config, size: sizeText(config.size) });
+function formatConfig(config: TrainConfig): string {
+  const kept = Object.entries(config).filter(([field]) => !(START_FIELDS as readonly string[]).includes(field));
+  return stringify({ ...Object.fromEntries(kept), size: sizeText(config.size) });
 }

@@ -14,7 +14,7 @@ import { fitted, fromZoo, type NetworkConfig, patchPlan, publishedLoss, traceNet
 import { suggestion } from "../../nearest.ts";
 import { rateFactors } from "../../training/rates.ts";
 import type { TrainerOptions } from "../../training/trainer.ts";
-import { flagOf, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
+import { flagOf, START_FIELDS, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
 
 /** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
 const SCRATCH_RATE = 2e-3;
@@ -212,7 +212,7 @@ export function windowOf({ window }: Pick<TrainConfig, "window">): Window | unde
 }
 
 /** Fields that say where, how fast and how far a run is computed, not what its steps compute. */
-const INCIDENTAL = ["data", "out", "workers", "adapter", "resume", "checkpointEvery", "patience"] as const;
+const INCIDENTAL = ["data", "out", "workers", "adapter", "checkpointEvery", "patience", ...START_FIELDS] as const;
 
 /** The recipe as text: equal text, data and adapter give equal bits. */
 export function recipeText(config: TrainConfig): string {

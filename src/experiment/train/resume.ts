@@ -1,55 +1,62 @@
 import { existsSync } from "node:fs";
-import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
-import type { PixelStatistics } from "../../data/image/normalise.ts";
-import { UsageError } from "../../errors.ts";
-import { type Checkpoint, type CheckpointFacts, loadCheckpoint } from "../checkpoint/checkpoint.ts";
-import { runPaths } from "../run/run-folder.ts";
+import { CheckpointError, UsageError } from "../../errors.ts";
+import { type Checkpoint, loadCheckpoint, readFacts } from "../checkpoint/checkpoint.ts";
+import type { CheckpointFacts } from "../checkpoint/facts.ts";
+import { hasState, runPaths } from "../run/run-folder.ts";
 import { TRAIN_DEFAULTS, type TrainConfig } from "../settings/config.ts";
 import { recipeText } from "../settings/recipe.ts";
 
-/** The checkpoint a run continues from: null when it starts. */
-export async function checkpointToResume(config: TrainConfig): Promise<Checkpoint | null> {
-  const { last } = runPaths(config.out);
-  if (config.resume === false || (config.resume === "auto" && !existsSync(last))) return null;
-  if (!existsSync(last)) {
+/** A state that a run continues from. */
+export interface Resumed {
+  readonly checkpoint: Checkpoint;
+  /** What is wrong with the last state, where this is the one before it. */
+  readonly insteadOf: string | null;
+}
+
+/** The state a run continues from, checked whole: the last one, or the one before where that is damaged. Null: it starts. */
+export async function stateToResume(config: TrainConfig): Promise<Resumed | null> {
+  const paths = runPaths(config.out);
+  if (config.resume === false || (config.resume === "auto" && !hasState(paths))) return null;
+  if (!hasState(paths)) {
     throw new UsageError(
       `--resume: ${config.out} has no checkpoints/last.safetensors; train without --resume, or use --resume auto`,
     );
   }
-  const checkpoint = await loadCheckpoint(last);
+  const [checkpoint, insteadOf] = await newest(config.out, loadCheckpoint);
   checkSameRecipe(config, checkpoint.facts);
-  return checkpoint;
+  return { checkpoint: { ...checkpoint, path: paths.last }, insteadOf };
+}
+
+/** The facts of the state that {@link stateToResume} would find, for a quick look; null where a run has none. */
+export async function factsToResume(out: string): Promise<CheckpointFacts | null> {
+  if (!hasState(runPaths(out))) return null;
+  const [facts] = await newest(out, readFacts);
+  return facts;
+}
+
+/** Reads the last state, or the one before with what is wrong with the last. */
+async function newest<R>(out: string, read: (path: string) => Promise<R>): Promise<readonly [R, string | null]> {
+  const { last, previous } = runPaths(out);
+  try {
+    return [await read(last), null];
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || !existsSync(previous)) throw error;
+    return [await read(previous), error.message];
+  }
 }
 
 /** Throws UsageError, naming what differs, when a run was started with another recipe. */
 export function checkSameRecipe(config: TrainConfig, { progress }: CheckpointFacts): void {
+  if (progress.recipe === "") {
+    throw new UsageError(
+      `${config.out} holds no training to resume: its checkpoint was made of other weights (--weights)`,
+    );
+  }
   const differences = recipeDifferences(progress.recipe, recipeText(config));
   if (differences.length === 0) return;
   throw new UsageError(
     `the run in ${config.out} was started with another recipe (${differences.join(", ")}); ` +
       "leave these flags out, or choose another --out",
-  );
-}
-
-/** Throws UsageError when the data a run goes on with are not those it was started with. */
-export function checkSameData(
-  config: TrainConfig,
-  { classes, mean, std }: CheckpointFacts,
-  dataset: Pick<CheckedDataset, "classes">,
-  statistics: PixelStatistics,
-): void {
-  const differences: string[] = [];
-  // The network may have more classes than the data set names.
-  if (dataset.classes.some((name, label) => name !== classes[label])) {
-    differences.push(`classes ${classes.join(", ")}, now ${dataset.classes.join(", ")}`);
-  }
-  if ([...mean, ...std].join() !== [...statistics.mean, ...statistics.std].join()) {
-    differences.push("the mean or deviation of the training pixels");
-  }
-  if (differences.length === 0) return;
-  throw new UsageError(
-    `${config.data} is not the data set the run in ${config.out} was started with (${differences.join("; ")}); ` +
-      "give the same --data, or choose another --out",
   );
 }
 

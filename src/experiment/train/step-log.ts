@@ -15,13 +15,21 @@ export class StepLog {
   readonly #timetable: Timetable;
   readonly #observer: TrainObserver;
   readonly #began = performance.now();
+  readonly #whatIsLeft: () => string;
   #skippedInARow = 0;
   #images = 0;
 
-  constructor(folder: RunFolder, timetable: Timetable, observer: TrainObserver) {
+  /** `whatIsLeft` says which checkpoint there is to go back to. */
+  constructor(folder: RunFolder, timetable: Timetable, observer: TrainObserver, whatIsLeft: () => string) {
     this.#folder = folder;
     this.#timetable = timetable;
     this.#observer = observer;
+    this.#whatIsLeft = whatIsLeft;
+  }
+
+  /** Updates up to the last one that changed nothing, because loss or gradients were not finite. */
+  get skippedInARow(): number {
+    return this.#skippedInARow;
   }
 
   submitted(batch: Batch): void {
@@ -67,9 +75,14 @@ export class StepLog {
     const names = batch.names.join(", ");
     this.#observer.note(`step ${step}: loss or gradients are not finite, nothing was changed (images ${names})`);
     if (this.#skippedInARow < MOST_SKIPPED) return;
-    throw new DataError(
-      `${MOST_SKIPPED} steps in a row had a loss or gradients that are not finite, the last on ${names}; ` +
-        "lower --lr or set --clip-norm, and look at these images; the last checkpoint is from before",
+    throw this.givingUp(names);
+  }
+
+  /** The error that ends a run which only skips steps; `names` are the last images. */
+  givingUp(names: string): DataError {
+    return new DataError(
+      `${this.#skippedInARow} steps in a row had a loss or gradients that are not finite, the last on ${names}; ` +
+        `lower --lr or set --clip-norm, and look at these images; ${this.#whatIsLeft()}`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { rateAt, type Schedule } from "../../autograd/schedule.ts";
 import { type Batch, batchesPerEpoch, requireBatches } from "../../data/feed/batches.ts";
-import type { Progress } from "../checkpoint/checkpoint.ts";
+import type { Progress } from "../checkpoint/facts.ts";
 import type { TrainConfig } from "../settings/config.ts";
 import { type Duration, duration, frozenEpochs, scheduleOf } from "../settings/recipe.ts";
 
@@ -13,16 +13,22 @@ export class Timetable {
   readonly schedule: Schedule;
   /** Batches an epoch has; an update takes `accumulate` of them, the last of an epoch what is left. */
   readonly batchesPerEpoch: number;
+  /** Whether a batch of one image is trained on. */
+  readonly keepSingle: boolean;
   readonly #config: TrainConfig;
   readonly #images: number;
   readonly #frozen: number;
 
-  /** Throws UsageError where the images make no batch that can be trained on. */
-  constructor(config: TrainConfig, images: number) {
-    requireBatches(images, config.batchSize);
+  /**
+   * `norm` is the layer that keeps the network from training on one image, null where none does. Throws UsageError where
+   * the images make no batch that can be trained on.
+   */
+  constructor(config: TrainConfig, images: number, norm: string | null) {
+    this.keepSingle = norm === null;
+    requireBatches(images, config.batchSize, this.keepSingle, norm ?? undefined);
     this.#config = config;
     this.#images = images;
-    this.batchesPerEpoch = batchesPerEpoch(images, config.batchSize);
+    this.batchesPerEpoch = batchesPerEpoch(images, config.batchSize, this.keepSingle);
     this.duration = duration(config, Math.ceil(this.batchesPerEpoch / config.accumulate));
     this.schedule = scheduleOf(config, this.duration.epochs);
     this.#frozen = frozenEpochs(config, this.duration.epochs);
@@ -39,6 +45,15 @@ export class Timetable {
   /** Number of the update that a batch belongs to, counted from 1. */
   updateOf({ epoch, indexInEpoch }: BatchPlace): number {
     return epoch * this.duration.stepsPerEpoch + Math.floor(indexInEpoch / this.#config.accumulate) + 1;
+  }
+
+  /** Where the batches go on behind an update. */
+  placeAfter(step: number): Pick<Progress, "epoch" | "stepInEpoch"> {
+    const { stepsPerEpoch } = this.duration;
+    return {
+      epoch: Math.floor(step / stepsPerEpoch),
+      stepInEpoch: (step % stepsPerEpoch) * this.#config.accumulate,
+    };
   }
 
   isEpochEnd({ indexInEpoch }: BatchPlace): boolean {

@@ -4,14 +4,7 @@ import { softmax } from "../../kernels/ops/reduce/softmax.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import {
-  type CommonConfig,
-  classHead,
-  type NetworkDefinition,
-  requireCommon,
-  requireSeveral,
-  requireWhole,
-} from "../definition.ts";
+import { type CommonConfig, classHead, type NetworkDefinition, requireCommon, requireWhole } from "../definition.ts";
 import { type BackboneSettings, backbone } from "../encoders/res2net.ts";
 import { encoderLevels } from "../encoders/resnet.ts";
 import { activated } from "../layers/activation.ts";
@@ -99,7 +92,6 @@ function boundaries(build: Build, pooled: Value, first: Value, outer: number): V
 }
 
 function run(build: Build, { classes, channels, ...config }: CfanetConfig, image: Value): Head[] {
-  requireSeveral(build, "cfanet", image);
   const [, pooled = image, f1 = image, f2 = image, f3 = image, f4 = image] = backbone(build, config, image);
   const found = boundaries(build, pooled, f1, channels);
   const gated = found.map((x, i) => maxGate(build, `attend.${i}`, x));

@@ -1,7 +1,7 @@
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { type CommonConfig, classHead, requireSeveral } from "../definition.ts";
+import { type CommonConfig, classHead } from "../definition.ts";
 import { type Dilated, resnet } from "../encoders/resnet.ts";
 import { classifier, convolution } from "../layers/convolution.ts";
 import type { Head } from "../supervision.ts";
@@ -31,7 +31,7 @@ interface SegmentHead {
 
 /**
  * The outputs of a network on a dilated ResNet: `main` of the last stage, and the auxiliary classifier's, both `raised` to
- * the image's size. ShapeError for a training batch of one image, whose pooled maps have no statistics.
+ * the image's size.
  */
 export function dilatedHeads(
   build: Build,
@@ -45,7 +45,6 @@ export function dilatedHeads(
   },
 ): Head[] {
   const { h, w } = nhwc(kind, "image", image.shape);
-  requireSeveral(build, kind, image);
   const { dilated, main, raised, dropped } = parts;
   const [, , , , third = image, last = image] = resnet(build, image, base, blocks, dilated);
   const heads = [classHead("head", raised(main(last), h, w))];

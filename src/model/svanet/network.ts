@@ -2,7 +2,7 @@ import { ShapeError } from "../../errors.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, nhwc } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";
-import { classHead, type NetworkDefinition, type NetworkOutput, requireSeveral } from "../definition.ts";
+import { classHead, type NetworkDefinition, type NetworkOutput } from "../definition.ts";
 import { joined, sum } from "../layers/combine.ts";
 import { convolution } from "../layers/convolution.ts";
 import { resizedToCorners } from "../layers/resize.ts";
@@ -25,7 +25,6 @@ function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput
   if (height % 32 !== 0 || width % 32 !== 0) {
     throw new ShapeError(`svanet: the image is ${height}x${width}; both sides must be multiples of 32`);
   }
-  requireSeveral(build, "svanet", image);
   const intermediates = new Map<string, Value>();
   const tap = (name: string, value: Value): Value => {
     intermediates.set(name, value);

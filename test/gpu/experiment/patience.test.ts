@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readMetrics } from "../../../src/experiment/run/run-folder.ts";
+import { readMetrics } from "../../../src/experiment/run/metrics-log.ts";
+import { runPaths } from "../../../src/experiment/run/run-folder.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { type Cells, cells, scratchFolder, tinyConfig, traceOf, trainHere } from "../../support/training.ts";
@@ -30,7 +31,7 @@ test("training ends when the validation has not risen for so many epochs, resume
   expect(finished).toBe(true);
   expect(steps).toBeLessThan(25);
   expect(notes).toContain("stopping early: no better validation in 2 epochs (--patience)");
-  const scores = readMetrics(join(scratch.path, "whole"))
+  const scores = [...readMetrics(runPaths(join(scratch.path, "whole")).metrics)]
     .filter(({ kind }) => kind === "val")
     .map(({ mIoU }) => Number(mIoU));
   expect(scores).toHaveLength(steps);

@@ -84,7 +84,7 @@ describe.each(TRAIN_FIELDS)("%s", (field) => {
 /** Images of the data set that the timetables below stand on. */
 const IMAGES = 24;
 
-const timetable = (config: TrainConfig) => new Timetable(config, IMAGES);
+const timetable = (config: TrainConfig) => new Timetable(config, IMAGES, "norm");
 const network = (config: TrainConfig) => networkConfig(config, 3);
 const svanet = (field: keyof SvanetConfig) => (config: TrainConfig) => (network(config) as SvanetConfig)[field];
 
@@ -150,6 +150,8 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   classes: { see: (config) => networkFor(config, { classes: ["a", "b"], folder: "d" }).classes, becomes: 3 },
   weights: { see: (config) => frozenEpochs(config, 100), becomes: 10 },
   partial: "what loading weights forgives",
+  acceptChangedData: "what resuming forgives",
+  stealLock: "what taking the lock forgives",
   freezeEpochs: { see: (config) => [6, 7].map((epoch) => timetable(config).isFrozen(epoch)), becomes: [true, false] },
   encoderRate: { see: factors("encoder.", "classifier."), becomes: [[0.25], [1]] },
   layerDecay: { see: factors("encoder.stem.", "encoder.stages.3.", "classifier."), becomes: [[0.03125], [0.5], [1]] },

@@ -5,7 +5,7 @@ import { Timetable } from "../../../src/experiment/train/timetable.ts";
 import { tinyConfig } from "../../support/training.ts";
 
 const timetable = (patience: number | null, evalEvery = 1) =>
-  new Timetable(tinyConfig({ patience, evalEvery, epochs: 50 }), 8);
+  new Timetable(tinyConfig({ patience, evalEvery, epochs: 50 }), 8, "norm");
 const after = (epochs: number, bestEpoch: number | null) => ({ epoch: epochs, stepInEpoch: 0, bestEpoch });
 
 test("a run waits so many epochs for a better validation", () => {
@@ -26,7 +26,7 @@ test("it ends at validations only, so that resuming inside or between epochs cha
 });
 
 test("validations: every so many epochs and at the end", () => {
-  const table = new Timetable(tinyConfig({ evalEvery: 2, steps: 5 }), 8);
+  const table = new Timetable(tinyConfig({ evalEvery: 2, steps: 5 }), 8, "norm");
   const at = (epoch: number, indexInEpoch: number) => table.isValidation({ epoch, indexInEpoch });
   expect([at(0, 1), at(1, 0), at(1, 1), at(2, 0)]).toEqual([false, false, true, true]);
 });

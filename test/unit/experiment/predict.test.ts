@@ -5,7 +5,7 @@ import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
 import { encodeNiftiLabels } from "../../../src/data/formats/nifti-new.ts";
 import { readNpyHeader } from "../../../src/data/formats/npy.ts";
 import type { ByteImage, Picture } from "../../../src/data/image/image.ts";
-import { OutOfMemoryError } from "../../../src/errors.ts";
+import { OutOfMemoryError, ShapeError } from "../../../src/errors.ts";
 import type { Checkpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import {
   type ClassRule,
@@ -163,6 +163,23 @@ describe("predictor", () => {
       data: Uint8Array.from({ length: 3 * data.length }, (_, i) => data[i / 3] ?? 0),
     };
   };
+
+  test.each<[string, object, string]>([
+    ["a buffer too short", { data: new Uint8Array(29) }, "data has 29 samples; a picture of 5x2 in RGB has 30"],
+    ["a buffer too long", { data: new Uint8Array(31) }, "data has 31 samples"],
+    ["another size", { height: 3 }, "data has 30 samples; a picture of 5x3 in RGB has 45"],
+    ["half a pixel", { width: 2.5, height: 4 }, "the picture is 2.5x4; both sides must be whole numbers"],
+    ["no pixel", { width: 0, data: new Uint8Array(0) }, "the picture is 0x2"],
+    ["one channel", { channels: 1, data: new Uint8Array(10) }, "the picture has 1 channels"],
+    ["a list", { data: Array.from({ length: 30 }, () => 0.5) }, "data must be a Uint8Array, or a Float32Array"],
+    ["doubles", { data: new Float64Array(30) }, "data must be a Uint8Array, or a Float32Array"],
+    ["NaN", { data: new Float32Array(30).fill(Number.NaN, 7) }, "data holds NaN at 7"],
+  ])("%s is refused as an image", async (_, part, text) => {
+    const predictor = fakeNetwork().of();
+    const predicted = predictor.mask({ ...rgb(5, 2), ...part } as ByteImage);
+    await expect(predicted).rejects.toThrow(ShapeError);
+    await expect(predicted).rejects.toThrow(`Predictor.mask: ${text}`);
+  });
 
   test("at most four sizes stay compiled, the least recently used goes first", async () => {
     const { alive, of } = fakeNetwork();

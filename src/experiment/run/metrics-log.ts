@@ -1,0 +1,96 @@
+import { appendFileSync, existsSync } from "node:fs";
+import { SvanetError } from "../../errors.ts";
+import { CutLog, movedNote } from "./cut-log.ts";
+import { FileReader } from "./file-reader.ts";
+
+/** One line of metrics.jsonl: the step it belongs to, what kind of line it is, and numbers by name. */
+export interface MetricsRow {
+  readonly step: number;
+  readonly kind: string;
+  readonly [name: string]: number | string | boolean | null;
+}
+
+const NEWLINE = 10;
+/** A line of ours has some hundred bytes. */
+const MOST_LINE_BYTES = 1 << 20;
+
+export function appendMetrics(path: string, row: MetricsRow): void {
+  appendFileSync(path, `${JSON.stringify(row)}\n`);
+}
+
+/** The rows of a metrics.jsonl, one by one; lines that are none (a last one that was cut off) are left out. */
+export function* readMetrics(path: string): Generator<MetricsRow> {
+  if (!existsSync(path)) return;
+  for (const { row } of lines(path)) if (row) yield row;
+}
+
+/**
+ * Moves the rows after `step`, and lines that are no rows, from a metrics.jsonl to the file `cut`. A last line that was
+ * cut off, as a killed process leaves it, is dropped. Returns a sentence on what was moved, null where nothing was.
+ */
+export function cutMetrics(path: string, step: number, cut: string): string | null {
+  if (!existsSync(path)) return null;
+  const log = new CutLog(path, cut);
+  const counts = { kept: 0, torn: 0, late: 0, unreadable: 0 };
+  let first = 0;
+  try {
+    for (const line of lines(path)) {
+      const kind = kindOf(line, step);
+      if (kind === "unreadable" && counts.unreadable === 0) first = line.number;
+      counts[kind]++;
+      if (kind === "kept") log.keep(line.bytes);
+      else if (kind === "torn") log.drop();
+      else log.cut(line.bytes);
+    }
+    log.finish();
+  } finally {
+    log.abandon();
+  }
+  return movedNote(path, cut, [
+    counts.late > 0 && `${counts.late} rows after step ${step}`,
+    counts.unreadable > 0 && `${counts.unreadable} lines that are no rows (the first is line ${first})`,
+  ]);
+}
+
+function kindOf({ row, ended }: Line, step: number): "kept" | "torn" | "late" | "unreadable" {
+  if (!ended) return "torn";
+  if (!row) return "unreadable";
+  return row.step <= step ? "kept" : "late";
+}
+
+interface Line {
+  /** With the newline; valid until the next line is asked for. */
+  readonly bytes: Buffer;
+  /** From 1. */
+  readonly number: number;
+  readonly ended: boolean;
+  readonly row: MetricsRow | undefined;
+}
+
+function* lines(path: string): Generator<Line> {
+  const reader = new FileReader(path);
+  try {
+    for (let number = 1; reader.rest > 0; number++) {
+      const bytes = reader.takeThrough(NEWLINE, MOST_LINE_BYTES);
+      if (bytes === undefined) {
+        throw new SvanetError(
+          `${path} is no log of svanet: line ${number} has more than ${MOST_LINE_BYTES} bytes; move the file away`,
+        );
+      }
+      if (bytes.length === 0) return; // the file became shorter while it was read
+      const ended = bytes.at(-1) === NEWLINE;
+      yield { bytes, number, ended, row: ended ? rowOf(bytes.toString("utf8")) : undefined };
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+function rowOf(text: string): MetricsRow | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<MetricsRow> | null;
+    return Number.isSafeInteger(value?.step) && typeof value?.kind === "string" ? (value as MetricsRow) : undefined;
+  } catch {
+    return undefined; // the caller decides what becomes of such a line
+  }
+}
