@@ -6,7 +6,14 @@ import { expect, test } from "vitest";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const DOCUMENTS = [
   ...readdirSync(root).filter((name) => name.endsWith(".md")),
-  ...["docs/data.md", "docs/fuzzing.md", "docs/networks.md", "bench/README.md", "test/oracle/README.md"],
+  ...[
+    "docs/data.md",
+    "docs/fuzzing.md",
+    "docs/networks.md",
+    "docs/TRUST.md",
+    "bench/README.md",
+    "test/oracle/README.md",
+  ],
 ];
 
 /** Paths of the repository that a document names: targets of links, and whole words in backticks that begin with a folder. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
-import { DeviceLostError } from "../../errors.ts";
+import { DeviceLostError, UsageError } from "../../errors.ts";
 import { hasState, readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import {
   resolveConfig,
@@ -28,6 +28,7 @@ import { unjudgeable } from "../../experiment/train/validation.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import { normAgainstLoneImages } from "../../model/lone-image.ts";
+import type { NetworkConfig } from "../../model/zoo.ts";
 import { requireFit } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
@@ -85,11 +86,22 @@ export async function train(
   // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
   const foreseen = networkConfig(first, first.classes ?? 2);
   lossSettings({ ...first, headWeights: null }, foreseen);
+  requireStatistics(first.batchSize, foreseen);
   requireWritableFolder(first.out, `--out ${first.out}`);
   return withDevice(first.adapter, (device) => {
     requireFit(foreseen, { kind: "training", batch: first.batchSize }, device.room);
     return trainOn(device, first, configFor);
   });
+}
+
+/** Throws UsageError where a network that pools to single values is to see one image a batch. */
+function requireStatistics(batchSize: number, network: NetworkConfig): void {
+  const norm = batchSize < 2 ? normAgainstLoneImages(network) : undefined;
+  if (norm === undefined) return;
+  throw new UsageError(
+    `--batch-size ${batchSize}: ${norm} sees one value a channel, whose statistics do not exist; ` +
+      "a training batch of this network needs at least 2 images",
+  );
 }
 
 async function trainOn(
