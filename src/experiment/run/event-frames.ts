@@ -24,7 +24,7 @@ export function maskedCrc32c(bytes: Uint8Array): number {
 const HEAD = 12;
 const TAIL = 4;
 /** An event of ours has some hundred bytes. */
-const MOST_FRAME_BYTES = 1 << 26;
+const MOST_FRAME_BYTES = 1 << 20;
 
 /** A TFRecord frame: length, masked CRC-32C of the length, data, masked CRC-32C of the data. */
 export function frame(data: Uint8Array): Buffer {
@@ -42,16 +42,31 @@ export function frame(data: Uint8Array): Buffer {
  */
 export function* frames(reader: FileReader): Generator<Buffer, "end" | "cut off" | "no frame"> {
   while (reader.rest > 0) {
-    const head = reader.peek(HEAD);
-    if (head.length < HEAD) return "cut off";
-    const length = Number(head.readBigUInt64LE(0));
-    if (head.readUInt32LE(8) !== maskedCrc32c(head.subarray(0, 8)) || length > MOST_FRAME_BYTES) return "no frame";
-    const whole = reader.peek(HEAD + length + TAIL);
-    if (whole.length < HEAD + length + TAIL) return "cut off";
-    if (whole.readUInt32LE(HEAD + length) !== maskedCrc32c(dataOf(whole))) return "no frame";
+    const whole = frameAt(reader);
+    if (typeof whole === "string") return whole;
     yield reader.take(whole.length);
   }
   return "end";
+}
+
+/** The frame that the reader stands before. */
+function frameAt(reader: FileReader): Buffer | "cut off" | "no frame" {
+  const head = reader.peek(HEAD);
+  if (head.length < HEAD) return "cut off";
+  const length = Number(head.readBigUInt64LE(0));
+  if (length > MOST_FRAME_BYTES || head.readUInt32LE(8) !== maskedCrc32c(head.subarray(0, 8))) return "no frame";
+  const whole = reader.peek(HEAD + length + TAIL);
+  if (whole.length < HEAD + length + TAIL) return "cut off";
+  return whole.readUInt32LE(HEAD + length) === maskedCrc32c(dataOf(whole)) ? whole : "no frame";
+}
+
+/** The first whole frame at or behind the reader's place, before which it then stands; undefined where none is near. */
+export function nextFrame(reader: FileReader): Buffer | undefined {
+  for (let passed = 0; passed < MOST_FRAME_BYTES && reader.rest > 0; passed++, reader.take(1)) {
+    const whole = frameAt(reader);
+    if (typeof whole !== "string") return whole;
+  }
+  return undefined;
 }
 
 export const dataOf = (whole: Buffer): Buffer => whole.subarray(HEAD, whole.length - TAIL);

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync } from "node:fs";
 import { SvanetError } from "../../errors.ts";
 import { CutLog, movedNote } from "./cut-log.ts";
-import { FileReader } from "./file-reader.ts";
+import { FileReader, startOfEnd } from "./file-reader.ts";
 
 /** One line of metrics.jsonl: the step it belongs to, what kind of line it is, and numbers by name. */
 export interface MetricsRow {
@@ -26,17 +26,19 @@ export function* readMetrics(path: string): Generator<MetricsRow> {
 
 /**
  * Moves the rows after `step`, and lines that are no rows, from a metrics.jsonl to the file `cut`. A last line that was
- * cut off, as a killed process leaves it, is dropped. Returns a sentence on what was moved, null where nothing was.
+ * cut off, as a killed process leaves it, is dropped. Of a log longer than 64 MiB only the end is looked at. Returns a
+ * sentence on what was moved, null where nothing was.
  */
 export function cutMetrics(path: string, step: number, cut: string): string | null {
   if (!existsSync(path)) return null;
-  const log = new CutLog(path, cut);
+  const start = startOfEnd(path, (reader) => placeOfKept(reader, step));
+  const log = new CutLog(path, cut, start);
   const counts = { kept: 0, torn: 0, late: 0, unreadable: 0 };
-  let first = 0;
+  let first = "";
   try {
-    for (const line of lines(path)) {
+    for (const line of lines(path, start)) {
       const kind = kindOf(line, step);
-      if (kind === "unreadable" && counts.unreadable === 0) first = line.number;
+      if (kind === "unreadable" && counts.unreadable === 0) first = placeOf(line, start);
       counts[kind]++;
       if (kind === "kept") log.keep(line.bytes);
       else if (kind === "torn") log.drop();
@@ -48,7 +50,7 @@ export function cutMetrics(path: string, step: number, cut: string): string | nu
   }
   return movedNote(path, cut, [
     counts.late > 0 && `${counts.late} rows after step ${step}`,
-    counts.unreadable > 0 && `${counts.unreadable} lines that are no rows (the first is line ${first})`,
+    counts.unreadable > 0 && `${counts.unreadable} lines that are no rows (the first is ${first})`,
   ]);
 }
 
@@ -58,17 +60,29 @@ function kindOf({ row, ended }: Line, step: number): "kept" | "torn" | "late" | 
   return row.step <= step ? "kept" : "late";
 }
 
+/** Where the first whole line behind the one that `reader` stands in begins, if it is a row of `step` or before. */
+function placeOfKept(reader: FileReader, step: number): number | undefined {
+  if (reader.takeThrough(NEWLINE, MOST_LINE_BYTES) === undefined) return undefined;
+  const place = reader.position;
+  const bytes = reader.takeThrough(NEWLINE, MOST_LINE_BYTES);
+  const row = bytes && rowOf(bytes.toString("utf8"));
+  return row !== undefined && row.step <= step ? place : undefined;
+}
+
+/** Lines are counted from the start of the file, or not at all. */
+const placeOf = ({ number }: Line, start: number) => (start === 0 ? `line ${number}` : `behind byte ${start}`);
+
 interface Line {
   /** With the newline; valid until the next line is asked for. */
   readonly bytes: Buffer;
-  /** From 1. */
+  /** From 1, where reading began. */
   readonly number: number;
   readonly ended: boolean;
   readonly row: MetricsRow | undefined;
 }
 
-function* lines(path: string): Generator<Line> {
-  const reader = new FileReader(path);
+function* lines(path: string, start = 0): Generator<Line> {
+  const reader = new FileReader(path, start);
   try {
     for (let number = 1; reader.rest > 0; number++) {
       const bytes = reader.takeThrough(NEWLINE, MOST_LINE_BYTES);

@@ -1,8 +1,8 @@
 import { appendFileSync, existsSync, statSync } from "node:fs";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { CutLog, movedNote } from "./cut-log.ts";
-import { dataOf, frame, frames } from "./event-frames.ts";
-import { FileReader } from "./file-reader.ts";
+import { dataOf, frame, frames, nextFrame } from "./event-frames.ts";
+import { FileReader, startOfEnd } from "./file-reader.ts";
 
 const COPIED_AT_ONCE = 1 << 20;
 
@@ -34,13 +34,14 @@ export class EventWriter {
 
 /**
  * Moves the events after `step`, and whatever is behind the first damaged frame, from an event file to the file `cut`. A
- * last frame that was cut off, as a killed process leaves it, is dropped. A file that is no event file is moved whole.
- * Returns a sentence on what was moved, null where nothing was.
+ * last frame that was cut off, as a killed process leaves it, is dropped. A file that is no event file is moved whole. Of
+ * a file longer than 64 MiB only the end is looked at. Returns a sentence on what was moved, null where nothing was.
  */
 export function cutEvents(path: string, step: number, cut: string): string | null {
   if (!existsSync(path)) return null;
-  const log = new CutLog(path, cut);
-  const reader = new FileReader(path);
+  const start = startOfEnd(path, (end) => placeOfKept(end, step));
+  const log = new CutLog(path, cut, start);
+  const reader = new FileReader(path, start);
   let [whole, late, strange] = [0, 0, 0];
   try {
     const all = frames(reader);
@@ -68,6 +69,12 @@ export function cutEvents(path: string, step: number, cut: string): string | nul
     late > 0 && `${late} events after step ${step}`,
     strange > 0 && `${strange} bytes that are no events`,
   ]);
+}
+
+/** Where the first event near the reader begins, if it is one of `step` or before. */
+function placeOfKept(reader: FileReader, step: number): number | undefined {
+  const whole = nextFrame(reader);
+  return whole !== undefined && decode(dataOf(whole)).step <= step ? reader.position : undefined;
 }
 
 /** Every scalar event of a file, one by one. A frame whose checksum is wrong ends the reading, as in TensorBoard. */
@@ -132,16 +139,24 @@ function varint(value: number): Buffer {
   return Buffer.from(bytes);
 }
 
-/** One field of a message: its number and its content; integers and lengths are decoded already. */
+/** Bytes of the longest number of 64 bits; sums over longer ones would take their time. */
+const MOST_VARINT_BYTES = 10;
+
+/**
+ * One field of a message: its number and its content; integers and lengths are decoded already. What is no field ends the
+ * message.
+ */
 function* fields(message: Buffer): Generator<{ field: number; number: number; content: Buffer }> {
   let at = 0;
   const readVarint = () => {
     let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
+    for (let count = 0; count < MOST_VARINT_BYTES; count++) {
       const byte = message[at++] ?? 0;
-      value |= BigInt(byte & 0x7f) << shift;
+      value |= BigInt(byte & 0x7f) << BigInt(7 * count);
       if (byte < 0x80) return Number(value);
     }
+    at = message.length;
+    return 0;
   };
   while (at < message.length) {
     const head = readVarint();

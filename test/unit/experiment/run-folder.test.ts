@@ -270,24 +270,3 @@ test("the state before the last one is kept, and takes its place when the last i
     ["previous.safetensors", "2"],
   ]);
 });
-
-test("logs of any length are read and cut a piece at a time", () => {
-  const { folder, paths } = started("long");
-  const row = (step: number) => `${JSON.stringify({ step, kind: "train", note: "x".repeat(2000) })}\n`;
-  const block = Array.from({ length: 1000 }, () => row(1)).join("");
-  rmSync(paths.metrics);
-  for (let i = 0; i < 40; i++) appendFileSync(paths.metrics, block); // 80 MB
-  appendFileSync(paths.metrics, row(9));
-  let most = 0;
-  const watch = () => {
-    most = Math.max(most, process.memoryUsage().arrayBuffers);
-  };
-  let rows = 0;
-  for (const { step } of readMetrics(paths.metrics)) {
-    if (rows++ % 1000 === 0 || step === 9) watch();
-  }
-  expect(rows).toBe(40_001);
-  RunFolder.resume(folder, { step: 1 }).close();
-  expect(readFileSync(join(folder, "metrics.cut-1.jsonl"), "utf8")).toBe(row(9));
-  expect(most).toBeLessThan(60 << 20);
-});
