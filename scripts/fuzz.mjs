@@ -94,10 +94,10 @@ function keep(target) {
 }
 
 /** Searches, then tries what is known without any leave; gives the first violation. */
-async function searchAndConfine(target, { seed, seconds, repeat }) {
-  const search = await run(target, { seed, seconds, file: repeat, flags: [] });
-  if (search.violation !== undefined) return search;
-  const { violation } = await run(target, { seed, seconds: 0, file: repeat, flags: permissions(workFolder(target)) });
+async function searchAndConfine({ name, flushes }, { seed, seconds, repeat }) {
+  const search = await run(name, { seed, seconds, file: repeat, flags: [] });
+  if (search.violation !== undefined || flushes) return search;
+  const { violation } = await run(name, { seed, seconds: 0, file: repeat, flags: permissions(workFolder(name)) });
   return violation === undefined ? search : { ...search, violation };
 }
 
@@ -108,12 +108,13 @@ async function main() {
   const names = TARGETS.map(({ name }) => name);
   if (target !== undefined && !names.includes(target))
     throw new Error(`no target ${target}; known: ${names.join(", ")}`);
-  const chosen = target === undefined ? names : [target];
+  const chosen = TARGETS.filter(({ name }) => target === undefined || name === target);
   const seconds = Math.ceil((60 * minutes) / chosen.length);
   console.log(`seed ${seed}; ${chosen.length} targets, ${seconds} s each`);
   let failed = 0;
-  for (const name of chosen) {
-    const { violation, ...tally } = await searchAndConfine(name, { seed, seconds, repeat });
+  for (const one of chosen) {
+    const { name } = one;
+    const { violation, ...tally } = await searchAndConfine(one, { seed, seconds, repeat });
     console.log(
       `${name}: ${Object.entries(tally)
         .map(([what, figure]) => `${what} ${figure}`)

@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
+import { isMap, isNode, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { visibleInLine } from "../visible.ts";
 
 /** A YAML text that is refused; the message is a clause, `line` where it applies. */
@@ -64,8 +64,9 @@ export function parseYaml(text: string): YamlText {
 
 function parsed(text: string): YamlText {
   const lines = new LineCounter();
-  // The parser's own search for repeated keys compares each with all before it.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  // The parser's own search for repeated keys compares each with all before it; its warnings would go out as they are.
+  const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: "error" } as const;
+  const document = parseDocument(text, options);
   const lineAt = (offset: number | undefined) => lines.linePos(offset ?? 0).line;
   const [error] = document.errors;
   if (error !== undefined) throw new YamlFault(error.message, lineAt(error.pos[0]));
@@ -73,6 +74,7 @@ function parsed(text: string): YamlText {
     Map(_, { items }) {
       const seen = new Set<string>();
       for (const { key } of items) {
+        if (isNode(key) && !isScalar(key)) throw new YamlFault("only a word can be a key", lineAt(key.range?.[0]));
         if (!isScalar(key)) continue;
         const name = String(key.value);
         const line = lineAt(key.range?.[0]);

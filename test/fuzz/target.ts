@@ -11,6 +11,8 @@ export interface FuzzTarget {
   readonly words: readonly string[];
   /** Names that the target itself writes into its folder. */
   readonly writes: readonly string[];
+  /** Set where it flushes what it writes, which a process without leave (scripts/fuzz.mjs) may not do anywhere. */
+  readonly flushes?: true;
   /** Makes checksums right that hide what lies behind them. */
   readonly reseal?: (bytes: Buffer) => Buffer;
   /** Reads the input as the program does; whatever it throws is judged. Messages name a file "fuzzed...". */

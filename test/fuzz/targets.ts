@@ -3,12 +3,19 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FuzzTarget } from "./target.ts";
 import { IMAGE_TARGETS } from "./targets/images.ts";
+import { RUN_TARGETS } from "./targets/runs.ts";
 import { SCAN_TARGETS } from "./targets/scans.ts";
 import { TEXT_TARGETS } from "./targets/texts.ts";
 import { WEIGHTS_TARGETS } from "./targets/weights.ts";
 
 /** Every parser of other people's files. */
-export const TARGETS: readonly FuzzTarget[] = [...IMAGE_TARGETS, ...SCAN_TARGETS, ...WEIGHTS_TARGETS, ...TEXT_TARGETS];
+export const TARGETS: readonly FuzzTarget[] = [
+  ...IMAGE_TARGETS,
+  ...SCAN_TARGETS,
+  ...WEIGHTS_TARGETS,
+  ...TEXT_TARGETS,
+  ...RUN_TARGETS,
+];
 
 const corpus = fileURLToPath(new URL("corpus/", import.meta.url));
 

@@ -82,8 +82,8 @@ const TYPE_BYTES: Readonly<Record<number, number>> = {
 
 /** Headers read of one file: a chain that goes in circles ends here. */
 const MOST_PAGES = 65536;
-/** Numbers read of one tag. */
-const MOST_NUMBERS = 2 ** 24;
+/** Numbers read of one file: places of strips, mostly. */
+const MOST_NUMBERS = 2 ** 22;
 
 interface Entry {
   readonly type: number;
@@ -109,6 +109,9 @@ class Reader {
   readonly length: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  /** Numbers read so far, and bytes of the headers read so far. */
+  #numbers = 0;
+  #headers = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -136,7 +139,9 @@ class Reader {
       if (size === 4) return this.#view.getUint32(place, this.littleEndian);
       return size === 8 ? Number(this.#view.getBigUint64(place, this.littleEndian)) : this.#view.getUint8(place);
     };
-    return Array.from({ length: Math.min(count, MOST_NUMBERS) }, (_, index) => read(at + index * size));
+    this.#numbers += count;
+    if (this.#numbers > MOST_NUMBERS) throw new RangeError(`tags of ${this.#numbers} numbers`);
+    return Array.from({ length: count }, (_, index) => read(at + index * size));
   }
 
   text({ count, at }: Entry): string {
@@ -150,6 +155,9 @@ class Reader {
     const [countBytes, entryBytes, inline] = this.big ? [8, 20, 8] : [2, 12, 4];
     const count = this.big ? this.long(at) : this.short(at);
     if (at + countBytes + count * entryBytes > this.length) throw new RangeError(`a header of ${count} tags`);
+    // Headers that lie in each other make a small file long to read.
+    this.#headers += countBytes + count * entryBytes + inline;
+    if (this.#headers > this.length) throw new RangeError("headers that overlap");
     const entries = new Map<number, Entry>();
     for (let index = 0; index < count; index++) {
       const place = at + countBytes + index * entryBytes;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, readFile, rename, rmdir, stat, writeFile } from "node:fs/promises";
+import { appendFile, rename, rmdir, stat, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join, relative, resolve, sep } from "node:path";
 import { stringify } from "yaml";
@@ -15,15 +15,8 @@ import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
 import { readingText } from "../masks/parse-reading.ts";
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
-import {
-  type Destination,
-  filesOf,
-  type PreparationPlan,
-  type SetKind,
-  type Settings,
-  type Task,
-  type TaskResult,
-} from "./plan.ts";
+import { type Entry, JOURNAL_NAME, type Journal, readJournal } from "./journal.ts";
+import { type Destination, filesOf, type PreparationPlan, type SetKind, type Settings, type Task } from "./plan.ts";
 import { runTask } from "./run-task.ts";
 
 interface PrepareOptions {
@@ -50,12 +43,6 @@ export interface PrepareSummary {
   readonly notes: readonly string[];
 }
 
-/** One line of the journal: a finished task. The first line holds the fingerprint. */
-interface Entry extends TaskResult {
-  readonly key: string;
-}
-
-const JOURNAL_NAME = ".prepare.jsonl";
 const keyOf = ({ split, stem }: Task) => `${split}/${stem}`;
 
 async function sizeOf(file: string): Promise<number> {
@@ -73,28 +60,6 @@ async function fingerprintOf(plan: PreparationPlan, from: string, sizes: Readonl
     typeof value === "string" && value.startsWith(from) ? relative(from, value).split(sep).join("/") : value;
   const text = JSON.stringify([plan.tasks, plan.classes, [...sizes.values()]], withoutFolder);
   return createHash("sha256").update(text).digest("hex");
-}
-
-interface Journal {
-  readonly fingerprint: string;
-  readonly entries: ReadonlyMap<string, Entry>;
-}
-
-async function readJournal(folder: string): Promise<Journal | undefined> {
-  const text = await readFile(join(folder, JOURNAL_NAME), "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  const lines = text.split("\n").flatMap((line): Record<string, unknown>[] => {
-    try {
-      return [JSON.parse(line)];
-    } catch {
-      return []; // the last line of a process that died while writing it
-    }
-  });
-  const entries = lines.slice(1) as unknown as Entry[];
-  return {
-    fingerprint: String(lines[0]?.["fingerprint"]),
-    entries: new Map(entries.map((entry) => [entry.key, entry])),
-  };
 }
 
 /** Where to write, and what is finished there. */

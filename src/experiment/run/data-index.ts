@@ -4,6 +4,7 @@ import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { DataError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { reasonOf } from "../../files/failure.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 
 /** The files a run is trained and validated on: SHA-256 of the content by name in the dataset's folder. */
 export type DataIndex = ReadonlyMap<string, string>;
@@ -25,6 +26,7 @@ const indexSchema = z.strictObject({
 /** What a run's data.json holds; undefined where there is none, "damaged" where it cannot be read. */
 export function readDataRecord(path: string): DataRecord | "damaged" | undefined {
   if (!existsSync(path)) return undefined;
+  requireRegularFile(path);
   try {
     const { files, mean, std } = indexSchema.parse(JSON.parse(readFileSync(path, "utf8")));
     return { files: new Map(files), mean, std };

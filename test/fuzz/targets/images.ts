@@ -1,7 +1,11 @@
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
 import { decodePng, encodePng } from "../../../src/data/codec/png.ts";
+import { readTiff } from "../../../src/data/codec/tiff.ts";
 import { decodeMask, decodePicture } from "../../../src/data/decode.ts";
+import { readStored } from "../../../src/data/masks/read-mask.ts";
+import { bmpBytes } from "../../support/raw/bmp.ts";
+import { tiffBytes } from "../../support/raw/tiff-labels.ts";
 import type { FuzzTarget } from "../target.ts";
 
 const SIZE = { width: 16, height: 12 } as const;
@@ -58,9 +62,49 @@ const pictureSeeds = async () => [
   await raw().webp({ lossless: true }).toBuffer(),
 ];
 
+const GREY = [...LABELS];
+const tiffSeeds = async () => [
+  tiffBytes({ ...SIZE, bits: 8, values: GREY }),
+  tiffBytes({ ...SIZE, bits: 1, photometric: 0, values: GREY.map((label) => label & 1) }),
+  tiffBytes({ ...SIZE, bits: 32, format: "float", bigEndian: true, values: GREY, more: [1] }),
+  await raw().tiff({ compression: "deflate", predictor: "horizontal", tile: true }).toBuffer(),
+  await raw().tiff({ compression: "lzw", bigtiff: true }).toBuffer(),
+];
+const TIFF_WORDS = ["II*\0", "MM\0*", "II+\0", "MM\0+", "\x00\x01\x03\0", "\x11\x01\x04\0", "ImageJ=1\nimages=9\n"];
+const labelSeeds = async () => [
+  ...maskSeeds(),
+  ...(await tiffSeeds()).slice(0, 4),
+  ...([1, 4, 8, 24] as const).map((bits) =>
+    bmpBytes(
+      SIZE,
+      bits,
+      GREY.map((label) => label & 1),
+    ),
+  ),
+  await raw().jpeg().toBuffer(),
+  await raw().webp({ lossless: true }).toBuffer(),
+  await raw().gif().toBuffer(),
+];
+
 export const IMAGE_TARGETS: readonly FuzzTarget[] = [
   { name: "png", ...PNG, run: (bytes) => decodePng(bytes, "fuzzed.png") },
   { name: "mask", ...PNG, seeds: maskSeeds, run: (bytes) => decodeMask(bytes, "fuzzed.png") },
+  {
+    name: "labels",
+    seeds: labelSeeds,
+    head: 120,
+    words: [...PNG_WORDS, ...TIFF_WORDS, "BM", "\xff\xda", "GIF89a", "VP8L"],
+    writes: [],
+    run: (bytes) => readStored(bytes, "fuzzed.image"),
+  },
+  {
+    name: "tiff",
+    seeds: tiffSeeds,
+    head: 200,
+    words: TIFF_WORDS,
+    writes: [],
+    run: (bytes) => readTiff(bytes, "fuzzed.tif"),
+  },
   {
     name: "picture",
     seeds: pictureSeeds,

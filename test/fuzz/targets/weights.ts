@@ -23,6 +23,12 @@ const TENSORS = new Map([
   ["b", storeFloat32(Float32Array.of(5), [])],
 ]);
 
+/** An archive in which two entries have one name. */
+function doubled(): Buffer {
+  const text = Buffer.from(zipFile({ a: matrix, b: floats(Float32Array.of(1), [1]) })).toString("latin1");
+  return Buffer.from(text.replaceAll("archive/data/1", "archive/data/0"), "latin1");
+}
+
 /** `os.system("...")` as a pickle calls it; nothing may ever come of it but a refusal. */
 const CALL = new Pickler().raw(...Buffer.from("cos\nsystem\n(S'touch executed'\ntR"), 0x2e).end();
 
@@ -69,7 +75,7 @@ export const WEIGHTS_TARGETS: readonly FuzzTarget[] = [
       legacyFile(STATE),
       zipFile({ epoch: 7, best: 0.5, state_dict: { "module.a": matrix } }),
     ],
-    traps: () => [zipFile(STATE, { pickle: CALL }), CALL, zipFile(STATE, { byteOrder: "big" })],
+    traps: () => [zipFile(STATE, { pickle: CALL }), CALL, zipFile(STATE, { byteOrder: "big" }), doubled()],
     head: 700,
     words: [
       "ctorch._utils\n_rebuild_tensor_v2\n",

@@ -4,6 +4,7 @@ import { encodePng, type Rgb } from "../../../src/data/codec/png.ts";
 import { decodeMask } from "../../../src/data/decode.ts";
 import { readStored } from "../../../src/data/masks/read-mask.ts";
 import { type MaskReading, readClasses } from "../../../src/data/masks/reading.ts";
+import { bmpBytes } from "../../support/raw/bmp.ts";
 import { tiffBytes } from "../../support/raw/tiff-labels.ts";
 
 const SIZE = { width: 5, height: 3 };
@@ -23,35 +24,6 @@ const stored = async (bytes: Buffer) => {
   return { kind, values: [...values], mode, depth, white, exact };
 };
 const LEVEL = { kind: "level", values: LABELS, exact: true };
-
-/** A BMP without compression, bottom row first. */
-function bmpBytes(bits: 1 | 4 | 8 | 24, values: readonly number[]): Buffer {
-  const { width, height } = SIZE;
-  const stride = Math.ceil((width * bits) / 32) * 4;
-  const palette = bits === 24 ? Buffer.alloc(0) : Buffer.alloc(4 * 2 ** bits, 77);
-  const head = Buffer.alloc(54);
-  head.write("BM", 0, "latin1");
-  for (const [at, value] of [
-    [10, 54 + palette.length],
-    [14, 40],
-    [18, width],
-    [22, height],
-  ] as const) {
-    head.writeUInt32LE(value, at);
-  }
-  head.writeUInt16LE(bits, 28);
-  const rows = Buffer.alloc(stride * height);
-  values.forEach((value, at) => {
-    const [line, column] = [(height - 1 - Math.floor(at / width)) * stride, at % width];
-    if (bits === 24) rows.writeUIntLE(value, line + 3 * column, 3);
-    else {
-      const bit = column * bits;
-      const byte = line + (bit >> 3);
-      rows[byte] = (rows[byte] ?? 0) | (value << (8 - bits - (bit & 7)));
-    }
-  });
-  return Buffer.concat([head, palette, rows]);
-}
 
 describe("the pixel's number is read as stored", () => {
   test("PNG: palette index, grey of 8 and 16 bits, equal channels", async () => {
@@ -102,13 +74,20 @@ describe("the pixel's number is read as stored", () => {
 
   test("BMP of 1, 4, 8 and 24 bits; a cut one is named", async () => {
     for (const bits of [4, 8] as const) {
-      expect(await stored(bmpBytes(bits, LABELS))).toEqual({ ...LEVEL, mode: "palette", depth: bits, white: 255 });
+      expect(await stored(bmpBytes(SIZE, bits, LABELS))).toEqual({
+        ...LEVEL,
+        mode: "palette",
+        depth: bits,
+        white: 255,
+      });
     }
     const one = LABELS.map((label) => label & 1);
-    expect((await stored(bmpBytes(1, one))).values).toEqual(one);
+    expect((await stored(bmpBytes(SIZE, 1, one))).values).toEqual(one);
     const packed = LABELS.map((label) => [0, 0xff0000, 0x00ff00, 0x0000ff][label] ?? 0);
-    expect(await stored(bmpBytes(24, packed))).toMatchObject({ kind: "colour", values: packed });
-    await expect(readStored(bmpBytes(8, LABELS).subarray(0, -4), "m.bmp")).rejects.toThrow("m.bmp: the BMP is damaged");
+    expect(await stored(bmpBytes(SIZE, 24, packed))).toMatchObject({ kind: "colour", values: packed });
+    await expect(readStored(bmpBytes(SIZE, 8, LABELS).subarray(0, -4), "m.bmp")).rejects.toThrow(
+      "m.bmp: the BMP is damaged",
+    );
   });
 
   test("JPEG, WebP and GIF are no exact store; grey JPEG in colour is grey", async () => {

@@ -40,6 +40,7 @@ const HOSTILE: readonly (readonly [string, string, string])[] = [
     "k7 stands",
   ],
   ["a text beyond all use", `# ${"x".repeat(1 << 20)}`, "this is no file of settings"],
+  ["a list as a key", "? [\u009b1A, \u202ex]\n: 1", "line 1: "],
   ["a tab where none may be", "a:\n\t- b: [", "not valid YAML"],
 ];
 
