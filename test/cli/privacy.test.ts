@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defaultIndexFile } from "../../src/data/dataset/file-index.ts";
+import { openNifti, readSeries } from "../../src/experiment/predict/predict-scan.ts";
 import { ctElements, dicomBytes, type Element, segElements } from "../support/raw/dicom.ts";
 import { niftiBytes, plantTexts, RAS } from "../support/raw/nifti.ts";
 import { svanet } from "../support/svanet.ts";
@@ -92,7 +93,7 @@ function searched(folder: string): { readonly files: number; readonly found: rea
   return { files: entries.length, found };
 }
 
-const TINY = ["--encoder", "mini", "--width", "4", "--size", "64", "--batch-size", "2", "--steps", "2", "--lr", "1e-3"];
+const TINY = ["--model", "unet", "--width", "4", "--size", "32", "--batch-size", "2", "--steps", "2", "--lr", "1e-3"];
 
 beforeAll(() => {
   writeDicom(at("dicom"));
@@ -110,7 +111,7 @@ test("the search finds what it looks for in the raw files", () => {
   expect(searched(at("dicom")).found.length).toBeGreaterThanOrEqual(9 * 6);
 });
 
-test("names in headers reach no prepared set, index, run, prediction, message or log", () => {
+test("names in headers reach no prepared set, index, run, prediction, message or log", async () => {
   run(0, "data", "prepare", "dicom", "--from", at("dicom"), "--out", at("out", "dicom"));
   run(0, "data", "prepare", "nifti", "--from", at("nifti"), "--out", at("out", "nifti"), "--classes", "organ");
   run(0, "data", "verify", at("out", "dicom"), "--json");
@@ -118,7 +119,11 @@ test("names in headers reach no prepared set, index, run, prediction, message or
   const checkpoint = at("out", "run", "checkpoints", "last.safetensors");
   const scans = [at("nifti", "imagesTr", "case_1.nii"), at("dicom")];
   run(0, "predict", checkpoint, ...scans, "--out", at("out", "predicted"), "--probabilities", "--json");
-  for (const name of ["cut.dcm", "cut.nii"]) run(1, "predict", checkpoint, at("broken", name), "--out", at("out", "p"));
+  const refused = [openNifti(at("broken", "cut.nii"), undefined), readSeries([at("broken", "cut.dcm")])];
+  for (const { status, ...rest } of await Promise.allSettled(refused)) {
+    expect(status).toBe("rejected");
+    PRINTED.push(JSON.stringify(rest, (_, value: unknown) => (value instanceof Error ? value.stack : value)));
+  }
   const { files, found } = searched(at("out"));
   expect(found).toEqual([]);
   expect(files).toBeGreaterThan(30);

