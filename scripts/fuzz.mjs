@@ -34,7 +34,10 @@ function options() {
   return { ...values, minutes };
 }
 
-/** Compiles the fuzzer and the sources: a process without leave to start others cannot do so itself. */
+/**
+ * Compiles the fuzzer and the sources: a process without leave to start others cannot do so itself. What did not change is
+ * not written again, so that a search that runs meanwhile is left alone.
+ */
 function compile() {
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
   const project = join(root, "test", "fuzz", "tsconfig.json");
