@@ -36,12 +36,12 @@ export const ROOMS = {
   files: { on: [], packages: [NODE] },
   weights: { packages: [NODE], inside: { names: [], pth: [], onnx: [] } },
   data: {
-    packages: [NODE, "dicom-parser", "geotiff", "pngjs", "sharp", "yaml", "zod"],
+    packages: [NODE, "dicom-parser", "pngjs", "sharp", "yaml", "zod"],
     inside: {
       image: [],
       codec: ["image"],
-      masks: ["image", "codec"],
       formats: ["image", "codec"],
+      masks: ["image", "codec", "formats"],
       dataset: ["image", "codec", "masks", "formats"],
       feed: ["image", "codec", "formats", "dataset"],
       prepare: ["image", "codec", "masks", "formats", "dataset"],

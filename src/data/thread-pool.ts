@@ -50,19 +50,13 @@ export function threadProgram(base: string, name: string): URL {
   return new URL(`./${name}${base.endsWith(".ts") ? ".ts" : ".js"}`, base);
 }
 
-/** Nothing, but an object: web-worker, which geotiff brings, looks into it when a thread loads it. */
-const NO_DATA = {};
-
 function startWorker(entry: URL): Worker {
-  if (!entry.pathname.endsWith(".ts")) return new Worker(entry, { workerData: NO_DATA });
+  if (!entry.pathname.endsWith(".ts")) return new Worker(entry);
   // Run from source (development, tests): the thread registers the loader itself, found from here, whatever the parent runs in.
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx/package.json"));
   const loader = new URL("./dist/esm/api/index.mjs", tsx).href;
   const program = `import { register } from "${loader}"; register(); await import("${entry.href}");`;
-  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), {
-    execArgv: [],
-    workerData: NO_DATA,
-  });
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), { execArgv: [] });
 }
 
 /** In a thread's program: answers every task with `work`; `memoryOf` names what is handed over instead of copied. */

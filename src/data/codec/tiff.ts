@@ -1,4 +1,5 @@
 import { DataError } from "../../errors.ts";
+import type { Rgb } from "./png.ts";
 
 /** What the header says of one picture of a TIFF file. */
 export interface TiffPage {
@@ -13,6 +14,10 @@ export interface TiffPage {
   readonly samples: number;
   readonly hasAlpha: boolean;
   readonly photometric: Photometric;
+  /** Whether its compression gives other samples than were written, as JPEG does. */
+  readonly lossy: boolean;
+  /** The colours of palette indices, 8 bits a channel; undefined where the page has none. */
+  readonly palette: readonly Rgb[] | undefined;
   /** The value that says "nothing was measured" (GDAL_NODATA), if one does. */
   readonly noData: number | undefined;
   /** Uncompressed strips of the page, undefined where it is stored otherwise. */
@@ -60,6 +65,7 @@ const TAGS = {
   samples: 277,
   stripBytes: 279,
   planar: 284,
+  colourMap: 320,
   extra: 338,
   format: 339,
   noData: 42113,
@@ -171,6 +177,17 @@ class Reader {
   }
 }
 
+/** Old-style and new-style JPEG, JPEG 2000 by its several numbers, WebP. */
+const LOSSY_COMPRESSION: ReadonlySet<number> = new Set([6, 7, 33003, 33004, 33005, 34712, 50001]);
+
+/** A ColorMap holds all reds, then all greens, then all blues, of 16 bits. */
+function coloursIn(map: readonly number[]): Rgb[] | undefined {
+  const count = Math.floor(map.length / 3);
+  const channel = (at: number) => (map[at] ?? 0) >> 8;
+  const colour = (at: number): Rgb => [channel(at), channel(count + at), channel(2 * count + at)];
+  return count === 0 ? undefined : Array.from({ length: count }, (_, at) => colour(at));
+}
+
 const FORMATS = { 1: "unsigned", 2: "signed", 3: "float" } as const;
 
 function pageOf(reader: Reader, entries: Header, index: number): TiffPage {
@@ -191,7 +208,8 @@ function pageOf(reader: Reader, entries: Header, index: number): TiffPage {
   const text = noData === undefined ? "" : reader.text(noData).trim();
   const offsets = all(TAGS.stripOffsets);
   const bytes = all(TAGS.stripBytes);
-  const isPlain = one(TAGS.compression, 1) === 1 && (one(TAGS.planar, 1) === 1 || samples === 1) && offsets.length > 0;
+  const compression = one(TAGS.compression, 1);
+  const isPlain = compression === 1 && (one(TAGS.planar, 1) === 1 || samples === 1) && offsets.length > 0;
   return {
     ...{ index, samples, photometric },
     width: one(TAGS.width, 0),
@@ -199,6 +217,8 @@ function pageOf(reader: Reader, entries: Header, index: number): TiffPage {
     bits: one(TAGS.bits, 1),
     format: FORMATS[one(TAGS.format, 1) as keyof typeof FORMATS] ?? "other",
     hasAlpha: isRgba || extra.includes(1) || extra.includes(2),
+    lossy: LOSSY_COMPRESSION.has(compression),
+    palette: coloursIn(all(TAGS.colourMap)),
     noData: text === "" ? undefined : Number(text),
     strips: isPlain ? offsets.map((offset, strip) => ({ offset, bytes: bytes[strip] ?? 0 })) : undefined,
     orientation: one(TAGS.orientation, 1),

@@ -23,8 +23,8 @@ export const damagedPicture = (file: string, error: unknown) => {
   );
 };
 
-/** Frames of an animated PNG (its acTL chunk); decoders show the first and do not tell. */
-function pngFrames(bytes: Buffer): number {
+/** Frames of an animated PNG (its acTL chunk), 1 of other files; decoders show the first and do not tell. */
+export function pngFrames(bytes: Buffer): number {
   if (bytes.length < 16 || bytes.readUInt32BE(0) !== 0x89504e47) return 1;
   for (let at = 8; at + 12 <= bytes.length; ) {
     const name = bytes.toString("latin1", at + 4, at + 8);
@@ -35,14 +35,17 @@ function pngFrames(bytes: Buffer): number {
   return 1;
 }
 
-/** The page that is to be read. Throws where the file has several and none is chosen: which one is meant, only people know. */
-function chosenPage(file: string, count: number, page: number | undefined): number {
-  if (page === undefined && count > 1) {
-    throw new DataError(
-      `${file}: holds ${count} pages (a stack, channels or an animation), a picture has one; store each in a file of its own, ` +
-        `or take one with --page 0 to ${count - 1} of svanet predict and svanet data prepare folder`,
-    );
-  }
+/** Which page of a file is to be read. */
+export interface PageChoice {
+  /** Counted from 0; undefined: the only one. */
+  readonly page?: number | undefined;
+  /** The error where the file has `count` pages and none is chosen: which one is meant, only people know. */
+  readonly several: (file: string, count: number) => DataError;
+}
+
+/** The page that is to be read. */
+function chosenPage(file: string, count: number, { page, several }: PageChoice): number {
+  if (page === undefined && count > 1) throw several(file, count);
   const chosen = page ?? 0;
   if (chosen >= count) {
     const there = count === 1 ? "only page 0" : `the pages 0 to ${count - 1}`;
@@ -52,8 +55,8 @@ function chosenPage(file: string, count: number, page: number | undefined): numb
 }
 
 /** The place of a TIFF's picture, refused by name where it would be read as something else. */
-function tiffPage(tiff: TiffFile, file: string, page: number | undefined): TiffPage {
-  const own = tiff.pages[chosenPage(file, tiff.count, page)];
+function tiffPage(tiff: TiffFile, file: string, choice: PageChoice): TiffPage {
+  const own = tiff.pages[chosenPage(file, tiff.count, choice)];
   if (own === undefined) throw onlyFirst(file, "an ImageJ stack behind one header");
   requireReadableTiff(file, own);
   return own;
@@ -63,11 +66,11 @@ const onlyFirst = (file: string, what: string) =>
   new DataError(`${file}: ${what}, of which only page 0 can be read; store its pages in files of their own`);
 
 /** Reads the headers of a picture file and refuses by name what would be read as something else. */
-export async function openPicture(bytes: Buffer, file: string, page: number | undefined): Promise<PictureSource> {
+export async function openPicture(bytes: Buffer, file: string, choice: PageChoice): Promise<PictureSource> {
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
   if (looksLikeTiff(bytes)) {
     const tiff = readTiff(bytes, file);
-    const own = tiffPage(tiff, file, page);
+    const own = tiffPage(tiff, file, choice);
     // 64-bit samples are read here: the decoder refuses even the header.
     const metadata = own.bits === 64 ? {} : await metadataOf(bytes, file, own.index);
     requireDecodable(bytes, file, own);
@@ -75,7 +78,7 @@ export async function openPicture(bytes: Buffer, file: string, page: number | un
   }
   const frames = pngFrames(bytes);
   const metadata = await metadataOf(bytes, file, 0);
-  const index = chosenPage(file, frames > 1 ? frames : (metadata.pages ?? 1), page);
+  const index = chosenPage(file, frames > 1 ? frames : (metadata.pages ?? 1), choice);
   requireDecodable(bytes, file, metadata);
   if (frames > 1 && index > 0) throw onlyFirst(file, "an animated PNG");
   if (metadata.space === "lab" || metadata.space === "labs") {

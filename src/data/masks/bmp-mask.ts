@@ -68,5 +68,6 @@ export function bmpMask(bytes: Buffer, file: string): StoredMask {
   }
   const labels = labelsIn({ width, height, channels, samples }, 255, file);
   const mode = palette === undefined ? "rgb" : "palette";
-  return { file, width, height, ...labels, mode, depth: Math.min(bits, 8), white: 255, exact: true, palette };
+  const kind = { mode, depth: Math.min(bits, 8), white: 255, whiteIsZero: false, exact: true, palette };
+  return { file, width, height, ...labels, ...kind };
 }

@@ -1,7 +1,8 @@
 import { isAlphaOnly, type StoredMask, type Values } from "./stored-mask.ts";
 
 /** What one mask holds, without its pixels: enough to decide, over all masks of a set, what the numbers mean. */
-export interface MaskLevels extends Pick<StoredMask, "file" | "kind" | "mode" | "depth" | "white" | "exact"> {
+export interface MaskLevels
+  extends Pick<StoredMask, "file" | "kind" | "mode" | "depth" | "white" | "whiteIsZero" | "exact"> {
   readonly pixels: number;
   /** [value or colour, pixels], ascending, the first `MOST_LEVELS`. */
   readonly counts: readonly (readonly [value: number, pixels: number])[];
@@ -110,7 +111,7 @@ function shareInOnePiece(mask: StoredMask, different: number): number {
 
 /** Measures one mask. */
 export function levelsOf(mask: StoredMask): MaskLevels {
-  const { file, kind, mode, depth, white, exact, values } = mask;
+  const { file, kind, mode, depth, white, whiteIsZero, exact, values } = mask;
   const counts = countsOf(values);
   const bright = (share: number) => {
     let pixels = 0;
@@ -118,7 +119,7 @@ export function levelsOf(mask: StoredMask): MaskLevels {
     return kind === "colour" ? 0 : pixels;
   };
   return {
-    ...{ file, kind, mode, depth, white, exact, pixels: values.length, different: counts.size },
+    ...{ file, kind, mode, depth, white, whiteIsZero, exact, pixels: values.length, different: counts.size },
     counts: [...counts].sort(([a], [b]) => a - b).slice(0, MOST_LEVELS),
     alphaOnly: isAlphaOnly(mask),
     inOnePiece: shareInOnePiece(mask, counts.size),

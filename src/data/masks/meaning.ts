@@ -2,7 +2,7 @@ import { DataError } from "../../errors.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { MaskLevels } from "./mask-levels.ts";
 import { type MaskReading, shown, whole } from "./reading.ts";
-import { hex } from "./stored-mask.ts";
+import { hex, whiteIsZeroAdvice } from "./stored-mask.ts";
 
 /** More classes than this are believed only where someone names them. */
 export const MOST_UNNAMED_CLASSES = 32;
@@ -210,6 +210,14 @@ export function meaningOf(folder: string, masks: readonly MaskLevels[], named: n
       `what the masks show stands in their alpha alone (first: ${set.first(({ alphaOnly }) => alphaOnly)}); a class is a ` +
         "pixel's stored value, and that is the same everywhere",
       "--threshold 128 cuts the alpha, or write the classes as grey values",
+    );
+  }
+  const reversed = masks.find(({ whiteIsZero }) => whiteIsZero);
+  if (reversed !== undefined) {
+    throw set.refusal(
+      `the masks say that their 0 is shown white (first: ${set.first(({ whiteIsZero }) => whiteIsZero)}; stored values ` +
+        `${inBrief(set.counts)}): whether the stored or the shown is meant cannot be known`,
+      whiteIsZeroAdvice(reversed.white),
     );
   }
   if (masks.some(({ kind }) => kind === "colour")) throw colourRefusal(set);

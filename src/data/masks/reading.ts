@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { ByteImage } from "../image/image.ts";
-import { hex, isAlphaOnly, type StoredMask, type Values } from "./stored-mask.ts";
+import { hex, isAlphaOnly, type StoredMask, type Values, whiteIsZeroAdvice } from "./stored-mask.ts";
 
 /** What the numbers of masks mean. Plain data, so that it can travel to threads and into dataset.yaml. */
 export type MaskReading =
@@ -88,9 +88,9 @@ export function readLevels(values: Values, reading: MaskReading, source: LabelSo
 }
 
 /** The colours of a mask's pixels, also where they stand in a palette or are grey. */
-function coloursOf({ kind, values, palette, white, file }: StoredMask): Uint32Array {
+function coloursOf({ kind, values, palette, white, whiteIsZero, file }: StoredMask): Uint32Array {
   if (kind === "colour") return Uint32Array.from(values);
-  const grey = (level: number) => Math.round((level * 255) / white) * 0x010101;
+  const grey = (level: number) => Math.round(((whiteIsZero ? white - level : level) * 255) / white) * 0x010101;
   return Uint32Array.from(values, (value) => {
     const [red = -1, green = 0, blue = 0] = palette?.[value] ?? (palette === undefined ? [0, 0, 0] : []);
     if (red < 0) throw new DataError(`${file}: palette index ${value} has no colour; restore the file from its source`);
@@ -126,6 +126,12 @@ function requireLevels(mask: StoredMask, reading: MaskReading, placeOf: PlaceOf)
     throw new DataError(
       `${mask.file}: a mask stored as ${mask.mode} keeps no exact class numbers; svanet data prepare folder --threshold 128 ` +
         "reads it where it is black and white, else export it as PNG",
+    );
+  }
+  if (mask.whiteIsZero) {
+    throw new DataError(
+      `${mask.file}: the mask says that its 0 is shown white, and whether the stored or the shown is meant cannot be known; ` +
+        `svanet data prepare folder: ${whiteIsZeroAdvice(mask.white)}`,
     );
   }
   if (isAlphaOnly(mask)) {

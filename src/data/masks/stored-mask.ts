@@ -27,6 +27,8 @@ export interface StoredMask {
   readonly depth: number;
   /** The number that stands for white in a picture of this kind: 255 of 8 bits, 65535 of 16. */
   readonly white: number;
+  /** Whether the file says that 0 is shown white (TIFF); `values` are the stored ones all the same. */
+  readonly whiteIsZero: boolean;
   /** Whether the file keeps the numbers that were written: JPEG does not, of WebP and GIF it cannot be told. */
   readonly exact: boolean;
   /** Alpha of each pixel, where the file has it. */
@@ -88,6 +90,11 @@ function hasColour({ channels, samples }: Samples): boolean {
   }
   return false;
 }
+
+/** The two things that a mask may mean whose zero is white, by the `--map` that says so; its maps are of the stored numbers. */
+export const whiteIsZeroAdvice = (white: number): string =>
+  `say it with --map ${white}=1 (the stored ${white} is class 1, as tifffile reads it) or --map 0=1,${white}=0 (what is shown ` +
+  "white is, as Pillow reads it)";
 
 /** Whether all that a mask shows stands in its alpha: one value everywhere, and alpha that varies. */
 export function isAlphaOnly({ values, alpha }: StoredMask): boolean {

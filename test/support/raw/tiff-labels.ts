@@ -2,7 +2,7 @@
 export interface TiffSpec {
   readonly width: number;
   readonly height: number;
-  readonly bits: 1 | 8 | 16 | 32 | 64;
+  readonly bits: 1 | 2 | 4 | 8 | 16 | 32 | 64;
   readonly format?: "unsigned" | "signed" | "float";
   /** 0 white is zero, 1 black is zero (default), 3 palette. */
   readonly photometric?: number;
@@ -19,7 +19,8 @@ function pixelsOf({ width, height, bits, format = "unsigned", values, bigEndian 
   values.forEach((value, at) => {
     const [row, column] = [Math.floor(at / width), at % width];
     const place = row * rowBytes + (column * bits) / 8;
-    if (bits === 1) out[Math.floor(place)] = (out[Math.floor(place)] ?? 0) | (value << (7 - (column & 7)));
+    if (bits < 8)
+      out[Math.floor(place)] = (out[Math.floor(place)] ?? 0) | (value << (8 - bits - ((column * bits) & 7)));
     else if (bits === 8) view.setUint8(place, value);
     else if (bits === 16) view.setUint16(place, value, !bigEndian);
     else if (bits === 64) view.setFloat64(place, value, !bigEndian);

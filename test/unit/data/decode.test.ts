@@ -71,7 +71,7 @@ describe("masks", () => {
       .toBuffer();
     await expect(decodeMask(deep, "mask/a.png")).rejects.toThrow("holds the value 3000 at row 0, column 0");
     await expect(decodeMask(Buffer.from("JFIF and more"), "mask/a.png")).rejects.toThrow(
-      /^mask\/a\.png: the mask is damaged, cut short or of an unknown format/,
+      /^mask\/a\.png: the image is damaged, cut short or of an unknown format/,
     );
     await expect(decodeMask(Buffer.alloc(0), "mask/a.png")).rejects.toThrow("mask/a.png: the file is empty");
     const bytes = encodePng(grey);

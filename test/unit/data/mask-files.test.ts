@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { encodePng, type Rgb } from "../../../src/data/codec/png.ts";
@@ -5,6 +6,7 @@ import { decodeMask } from "../../../src/data/decode.ts";
 import { readStored } from "../../../src/data/masks/read-mask.ts";
 import { type MaskReading, readClasses } from "../../../src/data/masks/reading.ts";
 import { bmpBytes } from "../../support/raw/bmp.ts";
+import { tiffBytes as picturesBytes } from "../../support/raw/tiff.ts";
 import { tiffBytes } from "../../support/raw/tiff-labels.ts";
 
 const SIZE = { width: 5, height: 3 };
@@ -37,41 +39,6 @@ describe("the pixel's number is read as stored", () => {
     expect((await stored(encodePng(RGB))).values.slice(0, 4)).toEqual([0, 0xff0000, 0x00ff00, 0x0000ff]);
   });
 
-  test.each([
-    ["8 bits", { bits: 8 }, 255],
-    ["16 bits, big endian", { bits: 16, bigEndian: true }, 65535],
-    ["32 bits with sign", { bits: 32, format: "signed" }, 2 ** 31 - 1],
-    ["32-bit real numbers", { bits: 32, format: "float" }, 255],
-    ["64-bit real numbers", { bits: 64, format: "float" }, 255],
-    ["palette", { bits: 8, photometric: 3 }, 255],
-  ] as const)("TIFF of %s", async (_, spec, white) => {
-    const found = await stored(tiffBytes({ ...SIZE, values: LABELS, ...spec }));
-    const mode = "photometric" in spec ? "palette" : "grey";
-    expect(found).toEqual({ ...LEVEL, mode, depth: spec.bits, white });
-  });
-
-  test("TIFF packed by libvips, of one bit, with white as zero", async () => {
-    const raw = sharp(mask.data, { raw: mask }).toColourspace("b-w");
-    for (const compression of ["lzw", "deflate", "packbits"] as const) {
-      const bytes = await raw.clone().tiff({ compression, predictor: "none" }).toBuffer();
-      expect(await stored(bytes)).toMatchObject(LEVEL);
-    }
-    const bits = LABELS.map((label) => Number(label > 1));
-    expect(await stored(tiffBytes({ ...SIZE, values: bits, bits: 1 }))).toMatchObject({ values: bits, white: 1 });
-    const inverted = tiffBytes({ ...SIZE, values: bits, bits: 1, photometric: 0 });
-    expect((await stored(inverted)).values).toEqual(bits.map((bit) => 1 - bit));
-  });
-
-  test("TIFF: a thumbnail is no page, a second page is refused, a damaged file is named", async () => {
-    const spec = { ...SIZE, values: LABELS, bits: 8 as const };
-    expect(await stored(tiffBytes({ ...spec, more: [1] }))).toMatchObject(LEVEL);
-    await expect(readStored(tiffBytes({ ...spec, more: [0, 0] }), "m.tif")).rejects.toThrow(
-      "m.tif: the mask has 3 pages",
-    );
-    const bytes = tiffBytes(spec);
-    await expect(readStored(bytes.subarray(0, 60), "m.tif")).rejects.toThrow(/^m\.tif: the TIFF is damaged/);
-  });
-
   test("BMP of 1, 4, 8 and 24 bits; a cut one is named", async () => {
     for (const bits of [4, 8] as const) {
       expect(await stored(bmpBytes(SIZE, bits, LABELS))).toEqual({
@@ -88,6 +55,105 @@ describe("the pixel's number is read as stored", () => {
     await expect(readStored(bmpBytes(SIZE, 8, LABELS).subarray(0, -4), "m.bmp")).rejects.toThrow(
       "m.bmp: the BMP is damaged",
     );
+  });
+});
+
+describe("the numbers of a TIFF are read as stored", () => {
+  test.each([
+    ["8 bits", { bits: 8 }, 255],
+    ["16 bits, big endian", { bits: 16, bigEndian: true }, 65535],
+    ["32 bits with sign", { bits: 32, format: "signed" }, 2 ** 31 - 1],
+    ["32-bit real numbers", { bits: 32, format: "float" }, 255],
+    ["64-bit real numbers", { bits: 64, format: "float" }, 255],
+    ["palette", { bits: 8, photometric: 3 }, 255],
+    ["palette of 2 bits", { bits: 2, photometric: 3 }, 3],
+    ["palette of 4 bits", { bits: 4, photometric: 3 }, 15],
+    ["palette of 16 bits", { bits: 16, photometric: 3 }, 65535],
+    ["2 bits", { bits: 2 }, 3],
+    ["4 bits, big endian", { bits: 4, bigEndian: true }, 15],
+  ] as const)("TIFF of %s", async (_, spec, white) => {
+    const found = await stored(tiffBytes({ ...SIZE, values: LABELS, ...spec }));
+    const mode = "photometric" in spec ? "palette" : "grey";
+    expect(found).toEqual({ ...LEVEL, mode, depth: spec.bits, white });
+  });
+
+  test("TIFF packed by libvips, in tiles, of one bit", async () => {
+    const raw = sharp(mask.data, { raw: mask }).toColourspace("b-w");
+    for (const compression of ["lzw", "deflate", "packbits"] as const) {
+      const bytes = await raw.clone().tiff({ compression, predictor: "none" }).toBuffer();
+      expect(await stored(bytes)).toMatchObject(LEVEL);
+    }
+    const tiles = await raw.clone().tiff({ compression: "lzw", tile: true, tileWidth: 16, tileHeight: 16 }).toBuffer();
+    expect(await stored(tiles)).toMatchObject(LEVEL);
+    const bits = LABELS.map((label) => Number(label > 1));
+    expect(await stored(tiffBytes({ ...SIZE, values: bits, bits: 1 }))).toMatchObject({ values: bits, white: 1 });
+  });
+
+  test("TIFF: colours of RGB, equal channels of 16 bits, large and negative whole numbers, a value that says no data", async () => {
+    const rgb = await stored(picturesBytes({ ...SIZE, data: colours, samples: 3 }));
+    expect(rgb).toMatchObject({ kind: "colour", mode: "rgb" });
+    expect(rgb.values.slice(0, 4)).toEqual([0, 0xff0000, 0x00ff00, 0x0000ff]);
+    const equal = Uint16Array.from(LABELS.flatMap((label) => [label, label, label]));
+    expect(await stored(picturesBytes({ ...SIZE, data: equal, samples: 3 }))).toMatchObject({ ...LEVEL, depth: 16 });
+    const far = LABELS.map((label) => label * 1_000_000_001 - 2 ** 30);
+    expect((await stored(picturesBytes({ ...SIZE, data: Int32Array.from(far) }))).values).toEqual(far);
+    const none = picturesBytes({ ...SIZE, data: Float32Array.from(LABELS), tags: { 42113: "2" } });
+    expect((await stored(none)).values).toEqual(LABELS);
+  });
+});
+
+describe("what keeps no numbers, or several pictures, is told", () => {
+  test("TIFF whose zero is white is as stored, and read only where a map says what is meant", async () => {
+    const bits = LABELS.map((label) => Number(label > 1));
+    const one = tiffBytes({ ...SIZE, values: bits, bits: 1, photometric: 0 });
+    const deep = tiffBytes({ ...SIZE, values: LABELS, bits: 8, photometric: 0 });
+    expect((await stored(one)).values).toEqual(bits);
+    expect((await stored(deep)).values).toEqual(LABELS);
+    await expect(decodeMask(one, "m.tif")).rejects.toThrow(
+      /^m\.tif: the mask says that its 0 is shown white, .* svanet data prepare folder: say it with --map 1=1 \(.*\) or --map 0=1,1=0 /,
+    );
+    const shown: MaskReading = { kind: "palette", colours: [[0xffffff, 1]] };
+    expect([...readClasses(await readStored(one, "m"), shown, 254).data]).toEqual(bits.map((bit) => 1 - bit));
+  });
+
+  test("JPEG inside TIFF is no exact store", async () => {
+    const large = { width: 16, height: 16, channels: 1 as const };
+    const half = Uint8Array.from({ length: 256 }, (_, at) => (at % 16 < 8 ? 0 : 255));
+    const packed = await sharp(half, { raw: large }).toColourspace("b-w").tiff({ compression: "jpeg" }).toBuffer();
+    expect(await stored(packed)).toMatchObject({ kind: "level", mode: "lossy tiff", exact: false });
+    await expect(decodeMask(packed, "m.tif")).rejects.toThrow("m.tif: a mask stored as lossy tiff keeps no exact");
+  });
+
+  test("stacks and animations are refused by their number of pages, whatever holds them", async () => {
+    const imagej = picturesBytes({
+      ...SIZE,
+      data: mask.data,
+      tags: { 270: "ImageJ=1.54f\nimages=6\nhyperstack=true\n" },
+    });
+    await expect(readStored(imagej, "m.tif")).rejects.toThrow("m.tif: the mask has 6 pages, one belongs to a picture");
+    const frames = { raw: { width: 5, height: 6, channels: 3, pageHeight: 3 } } as const;
+    const two = sharp(Uint8Array.from([...colours, ...colours.toReversed()]), frames);
+    for (const bytes of [await two.clone().gif().toBuffer(), await two.clone().webp().toBuffer()]) {
+      await expect(readStored(bytes, "m")).rejects.toThrow("m: the mask has 2 pages, one belongs to a picture");
+    }
+    const png = encodePng(mask);
+    // An acTL chunk of two frames behind the header (33 bytes).
+    const control = Buffer.from([0, 0, 0, 8, 0x61, 0x63, 0x54, 0x4c, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
+    control.writeUInt32BE(crc32(control.subarray(4, 16)), 16);
+    const animated = Buffer.concat([png.subarray(0, 33), control, png.subarray(33)]);
+    await expect(readStored(animated, "m.png")).rejects.toThrow(
+      "m.png: the mask has 2 pages, one belongs to a picture",
+    );
+  });
+
+  test("TIFF: a thumbnail is no page, a second page is refused, a damaged file is named", async () => {
+    const spec = { ...SIZE, values: LABELS, bits: 8 as const };
+    expect(await stored(tiffBytes({ ...spec, more: [1] }))).toMatchObject(LEVEL);
+    await expect(readStored(tiffBytes({ ...spec, more: [0, 0] }), "m.tif")).rejects.toThrow(
+      "m.tif: the mask has 3 pages",
+    );
+    const bytes = tiffBytes(spec);
+    await expect(readStored(bytes.subarray(0, 60), "m.tif")).rejects.toThrow(/^m\.tif: the TIFF is damaged/);
   });
 
   test("JPEG, WebP and GIF are no exact store; grey JPEG in colour is grey", async () => {

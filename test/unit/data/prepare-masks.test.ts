@@ -138,6 +138,17 @@ const CASES: readonly {
     options: { threshold: 0.5 },
     gives: [0, 0, 1, 1],
   },
+  ...[
+    { map: "1=1", gives: [0, 1, 1, 1] },
+    { map: "0=1,1=0", gives: [1, 0, 0, 0] },
+  ].map(({ map, gives }) => ({
+    name: `white as zero, ${map}`,
+    ending: ".tif",
+    mask: () => tiffBytes({ ...SIZE, values: [...LABELS].map((l) => Number(l > 0)), bits: 1, photometric: 0 }),
+    says: /say that their 0 is shown white \(first: masks\/p0\.tif; .*--map 1=1 .* or --map 0=1,1=0 /,
+    options: { map },
+    gives,
+  })),
   {
     name: "a gap",
     mask: () => grey([0, 1, 3, 3]),
