@@ -77,8 +77,19 @@ function printVerification(result: Verification, seconds: number): void {
   const { name, folder, images, classes, sizes, imageModes, maskModes, findings, errors, warnings } = result;
   const splits = Object.entries(images).map(([split, count]) => `${split} ${count}`);
   printLine(`${name} (${folder}): images ${splits.join(", ")}`);
-  printLine(`sizes ${listed(sizes)}; images stored as ${listed(imageModes)}; masks as ${listed(maskModes)}`);
+  if (Object.keys(sizes).length > 0) {
+    printLine(`sizes ${listed(sizes)}; images stored as ${listed(imageModes)}; masks as ${listed(maskModes)}`);
+  }
   if (result.shown !== undefined) printLine(result.shown);
+  if (classes.length > 0) printClasses(result);
+  for (const severity of ["error", "warning"] as const) {
+    printFindings(findings.filter((finding) => finding.severity === severity));
+  }
+  printLine(`${counted(errors, "error")}, ${counted(warnings, "warning")}`);
+  note(`${result.decoded} files decoded in ${seconds.toFixed(1)} s; what was learnt is in ${result.indexFile}`);
+}
+
+function printClasses({ classes, images }: Verification): void {
   printTable(
     [
       { title: "class", cell: ({ label }) => String(label), align: "right" },
@@ -91,11 +102,6 @@ function printVerification(result: Verification, seconds: number): void {
     ],
     classes,
   );
-  for (const severity of ["error", "warning"] as const) {
-    printFindings(findings.filter((finding) => finding.severity === severity));
-  }
-  printLine(`${counted(errors, "error")}, ${counted(warnings, "warning")}`);
-  note(`${result.decoded} files decoded in ${seconds.toFixed(1)} s; what was learnt is in ${result.indexFile}`);
 }
 
 function printFindings(findings: readonly Finding[]): void {

@@ -5,7 +5,7 @@ import { checkedSample } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { equalImages, type PlacedSample, placed, type SimilarPair, similarImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
-import { zeroAnd255Warning } from "./mask-values.ts";
+import { zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
 import { patientOf } from "./patients.ts";
 import { type Problem, problem } from "./problems.ts";
 import type { SplitSurvey, Survey } from "./survey.ts";
@@ -193,10 +193,15 @@ export function classesFound(survey: Survey, classes: readonly string[]): Verifi
   }));
 }
 
-/** Classes that no mask of a split holds. */
-export function absentClasses(folder: string, classes: readonly VerifiedClass[]): Problem[] {
+/** Classes that no mask of the splits `looked` at holds. */
+export function absentClasses(
+  folder: string,
+  classes: readonly VerifiedClass[],
+  looked: readonly SplitName[],
+): Problem[] {
+  if (looked.length === 0) return [];
   return classes.flatMap(({ label, name, splits }) => {
-    const found = Object.entries(splits);
+    const found = looked.map((split) => [split, splits[split] ?? { images: 0 }] as const);
     const without = found.filter(([, { images }]) => images === 0).map(([split]) => split);
     if (without.length === 0) return [];
     if (without.length === found.length) {
@@ -228,9 +233,12 @@ export function restFindings({ folder, unusedMasks }: Dataset, survey: Survey): 
       "name it as its image if it has one",
     ),
   );
+  const masks = survey.splits.map(({ split, samples }) => ({ split, own: samples.map(checkedSample) }));
+  // A split of nothing else is an error already.
+  const others = masks.filter(({ split, own }) => zeroAnd255Problem(folder, join(folder, split), own) === undefined);
   const single = zeroAnd255Warning(
     folder,
-    survey.splits.flatMap(({ samples }) => samples.map(checkedSample)),
+    others.flatMap(({ own }) => own),
   );
   if (single !== undefined) found.push(single);
   if (survey.unsaved !== undefined) {

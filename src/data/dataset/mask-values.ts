@@ -1,5 +1,5 @@
 import { IGNORE_LABEL } from "../../labels.ts";
-import { areClassNumbers, gapsIn, inBrief, MOST_UNNAMED_CLASSES, mapAdvice } from "../masks/meaning.ts";
+import { areClassNumbers, cutAdvice, gapsIn, inBrief, MOST_UNNAMED_CLASSES, mapAdvice } from "../masks/meaning.ts";
 import { type Problem, problem } from "./problems.ts";
 
 interface MaskValues {
@@ -59,7 +59,7 @@ export function classNumbersProblem(folder: string, masks: readonly MaskValues[]
       ? ""
       : `, while ${gaps.length} numbers below ${Math.max(...labels)} never occur (first: ${gaps[0]})`;
   const few = values.length <= MOST_UNNAMED_CLASSES;
-  const advice = few ? mapAdvice(values) : "--threshold 128";
+  const advice = few ? mapAdvice(values) : cutAdvice(labels);
   const what =
     `are these class numbers? Its masks hold ${values.length} different values (${inBrief(counts)})` +
     `${absent}, and nobody names the classes`;

@@ -70,10 +70,12 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
   const { classes, classSource } = held;
   const problems = allProblems(checked, held, dataset);
   const doubtful = problems.some(({ code }) => code === "not-class-numbers");
-  const found = classesFound(survey, classes);
+  const { splits } = survey;
+  // What could not be read tells of no class, neither that it is there nor that it is missing.
+  const readSplits = splits.filter(({ samples }) => samples.length > 0).map(({ split }) => split);
+  const found = readSplits.length === 0 && classSource === "masks" ? [] : classesFound(survey, classes);
   // Of numbers that are hardly classes those between them are no missing classes.
   const verified = doubtful ? found.filter(isPresent) : found;
-  const { splits } = survey;
   const fatal = [...emptySplits(dataset), ...problems, ...sharedStems(splits)];
   if (classes.length < 2 && fatal.length === 0) fatal.push(nothingToLearn(dataset));
   const odd = [
@@ -83,7 +85,7 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
     ...emptyFindings(splits),
     ...privacyFindings(splits),
   ];
-  const absent = doubtful ? [] : absentClasses(dataset.folder, verified);
+  const absent = doubtful ? [] : absentClasses(dataset.folder, verified, readSplits);
   const rest = [...absent, ...modeFindings(splits), ...restFindings(dataset, survey)];
   const grave = new Set<Problem>(fatal);
   const isGrave = (one: Problem) => grave.has(one) || one.code === "duplicate-across-splits";

@@ -48,6 +48,12 @@ export function mapAdvice(values: readonly number[]): string {
   return `--map 0=0,${pairs.join(",")}${ignored}`;
 }
 
+/** Half of white, or of the brightest of dark values: where bright and dark part. */
+const halfOf = (values: readonly number[]): number => Math.min(128, Math.ceil(Math.max(...values) / 2));
+
+/** The `--threshold` for values too many to be classes: half of white, or what is not 0 where none is as bright. */
+export const cutAdvice = (values: readonly number[]): string => `--threshold ${Math.max(...values) < 128 ? 1 : 128}`;
+
 /** The masks of a set together. */
 class MaskSet {
   readonly masks: readonly MaskLevels[];
@@ -106,7 +112,7 @@ function drawnMeaning(set: MaskSet): Meaning {
   throw set.refusal(
     `the masks are stored as ${names}, which keeps no exact class numbers, and are not black and white (values ` +
       `${inBrief(set.counts)}; first: ${set.first(({ exact }) => !exact)})`,
-    "export them as PNG from their source; --threshold 128 cuts them where only bright and dark are meant",
+    `export them as PNG from their source; --threshold ${halfOf(set.values)} cuts them where only bright and dark are meant`,
   );
 }
 
@@ -179,12 +185,15 @@ function levelRefusal(set: MaskSet): DataError {
     return set.refusal(
       `the masks hold ${values.length}${listed ? " and more" : ""} different values up to ${Math.max(...values)} ${what}; more ` +
         `than ${MOST_UNNAMED_CLASSES} classes are believed only where they are named`,
-      "name them with --classes, cut the values with --threshold 128, or give each its class with --map",
+      `name them with --classes, cut the values with ${cutAdvice(values)}, or give each its class with --map`,
     );
   }
   return set.refusal(
     `the values of the masks are no class numbers without gaps ${what}`,
-    `say what each means with ${mapAdvice(values)}; or name the classes up to the highest number with --classes`,
+    `say what each means with ${mapAdvice(values)}; or name the classes up to the highest number with --classes` +
+      (others.length > 2 && Math.min(...others) > MOST_UNNAMED_CLASSES
+        ? "; or, where they number objects, --threshold 1 makes every object class 1"
+        : ""),
   );
 }
 

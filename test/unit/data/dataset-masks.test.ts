@@ -106,7 +106,9 @@ describe("numbers that are hardly classes need someone who names them", () => {
       "a",
       Array.from({ length: 33 }, (_, label) => label),
     );
-    expect(await failure()).toMatch(/hold 33 different values .*, and nobody names .*--threshold 128 .*--classes 33$/);
+    expect(await failure()).toMatch(
+      /hold 33 different values .*, and nobody names .*--threshold 1 reads them.*--classes 33$/,
+    );
     expect(await failure({ believed: 32 })).toContain("are these class numbers?");
     expect((await check({ believed: 33 })).classes).toHaveLength(33);
     const names = Array.from({ length: 33 }, (_, label) => `class${label}`);
@@ -118,5 +120,38 @@ describe("numbers that are hardly classes need someone who names them", () => {
   test("32 classes without a gap, with and without 255, are believed", async () => {
     await put("a", [...Array.from({ length: 32 }, (_, label) => label), 255]);
     expect((await check()).classes).toHaveLength(32);
+  });
+});
+
+describe("nothing is said of classes in masks that could not be read", () => {
+  const coloured = () =>
+    encodePng({ ...SIZE, channels: 3, data: Uint8Array.from({ length: 192 }, (_, at) => (at % 3 === 0 ? 255 : 0)) });
+
+  test("nor is there any class where all are unreadable", async () => {
+    await image("a");
+    await writeFile(at("mask", "a.png"), coloured());
+    const { findings, classes } = await verified();
+    expect(findings.map(({ code }) => code)).toEqual(["unreadable"]);
+    expect(classes).toEqual([]);
+  });
+
+  test("of one split no class is missing, of the other one is", async () => {
+    await writeFile(at("dataset.yaml"), "classes: [background, cell, ghost]");
+    await put("a", [1, 0]);
+    await mkdir(at("val"));
+    await writePng(at("val", "v.png"), filled(SIZE, 3, 9));
+    await writeFile(at("mask", "v.png"), coloured());
+    const { findings } = await verified();
+    const absent = findings.filter(({ code }) => code === "class-never-present");
+    expect(absent.map(({ message }) => message.replaceAll(folder, "SET"))).toEqual([
+      "SET: no mask holds class 2 ghost; correct the masks, or remove the class from dataset.yaml",
+    ]);
+  });
+
+  test("a split of 0 and 255 alone is one error, without a warning that says it again", async () => {
+    await put("a", [255]);
+    await put("b", [255, 255]);
+    const { findings } = await verified();
+    expect(findings.filter(({ code }) => code === "mask-0-255").map(({ severity }) => severity)).toEqual(["error"]);
   });
 });

@@ -62,16 +62,19 @@ describe("what masks mean is decided by every pixel of all of them", () => {
       expect(labels.filter((label, at) => label !== Number((LABELS[at] ?? 0) > 0)).length).toBeLessThan(6);
       expect(notes).toContain("black and white but for the noise of JPEG");
     }
-    for (const levels of [
-      [0, 100, 200, 200],
-      [0, 200, 200, 200],
-      [0, 1, 2, 3],
-      [0, 128, 255, 255],
-      [0, 60, 255, 255],
-    ]) {
+    for (const [levels, advice] of [
+      [[0, 100, 200, 200], "10\\d"],
+      [[0, 200, 200, 200], "10\\d"],
+      [[0, 1, 2, 3], "2"],
+      [[0, 128, 255, 255], "128"],
+      [[0, 60, 255, 255], "128"],
+    ] as const) {
       const folder = await folderOf(".jpg", () => raw(mapped(levels)).jpeg({ quality: 90 }).toBuffer());
       expect(await refusal(folder), String(levels)).toMatch(
-        /^RAW: the masks are stored as JPEG, .* not black and white .*masks\/p0\.jpg.*export them as PNG.*--threshold 128/,
+        new RegExp(
+          "^RAW: the masks are stored as JPEG, .* not black and white .*masks/p0\\.jpg.*export them as PNG.*" +
+            `--threshold ${advice} cuts`,
+        ),
       );
     }
   });
@@ -168,6 +171,25 @@ describe("what is no class numbering is refused with the option that helps", () 
     expect(yaml).toContain(reading === undefined ? "?" : readingText(reading));
   });
 
+  test("class numbers in a GIF are cut where they part, not where white would", async () => {
+    const folder = await folderOf(".gif", () =>
+      raw(mapped([0, 1, 1, 1]))
+        .gif()
+        .toBuffer(),
+    );
+    expect(await refusal(folder)).toMatch(/stored as GIF, .*--threshold 1 cuts/);
+    expect((await prepared(folder, settingsOf({ threshold: 1 }))).labels).toEqual([...mapped([0, 1, 1, 1])]);
+  });
+
+  test("one number for each of few objects is named as such too", async () => {
+    const folder = await folderOf(".png", (at) =>
+      raw(mapped([0, 60, 60, 60]).map((value) => value && 60 + at))
+        .png()
+        .toBuffer(),
+    );
+    expect(await refusal(folder)).toMatch(/--map 0=0,60=1,61=2,.* --threshold 1 makes every object class 1$/);
+  });
+
   test("soft edges are told from few grey levels", async () => {
     const folder = await folderOf(".png", () =>
       raw(mapped([0, 255, 255, 255]))
@@ -193,7 +215,9 @@ describe("what is no class numbering is refused with the option that helps", () 
     );
     expect((await prepared(folder, settingsOf({ threshold: 1 }))).labels).toEqual(cells.map((id) => Number(id > 0)));
   });
+});
 
+describe("numbers that someone names or maps", () => {
   test("numbers with a gap are believed where the classes are named; others beyond them are not", async () => {
     const folder = await folderOf(".png", () => grey([0, 1, 3, 3]));
     expect((await prepared(folder, { classes: ["a", "b", "c"] })).labels).toEqual([...mapped([0, 1, 3, 3])]);
