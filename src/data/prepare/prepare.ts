@@ -1,23 +1,18 @@
 import { createHash } from "node:crypto";
-import { appendFile, rename, rmdir, stat, writeFile } from "node:fs/promises";
-import { totalmem } from "node:os";
+import { rename, rmdir, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { stringify } from "yaml";
-import { DataError, OutputError, SvanetError } from "../../errors.ts";
+import { DataError } from "../../errors.ts";
 import { replaceFile } from "../../files/atomic.ts";
 import { writingSlowly } from "../../files/failure.ts";
-import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
-import { requireFree } from "../../files/new-folder.ts";
+import { requireWritableFolder } from "../../files/folder.ts";
 import { requireRegularFile } from "../../files/regular.ts";
-import { packageInfo } from "../../package-info.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
-import type { Window } from "../formats/window.ts";
-import { readingText } from "../masks/parse-reading.ts";
-import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
-import { type Entry, JOURNAL_NAME, type Journal, readJournal } from "./journal.ts";
-import { type Destination, filesOf, type PreparationPlan, type SetKind, type Settings, type Task } from "./plan.ts";
-import { runTask } from "./run-task.ts";
+import { defaultWorkers } from "../thread-pool.ts";
+import { appendEntry, type Entry, finishedIn, keyOf, openTarget, readJournal } from "./journal.ts";
+import { filesOf, type PreparationPlan, type SetKind, type Settings, type Task } from "./plan.ts";
+import { datasetYaml } from "./provenance.ts";
+import { affordable, failureOf, runAll } from "./run-all.ts";
 
 interface PrepareOptions {
   readonly set: SetKind;
@@ -43,8 +38,6 @@ export interface PrepareSummary {
   readonly notes: readonly string[];
 }
 
-const keyOf = ({ split, stem }: Task) => `${split}/${stem}`;
-
 async function sizeOf(file: string): Promise<number> {
   requireRegularFile(file);
   try {
@@ -60,37 +53,6 @@ async function fingerprintOf(plan: PreparationPlan, from: string, sizes: Readonl
     typeof value === "string" && value.startsWith(from) ? relative(from, value).split(sep).join("/") : value;
   const text = JSON.stringify([plan.tasks, plan.classes, [...sizes.values()]], withoutFolder);
   return createHash("sha256").update(text).digest("hex");
-}
-
-/** Where to write, and what is finished there. */
-async function openTarget(out: string, fingerprint: string): Promise<{ folder: string; journal: Journal }> {
-  const partial = `${resolve(out)}.partial`;
-  for (const folder of [resolve(out), partial]) {
-    const journal = await readJournal(folder);
-    if (journal === undefined) continue;
-    if (journal.fingerprint === fingerprint) return { folder, journal };
-    throw new DataError(
-      `${folder}: was prepared from other raw files or with other settings; name a new folder with --out, or remove this one`,
-    );
-  }
-  await requireFree(out);
-  await requireFree(partial);
-  makeFolder(partial);
-  const first = `${JSON.stringify({ fingerprint })}\n`;
-  await writingSlowly(partial, () => writeFile(join(partial, JOURNAL_NAME), first));
-  return { folder: partial, journal: { fingerprint, entries: new Map() } };
-}
-
-async function isComplete(folder: string, { files }: Entry): Promise<boolean> {
-  const found = await Promise.all(
-    files.map((file) =>
-      stat(join(folder, file)).then(
-        ({ size }) => size > 0,
-        () => false,
-      ),
-    ),
-  );
-  return found.every(Boolean);
 }
 
 /** Two raw files that would be written under one name would silently become one. */
@@ -112,115 +74,6 @@ function requireApart(from: string, out: string): void {
   if (inside(resolve(from), resolve(out)) || inside(resolve(out), resolve(from))) {
     throw new DataError(`${out}: lies inside ${from} or around it; raw files stay untouched, name a folder elsewhere`);
   }
-}
-
-/** Gzip and npz unpack to about this many times their size. */
-const UNPACKED = 4;
-
-/** As many threads as asked for, fewer where the largest volumes together would fill more than half of the memory. */
-function affordable(workers: number, tasks: readonly Task[], sizes: ReadonlyMap<string, number>): number {
-  const volumes = tasks.filter(({ kind }) => kind === "volume" || kind === "series");
-  const largest = Math.max(
-    1,
-    ...volumes.map((task) => filesOf(task).reduce((sum, file) => sum + (sizes.get(file) ?? 0), 0)),
-  );
-  return Math.max(Math.min(1, workers), Math.min(workers, Math.floor(totalmem() / 2 / (largest * UNPACKED))));
-}
-
-interface Run {
-  readonly tasks: readonly Task[];
-  readonly destination: Destination;
-  readonly workers: number;
-  readonly onDone: (entry: Entry) => Promise<void>;
-}
-
-/** Carries out tasks, one that fails does not stop the others unless nothing more can be written; gives the failures. */
-async function runAll({ tasks, destination, workers, onDone }: Run): Promise<readonly Error[]> {
-  const failures: Error[] = [];
-  const work = {
-    here: runTask,
-    entry: threadProgram(import.meta.url, "task-worker"),
-    fileOf: ({ task }: { task: Task }) => filesOf(task)[0] ?? task.stem,
-  };
-  const pool = new ThreadPool(work, Math.min(workers, tasks.length));
-  const queue = [...tasks];
-  const next = async (): Promise<void> => {
-    for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
-      try {
-        await onDone({ key: keyOf(task), ...(await pool.run({ task, destination })) });
-      } catch (error) {
-        failures.push(error instanceof Error ? error : new Error(String(error)));
-        if (error instanceof OutputError) queue.length = 0;
-      }
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: Math.max(1, workers) }, next));
-  } finally {
-    await pool.close();
-  }
-  return failures;
-}
-
-/** Failures a person can mend, in one message; a fault of ours keeps its stack. */
-function failureOf(failures: readonly Error[], total: number, folder: string): Error {
-  const bug = failures.find((failure) => !(failure instanceof SvanetError));
-  if (bug !== undefined) return bug;
-  const unwritten = failures.find((failure) => failure instanceof OutputError);
-  if (unwritten !== undefined) {
-    return new OutputError(
-      `${unwritten.message}. What is finished is kept in ${folder}, the same command goes on from there`,
-    );
-  }
-  const shown = failures.slice(0, 10).map(({ message }) => `\n  ${message}`);
-  const more = failures.length > shown.length ? `\n  and ${failures.length - shown.length} more` : "";
-  return new DataError(
-    `${failures.length} of ${total} raw items failed; what is finished is kept in ${folder}, the same command goes on from there:` +
-      shown.join("") +
-      more,
-  );
-}
-
-/** Pictures that are copied are seen through a window later, when they are read. */
-const isCopied = (task: Task) => task.kind === "picture" && task.page === undefined;
-
-/** The window that every image was drawn through; undefined where there is none, or each scan has its own. */
-function commonWindow(tasks: readonly Task[]): Window | undefined {
-  const [first, ...others] = tasks.map((task) => ("window" in task && !isCopied(task) ? task.window : undefined));
-  return others.every((other) => other?.low === first?.low && other?.high === first?.high) ? first : undefined;
-}
-
-function yamlOf(
-  plan: PreparationPlan,
-  { set, settings, command }: PrepareOptions,
-  notes: readonly string[],
-  fingerprint: string,
-): string {
-  const { name, classes, colours, modality, licence, source } = plan;
-  const { window, reading, ...rest } = settings;
-  const common = commonWindow(plan.tasks);
-  const provenance = {
-    ...{ set: set.name, source, command, program: `svanet ${packageInfo().version}`, fingerprint },
-    settings: {
-      ...rest,
-      window: window === undefined ? "the set's own" : [window.low, window.high],
-      ...(reading ? { masks: readingText(reading) } : {}),
-    },
-    ...(common ? { window: { low: common.low, high: common.high } } : {}),
-    how: plan.notes,
-    ...(notes.length > 0 ? { notes } : {}),
-  };
-  const copied = plan.tasks.find(isCopied);
-  const later = copied?.kind === "picture" ? copied.window : undefined;
-  return stringify({
-    name,
-    ...(later ? { window: { low: later.low, high: later.high } } : {}),
-    ...(classes ? { classes } : {}),
-    ...(colours ? { colours } : {}),
-    modality,
-    licence,
-    provenance,
-  });
 }
 
 function countImages(entries: Iterable<Entry>): PrepareSummary["images"] {
@@ -252,13 +105,9 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   const sizes = new Map<string, number>();
   for (const file of files) sizes.set(file, await sizeOf(file));
   const fingerprint = await fingerprintOf(plan, from, sizes);
-  const { folder, journal } = await openTarget(out, fingerprint);
-
-  const finished = new Map<string, Entry>();
-  for (const task of plan.tasks) {
-    const entry = journal.entries.get(keyOf(task));
-    if (entry !== undefined && (await isComplete(folder, entry))) finished.set(entry.key, entry);
-  }
+  const target = await openTarget(out, fingerprint);
+  const { folder } = target;
+  const finished = await finishedIn(target, plan.tasks);
   const before = finished.size;
   const pending = plan.tasks.filter((task) => !finished.has(keyOf(task)));
   options.onStart?.(plan.tasks.length, before);
@@ -267,8 +116,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
     destination: { folder, palette: plan.colours as readonly Rgb[] | undefined },
     workers: affordable(workers, pending, sizes),
     onDone: async (entry) => {
-      const line = `${JSON.stringify(entry)}\n`;
-      await writingSlowly(folder, () => appendFile(join(folder, JOURNAL_NAME), line));
+      await appendEntry(folder, entry);
       finished.set(entry.key, entry);
       options.onProgress?.(finished.size);
     },
@@ -278,7 +126,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   // Names inside the raw folder: where it lies on this machine is nobody's business.
   const notes = entries.flatMap((entry) => entry.notes.map((note) => note.replaceAll(`${from}${sep}`, "")));
   if (folder !== resolve(out)) {
-    await replaceFile(join(folder, "dataset.yaml"), yamlOf(plan, options, notes, fingerprint));
+    await replaceFile(join(folder, "dataset.yaml"), datasetYaml(plan, { ...options, fingerprint, notes }));
     await rmdir(out).catch(() => undefined); // an empty folder of that name
     await writingSlowly(out, () => rename(folder, out));
   }
