@@ -25,6 +25,9 @@ export interface PngSamples {
   readonly palette: readonly Rgb[] | undefined;
 }
 
+/** Whether bytes start like a PNG file. */
+export const looksLikePng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, at) => bytes[at] === byte);
+
 interface Header {
   readonly width: number;
   readonly height: number;
@@ -197,7 +200,7 @@ function inflate(parts: readonly Buffer[], length: number, file: string): Uint8A
  */
 export function decodePng(bytes: Buffer, file: string): PngSamples {
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
-  if (!SIGNATURE.every((byte, at) => bytes[at] === byte)) {
+  if (!looksLikePng(bytes)) {
     throw new DataError(`${file}: this is no PNG (it starts with other bytes); convert it`);
   }
   let header: Header | undefined;

@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.ts";
 import { machineMemory } from "../../machine-memory.ts";
+import { looksLikePng } from "../codec/png.ts";
 import { DEFLATE_RATIO } from "../deflate.ts";
 
 /** Bytes of machine memory that a pixel to be decoded asks for: pixels as bytes and as floats, what is drawn, what is found. */
@@ -38,7 +39,7 @@ const megapixels = (pixels: number): string => (pixels / 1e6).toFixed(0);
 
 /** A few bytes may announce a picture of terabytes: a PNG's data unpack to so many times their length at the most. */
 function requireEnoughPacked(bytes: Buffer, file: string, width: number, height: number): void {
-  if (bytes.length < 33 || bytes.readUInt32BE(0) !== 0x89504e47) return;
+  if (bytes.length < 33 || !looksLikePng(bytes)) return;
   const samples = PNG_SAMPLES[bytes[25] ?? 0] ?? 1;
   const announced = height * Math.ceil((width * samples * (bytes[24] ?? 8)) / 8);
   if (announced <= DEFLATE_RATIO * bytes.length) return;

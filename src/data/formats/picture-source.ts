@@ -1,5 +1,6 @@
 import sharp, { type Metadata } from "sharp";
 import { DataError, UsageError } from "../../errors.ts";
+import { looksLikePng } from "../codec/png.ts";
 import { looksLikeTiff, readTiff, type TiffFile, type TiffPage } from "../codec/tiff.ts";
 import { requireDecodable } from "./picture-size.ts";
 import type { ValueType } from "./values.ts";
@@ -25,7 +26,7 @@ export const damagedPicture = (file: string, error: unknown) => {
 
 /** Frames of an animated PNG (its acTL chunk), 1 of other files; decoders show the first and do not tell. */
 export function pngFrames(bytes: Buffer): number {
-  if (bytes.length < 16 || bytes.readUInt32BE(0) !== 0x89504e47) return 1;
+  if (!looksLikePng(bytes)) return 1;
   for (let at = 8; at + 12 <= bytes.length; ) {
     const name = bytes.toString("latin1", at + 4, at + 8);
     if (name === "acTL") return bytes.readUInt32BE(at + 8);

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { DataError } from "../../errors.ts";
-import { decodePng } from "../codec/png.ts";
+import { decodePng, looksLikePng } from "../codec/png.ts";
 import { pngFrames } from "../formats/picture-source.ts";
 import { bmpMask, looksLikeBmp } from "./bmp-mask.ts";
 import { pictureMask, severalMasks } from "./picture-mask.ts";
@@ -15,8 +15,6 @@ export const MASK_ENDINGS: readonly string[] = [...EXACT_MASK_ENDINGS, ".bmp", "
 
 /** What people write behind an image's name to call its mask. */
 export const MASK_SUFFIX = /[-_ ](masks?|labels?|seg|segmentation|gt|groundtruth)$/i;
-
-const isPng = (bytes: Buffer) => bytes.readUInt32BE(0) === 0x89504e47;
 
 function pngMask(bytes: Buffer, file: string): StoredMask {
   const { width, height, kind: mode, depth, channels, samples, palette } = decodePng(bytes, file);
@@ -40,7 +38,7 @@ export async function readStored(bytes: Buffer, file: string): Promise<StoredMas
   if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
   if (bytes.length < 8)
     throw new DataError(`${file}: the file has only ${bytes.length} bytes; restore it from its source`);
-  if (isPng(bytes)) return upright(pngMask(bytes, file), await orientationOf(bytes));
+  if (looksLikePng(bytes)) return upright(pngMask(bytes, file), await orientationOf(bytes));
   if (looksLikeBmp(bytes)) return bmpMask(bytes, file);
   return pictureMask(bytes, file);
 }

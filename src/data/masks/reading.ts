@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { ByteImage } from "../image/image.ts";
-import { hex, isAlphaOnly, type StoredMask, type Values, whiteIsZeroAdvice } from "./stored-mask.ts";
+import { hex, isAlphaOnly, placeIn, type StoredMask, type Values, whiteIsZeroAdvice } from "./stored-mask.ts";
 
 /** What the numbers of masks mean. Plain data, so that it can travel to threads and into dataset.yaml. */
 export type MaskReading =
@@ -13,7 +13,7 @@ export type MaskReading =
   | { readonly kind: "threshold"; readonly at: number }
   /** Each colour has a class, [0xRRGGBB, class]; black is background where it is not named. */
   | { readonly kind: "palette"; readonly colours: readonly (readonly [colour: number, label: number])[] }
-  /** Half as bright as white and more is class 1: a picture drawn in black and white. */
+  /** What is shown half as bright as white and more is class 1: a picture drawn in black and white. */
   | { readonly kind: "white" };
 
 /** Numbers this near to whole ones are meant as whole: what is left of a scaling by slope and intercept. */
@@ -148,12 +148,14 @@ function requireLevels(mask: StoredMask, reading: MaskReading, placeOf: PlaceOf)
  */
 export function readClasses(mask: StoredMask, reading: MaskReading, largest: number): ByteImage {
   const { width, height, file } = mask;
-  const placeOf = (pixel: number) => `row ${Math.floor(pixel / width)}, column ${pixel % width}`;
+  const placeOf = (pixel: number) => placeIn(width, pixel);
   const image = (data: Uint8Array): ByteImage => ({ width, height, channels: 1, data });
   if (reading.kind === "palette") return image(readColours(mask, reading, placeOf));
   requireLevels(mask, reading, placeOf);
   if (reading.kind === "white") {
-    return image(Uint8Array.from(mask.values, (value) => Number(value >= (mask.white + 1) / 2)));
+    const { white, whiteIsZero } = mask;
+    const isWhite = (value: number) => (whiteIsZero ? white - value : value) >= (white + 1) / 2;
+    return image(Uint8Array.from(mask.values, (value) => Number(isWhite(value))));
   }
   const shownByAlpha = reading.kind === "threshold" && isAlphaOnly(mask) ? mask.alpha : undefined;
   return image(readLevels(shownByAlpha ?? mask.values, reading, { file, largest, ignore: true, placeOf }));

@@ -54,6 +54,10 @@ function channelOf({ channels, samples }: Samples, first: number): Values {
   return out;
 }
 
+/** A pixel's place as messages name it, in rows of `width`. */
+export const placeIn = (width: number, pixel: number): string =>
+  `row ${Math.floor(pixel / width)}, column ${pixel % width}`;
+
 /** The colour 0xRRGGBB as people write it. */
 export const hex = (colour: number): string => `#${colour.toString(16).padStart(6, "0")}`;
 
@@ -73,7 +77,7 @@ export function labelsIn(picture: Samples, white: number, file: string): Pick<St
       const level = (samples[pixel * channels + channel] ?? 0) / step;
       if (!Number.isInteger(level) || level < 0 || level > 255) {
         throw new DataError(
-          `${file}: the mask holds a colour of more than 8 bits at row ${Math.floor(pixel / width)}, column ${pixel % width}; ` +
+          `${file}: the mask holds a colour of more than 8 bits at ${placeIn(width, pixel)}; ` +
             "write it as grey PNG whose pixel value is the class index (0 background, 255 ignore)",
         );
       }

@@ -4,6 +4,7 @@ import type { ValueSlice } from "../formats/values.ts";
 import { type ByteImage, filled, type Size } from "../image/image.ts";
 import { readStored } from "../masks/read-mask.ts";
 import { type MaskReading, readClasses, readLevels } from "../masks/reading.ts";
+import { placeIn } from "../masks/stored-mask.ts";
 import type { Layer } from "./plan.ts";
 
 const CLASS_NUMBERS: MaskReading = { kind: "classes" };
@@ -29,7 +30,7 @@ export function labelMask(
     throw new DataError(`${file}: ${nonFinite} labels${where} are NaN or infinite; write class numbers`);
   }
   const before = slice === undefined ? "" : `slice ${slice}, `;
-  const placeOf = (at: number) => `${before}row ${Math.floor(at / width)}, column ${at % width}`;
+  const placeOf = (at: number) => before + placeIn(width, at);
   const data = readLevels(values, reading, { file, largest, ignore: false, placeOf });
   return { width, height, channels: 1, data };
 }

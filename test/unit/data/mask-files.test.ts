@@ -112,8 +112,9 @@ describe("what keeps no numbers, or several pictures, is told", () => {
     await expect(decodeMask(one, "m.tif")).rejects.toThrow(
       /^m\.tif: the mask says that its 0 is shown white, .* svanet data prepare folder: say it with --map 1=1 \(.*\) or --map 0=1,1=0 /,
     );
-    const shown: MaskReading = { kind: "palette", colours: [[0xffffff, 1]] };
-    expect([...readClasses(await readStored(one, "m"), shown, 254).data]).toEqual(bits.map((bit) => 1 - bit));
+    for (const shown of [{ kind: "palette", colours: [[0xffffff, 1]] }, { kind: "white" }] as const) {
+      expect([...readClasses(await readStored(one, "m"), shown, 254).data]).toEqual(bits.map((bit) => 1 - bit));
+    }
   });
 
   test("JPEG inside TIFF is no exact store", async () => {

@@ -68,6 +68,9 @@ describe("what masks mean is decided by every pixel of all of them", () => {
       [[0, 1, 2, 3], "2"],
       [[0, 128, 255, 255], "128"],
       [[0, 60, 255, 255], "128"],
+      // A small grey part beside much white, and a bright grey that is no white.
+      [[0, 255, 255, 60], "128"],
+      [[0, 228, 228, 228], "1[12]\\d"],
     ] as const) {
       const folder = await folderOf(".jpg", () => raw(mapped(levels)).jpeg({ quality: 90 }).toBuffer());
       expect(await refusal(folder), String(levels)).toMatch(
