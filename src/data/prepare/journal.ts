@@ -9,7 +9,7 @@ import { requireRegularFile } from "../../files/regular.ts";
 import type { Task } from "./plan.ts";
 
 /** Name of the journal in a folder that is being prepared. */
-const JOURNAL_NAME = ".prepare.jsonl";
+export const JOURNAL_NAME = ".prepare.jsonl";
 
 /** A path within the folder: a journal from elsewhere must not vouch for other files of this machine. */
 const inner = z.string().refine((path) => path !== "" && !/^([/\\]|[a-z]:)|(^|[/\\])\.\.([/\\]|$)|\0/i.test(path));
