@@ -31,7 +31,16 @@ export class ShapeError extends SvanetError {}
 export class DeviceError extends SvanetError {}
 
 /** The adapter has less memory than the plan needs; the message gives both figures and what to reduce. */
-export class OutOfMemoryError extends DeviceError {}
+export class OutOfMemoryError extends DeviceError {
+  /** The message without its advice, for whoever knows better what helps. */
+  readonly figures: string;
+
+  /** `advice` is what to reduce, without a full stop. */
+  constructor(figures: string, { advice, ...options }: ErrorOptions & { readonly advice?: string } = {}) {
+    super(advice === undefined ? figures : `${figures}; ${advice}`, options);
+    this.figures = figures;
+  }
+}
 
 /** The GPU went away while working (driver reset, removed card). Running the same command again may succeed. */
 export class DeviceLostError extends DeviceError {

@@ -52,6 +52,7 @@ export {
   writeEvaluation,
   writeOverlay,
 } from "./experiment/evaluate/report.ts";
+export type { ImageFacts, ImagePlan } from "./experiment/predict/image-plan.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
 export type { TileOptions } from "./experiment/predict/tiles.ts";
 export { resolveConfig, type TrainConfig, type TrainFlags } from "./experiment/settings/config.ts";

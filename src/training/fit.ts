@@ -82,7 +82,7 @@ function roomText({ gpu, host, shared }: Room): string {
 }
 
 /** `1.5 GiB`, `900 TiB`. */
-function binary(bytes: number): string {
+export function binary(bytes: number): string {
   const units = ["MiB", "GiB", "TiB", "PiB"];
   let value = bytes / 2 ** 20;
   let unit = 0;

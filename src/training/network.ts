@@ -83,6 +83,12 @@ export class Network {
     return { ...trace, program };
   }
 
+  /** Throws OutOfMemoryError where {@link inference} would, before anything is made; returns the bytes it needs at the least. */
+  requireInference(options: InferenceOptions): number {
+    const { graph, keep } = inferenceTrace(this.config, { ...options, parameters: this.table });
+    return Program.requireFit(this.device, graph, { name: `evaluation of ${options.batch} images`, keep }).bytes;
+  }
+
   destroy(): void {
     this.store.destroy();
   }

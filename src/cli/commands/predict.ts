@@ -1,14 +1,16 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { encodePng } from "../../data/codec/png.ts";
-import { readPicture } from "../../data/decode.ts";
+import { decodePicture, readBytes } from "../../data/decode.ts";
+import { type PictureFacts, pictureFacts } from "../../data/formats/picture-source.ts";
 import { type ChosenView, viewsText, viewText, type Window } from "../../data/formats/window.ts";
-import { drawn, type Picture } from "../../data/image/image.ts";
+import { drawn } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
 import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
 import { overlay } from "../../experiment/evaluate/overlay.ts";
 import { readPostprocess } from "../../experiment/evaluate/postprocess.ts";
+import { planText } from "../../experiment/predict/image-plan.ts";
 import { NpyFile } from "../../experiment/predict/npy-file.ts";
 import { Predictor, type PredictorOptions } from "../../experiment/predict/predict.ts";
 import { checkTargets, listInputs, type PredictInput } from "../../experiment/predict/predict-inputs.ts";
@@ -19,7 +21,6 @@ import {
   readSeries,
   type ScanResult,
 } from "../../experiment/predict/predict-scan.ts";
-import type { Cut } from "../../experiment/predict/tiles.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
 import { share, wholeNumber, windowArgument } from "../arguments.ts";
@@ -183,17 +184,15 @@ const probabilitiesPath = (flags: PredictFlags, stem: string) => join(flags.out,
 
 /** Pixels from which a person is told beforehand what an image takes. */
 const LARGE_IMAGE = 2 ** 24;
-/** Bytes a pixel for what is drawn and found, and for the two files that are made of it. */
-const DRAWN = 8;
+/** Pixels from which an image might not fit: planning costs a trace, which smaller ones are spared. */
+const DOUBTFUL_IMAGE = 2 ** 20;
 
-/** `slide.png: 17000x17000, 289 megapixels: 81 runs on tiles of 2048x2048, about 4.1 GiB of memory`. */
-function needsText(file: string, { width, height, data }: Picture, { tiles, tile, bytes }: Cut): string {
-  const needed = data.byteLength + DRAWN * width * height + bytes;
-  const runs = tiles === 1 ? "one run" : `${tiles} runs`;
-  return (
-    `${file}: ${width}x${height}, ${((width * height) / 1e6).toFixed(0)} megapixels: ${runs} on ` +
-    `${tile.width}x${tile.height} pixels, about ${(needed / 2 ** 30).toFixed(1)} GiB of memory`
-  );
+/** Refuses an image that does not fit here, and says what a very large one takes, before it is decoded. */
+function foresee(predictor: Predictor, file: string, facts: PictureFacts, { probabilities }: PredictFlags): void {
+  const pixels = facts.width * facts.height;
+  if (pixels < DOUBTFUL_IMAGE) return;
+  const plan = predictor.plan(facts, file, probabilities === true);
+  if (pixels >= LARGE_IMAGE) note(planText(file, facts, plan));
 }
 
 async function predictImage(
@@ -203,8 +202,9 @@ async function predictImage(
   { colours, config, window: trained }: CheckpointFacts,
 ): Promise<Result> {
   const { window: asked, page } = flags;
-  const { picture: image, view } = await readPicture(file, { asked, trained, page });
-  if (image.width * image.height >= LARGE_IMAGE) note(needsText(file, image, predictor.cut(image)));
+  const bytes = await readBytes(file);
+  foresee(predictor, file, await pictureFacts(bytes, file, page), flags);
+  const { picture: image, view } = await decodePicture(bytes, file, { asked, trained, page });
   const shape = [image.height, image.width, config.classes];
   const npy = flags.probabilities ? new NpyFile(probabilitiesPath(flags, stem), shape) : null;
   const paths = { mask: join(flags.out, `${stem}.png`), overlay: join(flags.out, `${stem}-overlay.png`) };

@@ -131,6 +131,9 @@ export async function predictScan(
   options: ScanOptions,
 ): Promise<ScanResult> {
   const { probabilities } = options;
+  const { width, height } = scan;
+  const bytes = 3 * Float32Array.BYTES_PER_ELEMENT * width * height;
+  predictor.plan({ width, height, bytes }, target.stem, probabilities !== undefined);
   const { window: asked, trained } = options;
   const view = chooseView(() => slicesOf(scan), { asked, trained, file: scan.window, inverted: scan.inverted(0) });
   const shape = [scan.slices, scan.height, scan.width];

@@ -5,7 +5,8 @@ import { OutOfMemoryError } from "../../errors.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
-import { blendTiles, type Cut, cutOf, type TileOptions } from "./tiles.ts";
+import { type ImageFacts, type ImagePlan, planImage, tooLarge } from "./image-plan.ts";
+import { blendTiles, type TileOptions } from "./tiles.ts";
 import { averageViews } from "./views.ts";
 
 export interface PredictorOptions {
@@ -44,24 +45,40 @@ export class Predictor {
   async mask(image: Picture, sink?: ProbabilitySink): Promise<ByteImage> {
     requirePicture("Predictor.mask", image);
     const { tiles, views, rules = [] } = this.#options;
-    const labels = tiles || views ? await this.#averaged(image, sink) : await this.#direct(image, sink);
+    const labels = await this.#explained(image, sink, () =>
+      tiles || views ? this.#averaged(image, sink) : this.#direct(image, sink),
+    );
     return { width: image.width, height: image.height, channels: 1, data: postprocessed(labels, image, rules) };
   }
 
-  /** What an image of a size takes, beside its own pixels: runs of the network, and bytes of memory. */
-  cut(size: Size): Cut {
-    const { tiles, views } = this.#options;
-    const { classes } = this.#network.config;
-    const whole = 4 * size.width * size.height;
-    if (!tiles) return { tiles: views ? 8 : 1, tile: size, bytes: whole * (views ? 2 * classes + 1 : classes + 1) };
-    const cut = cutOf(size, classes, tiles);
-    return { ...cut, tiles: cut.tiles * (views ? 8 : 1) };
+  /**
+   * What predicting an image takes, told from its size before anything is compiled. Throws OutOfMemoryError, which names it by
+   * `name` and the tiles that help, where it does not fit here.
+   */
+  plan(image: ImageFacts, name: string, probabilities: boolean): ImagePlan {
+    const work = { ...this.#options, probabilities };
+    try {
+      return planImage(this.#network, image, work);
+    } catch (error) {
+      throw error instanceof OutOfMemoryError ? tooLarge(this.#network, name, image, work, error) : error;
+    }
   }
 
   /** Frees the programs. */
   destroy(): void {
     for (const { program } of this.#programs.values()) program.destroy();
     this.#programs.clear();
+  }
+
+  /** Says of what does not fit after all, since only the GPU knew, what would. */
+  async #explained<R>(image: Picture, sink: ProbabilitySink | undefined, work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      const how = { ...this.#options, probabilities: sink !== undefined };
+      throw tooLarge(this.#network, "the image", image, how, error);
+    }
   }
 
   async #direct(image: Picture, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
@@ -120,22 +137,9 @@ export class Predictor {
       this.#programs.delete(oldest[0]);
       oldest[1].program.destroy();
     }
-    const made = await this.#compile({ width, height }, probabilities);
+    const made = await this.#network.inference({ batch: 1, native: { width, height }, probabilities });
     this.#programs.set(key, made);
     return made;
-  }
-
-  async #compile(native: Size, probabilities: boolean): Promise<Inference> {
-    try {
-      return await this.#network.inference({ batch: 1, native, probabilities });
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      const { width, height } = native;
-      const advice = this.#options.tiles ? "choose a smaller --tile" : "--tile predicts it in pieces";
-      throw new OutOfMemoryError(`an image of ${width}x${height} is too large at once (${advice}): ${error.message}`, {
-        cause: error,
-      });
-    }
   }
 }
 

@@ -58,8 +58,9 @@ function checkBindings(label: string, path: string, bindings: readonly Binding[]
   if (count > target.storageBuffers) {
     const sizes = bindings.map((b) => `[${b.value.shape}]`).join(", ");
     throw new OutOfMemoryError(
-      `${label} in ${path} needs ${count} storage bindings of at most ${target.bindingLimit} bytes for ${sizes}, ` +
-        `but this adapter has ${target.storageBuffers}; use a smaller --batch-size, --size or --width`,
+      `${path === "" ? label : `${label} in ${path}`} needs ${count} storage bindings of at most ${target.bindingLimit} bytes ` +
+        `for ${sizes}, but this adapter has ${target.storageBuffers}`,
+      { advice: "use a smaller --batch-size, --size or --width" },
     );
   }
 }

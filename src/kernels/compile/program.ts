@@ -5,7 +5,7 @@ import type { Graph } from "../trace/graph.ts";
 import type { Value } from "../trace/op.ts";
 import { sizeOf } from "../trace/shape.ts";
 import { lower, type PlacedDispatch } from "./lower.ts";
-import { peakOf } from "./peak.ts";
+import { type Peak, peakOf } from "./peak.ts";
 import { type Plan, plan } from "./plan.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { Place, StateStore } from "./state.ts";
@@ -78,10 +78,17 @@ export class Program {
     this.bytes = memory.owned.reduce((sum, buffer) => sum + buffer.size, 0);
   }
 
+  /**
+   * Throws OutOfMemoryError where a program of a trace would not fit on a device, before anything of it is made. Returns
+   * what it needs at the least.
+   */
+  static requireFit(device: Device, graph: Graph, options: Pick<ProgramOptions, "name" | "keep" | "placed">): Peak {
+    return lowerWithin(device, graph, options).peak;
+  }
+
   static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
-    const { store, placed = new Map<number, string>(), keep = [] } = options;
-    device.requireRoom(peakOf(graph, keep, placed.keys()), options.name ?? "program");
-    const lowered = lower(graph, device.target);
+    const { store, placed = new Map<number, string>() } = options;
+    const lowered = lowerWithin(device, graph, options).dispatches;
     const state = new Set([...graph.stored.map(({ id }) => id), ...placed.keys()].map((id) => graph.root(id)));
     const settled = settle(lowered, state, new Set([...graph.inputs.values()].map(({ id }) => graph.root(id))));
     const { dispatches } = settled;
@@ -205,6 +212,17 @@ export class Program {
   destroy(): void {
     this.#device.free(this.#owned);
   }
+}
+
+/** The dispatches of a trace, whose memory is judged before they are written: both take long for what is far too large. */
+function lowerWithin(
+  device: Device,
+  graph: Graph,
+  { name = "program", keep = [], placed }: Pick<ProgramOptions, "name" | "keep" | "placed">,
+): { readonly dispatches: PlacedDispatch[]; readonly peak: Peak } {
+  const peak = peakOf(graph, keep, placed?.keys());
+  device.requireRoom(peak, name);
+  return { dispatches: lower(graph, device.target), peak };
 }
 
 function joined(parts: readonly ArrayBuffer[]): ArrayBuffer {

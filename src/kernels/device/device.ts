@@ -54,7 +54,7 @@ export class Device {
     this.gpu.pushErrorScope("validation");
     this.gpu.pushErrorScope("out-of-memory");
     submit();
-    const note = (kind: typeof DeviceError) => (error: GPUError | null) => {
+    const note = (kind: new (message: string) => DeviceError) => (error: GPUError | null) => {
       if (error) this.#failure ??= new kind(`${name}: the GPU refused the work: ${error.message}`);
     };
     const ignore = () => undefined; // a lost device reports itself
@@ -116,7 +116,7 @@ export class Device {
     const bytes = buffers.reduce((sum, { size }) => sum + size, 0);
     if (failure) {
       for (const buffer of buffers) buffer.destroy();
-      throw new OutOfMemoryError(this.#tooMuch(bytes, what, failure.message.split("\n")[0] ?? ""));
+      throw this.#tooMuch(bytes, what, failure.message.split("\n")[0] ?? "");
     }
     this.#allocated += bytes;
     return buffers;
@@ -137,7 +137,8 @@ export class Device {
     this.#keepWithinBudget(bytes, what);
     if (this.#memory !== null && inputs > BUDGET * this.#memory) {
       throw new OutOfMemoryError(
-        `${what}: its inputs take ${mebibytes(inputs)}, the machine has ${mebibytes(this.#memory)}; use a smaller --batch-size or --size`,
+        `${what}: its inputs take ${mebibytes(inputs)}, the machine has ${mebibytes(this.#memory)}`,
+        { advice: "use a smaller --batch-size or --size" },
       );
     }
   }
@@ -146,16 +147,16 @@ export class Device {
   #keepWithinBudget(bytes: number, what: string): void {
     if (!this.report.software || this.#memory === null) return;
     if (this.#allocated + bytes > BUDGET * this.#memory) {
-      throw new OutOfMemoryError(this.#tooMuch(bytes, what, `the machine has ${mebibytes(this.#memory)}`));
+      throw this.#tooMuch(bytes, what, `the machine has ${mebibytes(this.#memory)}`);
     }
   }
 
-  #tooMuch(bytes: number, what: string, why: string): string {
-    return (
+  #tooMuch(bytes: number, what: string, why: string): OutOfMemoryError {
+    const figures =
       `${what}: ${mebibytes(bytes)} more do not fit on ${this.report.name}, which holds ${mebibytes(this.#allocated)} for ` +
-      `this process already (${why}); use a smaller --batch-size, --size or --width, or ` +
-      "more --accumulate with a smaller batch"
-    );
+      `this process already (${why})`;
+    const advice = "use a smaller --batch-size, --size or --width, or more --accumulate with a smaller batch";
+    return new OutOfMemoryError(figures, { advice });
   }
 
   /** Frees buffers made by `allocate`. Dawn gives the memory back at the next submit, so one follows. */

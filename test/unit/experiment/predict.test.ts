@@ -5,8 +5,7 @@ import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
 import { encodeNiftiLabels } from "../../../src/data/formats/nifti-new.ts";
 import { readNpyHeader } from "../../../src/data/formats/npy.ts";
 import type { ByteImage, Picture } from "../../../src/data/image/image.ts";
-import { OutOfMemoryError, ShapeError } from "../../../src/errors.ts";
-import type { Checkpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
+import { ShapeError } from "../../../src/errors.ts";
 import {
   type ClassRule,
   PostprocessChoice,
@@ -16,21 +15,13 @@ import {
   writePostprocess,
 } from "../../../src/experiment/evaluate/postprocess.ts";
 import { NpyFile } from "../../../src/experiment/predict/npy-file.ts";
-import { Predictor, type PredictorOptions } from "../../../src/experiment/predict/predict.ts";
 import { blendTiles, tilePositions, tileWeights } from "../../../src/experiment/predict/tiles.ts";
 import { averageViews } from "../../../src/experiment/predict/views.ts";
-import { random } from "../../../src/kernels/random.ts";
-import type { InferenceOptions } from "../../../src/training/inference-trace.ts";
-import type { Network } from "../../../src/training/network.ts";
+import { fakeNetwork, noise, rgb } from "../../support/fake-network.ts";
 import { scratchFolder } from "../../support/training.ts";
 
 const scratch = scratchFolder();
 afterAll(() => scratch.remove());
-
-function noise(width: number, height: number): ByteImage {
-  const walk = random(1, "picture", width, height);
-  return { width, height, channels: 1, data: new Uint8Array(width * height).map(() => walk.integer(256)) };
-}
 
 /** Two scores a pixel that depend on that pixel alone. */
 const pixelwise = async ({ data }: Picture) =>
@@ -127,43 +118,7 @@ describe("views", () => {
   });
 });
 
-/** A network that finds class 1 where red is above half, without a GPU; says which programs are alive. */
-function fakeNetwork() {
-  const alive = new Set<string>();
-  const inference = async ({ native = { width: 0, height: 0 }, probabilities = false }: InferenceOptions) => {
-    const key = `${native.width}x${native.height}${probabilities ? "p" : ""}`;
-    if (native.width > 100) throw new OutOfMemoryError("the plan needs more");
-    alive.add(key);
-    let classes = new Int32Array();
-    const scores = () =>
-      Float32Array.from({ length: 2 * classes.length }, (_, i) => Number(classes[i >> 1] === (i & 1)));
-    const program = {
-      run() {},
-      read: async () => scores(),
-      readAll: async (values: readonly unknown[]) => [classes.buffer, scores().buffer].slice(0, values.length),
-      destroy: () => alive.delete(key),
-    };
-    const feed = (_: unknown, image: Float32Array) => {
-      classes = Int32Array.from({ length: image.length / 3 }, (_, i) => ((image[3 * i] ?? 0) > 0.5 ? 1 : 0));
-    };
-    return { program, feed, classes: {}, probabilities: {} };
-  };
-  const network = { config: { width: 8, height: 8, classes: 2 }, inference } as unknown as Network;
-  const checkpoint = { facts: { mean: [0, 0, 0], std: [1, 1, 1] } } as unknown as Checkpoint;
-  return { alive, of: (options?: PredictorOptions) => new Predictor(network, checkpoint, options) };
-}
-
 describe("predictor", () => {
-  const rgb = (width: number, height: number): ByteImage => {
-    const { data } = noise(width, height);
-    return {
-      width,
-      height,
-      channels: 3,
-      data: Uint8Array.from({ length: 3 * data.length }, (_, i) => data[i / 3] ?? 0),
-    };
-  };
-
   test.each<[string, object, string]>([
     ["a buffer too short", { data: new Uint8Array(29) }, "data has 29 samples; a picture of 5x2 in RGB has 30"],
     ["a buffer too long", { data: new Uint8Array(31) }, "data has 31 samples"],
@@ -204,14 +159,6 @@ describe("predictor", () => {
     const tiles = { size: { width: 8, height: 8 }, overlap: 0.5 };
     expect((await of({ tiles, views: true }).mask(large)).data).toEqual(whole);
     expect([...alive]).toEqual(["8x8p"]);
-  });
-
-  test("an image that does not fit names the flag that helps", async () => {
-    const tiles = { size: { width: 200, height: 200 }, overlap: 0 };
-    const large = rgb(200, 100);
-    await expect(fakeNetwork().of().mask(large)).rejects.toThrow("200x100 is too large at once (--tile predicts it");
-    await expect(fakeNetwork().of({ tiles }).mask(large)).rejects.toThrow("choose a smaller --tile");
-    await expect(fakeNetwork().of().mask(large)).rejects.toBeInstanceOf(OutOfMemoryError);
   });
 });
 
