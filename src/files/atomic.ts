@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { codeOf, writing, writingSlowly } from "./failure.ts";
+import { dirname } from "node:path";
+import { writing, writingSlowly } from "./failure.ts";
+import { temporaryFor } from "./temporary.ts";
 
 /**
  * Writes a file so that a reader, or the machine after a power cut, finds either the old content or the new one, never
@@ -30,8 +30,8 @@ export function writeFileChunks(path: string, chunks: readonly Uint8Array[]): vo
  * after a power cut. Throws OutputError where the operating system refuses.
  */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.${process.pid}.tmp`);
   await writingSlowly(path, async () => {
+    const temporary = temporaryFor(path);
     try {
       await writeFile(temporary, content, { flag: "wx" });
       await rename(temporary, path);
@@ -51,8 +51,8 @@ export class AtomicFile {
   /** Throws OutputError where the folder takes no file. */
   constructor(path: string) {
     this.path = path;
-    this.#temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-    this.#file = writing(path, () => openNew(this.#temporary));
+    this.#temporary = writing(path, () => temporaryFor(path));
+    this.#file = writing(path, () => openSync(this.#temporary, "wx"));
   }
 
   /** Throws OutputError where the operating system refuses, such as on a full disk. */
@@ -60,6 +60,13 @@ export class AtomicFile {
     const file = this.#file;
     if (file === null) throw new Error(`${this.path} is written after its end`);
     writing(this.path, () => writeAll(file, bytes));
+  }
+
+  /** Writes over the first bytes, which were appended before. Throws OutputError where the operating system refuses. */
+  rewriteStart(bytes: Uint8Array): void {
+    const file = this.#file;
+    if (file === null) throw new Error(`${this.path} is written after its end`);
+    writing(this.path, () => writeAll(file, bytes, 0));
   }
 
   /** Flushes the content and gives it its name. Throws OutputError, and then leaves what had the name before. */
@@ -86,29 +93,10 @@ export class AtomicFile {
   }
 }
 
-/**
- * Opens a file that does not exist for writing. What stands there was left by a dead process that had this one's
- * number, or was planted: it is removed, never opened, since it may be a link to somewhere else.
- */
-function openNew(path: string): number {
-  try {
-    return openSync(path, "wx");
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-    rmSync(path, { force: true });
-    return openSync(path, "wx");
-  }
-}
-
-/** Writes every byte; one `writeSync` may write fewer (it stops at 2 GiB). */
-export function writeAll(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-}
-
-/** Removes temporary files that processes which died while writing have left in `folder`. */
-export function removeTemporaryFiles(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (/^\..*\.\d+\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
+/** Writes every byte, at the end or from `start` on; one `writeSync` may write fewer (it stops at 2 GiB). */
+export function writeAll(file: number, bytes: Uint8Array, start?: number): void {
+  for (let at = 0; at < bytes.length; ) {
+    at += writeSync(file, bytes, at, bytes.length - at, start === undefined ? null : start + at);
   }
 }
 

@@ -2,6 +2,7 @@ import { closeSync, existsSync, lstatSync, mkdirSync, openSync, rmdirSync, rmSyn
 import { dirname, join, resolve } from "node:path";
 import { OutputError, UsageError } from "../errors.ts";
 import { codeOf, reasonOf, writing } from "./failure.ts";
+import { temporaryFor } from "./temporary.ts";
 
 /**
  * Makes a folder with those above it, where they are missing; returns the ones made, outermost first. `what` names it
@@ -71,7 +72,7 @@ const PROBE = new Uint8Array(4096);
  */
 export function requireWritableFolder(path: string, what = path): void {
   const made = makeFolder(path, what);
-  const probe = join(path, `.svanet-probe.${process.pid}.tmp`);
+  const probe = temporaryFor(join(path, "probe"));
   try {
     writing(what, () => {
       const file = openSync(probe, "wx");

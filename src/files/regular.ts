@@ -13,12 +13,15 @@ function oddKind(stats: Stats): string | null {
 
 /**
  * Throws DataError where `file` is a pipe, socket, device or folder: opening the first would wait for ever for somebody who
- * writes into it. What does not exist is left to whoever opens it.
+ * writes into it. What does not exist is left to whoever opens it. `refuse` makes another error of the sentence.
  */
-export function requireRegularFile(file: string): void {
+export function requireRegularFile(
+  file: string,
+  refuse: (sentence: string) => Error = (sentence) => new DataError(sentence),
+): void {
   const stats = statSync(file, { throwIfNoEntry: false });
   const kind = stats ? oddKind(stats) : null;
-  if (kind !== null) throw new DataError(`${file}: is ${kind}, not a file with data; remove it or name a file`);
+  if (kind !== null) throw refuse(`${file}: is ${kind}, not a file with data; remove it or name a file`);
 }
 
 /**

@@ -1,6 +1,6 @@
-import { open } from "node:fs/promises";
 import { extname } from "node:path";
 import { CheckpointError } from "../errors.ts";
+import { openWeights } from "./open-weights.ts";
 import { stripPrefixes } from "./prefixes.ts";
 import { readPth } from "./pth/read-pth.ts";
 import type { StoredTensor } from "./safetensors.ts";
@@ -34,7 +34,7 @@ export async function readWeights(path: string): Promise<WeightsFile> {
 
 async function firstBytes(path: string): Promise<Uint8Array> {
   try {
-    const handle = await open(path, "r");
+    const handle = await openWeights(path);
     try {
       const { buffer, bytesRead } = await handle.read(new Uint8Array(9), 0, 9, 0);
       return buffer.subarray(0, bytesRead);
@@ -42,6 +42,7 @@ async function firstBytes(path: string): Promise<Uint8Array> {
       await handle.close();
     }
   } catch (error) {
+    if (error instanceof CheckpointError) throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw new CheckpointError(`${path} cannot be read: ${why}`, { cause: error });
   }

@@ -1,6 +1,7 @@
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.ts";
+import { AtomicFile } from "../files/atomic.ts";
+import { openWeights } from "./open-weights.ts";
 import type { SafetensorsContents, StoredTensor } from "./safetensors.ts";
 import {
   checkLength,
@@ -67,7 +68,7 @@ function explain(error: unknown, action: string): unknown {
 export async function readSafetensors(path: string): Promise<FileContents> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, "r");
+    handle = await openWeights(path);
     return await readOpened(handle, path);
   } catch (error) {
     throw explain(error, `${path} cannot be read`);
@@ -80,7 +81,7 @@ export async function readSafetensors(path: string): Promise<FileContents> {
 export async function readSafetensorsMetadata(path: string): Promise<Pick<FileContents, "metadata" | "sealed">> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, "r");
+    handle = await openWeights(path);
     const { metadata, dataDigest } = await readHeader(handle, path);
     return { metadata, sealed: dataDigest !== undefined };
   } catch (error) {
@@ -90,57 +91,33 @@ export async function readSafetensorsMetadata(path: string): Promise<Pick<FileCo
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(CHUNK_BYTES, bytes.length - done));
-    done += bytesWritten;
-  }
-}
-
-async function writeDurably(
-  path: string,
+async function writeTo(
+  file: AtomicFile,
   tensors: Sources,
   metadata: ReadonlyMap<string, string>,
   sealed: boolean,
 ): Promise<void> {
   const header = encodeHeader(tensors, sealed ? withBlankSeal(metadata) : metadata);
   const digest = newDigest();
-  const handle = await open(path, "w");
-  try {
-    await writeAll(handle, header);
-    for (const [name, tensor] of tensors) {
-      const bytes = typeof tensor.bytes === "function" ? await tensor.bytes() : tensor.bytes;
-      checkLength(name, tensor, bytes);
-      if (sealed) addToDigest(digest, bytes);
-      await writeAll(handle, bytes);
-    }
-    if (sealed) {
-      closeSeal(header, digest);
-      await handle.write(header, 0, header.length, 0);
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
+  file.append(header);
+  for (const [name, tensor] of tensors) {
+    const bytes = typeof tensor.bytes === "function" ? await tensor.bytes() : tensor.bytes;
+    checkLength(name, tensor, bytes);
+    if (sealed) addToDigest(digest, bytes);
+    file.append(bytes);
   }
-}
-
-/** Makes a rename in the folder survive a power cut. Windows cannot open folders and needs no such step. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+  if (sealed) {
+    closeSeal(header, digest);
+    file.rewriteStart(header);
   }
+  file.finish();
 }
 
 /**
  * Writes a file atomically: after a crash at any moment the path holds the old file or the new one, whole. Tensors are
- * written one after another in the order given, so only one lazily produced tensor is in memory at a time. The sibling
- * `<path>.partial` is used meanwhile; a left-over one is overwritten. Two writers of one path must not run at once.
- * `sealed` adds checksums of header and data to the metadata, which reading checks.
+ * written one after another in the order given, so only one lazily produced tensor is in memory at a time. `sealed`
+ * adds checksums of header and data to the metadata, which reading checks. Throws OutputError where the operating system
+ * refuses.
  */
 export async function writeSafetensors(
   path: string,
@@ -148,13 +125,11 @@ export async function writeSafetensors(
   metadata: ReadonlyMap<string, string> = new Map(),
   { sealed = false }: { readonly sealed?: boolean } = {},
 ): Promise<void> {
-  const partial = `${path}.partial`;
+  const file = new AtomicFile(path);
   try {
-    await writeDurably(partial, tensors, metadata, sealed);
-    await rename(partial, path);
-    await syncFolder(dirname(path));
+    await writeTo(file, tensors, metadata, sealed);
   } catch (error) {
-    await unlink(partial).catch(() => undefined);
-    throw explain(error, `${path} cannot be written`);
+    file.discard();
+    throw error;
   }
 }

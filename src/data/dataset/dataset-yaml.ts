@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 import { nearestName } from "../../nearest.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
@@ -77,6 +78,7 @@ function describe(issue: z.core.$ZodIssue): string {
  * exist. Throws DataError naming key and value; an unknown key is refused with the nearest known one.
  */
 export async function readDatasetYaml(file: string): Promise<DatasetYaml | undefined> {
+  requireRegularFile(file);
   let text: string;
   try {
     text = await readFile(file, "utf8");

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
+import { replaceFile } from "../../files/atomic.ts";
+import { makeFolder } from "../../files/folder.ts";
 import { requireInside, requireRegularFile } from "../../files/regular.ts";
 import type { Window } from "../formats/window.ts";
 import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts, holdFor } from "./file-facts.ts";
@@ -60,6 +62,7 @@ export class FileIndex {
   /** Opens the index of dataset `folder`; a missing, foreign or damaged index file counts as empty. */
   static async open(file: string, folder: string): Promise<FileIndex> {
     let entries = new Map<string, Entry>();
+    requireRegularFile(file);
     try {
       const { files } = indexSchema.parse(JSON.parse(await readFile(file, "utf8")));
       entries = new Map(Object.entries(files));
@@ -114,11 +117,9 @@ export class FileIndex {
     if (!this.#changed) return undefined;
     const files = Object.fromEntries([...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1)));
     const text = JSON.stringify({ version: INDEX_VERSION, files });
-    const temporary = `${this.#file}.${process.pid}.tmp`;
     try {
-      await mkdir(dirname(this.#file), { recursive: true });
-      await writeFile(temporary, text);
-      await rename(temporary, this.#file);
+      makeFolder(dirname(this.#file));
+      await replaceFile(this.#file, text);
       this.#changed = false;
       return undefined;
     } catch (error) {

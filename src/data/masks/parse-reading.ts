@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { UsageError } from "../../errors.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import { type MaskReading, shown } from "./reading.ts";
 import { hex } from "./stored-mask.ts";
@@ -42,6 +43,7 @@ function pairsOf(text: string, option: string, example: string, left: (text: str
 
 function paletteText(given: string): { text: string; option: string } {
   if (given.trimStart().startsWith("#")) return { text: given, option: "--palette" };
+  requireRegularFile(given, (sentence) => new UsageError(`--palette ${sentence}`));
   try {
     return { text: readFileSync(given, "utf8").replaceAll("\r", ""), option: `--palette ${given}` };
   } catch (error) {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { MaskReading } from "../masks/reading.ts";
 
@@ -58,6 +59,7 @@ export interface NamedLabels {
  * numbers are left out or shared (regions).
  */
 export async function namedLabels(folder: string): Promise<NamedLabels | undefined> {
+  requireRegularFile(join(folder, "dataset.json"));
   const text = await readFile(join(folder, "dataset.json"), "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   let content: unknown;

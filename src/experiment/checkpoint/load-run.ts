@@ -4,6 +4,7 @@ import { UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import { traceNetwork } from "../../model/zoo.ts";
 import { Network } from "../../training/network.ts";
+import { requireWeightsFile } from "../../weights/open-weights.ts";
 import { runPaths } from "../run/run-folder.ts";
 import { type Checkpoint, loadCheckpoint, requireFit, restoreNetwork } from "./checkpoint.ts";
 
@@ -14,7 +15,10 @@ export type CheckpointName = (typeof CHECKPOINTS)[number];
 /** The checkpoint meant by a run folder (`best`, else `last`, or the one asked for) or by a file's path. */
 export function checkpointPath(run: string, which?: CheckpointName): string {
   if (!existsSync(run)) throw new UsageError(`${run} does not exist: give a run folder or a .safetensors checkpoint`);
-  if (!statSync(run).isDirectory()) return run;
+  if (!statSync(run).isDirectory()) {
+    requireWeightsFile(run);
+    return run;
+  }
   const paths = runPaths(run);
   const wanted = (which === undefined ? CHECKPOINTS : [which]).map((name) => paths[name]);
   const found = wanted.find((path) => existsSync(path));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { DataError, UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import { components } from "../../metrics/components.ts";
 import { withoutIgnored } from "../../metrics/surface.ts";
@@ -50,6 +51,7 @@ export function readPostprocess(run: string, classes: number): Postprocess {
         `svanet eval ${run} --data DATA --choose-postprocess`,
     );
   }
+  requireRegularFile(path);
   try {
     const found = schema.parse(JSON.parse(readFileSync(path, "utf8")));
     if (found.rules.every((rule) => rule.class < classes)) return found;

@@ -2,9 +2,10 @@ import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync } f
 import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../errors.ts";
-import { removeTemporaryFiles, syncFolder, writeFileAtomic } from "../../files/atomic.ts";
+import { syncFolder, writeFileAtomic } from "../../files/atomic.ts";
 import { writing } from "../../files/failure.ts";
 import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
+import { removeTemporaryFiles } from "../../files/temporary.ts";
 import { resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
 import { readConfigFile } from "../settings/config-file.ts";
 import type { Environment } from "./environment.ts";

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseYaml, YamlFault, type YamlText } from "../../data/yaml-text.ts";
 import { UsageError } from "../../errors.ts";
+import { requireRegularFile } from "../../files/regular.ts";
 import { visibleInLine } from "../../visible.ts";
 
 /** A configuration file as it was read: its top-level values and the place of each key. */
@@ -12,6 +13,7 @@ export interface ConfigFile {
 
 /** Reads a YAML configuration file; what keys and values it may have is for the caller to check. */
 export function readConfigFile(path: string): ConfigFile {
+  requireRegularFile(path, (sentence) => new UsageError(`--config ${sentence}`));
   let text: string;
   try {
     text = readFileSync(path, "utf8");

@@ -1,5 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../../errors.ts";
+import { openWeights } from "../open-weights.ts";
 import type { StoredTensor } from "../safetensors.ts";
 import { knownGlobal, STORAGE_TYPES } from "./globals.ts";
 import { readLegacy } from "./legacy.ts";
@@ -23,7 +24,7 @@ interface PthContents {
 export async function readPth(path: string): Promise<PthContents> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, "r");
+    handle = await openWeights(path);
     return await parsePth(await fileSource(handle, path));
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error)) throw error;

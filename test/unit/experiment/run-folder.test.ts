@@ -19,6 +19,8 @@ import { RunFolder, readRunConfig, runPaths } from "../../../src/experiment/run/
 import { readEvents } from "../../../src/experiment/run/tfevents.ts";
 import { resolveConfig } from "../../../src/experiment/settings/config.ts";
 import { writeFileAtomic } from "../../../src/files/atomic.ts";
+import { temporaryFor } from "../../../src/files/temporary.ts";
+import { deadProcess } from "../../support/dead-process.ts";
 
 const newFolder = () => join(mkdtempSync(join(tmpdir(), "svanet-")), "run");
 const config = resolveConfig({ data: "d", out: "o", seed: 7 });
@@ -73,7 +75,8 @@ test("resuming drops what was recorded after the step, and a line that was cut o
   for (const step of [1, 2, 3]) run.record({ step, kind: "train", loss: 1 / step, note: "text" });
   run.close();
   appendFileSync(runPaths(folder).metrics, '{"step":4,"ki');
-  writeFileSync(join(folder, ".config.yaml.123.tmp"), "half");
+  const left = temporaryFor(join(folder, "config.yaml")).replace(`-${process.pid}-`, `-${deadProcess()}-`);
+  writeFileSync(left, "half");
   const again = RunFolder.resume(folder, { step: 2 });
   again.record({ step: 3, kind: "train", loss: 0.3 });
   again.close();
@@ -88,7 +91,7 @@ test("resuming drops what was recorded after the step, and a line that was cut o
     [2, ["train/loss"]],
     [3, ["train/loss"]],
   ]);
-  expect(existsSync(join(folder, ".config.yaml.123.tmp"))).toBe(false);
+  expect(existsSync(left)).toBe(false);
 });
 
 test("a finished run and a foreign folder are not overwritten", () => {

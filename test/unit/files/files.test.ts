@@ -6,16 +6,20 @@ import {
   readdirSync,
   readFileSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { OutputError, UsageError } from "../../../src/errors.ts";
 import { AtomicFile, replaceFile, writeFileAtomic } from "../../../src/files/atomic.ts";
 import { reasonOf, writeFailure } from "../../../src/files/failure.ts";
 import { makeFolder, makeInnerFolder, requireWritableFile, requireWritableFolder } from "../../../src/files/folder.ts";
 import { writeFolder } from "../../../src/files/new-folder.ts";
+import { removeTemporaryFiles, temporaryFor } from "../../../src/files/temporary.ts";
+import { writeSafetensors } from "../../../src/weights/safetensors-file.ts";
+import { deadProcess } from "../../support/dead-process.ts";
 
 const linux = process.platform === "linux";
 const newFolder = () => mkdtempSync(join(tmpdir(), "svanet-files-"));
@@ -110,9 +114,6 @@ describe("what is written whole", () => {
       expect(lstatSync(path).isSymbolicLink()).toBe(false);
       expect(readFileSync(path, "utf8")).toBe("new");
     }
-    const path = join(root, "late");
-    symlinkSync(target, join(root, `.late.${process.pid}.tmp`));
-    writeFileAtomic(path, "new");
     expect(readFileSync(target, "utf8")).toBe("kept");
   });
 
@@ -123,6 +124,16 @@ describe("what is written whole", () => {
     expect(existsSync(file.path)).toBe(false);
     file.discard();
     expect(readdirSync(root)).toEqual([]);
+  });
+
+  test("can have its first bytes written again before it has its name", () => {
+    const file = new AtomicFile(join(newFolder(), "x"));
+    file.append(Uint8Array.of(0, 0, 3));
+    file.append(Uint8Array.of(4));
+    file.rewriteStart(Uint8Array.of(1, 2));
+    file.append(Uint8Array.of(5));
+    file.finish();
+    expect([...readFileSync(file.path)]).toEqual([1, 2, 3, 4, 5]);
   });
 
   test("is refused in one sentence where the folder is gone", async () => {
@@ -140,6 +151,41 @@ describe("what is written whole", () => {
     });
     await expect(full).rejects.toThrow(`${out}: cannot be written: the disk is full`);
     expect(readdirSync(root)).toEqual([]);
+  });
+});
+
+describe("what is written meanwhile", () => {
+  test("lies where nobody can plant a link before it", () => {
+    const names = Array.from({ length: 3 }, () => temporaryFor("x.png"));
+    expect(new Set(names).size).toBe(3);
+  });
+
+  test("is cleared of what dead processes have left, once for a folder, and of nothing else", () => {
+    const root = newFolder();
+    const own = basename(temporaryFor(join(root, "x.png")));
+    const kept = [own, own.replace(`-${process.pid}-`, `-${process.ppid}-`), ".x.png.123.tmp", "x.png.svanet.tmp"];
+    const elsewhere = own.replace(/\.[0-9a-f]{8}-/, ".00000000-");
+    const gone = own.replace(`-${process.pid}-`, `-${deadProcess()}-`);
+    for (const name of [...kept, elsewhere, gone]) writeFileSync(join(root, name), "half");
+    removeTemporaryFiles(root);
+    expect(readdirSync(root).sort()).toEqual([...kept, elsewhere].sort());
+    // Another machine's writer cannot be asked; after two days it is done.
+    utimesSync(join(root, elsewhere), new Date(0), new Date(Date.now() - 48 * 3600 * 1000));
+    removeTemporaryFiles(root);
+    expect(readdirSync(root).sort()).toEqual([...kept].sort());
+  });
+
+  test.each([
+    ["writeFileAtomic", (path: string) => writeFileAtomic(path, "x")],
+    ["replaceFile", (path: string) => replaceFile(path, "x")],
+    ["requireWritableFolder", (path: string) => requireWritableFolder(dirname(path))],
+    ["writeSafetensors", (path: string) => writeSafetensors(path, new Map())],
+  ] as const)("is cleared by the first that writes there (%s)", async (_, write) => {
+    const root = newFolder();
+    const left = join(root, basename(temporaryFor("x")).replace(`-${process.pid}-`, `-${deadProcess()}-`));
+    writeFileSync(left, "half");
+    await write(join(root, "new"));
+    expect(existsSync(left)).toBe(false);
   });
 });
 

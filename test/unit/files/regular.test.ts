@@ -5,13 +5,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
+import { readDatasetYaml } from "../../../src/data/dataset/dataset-yaml.ts";
+import { FileIndex } from "../../../src/data/dataset/file-index.ts";
 import { verifyDataset } from "../../../src/data/dataset/verify.ts";
 import { readBytes } from "../../../src/data/decode.ts";
 import { NpzFile } from "../../../src/data/formats/npz.ts";
+import { parseReading } from "../../../src/data/masks/parse-reading.ts";
 import { list } from "../../../src/data/prepare/raw-folder.ts";
 import { cellsKind } from "../../../src/data/synth/cells.ts";
 import { writeSynth } from "../../../src/data/synth/write.ts";
+import { CheckpointError, UsageError } from "../../../src/errors.ts";
+import { loadCheckpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
+import { checkpointPath } from "../../../src/experiment/checkpoint/load-run.ts";
 import { listInputs } from "../../../src/experiment/predict/predict-inputs.ts";
+import { readDataRecord } from "../../../src/experiment/run/data-index.ts";
+import { readConfigFile } from "../../../src/experiment/settings/config-file.ts";
+import { readPth } from "../../../src/weights/pth/read-pth.ts";
+import { readWeights } from "../../../src/weights/read-weights.ts";
+import { readSafetensors, readSafetensorsMetadata } from "../../../src/weights/safetensors-file.ts";
 
 const root = mkdtempSync(join(tmpdir(), "svanet-regular-"));
 const at = (...names: string[]) => join(root, ...names);
@@ -38,6 +49,24 @@ describe.runIf(process.platform !== "win32")("what is no regular file", () => {
     await expect(list(at("odd"))).rejects.toThrow(said);
     expect(() => listInputs([pipe])).toThrow(said);
     expect(() => listInputs([at("odd")])).toThrow(said);
+  });
+
+  test("is refused as weights, checkpoint, configuration and what lies beside them", async () => {
+    const pipe = at("odd", "pipe.png");
+    const said = `${pipe}: is a named pipe (FIFO), not a file with data; remove it or name a file`;
+    for (const read of [readWeights, readPth, readSafetensors, readSafetensorsMetadata, loadCheckpoint]) {
+      await expect(read(pipe)).rejects.toThrow(said);
+      await expect(read(pipe)).rejects.toBeInstanceOf(CheckpointError);
+    }
+    expect(() => checkpointPath(pipe)).toThrow(said);
+    expect(() => readConfigFile(pipe)).toThrow(`--config ${said}`);
+    expect(() => readConfigFile(pipe)).toThrow(UsageError);
+    expect(() => parseReading({ palette: pipe })).toThrow(`--palette ${said}`);
+    await expect(readDatasetYaml(pipe)).rejects.toThrow(said);
+    await expect(FileIndex.open(pipe, root)).rejects.toThrow(said);
+    expect(() => readDataRecord(pipe)).toThrow(said);
+    expect(() => checkpointPath(at("folder.png"))).toThrow("has no checkpoint");
+    await expect(readWeights(at("folder.png"))).rejects.toThrow("is a folder, not a file with data");
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -57,12 +57,22 @@ describe("round trip", () => {
   test("a file equals the encoding, lazily produced tensors too, and leaves no temporary file", async () => {
     const path = join(folder, "state.safetensors");
     const lazy = new Map([...SAMPLE].map(([name, t]) => [name, { ...t, bytes: async () => t.bytes }]));
-    await writeFile(`${path}.partial`, "left by a killed process");
     await writeSafetensors(path, lazy, METADATA);
     expect(new Uint8Array(await readFile(path))).toEqual(encodeSafetensors(SAMPLE, METADATA));
     expect(await readdir(folder)).toEqual(["state.safetensors"]);
     const { tensors } = await readSafetensors(path);
     expect(float32(tensors.get("z.weight") as StoredTensor)[1]).toBe(-2.5);
+  });
+
+  test("a planted link is replaced, not written through", async () => {
+    const target = join(folder, "precious");
+    await writeFile(target, "kept");
+    const names = ["linked.safetensors", "linked.safetensors.partial"];
+    for (const name of names) await symlink(target, join(folder, name));
+    await writeSafetensors(join(folder, "linked.safetensors"), SAMPLE);
+    expect(await readFile(target, "utf8")).toBe("kept");
+    expect((await lstat(join(folder, "linked.safetensors"))).isSymbolicLink()).toBe(false);
+    for (const name of [...names, "precious"]) await rm(join(folder, name));
   });
 
   test("a failing write keeps the old file and removes its temporary one", async () => {
