@@ -11,7 +11,7 @@ import { windowless } from "./window-flag.ts";
 
 /** Opens the GPU for a command and closes it behind the work, whatever happens. Says which adapter it is. */
 export async function withDevice<R>(adapter: string | null, work: (device: Device) => Promise<R>): Promise<R> {
-  const device = await openDevice({ adapter: adapter ?? undefined });
+  const device = await openDevice({ adapter: adapter ?? undefined, onNotice: note });
   note(`adapter: ${device.report.name} (${device.report.driver})${device.report.software ? ", software" : ""}`);
   try {
     return await work(device);

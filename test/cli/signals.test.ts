@@ -54,11 +54,11 @@ test("Ctrl-C and SIGTERM end a run after saving, each with its own code; a hang-
 });
 
 test("a run goes on to its end when nobody reads what it prints", async () => {
-  const run = training("unread", 12);
+  const run = training("unread", 3);
   run.child.stdout.destroy();
   run.child.stderr.destroy();
   expect(await run.ended).toBe(0);
-  expect(steps(run.paths.metrics)).toBe(12);
+  expect(steps(run.paths.metrics)).toBe(3);
   expect(existsSync(run.paths.last)).toBe(true);
 });
 

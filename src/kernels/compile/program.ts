@@ -4,13 +4,14 @@ import { byteSize, partBytes, partCount } from "../shader/shader.ts";
 import type { Graph } from "../trace/graph.ts";
 import type { Value } from "../trace/op.ts";
 import { sizeOf } from "../trace/shape.ts";
-import { lower, type PlacedDispatch } from "./lower.ts";
-import { type Peak, peakOf } from "./peak.ts";
+import type { PlacedDispatch } from "./lower.ts";
+import { lowerWithin } from "./lower-within.ts";
+import type { Peak } from "./peak.ts";
 import { type Plan, plan } from "./plan.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { Place, StateStore } from "./state.ts";
-import { LONGEST_SUBMIT, Submits } from "./submits.ts";
-import { type Bound, type Timing, timePasses } from "./timestamps.ts";
+import { DISPLAY_PATIENCE, ENDLESS_PATIENCE, type Patience, Submits } from "./submits.ts";
+import { type Bound, MOST_TIMED, type Timing, timePasses, timingsOf } from "./timestamps.ts";
 import { uploadUniforms } from "./uniforms.ts";
 
 export interface ProgramOptions {
@@ -23,8 +24,8 @@ export interface ProgramOptions {
   readonly placed?: ReadonlyMap<number, string>;
   /** Changes the text of each shader before it is compiled: checks run kernels under another order of lanes. */
   readonly shader?: (wgsl: string, label: string) => string;
-  /** Milliseconds a submit may take before runs are split (default: 500, on a software driver any time). */
-  readonly longestSubmit?: number;
+  /** How long the GPU may be busy (default: as display drivers have it; on a software driver any time). */
+  readonly patience?: Patience;
 }
 
 interface Work {
@@ -32,7 +33,7 @@ interface Work {
   readonly settled: Settled;
   readonly bound: readonly Bound[];
   readonly store: StateStore;
-  readonly longestSubmit: number;
+  readonly patience: Patience;
 }
 
 /**
@@ -71,8 +72,7 @@ export class Program {
     this.dispatches = work.settled.dispatches.slice(this.once);
     this.#once = work.bound.slice(0, this.once);
     this.#bound = work.bound.slice(this.once);
-    const macs = this.dispatches.map((dispatch) => dispatch.macs);
-    this.#submits = new Submits(device, this.#bound, macs, work.longestSubmit);
+    this.#submits = new Submits(device, work.name, { bound: this.#bound, origins: this.dispatches }, work.patience);
     this.#places = memory.places;
     this.#owned = memory.owned;
     this.bytes = memory.owned.reduce((sum, buffer) => sum + buffer.size, 0);
@@ -114,8 +114,8 @@ export class Program {
     if (refused) throw new DeviceError(`${name}: the GPU refused a binding: ${refused.message}`);
     device.check();
     const owned = uniforms.buffer ? [...memory.owned, uniforms.buffer] : memory.owned;
-    const { longestSubmit = device.report.software ? Number.POSITIVE_INFINITY : LONGEST_SUBMIT } = options;
-    return new Program(device, graph, { settled, bound, name, store, longestSubmit }, { ...memory, owned });
+    const { patience = device.report.software ? ENDLESS_PATIENCE : DISPLAY_PATIENCE } = options;
+    return new Program(device, graph, { settled, bound, name, store, patience }, { ...memory, owned });
   }
 
   /** Submits one run. Results are ready for reads that follow. */
@@ -192,18 +192,10 @@ export class Program {
     const { gpu } = this.#device;
     if (!gpu.features.has("timestamp-query")) throw new DeviceError("this adapter has no timestamp queries");
     if (this.#stale()) this.run();
-    const count = this.#bound.length * 2;
     const timings: Timing[] = [];
-    for (let from = 0; from < count; from += 4096) {
-      const slice = this.#bound.slice(from / 2, from / 2 + 2048);
-      const ticks = await timePasses(this.#device, slice);
-      for (const [i] of slice.entries()) {
-        const dispatch = this.dispatches[from / 2 + i];
-        if (!dispatch) continue;
-        const nanoseconds = Number((ticks[2 * i + 1] ?? 0n) - (ticks[2 * i] ?? 0n));
-        const { label, path, macs } = dispatch;
-        timings.push({ label, path, macs, milliseconds: nanoseconds / 1e6 });
-      }
+    for (let from = 0; from < this.#bound.length; from += MOST_TIMED) {
+      const ticks = await timePasses(this.#device, this.#bound.slice(from, from + MOST_TIMED));
+      timings.push(...timingsOf(ticks, this.dispatches.slice(from, from + MOST_TIMED)));
     }
     if (this.#writes) this.#store.changed();
     return timings;
@@ -212,17 +204,6 @@ export class Program {
   destroy(): void {
     this.#device.free(this.#owned);
   }
-}
-
-/** The dispatches of a trace, whose memory is judged before they are written: both take long for what is far too large. */
-function lowerWithin(
-  device: Device,
-  graph: Graph,
-  { name = "program", keep = [], placed }: Pick<ProgramOptions, "name" | "keep" | "placed">,
-): { readonly dispatches: PlacedDispatch[]; readonly peak: Peak } {
-  const peak = peakOf(graph, keep, placed?.keys());
-  device.requireRoom(peak, name);
-  return { dispatches: lower(graph, device.target), peak };
 }
 
 function joined(parts: readonly ArrayBuffer[]): ArrayBuffer {

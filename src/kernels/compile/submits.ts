@@ -1,8 +1,18 @@
 import type { Device } from "../device/device.ts";
-import type { Bound } from "./timestamps.ts";
+import { type Bound, MOST_TIMED, type Origin, type Timing, timePasses, timingsOf } from "./timestamps.ts";
 
-/** Milliseconds of GPU work in one submit from which it is split: display drivers reset a GPU that is busy for two seconds. */
-export const LONGEST_SUBMIT = 500;
+/** Milliseconds for which a GPU may be busy with one thing. */
+export interface Patience {
+  /** A submit that takes longer is split. */
+  readonly submit: number;
+  /** A dispatch that takes longer is told of: it cannot be split here. */
+  readonly dispatch: number;
+}
+
+/** Display drivers reset a GPU that is busy for two seconds, and show nothing meanwhile. */
+export const DISPLAY_PATIENCE: Patience = { submit: 500, dispatch: 100 };
+/** Nobody waits for a software driver. */
+export const ENDLESS_PATIENCE: Patience = { submit: Number.POSITIVE_INFINITY, dispatch: Number.POSITIVE_INFINITY };
 
 /** Submits of a first run, whose time nobody knows yet. */
 const FIRST_PARTS = 8;
@@ -30,6 +40,11 @@ export class Pace {
     return Number.isFinite(this.#longest) && this.#measured < MEASURED_RUNS;
   }
 
+  /** Whether the next run is the last to be timed, which goes as those after it. */
+  get isLast(): boolean {
+    return this.isMeasuring && this.#measured === MEASURED_RUNS - 1;
+  }
+
   /** Takes the milliseconds of a whole run. Half of what is allowed is aimed at, since parts are not equally long. */
   measured(milliseconds: number): void {
     this.#measured++;
@@ -49,20 +64,37 @@ export function cutEvenly(costs: readonly number[], parts: number): number[] {
   return ends;
 }
 
-/** The dispatches of a program on a device, submitted in as many parts as {@link Pace} finds right. */
+/** Dispatches with where they come from, in the same order. */
+interface Dispatches {
+  readonly bound: readonly Bound[];
+  readonly origins: readonly Origin[];
+}
+
+/**
+ * The dispatches of a program on a device, submitted in as many parts as {@link Pace} finds right. Where the adapter has
+ * timestamps, the first run times each dispatch, and the device is given notice of one that takes too long.
+ */
 export class Submits {
   readonly #device: Device;
-  readonly #bound: readonly Bound[];
+  readonly #name: string;
+  readonly #dispatches: Dispatches;
   readonly #costs: readonly number[];
   readonly #pace: Pace;
+  readonly #patience: Patience;
+  #isTimed = false;
+  /** When the last clocked submit was done. */
+  #doneAt = 0;
 
-  /** `macs` are the multiply-accumulates of each dispatch. */
-  constructor(device: Device, bound: readonly Bound[], macs: readonly number[], longest: number) {
+  /** `name` is the program's, for notices. */
+  constructor(device: Device, name: string, dispatches: Dispatches, patience: Patience) {
     this.#device = device;
-    this.#bound = bound;
+    this.#name = name;
+    this.#dispatches = dispatches;
+    const macs = dispatches.origins.map((origin) => origin.macs);
     const mean = macs.reduce((sum, count) => sum + count, 0) / Math.max(1, macs.length);
     this.#costs = macs.map((count) => count + mean + 1);
-    this.#pace = new Pace(longest);
+    this.#pace = new Pace(patience.submit);
+    this.#patience = patience;
   }
 
   /** Submits in which the next run goes. */
@@ -74,19 +106,25 @@ export class Submits {
   run(first: readonly Bound[]): void {
     const since = performance.now();
     if (first.length > 0) this.#submit(first);
+    const { isMeasuring, isLast } = this.#pace;
+    const canTime = this.#device.gpu.features.has("timestamp-query");
+    const timed = canTime && isMeasuring && !this.#isTimed;
     let from = 0;
     for (const end of this.#ends()) {
-      this.#submit(this.#bound.slice(from, end));
+      if (timed) this.#submitTimed(from, end);
+      else this.#submit(this.#dispatches.bound.slice(from, end));
+      if (isLast && !canTime) this.#clock(from, end);
       from = end;
     }
-    if (!this.#pace.isMeasuring) return;
+    this.#isTimed ||= timed;
+    if (!isMeasuring) return;
     const done = () => this.#pace.measured(performance.now() - since);
     this.#device.gpu.queue.onSubmittedWorkDone().then(done, () => undefined); // a lost device reports itself
   }
 
   #ends(): readonly number[] {
     const { parts } = this.#pace;
-    return parts === 1 ? [this.#bound.length] : cutEvenly(this.#costs, parts);
+    return parts === 1 ? [this.#dispatches.bound.length] : cutEvenly(this.#costs, parts);
   }
 
   #submit(part: readonly Bound[]): void {
@@ -99,5 +137,44 @@ export class Submits {
     }
     pass.end();
     this.#device.gpu.queue.submit([encoder.finish()]);
+  }
+
+  /** As {@link #submit}, each dispatch timed. */
+  #submitTimed(from: number, to: number): void {
+    const { bound, origins } = this.#dispatches;
+    for (let start = from; start < to; start += MOST_TIMED) {
+      const end = Math.min(to, start + MOST_TIMED);
+      timePasses(this.#device, bound.slice(start, end)).then(
+        (ticks) => this.#judge(timingsOf(ticks, origins.slice(start, end))),
+        () => undefined, // a lost device reports itself
+      );
+    }
+  }
+
+  /** Where dispatches cannot be timed, the submit just made is: from the end of the one before it, or from now. */
+  #clock(from: number, to: number): void {
+    const since = performance.now();
+    const done = () => {
+      const now = performance.now();
+      const took = now - Math.max(since, this.#doneAt);
+      this.#doneAt = now;
+      const [largest] = this.#dispatches.origins.slice(from, to).sort((a, b) => b.macs - a.macs);
+      if (largest && took > this.#patience.submit) this.#tell(largest, `most of a submit of ${took.toFixed(0)} ms`);
+    };
+    this.#device.gpu.queue.onSubmittedWorkDone().then(done, () => undefined); // a lost device reports itself
+  }
+
+  #judge(timings: readonly Timing[]): void {
+    const [slowest] = [...timings].sort((a, b) => b.milliseconds - a.milliseconds);
+    if (slowest === undefined || slowest.milliseconds <= this.#patience.dispatch) return;
+    this.#tell(slowest, `${slowest.milliseconds.toFixed(0)} ms in one dispatch`);
+  }
+
+  #tell({ label, path }: Origin, what: string): void {
+    this.#device.notice(
+      "watchdog",
+      `${this.#name}: ${path === "" ? label : `${label} in ${path}`} took ${what}; a display driver may reset a GPU that is busy ` +
+        "for long: use a smaller --batch-size or --size, or a GPU without a display",
+    );
   }
 }

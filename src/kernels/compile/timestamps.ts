@@ -15,7 +15,21 @@ export interface Timing {
   readonly milliseconds: number;
 }
 
-/** Runs each dispatch in a pass of its own; returns begin and end of each in nanoseconds. */
+/** Where a dispatch comes from, for tables and messages. */
+export type Origin = Omit<Timing, "milliseconds">;
+
+/** The GPU time of dispatches, from begin and end of each in nanoseconds. */
+export function timingsOf(ticks: BigUint64Array, origins: readonly Origin[]): Timing[] {
+  return origins.map(({ label, path, macs }, i) => {
+    const nanoseconds = Number((ticks[2 * i + 1] ?? 0n) - (ticks[2 * i] ?? 0n));
+    return { label, path, macs, milliseconds: nanoseconds / 1e6 };
+  });
+}
+
+/** Dispatches that one set of queries times: it holds 4096 at the most. */
+export const MOST_TIMED = 2048;
+
+/** Runs each dispatch, {@link MOST_TIMED} at the most, in a pass of its own; returns begin and end of each in nanoseconds. */
 export async function timePasses(device: Device, bound: readonly Bound[]): Promise<BigUint64Array> {
   const { gpu } = device;
   const querySet = gpu.createQuerySet({ type: "timestamp", count: bound.length * 2 });

@@ -15,6 +15,8 @@ export interface DeviceHost {
   readonly memory: number | null;
   /** Runs once the device is closed: the platform lets go of what it held for it. */
   readonly onClose?: () => void;
+  /** Takes what a person should know of the work on this device, a sentence for each kind of thing. */
+  readonly onNotice?: ((sentence: string) => void) | undefined;
 }
 
 /** One adapter with its pipelines, buffers and errors. A platform opens it (`openDevice`); nothing here knows which. */
@@ -26,16 +28,19 @@ export class Device {
   readonly #readback: Readback;
   readonly #memory: number | null;
   readonly #onClose: (() => void) | undefined;
+  readonly #onNotice: ((sentence: string) => void) | undefined;
+  readonly #noticed = new Set<string>();
   #failure: Error | null = null;
   #closing = false;
   #allocated = 0;
 
-  constructor(gpu: GPUDevice, { report, target, memory, onClose }: DeviceHost) {
+  constructor(gpu: GPUDevice, { report, target, memory, onClose, onNotice }: DeviceHost) {
     this.gpu = gpu;
     this.report = report;
     this.target = target;
     this.#memory = memory;
     this.#onClose = onClose;
+    this.#onNotice = onNotice;
     this.#readback = new Readback(gpu, () => this.check());
     gpu.addEventListener("uncapturederror", (event) => {
       this.#failure ??= new DeviceError(`the GPU refused a command: ${event.error.message}`);
@@ -60,6 +65,13 @@ export class Device {
     const ignore = () => undefined; // a lost device reports itself
     this.gpu.popErrorScope().then(note(OutOfMemoryError), ignore);
     this.gpu.popErrorScope().then(note(DeviceError), ignore);
+  }
+
+  /** Hands a sentence to whoever listens ({@link DeviceHost.onNotice}), the first of each kind. */
+  notice(kind: string, sentence: string): void {
+    if (this.#noticed.has(kind)) return;
+    this.#noticed.add(kind);
+    this.#onNotice?.(sentence);
   }
 
   /** Throws what went wrong since the last look; called wherever results are read. */

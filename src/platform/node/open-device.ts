@@ -13,6 +13,8 @@ export interface DeviceOptions {
   readonly adapter?: string | undefined;
   /** Replaces what the adapter says of itself: smaller limits in tests, another choice of kernels. */
   readonly target?: Partial<Target>;
+  /** Takes what a person should know of the work on the device. */
+  readonly onNotice?: (sentence: string) => void;
 }
 
 interface DawnModule {
@@ -35,6 +37,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
     report,
     target: { ...targetOf(report), ...options.target },
     memory: machineMemory(),
+    onNotice: options.onNotice,
     onClose: () => {
       roots.delete(root);
       // One turn of the collector may come before Dawn has finished with the device.

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { supervised } from "../../../src/cli/restarts.ts";
 import { DeviceLostError } from "../../../src/errors.ts";
 import { resolveConfig, type TrainConfig } from "../../../src/experiment/settings/config.ts";
@@ -7,9 +7,11 @@ import { networkFor } from "../../../src/experiment/settings/recipe.ts";
 import type { TrainObserver } from "../../../src/experiment/train/train-observer.ts";
 import { runTraining } from "../../../src/experiment/train/train-run.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
+import { ENDLESS_PATIENCE, type Patience } from "../../../src/kernels/compile/submits.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { inferenceTrace } from "../../../src/training/inference-trace.ts";
+import type { Network } from "../../../src/training/network.ts";
 import { bits, noise } from "../../support/numbers.ts";
 import { type Cells, cells, scratchFolder, tinyTrainer, traceOf } from "../../support/training.ts";
 
@@ -20,7 +22,7 @@ const RECIPE = {
   model: "unet",
   width: 4,
   size: "32",
-  batchSize: 4,
+  batchSize: 2,
   lr: 1e-3,
   workers: 0,
   epochs: 2,
@@ -30,7 +32,7 @@ const config = (name: string) => resolveConfig({ ...RECIPE, out: join(scratch.pa
 let set: Cells;
 
 beforeAll(async () => {
-  set = await cells(data, 8, 2);
+  set = await cells(data, 4, 1, 48);
   await attempt(config("whole"));
 });
 afterAll(() => scratch.remove());
@@ -49,15 +51,13 @@ const EARLY: Readonly<Record<string, Moment>> = {
   },
 };
 
-const LATE: Readonly<Record<string, Moment>> = {
-  "in the middle of training": (device) => ({
-    observer: { step: ({ step }) => (step === 3 ? device.gpu.destroy() : undefined) },
-  }),
+/** One loss after the other, each in an attempt of its own. */
+const LATE: readonly Moment[] = [
   // The last step of an epoch is told just before its validation begins.
-  "while validating": (device) => ({
-    observer: { step: ({ step }) => (step === 2 ? device.gpu.destroy() : undefined) },
-  }),
-};
+  (device) => ({ observer: { step: ({ step }) => (step === 2 ? device.gpu.destroy() : undefined) } }),
+  // In the second epoch, with a state of the first to go on from.
+  (device) => ({ observer: { step: ({ step }) => (step === 3 ? device.gpu.destroy() : undefined) } }),
+];
 
 /** One process's attempt at a run. */
 async function attempt(own: TrainConfig, moment: Moment = () => ({})) {
@@ -77,20 +77,17 @@ test.each(Object.entries(EARLY))("a GPU lost %s is a loss that is worth trying a
   expect(failure).toHaveProperty("exitCode", 75);
 });
 
-test.each(Object.entries(LATE))(
-  "with --max-restarts a run whose GPU was lost %s ends with the same bits",
-  async (name, moment) => {
-    const own = config(name.replaceAll(" ", "-"));
-    const tried: number[] = [];
-    const work = (count: number) => {
-      tried.push(count);
-      return attempt(own, count === 0 ? moment : undefined);
-    };
-    expect(await supervised(1, work, 0)).toMatchObject({ finished: true });
-    expect(tried).toEqual([0, 1]);
-    expect(traceOf(own.out)).toEqual(traceOf(config("whole").out));
-  },
-);
+test("with --max-restarts a run whose GPU is lost while validating, then while training, ends with the same bits", async () => {
+  const own = config("late");
+  const tried: number[] = [];
+  const work = (count: number) => {
+    tried.push(count);
+    return attempt(own, LATE[count]);
+  };
+  expect(await supervised(2, work, 0)).toMatchObject({ finished: true });
+  expect(tried).toEqual([0, 1, 2]);
+  expect(traceOf(own.out)).toEqual(traceOf(config("whole").out));
+});
 
 test("restarts are as many as were asked for, and only for a lost GPU", async () => {
   const lost = new DeviceLostError("gone");
@@ -104,37 +101,50 @@ test("restarts are as many as were asked for, and only for a lost GPU", async ()
   await expect(supervised(3, () => Promise.reject(new Error("a bug")), 0)).rejects.toThrow("a bug");
 });
 
-test("a GPU lost while predicting is a loss too", async () => {
-  const device = await openDevice();
-  const { network } = await tinyTrainer(device, { size: "32" });
-  const inference = await network.inference({ batch: 1 });
-  inference.feed(inference.program, noise(32 * 32 * 3, 1));
-  inference.program.run();
-  device.gpu.destroy();
-  await expect(inference.program.read(inference.logits)).rejects.toBeInstanceOf(DeviceLostError);
-  device.close();
-});
+describe("a program", () => {
+  const said: string[] = [];
+  let device: Device;
+  let network: Network;
+  beforeAll(async () => {
+    device = await openDevice({ onNotice: (sentence) => said.push(sentence) });
+    network = (await tinyTrainer(device, { size: "32" })).network;
+  });
+  afterAll(() => device.close());
 
-test("a run that is split into many submits has the same bits as one submit", async () => {
-  const device = await openDevice();
-  const { network, destroy } = await tinyTrainer(device, { size: "32" });
-  const image = noise(32 * 32 * 3, 1);
-  const results = [];
-  for (const longestSubmit of [Number.POSITIVE_INFINITY, 1e-3]) {
+  /** Four runs of an evaluation, by when the pace is found. */
+  async function runs(patience: Patience) {
     const { graph, keep, logits, feed } = inferenceTrace(network.config, { batch: 1, parameters: network.table });
-    const program = await Program.compile(device, graph, { store: network.store, keep, longestSubmit });
+    const program = await Program.compile(device, graph, { name: "evaluation", store: network.store, keep, patience });
     for (let run = 0; run < 4; run++) {
-      feed(program, image);
+      feed(program, noise(32 * 32 * 3, 1));
       program.run();
       await device.finish();
     }
-    results.push({ bits: bits(await program.read(logits)), submits: program.submits });
+    const result = { bits: bits(await program.read(logits)), submits: program.submits };
     program.destroy();
+    return result;
   }
-  const [one, many] = results;
-  expect(one?.submits).toBe(1);
-  expect(many?.submits).toBeGreaterThan(50);
-  expect(many?.bits).toEqual(one?.bits);
-  destroy();
-  device.close();
+
+  test("has the same bits in many submits as in one; a dispatch that takes too long is said once, with its layer", async () => {
+    const one = await runs(ENDLESS_PATIENCE);
+    const many = await runs({ submit: 1e-3, dispatch: 60_000 });
+    expect(one.submits).toBe(1);
+    expect(many.submits).toBeGreaterThan(50);
+    expect(many.bits).toEqual(one.bits);
+    expect(said).toEqual([]);
+    const timed = await runs({ submit: 60_000, dispatch: 0 });
+    expect(timed.bits).toEqual(one.bits);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(
+      /^evaluation: .+ in \S+ took \d+ ms in one dispatch; a display driver may reset a GPU that is busy for long: use a/,
+    );
+  });
+
+  test("whose GPU is lost while predicting says so", async () => {
+    const inference = await network.inference({ batch: 1 });
+    inference.feed(inference.program, noise(32 * 32 * 3, 1));
+    inference.program.run();
+    device.gpu.destroy();
+    await expect(inference.program.read(inference.logits)).rejects.toBeInstanceOf(DeviceLostError);
+  });
 });

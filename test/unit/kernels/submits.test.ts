@@ -1,5 +1,7 @@
-import { describe, expect, test } from "vitest";
-import { cutEvenly, Pace } from "../../../src/kernels/compile/submits.ts";
+import { describe, expect, test, vi } from "vitest";
+import { cutEvenly, Pace, Submits } from "../../../src/kernels/compile/submits.ts";
+import type { Bound } from "../../../src/kernels/compile/timestamps.ts";
+import type { Device } from "../../../src/kernels/device/device.ts";
 
 describe("the pace of a program", () => {
   test("is one submit on a driver that no watchdog looks after, and is never measured", () => {
@@ -26,4 +28,36 @@ test("work is cut into pieces of about one sum, all of it, none empty", () => {
   expect(cutEvenly([9, 1, 1, 1], 2)).toEqual([1, 4]);
   expect(cutEvenly([1, 1], 8)).toEqual([1, 2]);
   expect(cutEvenly([5], 3)).toEqual([1]);
+});
+
+/** Runs a program of three dispatches four times on a GPU without timestamps that takes `milliseconds` for a submit. */
+async function runSlowly(milliseconds: number): Promise<string[]> {
+  vi.useFakeTimers();
+  const said: string[] = [];
+  let free = 0;
+  const wait = () => new Promise((done) => setTimeout(done, free - performance.now()));
+  const queue = {
+    submit: () => (free = Math.max(free, performance.now()) + milliseconds),
+    onSubmittedWorkDone: wait,
+  };
+  const pass = { setPipeline() {}, setBindGroup() {}, dispatchWorkgroups() {}, end() {} };
+  const createCommandEncoder = () => ({ beginComputePass: () => pass, finish() {} });
+  const gpu = { features: new Set(), queue, createCommandEncoder };
+  const device = { gpu, notice: (_: string, text: string) => said.push(text) } as unknown as Device;
+  const bound = Array.from({ length: 3 }, () => ({ workgroups: [1, 1, 1] }) as unknown as Bound);
+  const origins = [10, 90, 20].map((macs, i) => ({ label: "conv", path: `layer${i}`, macs }));
+  const submits = new Submits(device, "training step", { bound, origins }, { submit: 500, dispatch: 100 });
+  for (let run = 0; run < 4; run++) {
+    submits.run([]);
+    await vi.advanceTimersByTimeAsync(10_000);
+  }
+  vi.useRealTimers();
+  return said;
+}
+
+test("without timestamps a submit that stays long is told by its largest dispatch", async () => {
+  expect(await runSlowly(450)).toEqual([]);
+  expect((await runSlowly(700))[0]).toMatch(
+    /^training step: conv in layer\d took most of a submit of 700 ms; a display driver may reset a GPU/,
+  );
 });
