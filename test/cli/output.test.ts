@@ -2,7 +2,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { Command } from "commander";
+import { expect, test } from "vitest";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import { endingOf } from "../../src/cli/failure.ts";
 import { mainFile, svanet } from "../support/svanet.ts";
 
 const root = mkdtempSync(join(tmpdir(), "svanet-output-"));
@@ -14,7 +17,7 @@ writeFileSync(at("image.png"), "no image");
 mkdirSync(at("raw"));
 
 /** Every command that writes, with inputs that it would refuse if it looked at them: the output comes first. */
-const COMMANDS: Readonly<Record<string, (out: string) => string[]>> = {
+const WRITING: Readonly<Record<string, (out: string) => string[]>> = {
   train: (out) => ["train", "--data", at("no-data"), "--out", out],
   ablate: (out) => ["ablate", "table6", "--data", at("no-data"), "--out", out],
   predict: (out) => ["predict", at("net.safetensors"), at("image.png"), "--out", out],
@@ -26,18 +29,34 @@ const COMMANDS: Readonly<Record<string, (out: string) => string[]>> = {
   convert: (out) => ["convert", at("net.safetensors"), "--out", join(out, "x.onnx")],
 };
 
-describe.each(Object.entries(COMMANDS))("svanet %s", (_name, command) => {
-  test("refuses an output on or below a file before it reads or opens anything", () => {
-    const { status, stderr } = svanet(...command(join(file, "sub")));
-    expect(stderr).toContain(`${file} is a file; name a folder`);
-    expect(stderr.trim().split("\n")).toHaveLength(1);
-    expect(status).toBe(2);
+/** How a command ends, run in this process: it is refused before it opens anything, or the test fails. */
+async function endingOfCommand(args: readonly string[]) {
+  const program = new Command("svanet").exitOverride();
+  const entry = COMMANDS.find(({ name }) => name === args[0]);
+  if (!entry) throw new Error(`there is no command ${args[0]}`);
+  const { register } = await entry.load();
+  register(program.command(entry.name));
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    return endingOf(error, false);
+  }
+  throw new Error("it was not refused");
+}
+
+test.each(Object.entries(WRITING))(
+  "svanet %s refuses an output on or below a file before it reads or opens anything",
+  async (_name, command) => {
+    const { message, exitCode } = await endingOfCommand(command(join(file, "sub")));
+    expect(message).toContain(`${file} is a file; name a folder`);
+    expect(message.split("\n")).toHaveLength(1);
+    expect(exitCode).toBe(2);
     expect(readFileSync(file, "utf8")).toBe("mine");
-  });
-});
+  },
+);
 
 test.runIf(process.platform === "linux")("an output that can never be made is refused, without a hang", () => {
-  const { status, stderr } = svanet(...(COMMANDS["predict"]?.("/proc/x") ?? []));
+  const { status, stderr } = svanet(...(WRITING["predict"]?.("/proc/x") ?? []));
   expect(stderr).toMatch(/^svanet: --out \/proc\/x: the folder cannot be made: .+\n$/);
   expect(status).toBe(1);
 });

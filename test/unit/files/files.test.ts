@@ -62,7 +62,9 @@ describe("a folder", () => {
     const root = newFolder();
     symlinkSync(join(root, "nowhere"), join(root, "dead"));
     symlinkSync(join(root, "circle"), join(root, "circle"));
-    expect(thrown(() => makeFolder(join(root, "dead"))).message).toContain("the folder cannot be made");
+    expect(thrown(() => makeFolder(join(root, "dead"))).message).toContain(
+      "the folder cannot be made: the folder does not exist or cannot hold files; choose another place",
+    );
     expect(thrown(() => makeFolder(join(root, "circle", "x"))).message).toContain("links lead in a circle");
   });
 

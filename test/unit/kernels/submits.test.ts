@@ -30,6 +30,13 @@ test("work is cut into pieces of about one sum, all of it, none empty", () => {
   expect(cutEvenly([5], 3)).toEqual([1]);
 });
 
+test("work is cut to its end whatever the rounding of its costs", () => {
+  for (let n = 1; n < 500; n++) {
+    const costs = Array.from({ length: 11 }, () => n / 7.3);
+    for (const parts of [3, 5, 7, 11]) expect(cutEvenly(costs, parts).at(-1)).toBe(11);
+  }
+});
+
 /** Runs a program of three dispatches four times on a GPU without timestamps that takes `milliseconds` for a submit. */
 async function runSlowly(milliseconds: number): Promise<string[]> {
   vi.useFakeTimers();

@@ -49,6 +49,15 @@ describe("work that is far too large", () => {
     expect(trainingBytes(sized("unet", Math.round((largest * 1.25) / 32) * 32, 4), 4)).toBeGreaterThan(20 * GIB);
   });
 
+  test("is told a size that fits with a reserve also where weights, which do not shrink, take most of the room", () => {
+    const room: Room = { gpu: 220 * 2 ** 20, host: null, shared: false };
+    const work = { kind: "inference", batch: 1 } as const;
+    const said = refusal(() => requireFit(sized("unet", 512), work, room));
+    const largest = Number(/the largest --size that fits is about (\d+)/.exec(said)?.[1]);
+    expect(1.25 * inferenceNeeds(sized("unet", largest), 1).gpu).toBeLessThanOrEqual(room.gpu ?? 0);
+    expect(1.25 * inferenceNeeds(sized("unet", largest + 64), 1).gpu).toBeGreaterThan(room.gpu ?? 0);
+  });
+
   test("is refused for the host's memory alone where nobody knows the GPU's", () => {
     const room: Room = { gpu: null, host: GIB, shared: false };
     expect(refusal(() => requireFit(sized("unet", 20_000, 4), { kind: "inference", batch: 1 }, room))).toContain(
