@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { encodePng } from "../../data/codec/png.ts";
 import { decodePicture, readBytes } from "../../data/decode.ts";
-import { type PictureFacts, pictureFacts } from "../../data/formats/picture-source.ts";
+import { type PictureFacts, pictureFacts } from "../../data/formats/picture.ts";
 import { type ChosenView, viewsText, viewText, type Window } from "../../data/formats/window.ts";
 import { drawn } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";

@@ -72,3 +72,21 @@ const severalPages = (file: string, count: number) =>
     `${file}: holds ${count} pages (a stack, channels or an animation), a picture has one; store each in a file of its own, ` +
       `or take one with --page 0 to ${count - 1} of svanet predict and svanet data prepare folder`,
   );
+
+/** What is known of a picture before it is decoded. */
+export interface PictureFacts {
+  /** Sides as it is shown, turned upright. */
+  readonly width: number;
+  readonly height: number;
+  /** Bytes of its three channels once it is read. */
+  readonly bytes: number;
+}
+
+/** A picture file's facts from its header alone. Throws as {@link readStoredPicture}, of what the header says. */
+export async function pictureFacts(bytes: Buffer, file: string, page?: number): Promise<PictureFacts> {
+  const source = await openPicture(bytes, file, { page, several: severalPages });
+  const { width = 0, height = 0, orientation = 1 } = source.page ?? source.metadata;
+  const turned = orientation >= 5 && orientation <= 8;
+  const sample = sampleType(source) === undefined ? 1 : Float32Array.BYTES_PER_ELEMENT;
+  return { width: turned ? height : width, height: turned ? width : height, bytes: 3 * sample * width * height };
+}

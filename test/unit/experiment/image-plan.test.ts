@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { pictureFacts } from "../../../src/data/formats/picture-source.ts";
+import { pictureFacts } from "../../../src/data/formats/picture.ts";
 import { OutOfMemoryError } from "../../../src/errors.ts";
 import type { Checkpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import { planText } from "../../../src/experiment/predict/image-plan.ts";
