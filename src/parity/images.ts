@@ -1,6 +1,7 @@
+import { gaussianBlur } from "../data/image/box-blur.ts";
 import { brightness, contrast, hue, saturation } from "../data/image/colour.ts";
 import { type ByteImage, crop, horizontalFlip, pad } from "../data/image/image.ts";
-import { gaussianBlur, resize, resizeNearest } from "../data/image/resample.ts";
+import { resize, resizeNearest } from "../data/image/resample.ts";
 import { rotateBilinear, rotateNearest } from "../data/image/rotate.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Produced } from "./compare.ts";

@@ -1,8 +1,9 @@
 import type { Random } from "../../kernels/random.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
+import { gaussianBlur } from "./box-blur.ts";
 import { brightness, contrast, hue, permuteChannels, saturation } from "./colour.ts";
 import { type ByteImage, crop, horizontalFlip, type Picture, pad, type Size } from "./image.ts";
-import { gaussianBlur, resize, resizeNearest } from "./resample.ts";
+import { resize, resizeNearest } from "./resample.ts";
 import { rotateBilinear, rotateNearest } from "./rotate.ts";
 
 /** Which steps run. Cropping to the asked size always does. */

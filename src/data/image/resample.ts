@@ -1,11 +1,6 @@
-import { blurFloats, resizeFloats } from "./float-resample.ts";
+import { resizeFloats } from "./float-resample.ts";
 import { emptyLike, type Picture, type Size } from "./image.ts";
-import { type Box, boxOf, boxRadius, type Lines, type SmoothMode, type Taps, tapsFor, WEIGHT_BITS } from "./taps.ts";
-
-const along = {
-  columns: ({ width, height, channels }: Picture): Lines => ({ outer: height, length: width, inner: channels }),
-  rows: ({ width, height, channels }: Picture): Lines => ({ outer: 1, length: height, inner: width * channels }),
-};
+import { along, type Lines, type SmoothMode, type Taps, tapsFor, WEIGHT_BITS } from "./taps.ts";
 
 const HALF = 1 << (WEIGHT_BITS - 1);
 
@@ -125,51 +120,4 @@ export function resizeNearest<P extends Picture>(image: P, size: Size): P {
     }
   }
   return { ...image, ...size, data: out };
-}
-
-/** One box pass over `from` (edges replicated `margin` times on both sides) into the same place of `to`. */
-function boxPass(from: Uint8Array, to: Uint8Array, length: number, { whole, inner, outer }: Box): void {
-  const margin = whole + 1;
-  from.fill(from[margin] ?? 0, 0, margin);
-  from.fill(from[margin + length - 1] ?? 0, margin + length, margin + length + margin);
-  let middle = 0;
-  for (let at = 1; at <= 2 * whole + 1; at++) middle += from[at] ?? 0;
-  for (let index = 0; index < length; index++) {
-    const edges = (from[index] ?? 0) + (from[index + 2 * margin] ?? 0);
-    to[margin + index] = (Math.imul(middle, inner) + Math.imul(edges, outer) + (1 << 23)) >>> 24;
-    middle += (from[index + 2 * whole + 2] ?? 0) - (from[index + 1] ?? 0);
-  }
-}
-
-function blurLines(data: Uint8Array, { outer, length, inner }: Lines, box: Box): void {
-  const margin = box.whole + 1;
-  let line = new Uint8Array(length + 2 * margin);
-  let other = new Uint8Array(length + 2 * margin);
-  for (let block = 0; block < outer; block++) {
-    for (let j = 0; j < inner; j++) {
-      const start = block * length * inner + j;
-      for (let index = 0; index < length; index++) line[margin + index] = data[start + index * inner] ?? 0;
-      for (let pass = 0; pass < 3; pass++) {
-        boxPass(line, other, length, box);
-        [line, other] = [other, line];
-      }
-      for (let index = 0; index < length; index++) data[start + index * inner] = line[margin + index] ?? 0;
-    }
-  }
-}
-
-/**
- * Gaussian blur as Pillow 9.4 does it: three box passes along the rows, then three along the columns, fixed-point
- * weights of 24 bits, bytes rounded to bytes after every pass; `sigma` in pixels, 0 = unchanged.
- */
-export function gaussianBlur<P extends Picture>(image: P, sigma: number): P {
-  const radius = boxRadius(sigma);
-  if (radius === 0) return image;
-  const box = boxOf(radius);
-  const data = image.data.slice();
-  for (const lines of [along.columns(image), along.rows(image)]) {
-    if (data instanceof Float32Array) blurFloats(data, lines, box);
-    else blurLines(data, lines, box);
-  }
-  return { ...image, data };
 }

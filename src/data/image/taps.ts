@@ -1,3 +1,5 @@
+import type { Picture } from "./image.ts";
+
 /** Where lines lie along one axis of the bytes: outer x length x inner, so both axes share one loop. */
 export interface Lines {
   readonly outer: number;
@@ -17,6 +19,12 @@ function tap(mode: SmoothMode, offset: number): number {
 }
 
 export const WEIGHT_BITS = 22;
+
+/** The lines of a picture along its rows, one a row, and down its columns. */
+export const along = {
+  columns: ({ width, height, channels }: Picture): Lines => ({ outer: height, length: width, inner: channels }),
+  rows: ({ width, height, channels }: Picture): Lines => ({ outer: 1, length: height, inner: width * channels }),
+};
 
 export interface Taps {
   /** First source position of every output. */

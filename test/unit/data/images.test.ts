@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { gaussianBlur } from "../../../src/data/image/box-blur.ts";
 import { brightness, contrast, hue, permuteChannels, saturation } from "../../../src/data/image/colour.ts";
 import {
   type ByteImage,
@@ -10,7 +11,7 @@ import {
   pad,
 } from "../../../src/data/image/image.ts";
 import { normalise } from "../../../src/data/image/normalise.ts";
-import { gaussianBlur, resize, resizeNearest } from "../../../src/data/image/resample.ts";
+import { resize, resizeNearest } from "../../../src/data/image/resample.ts";
 import { rotateBilinear, rotateNearest } from "../../../src/data/image/rotate.ts";
 
 interface Entry {

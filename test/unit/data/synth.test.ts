@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkDataset } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { otsuDice, otsuThreshold } from "../../../src/data/dataset/otsu.ts";
+import { gaussianBlur } from "../../../src/data/image/box-blur.ts";
 import { luma } from "../../../src/data/image/colour.ts";
 import type { ByteImage } from "../../../src/data/image/image.ts";
-import { gaussianBlur } from "../../../src/data/image/resample.ts";
 import { cellPicture, cellsKind } from "../../../src/data/synth/cells.ts";
 import { writeSynth } from "../../../src/data/synth/write.ts";
 

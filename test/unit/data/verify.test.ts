@@ -9,8 +9,8 @@ import { fixDataset } from "../../../src/data/dataset/fix.ts";
 import { patientOf } from "../../../src/data/dataset/patients.ts";
 import { verifyDataset } from "../../../src/data/dataset/verify.ts";
 import { readImage, readMask, writePng } from "../../../src/data/decode.ts";
+import { gaussianBlur } from "../../../src/data/image/box-blur.ts";
 import { type ByteImage, filled } from "../../../src/data/image/image.ts";
-import { gaussianBlur } from "../../../src/data/image/resample.ts";
 import { random } from "../../../src/kernels/random.ts";
 
 // Threads start through a loader here; on a busy machine that takes seconds.
