@@ -56,15 +56,20 @@ export function restoreTrainer(trainer: Trainer, { path, tensors }: Checkpoint):
   trainer.restore({ floats: (name) => float32(find(name)), integers: (name) => int32(find(name)) });
 }
 
-/** Writes a checkpoint atomically, sealed. The bytes are a function of state and facts: no times, no paths. */
+/**
+ * Writes a checkpoint atomically, sealed. The bytes are a function of state and facts: no times, no paths. Throws
+ * CheckpointError for facts that could not be read again.
+ */
 export async function saveCheckpoint(
   path: string,
   tensors: ReadonlyMap<string, StoredTensor>,
   facts: CheckpointFacts,
 ): Promise<void> {
+  const text = JSON.stringify(facts);
+  parseFacts(path, text);
   const metadata = new Map([
     ["format", FORMAT],
-    ["facts", JSON.stringify(facts)],
+    ["facts", text],
   ]);
   await writeSafetensors(path, tensors, metadata, { sealed: true });
 }

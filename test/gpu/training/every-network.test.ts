@@ -7,6 +7,7 @@ import { arenaOf, GROUPS, keyOf } from "../../../src/model/keys.ts";
 import { initialValues } from "../../../src/model/parameters.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
+import { untrained } from "../../support/checkpoint.ts";
 import { livelyNetwork, logitsIn, trainIn, updateBy, worstDifference } from "../../support/forms.ts";
 import { NETWORKS, tinyFlags, tinyNetwork, UNREACHED } from "../../support/nets.ts";
 import { bits, noise } from "../../support/numbers.ts";
@@ -94,10 +95,7 @@ describe.each(NETWORKS)("%s", (name) => {
 
       const images = noise(IMAGES * PIXELS * 3, 5);
       const together = await logitsOf(network, images, IMAGES);
-      const progress = { step: 0, epoch: 0, stepInEpoch: 0, best: null, bestEpoch: null, recipe: "" };
-      const look = { classes: ["a", "b"], colours: [], mean: [0, 0, 0], std: [1, 1, 1] } as const;
-      const facts = { preset: name, config: network.config, ...look, progress };
-      await saveCheckpoint(path, await networkTensors(network), facts);
+      await saveCheckpoint(path, await networkTensors(network), untrained(name, network.config));
       const loaded = await loadNetwork(device, path);
       try {
         expect(loaded.network.config).toEqual(network.config);
