@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { rename, rmdir, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { DataError } from "../../errors.ts";
@@ -9,7 +10,7 @@ import { requireRegularFile } from "../../files/regular.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import { defaultWorkers } from "../thread-pool.ts";
-import { appendEntry, type Entry, finishedIn, keyOf, openTarget, readJournal } from "./journal.ts";
+import { appendEntry, type Entry, finishedIn, JOURNAL_NAME, keyOf, openTarget } from "./journal.ts";
 import { filesOf, type PreparationPlan, type SetKind, type Settings, type Task } from "./plan.ts";
 import { datasetYaml } from "./provenance.ts";
 import { affordable, failureOf, runAll } from "./run-all.ts";
@@ -97,7 +98,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   const { set, settings, out } = options;
   const from = resolve(options.from);
   requireApart(from, out);
-  if ((await readJournal(out)) === undefined) requireWritableFolder(out, `--out ${out}`);
+  if (!existsSync(join(out, JOURNAL_NAME))) requireWritableFolder(out, `--out ${out}`);
   const workers = options.workers ?? defaultWorkers();
   const plan = await set.plan(from, settings, workers);
   requireDistinct(plan.tasks);
