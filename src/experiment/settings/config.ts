@@ -27,7 +27,9 @@ const size = z
   });
 
 /** Values of pictures of more than 8 bits that are shown black and white. */
-const window = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "expected the lower value first");
+const window = z
+  .tuple([z.number(), z.number()], "expected two numbers, black and white, such as -160,240")
+  .refine(([low, high]) => low < high, "expected the lower value first");
 
 /** A size as flags and files give it. */
 export const sizeText = ({ width, height }: z.output<typeof size>): string =>

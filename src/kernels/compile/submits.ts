@@ -81,6 +81,8 @@ export class Submits {
   readonly #costs: readonly number[];
   readonly #pace: Pace;
   readonly #patience: Patience;
+  /** Ends of the submits, and for how many parts they were found: they change with the first runs only. */
+  #cut: { readonly parts: number; readonly ends: readonly number[] } = { parts: 0, ends: [] };
   #isTimed = false;
   /** When the last clocked submit was done. */
   #doneAt = 0;
@@ -105,14 +107,14 @@ export class Submits {
   /** Submits a run, and before it `first` where there is any. */
   run(first: readonly Bound[]): void {
     const since = performance.now();
-    if (first.length > 0) this.#submit(first);
+    if (first.length > 0) this.#submit(first, 0, first.length);
     const { isMeasuring, isLast } = this.#pace;
     const canTime = this.#device.gpu.features.has("timestamp-query");
     const timed = canTime && isMeasuring && !this.#isTimed;
     let from = 0;
     for (const end of this.#ends()) {
       if (timed) this.#submitTimed(from, end);
-      else this.#submit(this.#dispatches.bound.slice(from, end));
+      else this.#submit(this.#dispatches.bound, from, end);
       if (isLast && !canTime) this.#clock(from, end);
       from = end;
     }
@@ -124,16 +126,22 @@ export class Submits {
 
   #ends(): readonly number[] {
     const { parts } = this.#pace;
-    return parts === 1 ? [this.#dispatches.bound.length] : cutEvenly(this.#costs, parts);
+    if (this.#cut.parts !== parts) {
+      const ends = parts === 1 ? [this.#dispatches.bound.length] : cutEvenly(this.#costs, parts);
+      this.#cut = { parts, ends };
+    }
+    return this.#cut.ends;
   }
 
-  #submit(part: readonly Bound[]): void {
+  #submit(bound: readonly Bound[], from: number, to: number): void {
     const encoder = this.#device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const { pipeline, group, workgroups } of part) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(...workgroups);
+    for (let i = from; i < to; i++) {
+      const dispatch = bound[i];
+      if (dispatch === undefined) break;
+      pass.setPipeline(dispatch.pipeline);
+      pass.setBindGroup(0, dispatch.group);
+      pass.dispatchWorkgroups(...dispatch.workgroups);
     }
     pass.end();
     this.#device.gpu.queue.submit([encoder.finish()]);

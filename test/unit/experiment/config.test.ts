@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UsageError } from "../../../src/errors.ts";
-import { flagOf, resolveConfig, TRAIN_DEFAULTS, writeConfig } from "../../../src/experiment/settings/config.ts";
+import {
+  flagOf,
+  resolveConfig,
+  TRAIN_DEFAULTS,
+  type TrainFlags,
+  writeConfig,
+} from "../../../src/experiment/settings/config.ts";
 import { parseConfig, readConfigFile } from "../../../src/experiment/settings/config-file.ts";
 
 const PATHS = { data: "d", out: "o" };
@@ -99,4 +105,10 @@ test("a written configuration reads back equal, but for how the process was star
 test("flags are the fields in kebab case", () => {
   expect(flagOf("batchSize")).toBe("--batch-size");
   expect(flagOf("lr")).toBe("--lr");
+});
+
+test("a window that is none is refused in words", () => {
+  const settings = (window: unknown) => () => resolveConfig({ data: "d", out: "o", window } as TrainFlags);
+  expect(settings([5])).toThrow("--window: [5] does not fit: expected two numbers, black and white, such as -160,240");
+  expect(settings([5, 1])).toThrow("--window: [5,1] does not fit: expected the lower value first");
 });
