@@ -12,10 +12,12 @@ import { hardLabels } from "./ops/loss/hard-labels.ts";
 import { logOdds } from "./ops/loss/log-odds.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss/loss.ts";
 import { bceDiceLoss, structureLoss } from "./ops/loss/region-loss.ts";
+import { batchNormBy, batchNormEval, batchNormTrain } from "./ops/norm/batch-norm.ts";
 import { foldNorm } from "./ops/norm/fold-norm.ts";
 import { groupNorm } from "./ops/norm/group-norm.ts";
 import { instanceNorm } from "./ops/norm/instance-norm.ts";
-import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "./ops/norm/norm.ts";
+import { layerNorm } from "./ops/norm/layer-norm.ts";
+import { updateRunning } from "./ops/norm/running.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
 import { averagePool2d } from "./ops/pool/average-pool.ts";
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool/pool.ts";
@@ -49,6 +51,7 @@ export const OPS = tableOf({
   addBias,
   foldNorm,
   batchNormTrain,
+  batchNormBy,
   batchNormEval,
   updateRunning,
   layerNorm,

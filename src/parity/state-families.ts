@@ -1,5 +1,7 @@
 import { type EvaluatedTensor, evaluate, floats, type GivenTensor } from "../checks/evaluate.ts";
-import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "../kernels/ops/norm/norm.ts";
+import { batchNormEval, batchNormTrain } from "../kernels/ops/norm/batch-norm.ts";
+import { layerNorm } from "../kernels/ops/norm/layer-norm.ts";
+import { updateRunning } from "../kernels/ops/norm/running.ts";
 import { adamW, prepareAdamW, tick } from "../kernels/ops/update/update.ts";
 import { lastOf, sizeOf } from "../kernels/trace/shape.ts";
 import { FixtureError } from "./fixture.ts";

@@ -8,7 +8,7 @@ import {
 import { ShapeError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import { argmaxLast, segmentationCounts } from "../kernels/ops/loss/loss.ts";
-import { updateRunning } from "../kernels/ops/norm/norm.ts";
+import { updateRunning } from "../kernels/ops/norm/running.ts";
 import { accumulate } from "../kernels/ops/update/update.ts";
 import type { Target } from "../kernels/target.ts";
 import { Graph } from "../kernels/trace/graph.ts";

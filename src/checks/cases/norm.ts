@@ -1,7 +1,9 @@
+import { batchNormBy, batchNormEval, batchNormTrain } from "../../kernels/ops/norm/batch-norm.ts";
 import { foldNorm } from "../../kernels/ops/norm/fold-norm.ts";
 import { groupNorm } from "../../kernels/ops/norm/group-norm.ts";
 import { instanceNorm } from "../../kernels/ops/norm/instance-norm.ts";
-import { batchNormEval, batchNormTrain, layerNorm, updateRunning } from "../../kernels/ops/norm/norm.ts";
+import { layerNorm } from "../../kernels/ops/norm/layer-norm.ts";
+import { updateRunning } from "../../kernels/ops/norm/running.ts";
 import { lastOf, type Shape, sizeOf } from "../../kernels/trace/shape.ts";
 import { checkOf, type Touch } from "../check.ts";
 import { type Drawn, given, noise } from "../draw.ts";
@@ -141,6 +143,22 @@ export const NORM = {
       ...(i === 1 ? { fused: true as const } : {}),
     })),
     bench: ({ batch }) => [batchBench(batch)],
+  }),
+  batchNormBy: checkOf(batchNormBy, {
+    expected: ({ x, statistics, weight, bias }, { eps }) => {
+      const c = lastOf(x.shape);
+      const row = (number: number, channel: number) => at(statistics.data, number * c + channel);
+      const out = (i: number) => {
+        const normal = (at(x.data, i) - row(0, i % c) - row(2, i % c)) / Math.sqrt(row(1, i % c) + eps);
+        return normal * at(weight.data, i % c) + at(bias.data, i % c);
+      };
+      return [{ shape: x.shape, at: out }];
+    },
+    cases: BATCHES.slice(0, 4).map((shape, i) => ({
+      inputs: { ...normInputs(shape), statistics: noise([3, lastOf(shape)], { centre: 1.5 }) },
+      attrs: { eps: 1e-5 },
+      ...(i === 1 ? { fused: true as const } : {}),
+    })),
   }),
   batchNormEval: checkOf(batchNormEval, {
     expected: ({ x, weight, bias, mean, variance }, { eps }) => {

@@ -1,5 +1,6 @@
+import { batchNormEval, batchNormTrain } from "../../kernels/ops/norm/batch-norm.ts";
 import { instanceNorm as instanceNormOp } from "../../kernels/ops/norm/instance-norm.ts";
-import { batchNormEval, batchNormTrain, layerNorm as layerNormOp } from "../../kernels/ops/norm/norm.ts";
+import { layerNorm as layerNormOp } from "../../kernels/ops/norm/layer-norm.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { lastOf, sizeOf } from "../../kernels/trace/shape.ts";
 import type { Build } from "../build.ts";

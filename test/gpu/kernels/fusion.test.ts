@@ -7,7 +7,7 @@ import { add, scale } from "../../../src/kernels/ops/arithmetic.ts";
 import { conv2d, convTranspose2d } from "../../../src/kernels/ops/contraction/conv.ts";
 import { addBias, linear } from "../../../src/kernels/ops/contraction/linear.ts";
 import { concat } from "../../../src/kernels/ops/layout.ts";
-import { batchNormEval, batchNormTrain } from "../../../src/kernels/ops/norm/norm.ts";
+import { batchNormEval, batchNormTrain } from "../../../src/kernels/ops/norm/batch-norm.ts";
 import { gelu, hardswish, relu, sigmoid, silu } from "../../../src/kernels/ops/pointwise.ts";
 import { resizeBilinear, resizeNearest } from "../../../src/kernels/ops/resize.ts";
 import { accumulate } from "../../../src/kernels/ops/update/update.ts";

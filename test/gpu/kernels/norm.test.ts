@@ -4,7 +4,7 @@ import { noise } from "../../../src/checks/draw.ts";
 import { evaluate, floats } from "../../../src/checks/evaluate.ts";
 import { everywhere } from "../../../src/checks/tensor.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
-import { batchNormTrain } from "../../../src/kernels/ops/norm/norm.ts";
+import { batchNormBy, batchNormTrain } from "../../../src/kernels/ops/norm/batch-norm.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { deviation } from "../../support/numbers.ts";
 
@@ -48,3 +48,21 @@ test.each([1e3, 1e5])("batch norm keeps its digits when the mean is %i deviation
     expect(Math.abs(high + low - momentsOf(c).mean)).toBeLessThan(1e-6);
   }
 });
+
+test.each([4, 3])(
+  "batch norm by given statistics repeats the norm they were made for, bit for bit (%i channels)",
+  async (c) => {
+    const drawn = { x: noise([2, 9, 7, c], { scale: 2, centre: 0.8 }), weight: noise([c]), bias: noise([c]) };
+    const inputs = Object.fromEntries(
+      Object.entries(drawn).map(([name, d], i) => [name, { shape: d.shape, data: d.numbers(i + 1) }]),
+    );
+    const { outputs } = await evaluate(device, inputs, (graph, { x, weight, bias }) => {
+      if (!x || !weight || !bias) return [];
+      const [first, statistics = first] = graph.applyAll(batchNormTrain, { x, weight, bias }, { eps: EPS });
+      return [first, graph.apply(batchNormBy, { x, statistics, weight, bias }, { eps: EPS })];
+    });
+    const [first, repeated] = outputs.map(floats);
+    expect(repeated).toEqual(first);
+    expect(new Set(first).size).toBeGreaterThan(100);
+  },
+);

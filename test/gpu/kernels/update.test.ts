@@ -5,7 +5,7 @@ import { at, sum } from "../../../src/checks/tensor.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { ArenaLayout, type StateEntry, StateStore } from "../../../src/kernels/compile/state.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
-import { updateRunning } from "../../../src/kernels/ops/norm/norm.ts";
+import { updateRunning } from "../../../src/kernels/ops/norm/running.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { bits, noise } from "../../support/numbers.ts";

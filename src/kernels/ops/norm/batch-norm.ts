@@ -1,33 +1,12 @@
 import { ShapeError } from "../../../errors.ts";
 import { once } from "../../once.ts";
-import { allWide, perInvocation, read, update } from "../../shader/shader.ts";
+import { allWide } from "../../shader/shader.ts";
 import { FREE, perOutput } from "../../trace/cost.ts";
-import { defineOp, FIRST_ORDER, NO_MACS, type Shapes, type Value } from "../../trace/op.ts";
-import { lastOf, type Shape, sameShape } from "../../trace/shape.ts";
+import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
+import { lastOf, sameShape } from "../../trace/shape.ts";
+import { channelwise, type Eps, pair, sumsShape } from "./channelwise.ts";
 import { channelGradient, gradientSums, normaliseChannels } from "./kernels.ts";
-import { layerGradient, layerNormalise } from "./layer-kernels.ts";
 import { channelStatistics } from "./statistics.ts";
-
-/** Shape rule of all norms: `x` [.., c] and one number a channel in every other input. */
-function channelwise(op: string, { x, ...rest }: { readonly x: Shape; readonly [name: string]: Shape }): Shape {
-  const channels = lastOf(x);
-  const wrong = Object.values(rest).some((shape) => !sameShape(shape, [channels]));
-  if (wrong || x.length < 2 || x.some((extent) => extent < 1)) {
-    const others = Object.entries(rest).map(([name, shape]) => `${name} [${shape}]`);
-    throw new ShapeError(`${op}: x [${x}] does not fit ${others.join(", ")}, which must be [${channels}]`);
-  }
-  return x;
-}
-
-/** Shape rule of the ops that make `[c]` sums out of a gradient. */
-function sumsShape(op: string, { grad, x }: { readonly grad: Shape; readonly x: Shape }): Shape {
-  if (!sameShape(grad, x)) throw new ShapeError(`${op}: grad [${grad}] and x [${x}] differ`);
-  return [lastOf(x)];
-}
-
-interface Eps {
-  readonly eps: number;
-}
 
 /** [c] gradient of the bias, and as extra that of the weight; the input's gradient needs both. */
 const batchNormTrainSums = defineOp<Eps>()({
@@ -76,9 +55,6 @@ const batchNormTrainGrad = defineOp<Eps>()({
   derivative: FIRST_ORDER,
 });
 
-type Pair = readonly [bias: Value, weight: Value];
-const pair = ([first, second]: readonly [Value, ...Value[]]): Pair => [first, second ?? first];
-
 /**
  * Batch norm by the statistics of the batch itself. The extra output holds them, [3, c]: mean, biased variance, and what rounding took from the mean.
  */
@@ -111,6 +87,38 @@ export const batchNormTrain = defineOp<Eps>()({
       };
     },
   },
+});
+
+/**
+ * Batch norm by statistics [3, c] as {@link batchNormTrain} makes them of `x`: its second half alone, bit for bit. What a
+ * pass repeats, or has left when the statistics come from elsewhere.
+ */
+export const batchNormBy = defineOp<Eps>()({
+  name: "batchNormBy",
+  inputs: ["x", "statistics", "weight", "bias"],
+  shape({ x, statistics, weight, bias }) {
+    if (!sameShape(statistics, [3, lastOf(x)])) {
+      throw new ShapeError(`batchNormBy: statistics [${statistics}] must be [3, ${lastOf(x)}] for x [${x}]`);
+    }
+    return channelwise("batchNormBy", { x, weight, bias });
+  },
+  epilogue: ["residual", "activation"],
+  lower: ({ inputs: { x, statistics, weight, bias }, out, attrs: { eps }, target, epilogue }) => [
+    normaliseChannels({
+      label: "batchNormBy",
+      target,
+      wide: allWide(x),
+      x,
+      weight,
+      bias,
+      out,
+      moments: { kind: "joint", statistics, eps },
+      epilogue,
+    }),
+  ],
+  macs: NO_MACS,
+  cost: FREE,
+  derivative: "it is made by a pass that runs after differentiation",
 });
 
 const batchNormEvalSums = defineOp<Eps>()({
@@ -187,101 +195,6 @@ export const batchNormEval = defineOp<Eps>()({
         bias: () => sums()[0],
         mean: null,
         variance: null,
-      };
-    },
-  },
-});
-
-/**
- * Moves running statistics towards those of a batch, `running = (1 - momentum) running + momentum batch`, with the
- * variance made unbiased for `count` rows. Does nothing when `control` says that the step is skipped.
- */
-export const updateRunning = defineOp<{ readonly momentum: number; readonly count: number }>()({
-  name: "updateRunning",
-  inputs: ["mean", "variance", "statistics", "control"],
-  updates: ["mean", "variance"],
-  shape({ mean, variance, statistics, control }: Shapes<"mean" | "variance" | "statistics" | "control">) {
-    const channels = lastOf(mean);
-    if (!sameShape(mean, variance) || !sameShape(statistics, [3, channels]) || !sameShape(control, [4])) {
-      throw new ShapeError(
-        `updateRunning: mean [${mean}], variance [${variance}], statistics [${statistics}] and control [${control}] must be [c], [c], [3, c] and [4]`,
-      );
-    }
-    return null;
-  },
-  lower: ({ inputs: { mean, variance, statistics, control }, attrs: { momentum, count }, target }) => [
-    perInvocation({
-      label: "updateRunning",
-      target,
-      count: lastOf(mean.shape),
-      type: "f32",
-      tensors: { mean: update(mean), variance: update(variance), statistics: read(statistics), control: read(control) },
-      floats: { keep: 1 - momentum, take: momentum, unbiased: (momentum * count) / Math.max(count - 1, 1) },
-      body: `  if (control_at(0u) != 0u) { return; }
-  mean_set(i, args.keep * mean_at(i) + args.take * statistics_at(i));
-  variance_set(i, args.keep * variance_at(i) + args.unbiased * statistics_at(args.count + i));`,
-    }),
-  ],
-  macs: NO_MACS,
-  cost: FREE,
-  derivative: "statistics take no part in the loss",
-});
-
-const layerNormSums = defineOp<unknown>()({
-  name: "layerNormSums",
-  inputs: ["grad", "x", "statistics"],
-  shape: (shapes) => sumsShape("layerNormSums", shapes),
-  extra: ({ x }) => [[lastOf(x)]],
-  lower: ({ inputs: { grad, x, statistics }, out, extra: [weight = out], target, scratch }) =>
-    gradientSums({
-      label: "layerNormSums",
-      target,
-      scratch,
-      wide: allWide(x),
-      grad,
-      x,
-      moments: { kind: "rows", statistics },
-      outs: [out, weight],
-    }),
-  macs: NO_MACS,
-  cost: FREE,
-  derivative: FIRST_ORDER,
-});
-
-const layerNormGrad = defineOp<unknown>()({
-  name: "layerNormGrad",
-  inputs: ["grad", "x", "statistics", "weight"],
-  shape: ({ grad, x }) => {
-    sumsShape("layerNormGrad", { grad, x });
-    return x;
-  },
-  lower: ({ inputs: { grad, x, statistics, weight }, out, target }) => [
-    layerGradient({ target, wide: allWide(x), grad, x, statistics, weight, out }),
-  ],
-  macs: NO_MACS,
-  cost: FREE,
-  derivative: FIRST_ORDER,
-});
-
-/** Normalises each row over the last axis. The extra output [rows, 2] holds its mean and reciprocal deviation. */
-export const layerNorm = defineOp<Eps>()({
-  name: "layerNorm",
-  inputs: ["x", "weight", "bias"],
-  shape: (shapes) => channelwise("layerNorm", shapes),
-  extra: ({ x }) => [[x.slice(0, -1).reduce((rows, extent) => rows * extent, 1), 2]],
-  lower: ({ inputs: { x, weight, bias }, out, extra: [statistics = out], attrs: { eps }, target }) => [
-    layerNormalise({ target, wide: allWide(x), x, weight, bias, statistics, out, eps }),
-  ],
-  macs: NO_MACS,
-  cost: { macs: "none", profiled: perOutput(4, "always") },
-  derivative: {
-    saves: ["x", "weight", "extra0"],
-    backward(grad, { x, weight, extra0: statistics }, { exec }) {
-      const sums = once(() => pair(exec.applyAll(layerNormSums, { grad, x, statistics }, {})));
-      return {
-        x: () => exec.apply(layerNormGrad, { grad, x, statistics, weight }, {}),
-        weight: () => sums()[1],
-        bias: () => sums()[0],
       };
     },
   },
