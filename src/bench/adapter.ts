@@ -1,5 +1,5 @@
 import { cpus, totalmem } from "node:os";
-import type { Device } from "../kernels/device/device.ts";
+import type { AdapterReport } from "../kernels/device/adapter.ts";
 
 /** What stands above every table of figures: the machine and the command that measured them. */
 export interface Header {
@@ -12,12 +12,13 @@ export interface Header {
   readonly command: string;
 }
 
-export function headerOf({ report }: Device, command: string): Header {
+/** `report` is null where no adapter is found: what is measured needs none. */
+export function headerOf(report: AdapterReport | null, command: string): Header {
   const [cpu] = cpus();
   return {
-    adapter: report.name,
-    driver: report.driver,
-    backend: report.backend,
+    adapter: report?.name ?? "no adapter",
+    driver: report?.driver ?? "no driver",
+    backend: report?.backend ?? "none",
     machine: `${cpu?.model.trim() ?? "unknown CPU"}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     node: process.version,
     date: new Date().toISOString().slice(0, 10),

@@ -13,12 +13,12 @@ export interface NetworkFlags {
   readonly width?: number;
 }
 
-/** `otherwise` says which networks are measured where none is named. */
-export function addNetworkOptions(command: Command, otherwise = "all"): Command {
+/** `otherwise` says which networks are measured where none is named, `size` is the image where none is given. */
+export function addNetworkOptions(command: Command, { otherwise = "all", size = 512 } = {}): Command {
   return command
     .option("--model <name>", `network by its name; svanet models lists all (default: ${otherwise})`)
     .option("--preset <name>", "the same as --model")
-    .option("--size <n>", "side of the image in pixels", wholeNumber(1), 512)
+    .option("--size <n>", "side of the image in pixels", wholeNumber(1), size)
     .option("--classes <n>", "classes including the background", wholeNumber(1), 8)
     .addOption(new Option("--encoder <name>", "SvANet's encoder instead of the network's own").choices(ENCODER_NAMES))
     .option(

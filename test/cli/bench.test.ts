@@ -49,6 +49,14 @@ test("bench profile lists the kernels of a run", () => {
   expect(table?.rows[0]).toMatchObject({ label: expect.any(String), dispatches: number, milliseconds: number });
 });
 
+test("bench host tells what a dispatch costs the host, by encoding and submit", () => {
+  const [row] = svanetJson("bench", "host", ...SMALL, "--runs", "5") as readonly Record<string, unknown>[];
+  const spread = { median: number, p05: number, p95: number, samples: 5 };
+  expect(row).toMatchObject({ preset: "svanet", train: false, runs: 5, encode: spread, submit: spread, total: spread });
+  // The first submit is short: the GPU works while the rest is encoded.
+  expect(row?.["submits"]).toBeGreaterThan(2);
+});
+
 test("the header names adapter, driver, machine and command", () => {
   const { stderr } = svanet("bench", "profile", ...SMALL, "--rounds", "1");
   expect(stderr).toContain("$ svanet bench profile --size 64 --width 8 --encoder mini --rounds 1\n");

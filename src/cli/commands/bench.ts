@@ -1,21 +1,16 @@
 import type { Command } from "commander";
-import { type Header, headerLines } from "../../bench/adapter.ts";
 import type { Gauge } from "../../bench/ceiling.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { ZooEntry } from "../../model/zoo.ts";
 import { requireFit, type Work } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
-import { adapterOption } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
 import { milliseconds } from "../units.ts";
+import { type CommonFlags, named, onDevice, withGauge } from "./bench-frame.ts";
+import { addHost } from "./bench-host.ts";
 import { addLoading } from "./bench-loading.ts";
 import { FPS_COLUMNS, KERNEL_COLUMNS, OP_COLUMNS, TRAIN_COLUMNS } from "./bench-tables.ts";
-
-interface CommonFlags {
-  readonly adapter?: string;
-  readonly json?: true;
-}
 
 interface FpsFlags extends CommonFlags, NetworkFlags {
   readonly batch: number;
@@ -46,59 +41,29 @@ const PROFILED = "svanet";
 
 /** `svanet bench`: measured figures, each beside what the adapter can do. */
 export function register(command: Command): void {
-  const named = (name: string, summary: string) =>
-    command.command(name).description(summary).addOption(adapterOption()).option("--json", "print the figures as JSON");
-  addNetworkOptions(named("fps", "inference: parameters, MACs, images a second"))
+  addNetworkOptions(named(command, "fps", "inference: parameters, MACs, images a second"))
     .option("--batch <n>", "images a run", wholeNumber(1), 1)
     .option("--runs <n>", "runs to time (default: as many as fit a minute, 3 to 200)", wholeNumber(1))
     .action(fps);
-  addNetworkOptions(named("train", "whole training steps on a made-up batch: steps and images a second, peak memory"))
+  addNetworkOptions(
+    named(command, "train", "whole training steps on a made-up batch: steps and images a second, peak memory"),
+  )
     .option("--batch <n>", "images a step", wholeNumber(1), 4)
     .option("--steps <n>", "steps to time (default: as many as fit a minute, 3 to 200)", wholeNumber(1))
     .action(train);
-  addNetworkOptions(named("profile", "GPU time of every kernel of one run"), PROFILED)
+  addNetworkOptions(named(command, "profile", "GPU time of every kernel of one run"), { otherwise: PROFILED })
     .option("--batch <n>", "images a run", wholeNumber(1), 1)
     .option("--train", "a training step instead of inference")
     .option("--rounds <n>", "runs whose median counts", wholeNumber(1), 3)
     .action(profile);
-  named("ops", "single ops, forward and backward, each checked against float64 first")
+  named(command, "ops", "single ops, forward and backward, each checked against float64 first")
     .option("--filter <text>", "only ops whose name contains this (default: all)")
     .action(ops);
-  named("start-up", "seconds to the end of a first training step with no shader cache, in a fresh process")
+  named(command, "start-up", "seconds to the end of a first training step with no shader cache, in a fresh process")
     .option("--here", "measure this very process instead, and print JSON")
     .action(startUp);
+  addHost(command);
   addLoading(command);
-}
-
-/** Opens the adapter, says what it is, and closes it whatever happens. */
-async function onDevice(flags: CommonFlags, body: (device: Device, header: Header) => Promise<void>): Promise<void> {
-  const { openDevice } = await import("../../platform/node/open-device.ts");
-  const { headerOf } = await import("../../bench/adapter.ts");
-  const device = await openDevice({ adapter: flags.adapter });
-  try {
-    const header = headerOf(device, `svanet ${process.argv.slice(2).join(" ")}`);
-    note(headerLines(header));
-    await body(device, header);
-  } finally {
-    device.close();
-  }
-}
-
-/** Measures the ceiling, says it, and keeps its fastest product at hand to be timed beside what follows. */
-async function withGauge(device: Device, body: (gauge: Gauge) => Promise<void>): Promise<void> {
-  const { measureCeiling, openGauge, QUICK_ROUNDS } = await import("../../bench/ceiling.ts");
-  const ceiling = await measureCeiling(device, QUICK_ROUNDS, "own");
-  const { best, scalar, ratio } = ceiling;
-  note(
-    `ceiling: ${best.gflops.toFixed(1)} GFLOP/s, the best of our matrix products (${best.variant}, ${best.size}); ` +
-      `${ratio.toFixed(1)} times the scalar register tile (${scalar.gflops.toFixed(1)})`,
-  );
-  const gauge = await openGauge(device, ceiling);
-  try {
-    await body(gauge);
-  } finally {
-    gauge.destroy();
-  }
 }
 
 async function fps(flags: FpsFlags): Promise<void> {

@@ -37,8 +37,8 @@ interface Work {
 }
 
 /**
- * A trace turned into pipelines, buffers and bind groups once, then replayed: one encoder, one pass, one submit, and
- * nothing allocated, compiled or bound in between. What follows from the state alone is computed by the first run after
+ * A trace turned into pipelines, buffers and bind groups once, then replayed: a few submits, and nothing
+ * allocated, compiled or bound in between. What follows from the state alone is computed by the first run after
  * each change of the state.
  */
 export class Program {
@@ -125,7 +125,7 @@ export class Program {
     this.#version = this.#store.version;
   }
 
-  /** Submits in which the next run goes: several where one would keep the GPU from its display too long. */
+  /** Submits in which the next run goes: a few, so that the GPU begins early, or as many as its display needs. */
   get submits(): number {
     return this.#submits.count;
   }
@@ -199,6 +199,14 @@ export class Program {
     }
     if (this.#writes) this.#store.changed();
     return timings;
+  }
+
+  /** Runs once and returns the host's milliseconds for it: what a run costs in calls, the GPU's own work left out. */
+  hostTime(): { readonly encode: number; readonly submit: number } {
+    if (this.#stale()) this.run();
+    const time = this.#submits.hostTime();
+    if (this.#writes) this.#store.changed();
+    return time;
   }
 
   destroy(): void {

@@ -64,6 +64,19 @@ export function cutEvenly(costs: readonly number[], parts: number): number[] {
   return ends;
 }
 
+/** Dispatches of the first of several submits: the GPU begins with it while the host encodes the others. */
+const HEAD_START = 64;
+
+/**
+ * Ends of the submits of a run that need not be cut: each twice as long as the one before it, so that the GPU waits for
+ * the host to encode {@link HEAD_START} dispatches and not for all, and submits stay few.
+ */
+export function headStart(dispatches: number): number[] {
+  const ends: number[] = [];
+  for (let end = HEAD_START; end < dispatches; end = 2 * end + HEAD_START) ends.push(end);
+  return [...ends, dispatches];
+}
+
 /** Dispatches with where they come from, in the same order. */
 interface Dispatches {
   readonly bound: readonly Bound[];
@@ -71,7 +84,8 @@ interface Dispatches {
 }
 
 /**
- * The dispatches of a program on a device, submitted in as many parts as {@link Pace} finds right. Where the adapter has
+ * The dispatches of a program on a device, submitted in as many parts as {@link Pace} finds right, or, where one would
+ * do, so that the GPU begins early ({@link headStart}). Where the adapter has
  * timestamps, the first run times each dispatch, and the device is given notice of one that takes too long.
  */
 export class Submits {
@@ -127,24 +141,42 @@ export class Submits {
   #ends(): readonly number[] {
     const { parts } = this.#pace;
     if (this.#cut.parts !== parts) {
-      const ends = parts === 1 ? [this.#dispatches.bound.length] : cutEvenly(this.#costs, parts);
+      const ends = parts === 1 ? headStart(this.#dispatches.bound.length) : cutEvenly(this.#costs, parts);
       this.#cut = { parts, ends };
     }
     return this.#cut.ends;
   }
 
+  /** Milliseconds of the host for a run in one piece, its encoding and its submit: nothing runs while it is encoded. */
+  hostTime(): { readonly encode: number; readonly submit: number } {
+    const { bound } = this.#dispatches;
+    const start = performance.now();
+    const commands = this.#encode(bound, 0, bound.length);
+    const encoded = performance.now();
+    this.#device.gpu.queue.submit([commands]);
+    return { encode: encoded - start, submit: performance.now() - encoded };
+  }
+
   #submit(bound: readonly Bound[], from: number, to: number): void {
+    this.#device.gpu.queue.submit([this.#encode(bound, from, to)]);
+  }
+
+  /** Of a pipeline that is set already nothing is said: each call into Dawn takes the host half a microsecond or more. */
+  #encode(bound: readonly Bound[], from: number, to: number): GPUCommandBuffer {
     const encoder = this.#device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
+    let set: GPUComputePipeline | undefined;
     for (let i = from; i < to; i++) {
       const dispatch = bound[i];
       if (dispatch === undefined) break;
-      pass.setPipeline(dispatch.pipeline);
-      pass.setBindGroup(0, dispatch.group);
-      pass.dispatchWorkgroups(...dispatch.workgroups);
+      const { pipeline, group, workgroups } = dispatch;
+      if (pipeline !== set) pass.setPipeline(pipeline);
+      set = pipeline;
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...workgroups);
     }
     pass.end();
-    this.#device.gpu.queue.submit([encoder.finish()]);
+    return encoder.finish();
   }
 
   /** As {@link #submit}, each dispatch timed. */

@@ -125,15 +125,15 @@ describe("a program", () => {
     return result;
   }
 
-  test("has the same bits in many submits as in one; a dispatch that takes too long is said once, with its layer", async () => {
-    const one = await runs(ENDLESS_PATIENCE);
+  test("has the same bits in many submits as in few; a dispatch that takes too long is said once, with its layer", async () => {
+    const few = await runs(ENDLESS_PATIENCE);
     const many = await runs({ submit: 1e-3, dispatch: 60_000 });
-    expect(one.submits).toBe(1);
+    expect(few.submits).toBeLessThan(5);
     expect(many.submits).toBeGreaterThan(50);
-    expect(many.bits).toEqual(one.bits);
+    expect(many.bits).toEqual(few.bits);
     expect(said).toEqual([]);
     const timed = await runs({ submit: 60_000, dispatch: 0 });
-    expect(timed.bits).toEqual(one.bits);
+    expect(timed.bits).toEqual(few.bits);
     expect(said).toHaveLength(1);
     expect(said[0]).toMatch(
       /^evaluation: .+ in \S+ took \d+ ms in one dispatch; a display driver may reset a GPU that is busy for long: use a/,

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { cutEvenly, Pace, Submits } from "../../../src/kernels/compile/submits.ts";
+import { cutEvenly, headStart, Pace, Submits } from "../../../src/kernels/compile/submits.ts";
 import type { Bound } from "../../../src/kernels/compile/timestamps.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 
@@ -28,6 +28,58 @@ test("work is cut into pieces of about one sum, all of it, none empty", () => {
   expect(cutEvenly([9, 1, 1, 1], 2)).toEqual([1, 4]);
   expect(cutEvenly([1, 1], 8)).toEqual([1, 2]);
   expect(cutEvenly([5], 3)).toEqual([1]);
+});
+
+test("a run begins with a short submit, and each that follows is twice as long", () => {
+  expect(headStart(700)).toEqual([64, 192, 448, 700]);
+  expect(headStart(65)).toEqual([64, 65]);
+  expect(headStart(64)).toEqual([64]);
+  expect(headStart(0)).toEqual([0]);
+});
+
+/** What is encoded into the passes of a program, a list of words a submit. */
+function recorded(bound: readonly Bound[]): { readonly submits: Submits; readonly said: string[][] } {
+  const said: string[][] = [];
+  const createCommandEncoder = () => {
+    const words: string[] = [];
+    const pass = {
+      setPipeline: (pipeline: unknown) => words.push(`pipeline ${pipeline}`),
+      setBindGroup: (_: number, group: unknown) => words.push(`group ${group}`),
+      dispatchWorkgroups: (...counts: number[]) => words.push(counts.join("x")),
+      end: () => undefined,
+    };
+    return { beginComputePass: () => pass, finish: () => words };
+  };
+  const queue = { submit: (commands: string[][]) => said.push(...commands) };
+  const device = { gpu: { features: new Set(), queue, createCommandEncoder } } as unknown as Device;
+  const origins = bound.map(() => ({ label: "conv", path: "", macs: 1 }));
+  const patience = { submit: Number.POSITIVE_INFINITY, dispatch: Number.POSITIVE_INFINITY };
+  return { submits: new Submits(device, "evaluation", { bound, origins }, patience), said };
+}
+
+const dispatchOf = (pipeline: string, group: string) =>
+  ({ pipeline, group, workgroups: [3, 1, 1] }) as unknown as Bound;
+
+test("a pipeline is set where another one was, and again in each submit", () => {
+  const few = recorded([dispatchOf("a", "1"), dispatchOf("a", "2"), dispatchOf("b", "3"), dispatchOf("a", "4")]);
+  few.submits.run([]);
+  const words = "pipeline a, group 1, 3x1x1, group 2, 3x1x1, pipeline b, group 3, 3x1x1, pipeline a, group 4, 3x1x1";
+  expect(few.said).toEqual([words.split(", ")]);
+  const many = recorded(Array.from({ length: 70 }, (_, i) => dispatchOf("a", String(i))));
+  many.submits.run([]);
+  expect(many.said.map(([first, second]) => [first, second])).toEqual([
+    ["pipeline a", "group 0"],
+    ["pipeline a", "group 64"],
+  ]);
+  expect(many.said.map(({ length }) => length)).toEqual([1 + 2 * 64, 1 + 2 * 6]);
+});
+
+test("the host's time of a run is told by its parts, all of it in one submit", () => {
+  const { submits, said } = recorded(Array.from({ length: 70 }, (_, i) => dispatchOf("a", String(i))));
+  const { encode, submit } = submits.hostTime();
+  expect(said.map(({ length }) => length)).toEqual([1 + 2 * 70]);
+  expect(encode).toBeGreaterThan(0);
+  expect(submit).toBeGreaterThanOrEqual(0);
 });
 
 test("work is cut to its end whatever the rounding of its costs", () => {
