@@ -73,7 +73,7 @@ export const permutation = (count: number): Drawn => ({
 });
 
 /** Numbers that the case itself names. */
-export function given(shape: Shape, number: (index: number) => number, dtype: DType = "f32"): Drawn {
+export function given(shape: Shape, number: (index: number) => number, dtype: Exclude<DType, "f16"> = "f32"): Drawn {
   const words = { f32: Float32Array, i32: Int32Array, u32: Uint32Array }[dtype];
   return {
     shape,

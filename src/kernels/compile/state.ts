@@ -44,7 +44,7 @@ export class ArenaLayout {
   constructor(entries: readonly StateEntry[], target: Target) {
     const alignment = Math.max(target.offsetAlignment, 16);
     for (const { key, shape, dtype = "f32" } of entries) {
-      const bytes = Math.ceil(byteSize({ id: -1, shape, dtype }) / alignment) * alignment;
+      const bytes = Math.ceil(byteSize({ shape, dtype }) / alignment) * alignment;
       const current = this.buffers.length - 1;
       const used = this.buffers[current];
       if (used === undefined || used + bytes > Math.max(LONGEST_BUFFER, bytes)) {

@@ -5,7 +5,8 @@ import { sizeOf } from "../trace/shape.ts";
 /**
  * Builds the text of a shader round its body. Every tensor is reached through generated functions, `x_at(i)` to read
  * and `x_set(i, v)` to write, because a tensor longer than the adapter's binding limit is bound in several parts:
- * the functions pick the part, so no kernel knows about the limit. Sizes arrive in a uniform block as `args.name`;
+ * the functions pick the part, so no kernel knows about the limit. Nor does one know that a tensor is stored in half precision:
+ * the functions take and return f32. Sizes arrive in a uniform block as `args.name`;
  * baked into the text they would make drivers unroll loops and take seconds over it.
  */
 interface ShaderSpec {
@@ -34,9 +35,17 @@ export const read = (value: Value, wide = false): TensorUse => ({ value, access:
 export const write = (value: Value, wide = false): TensorUse => ({ value, access: "write", wide });
 export const update = (value: Value, wide = false): TensorUse => ({ value, access: "update", wide });
 
-/** Bytes of a tensor, rounded up so that a vec4f view of its end stays inside. */
-export function byteSize(value: Value): number {
-  return Math.ceil(sizeOf(value.shape) / 4) * 16;
+/** How elements are stored, and as what the accessors hand them over. */
+const ELEMENT: { readonly [T in DType]: { readonly stored: string; readonly seen: string; readonly bytes: number } } = {
+  f32: { stored: "f32", seen: "f32", bytes: 4 },
+  f16: { stored: "f16", seen: "f32", bytes: 2 },
+  i32: { stored: "i32", seen: "i32", bytes: 4 },
+  u32: { stored: "u32", seen: "u32", bytes: 4 },
+};
+
+/** Bytes of a tensor, rounded up so that a view of its end by four elements stays inside. */
+export function byteSize({ shape, dtype }: Pick<Value, "shape" | "dtype">): number {
+  return Math.ceil(sizeOf(shape) / 4) * 4 * ELEMENT[dtype].bytes;
 }
 
 /** Longest part of a tensor in bytes: a multiple of the offset alignment. */
@@ -50,8 +59,6 @@ export function partCount(bytes: number, target: Target): number {
   return Math.max(1, Math.ceil(bytes / partBytes(target)));
 }
 
-const ELEMENT: { readonly [T in DType]: string } = { f32: "f32", i32: "i32", u32: "u32" };
-
 export function shader(spec: ShaderSpec): Dispatch {
   const sizes = spec.sizes ?? {};
   const floats = spec.floats ?? {};
@@ -63,7 +70,7 @@ export function shader(spec: ShaderSpec): Dispatch {
   const [x, y = 1, z = 1] = spec.workgroupSize;
   const lane = y === 1 && z === 1 ? "local.x" : `local.x + ${x}u * (local.y + ${y}u * local.z)`;
   const wgsl = [
-    ...(spec.enable ?? []).map((feature) => `enable ${feature};`),
+    ...enabled(spec).map((feature) => `enable ${feature};`),
     members.length > 0 ? `struct Args { ${members.join(", ")} }` : "",
     ...declared.lines,
     members.length > 0 ? `@group(0) @binding(${declared.count}) var<uniform> args: Args;` : "",
@@ -86,6 +93,10 @@ ${spec.main}
   };
 }
 
+function enabled({ enable = [], tensors }: ShaderSpec): readonly string[] {
+  return Object.values(tensors).some(({ value }) => value.dtype === "f16") ? ["f16", ...enable] : enable;
+}
+
 function words(sizes: readonly number[], floats: readonly number[]): Uint32Array {
   const out = new Uint32Array(sizes.length + floats.length);
   out.set(sizes);
@@ -98,19 +109,27 @@ function declareTensors(spec: ShaderSpec): { readonly lines: string[]; readonly 
   let binding = 0;
   for (const [name, use] of Object.entries(spec.tensors)) {
     const parts = partCount(byteSize(use.value), spec.target);
-    const type = use.wide ? "vec4f" : ELEMENT[use.value.dtype];
     const mode = use.access === "read" ? "read" : "read_write";
     for (let part = 0; part < parts; part++) {
-      lines.push(`@group(0) @binding(${binding++}) var<storage, ${mode}> ${name}_${part}: array<${type}>;`);
+      lines.push(`@group(0) @binding(${binding++}) var<storage, ${mode}> ${name}_${part}: array<${storedType(use)}>;`);
     }
-    lines.push(...accessors(name, use, type, parts, spec.target));
+    lines.push(...accessors(name, use, parts, spec.target));
   }
   return { lines, count: binding };
 }
 
+function storedType({ wide, value }: TensorUse): string {
+  if (!wide) return ELEMENT[value.dtype].stored;
+  return value.dtype === "f16" ? "vec4<f16>" : "vec4f";
+}
+
 /** `x_at` and `x_set`: a chain of comparisons over the parts, none at all when there is one. */
-function accessors(name: string, use: TensorUse, type: string, parts: number, target: Target): string[] {
-  const length = partBytes(target) / (use.wide ? 16 : 4);
+function accessors(name: string, use: TensorUse, parts: number, target: Target): string[] {
+  const { dtype } = use.value;
+  const length = partBytes(target) / (ELEMENT[dtype].bytes * (use.wide ? 4 : 1));
+  const stored = storedType(use);
+  const seen = elementType(use.wide, ELEMENT[dtype].seen);
+  const as = (type: string, text: string) => (stored === seen ? text : `${type}(${text})`);
   const chain = (statement: (part: number, index: string) => string): string =>
     Array.from({ length: parts }, (_, part) => {
       const index = part === 0 ? "i" : `i - ${part * length}u`;
@@ -120,10 +139,12 @@ function accessors(name: string, use: TensorUse, type: string, parts: number, ta
     }).join(" ");
   const lines: string[] = [];
   if (use.access !== "write") {
-    lines.push(`fn ${name}_at(i: u32) -> ${type} { ${chain((p, i) => `return ${name}_${p}[${i}];`)} }`);
+    lines.push(`fn ${name}_at(i: u32) -> ${seen} { ${chain((p, i) => `return ${as(seen, `${name}_${p}[${i}]`)};`)} }`);
   }
   if (use.access !== "read") {
-    lines.push(`fn ${name}_set(i: u32, v: ${type}) { ${chain((p, i) => `${name}_${p}[${i}] = v; return;`)} }`);
+    lines.push(
+      `fn ${name}_set(i: u32, v: ${seen}) { ${chain((p, i) => `${name}_${p}[${i}] = ${as(stored, "v")}; return;`)} }`,
+    );
   }
   return lines;
 }
@@ -177,7 +198,7 @@ export function elementwise(spec: KernelSpec & { readonly out: Value; readonly w
   return perInvocation({
     ...rest,
     count: sizeOf(out.shape) / (wide ? 4 : 1),
-    type: elementType(wide, ELEMENT[out.dtype]),
+    type: elementType(wide, ELEMENT[out.dtype].seen),
     tensors: { ...tensors, out: write(out, wide) },
     functions: `${functions}\nfn element(i: u32) -> T {\n${body}\n}`,
     body: "  out_set(i, element(i));",
@@ -186,5 +207,5 @@ export function elementwise(spec: KernelSpec & { readonly out: Value; readonly w
 
 /** True when every shape's last axis is a multiple of four, so that the tensors can be read as vec4f. */
 export function allWide(...values: readonly Value[]): boolean {
-  return values.every((v) => v.dtype === "f32" && (v.shape[v.shape.length - 1] ?? 1) % 4 === 0);
+  return values.every((v) => ELEMENT[v.dtype].seen === "f32" && (v.shape[v.shape.length - 1] ?? 1) % 4 === 0);
 }

@@ -2,7 +2,8 @@ import type { Target } from "../target.ts";
 import type { Cost } from "./cost.ts";
 import type { Shape } from "./shape.ts";
 
-export type DType = "f32" | "i32" | "u32";
+/** f16 is how a tensor is stored; kernels see its elements as f32. */
+export type DType = "f32" | "f16" | "i32" | "u32";
 
 /** A tensor as networks and kernels see it: an identity, a shape, an element type. It owns no memory. */
 export interface Value {
