@@ -1,0 +1,70 @@
+/** `npm run bench:isa`: what AMD's compiler makes of a network's kernels and how long they would take on a card. No GPU is used. */
+import { Command, Option } from "commander";
+import { wholeNumber } from "../../src/cli/arguments.ts";
+import { endingOf } from "../../src/cli/failure.ts";
+import { addNetworkOptions, type NetworkFlags, networksFrom } from "../../src/cli/networks.ts";
+import { note, noteNow, printJson, printLine } from "../../src/cli/print.ts";
+import { CARD_NAMES, CARDS, type CardName } from "./cards.ts";
+import { kernelsOf } from "./kernels.ts";
+import { findTools } from "./machine.ts";
+import { compileFor, withLayer } from "./null-device.ts";
+import { machineText, reportText } from "./print.ts";
+import { reportOf } from "./report.ts";
+import { predict } from "./roofline.ts";
+
+interface Flags extends NetworkFlags {
+  readonly train?: true;
+  readonly batch?: number;
+  readonly card: CardName;
+  readonly top: number;
+  readonly machine?: true;
+  readonly out?: string;
+  readonly json?: true;
+}
+
+/** The network where none is named. */
+const MODEL = "svanet";
+
+const PROGRAM = addNetworkOptions(new Command("bench:isa"), MODEL)
+  .description(
+    "Compiles a network's kernels by AMD's compiler (Mesa's RADV, no GPU needed) and predicts its time on a card by a roofline model.",
+  )
+  .option("--train", "a training step instead of inference")
+  .option("--batch <n>", "images a run (default: 1, in training 4)", wholeNumber(1))
+  .addOption(new Option("--card <name>", "the card that the model times").choices(CARD_NAMES).default("4090"))
+  .option("--top <n>", "rows of each table", wholeNumber(0), 12)
+  .option("--machine", "also print what the compiler made of each kernel")
+  .option("--out <folder>", "keep the compiler's listings there")
+  .option("--json", "print the report as one JSON document")
+  .exitOverride();
+
+async function run(flags: Flags): Promise<void> {
+  const tools = findTools();
+  const card = CARDS[flags.card];
+  const train = flags.train === true;
+  const batch = flags.batch ?? (train ? 4 : 1);
+  const [network] = networksFrom({ ...flags, model: flags.model ?? flags.preset ?? MODEL });
+  if (network === undefined) return;
+  const { name, config } = network;
+  const kernels = kernelsOf(config, { batch, train });
+  note(`${name}: ${kernels.length} kernels, compiled for ${card.family} ...`);
+  const compilation = await withLayer(tools, flags.out ?? null, (folder) =>
+    compileFor(card.family, kernels, { tools, folder }),
+  );
+  const byText = new Map(compilation.kernels.map((kernel) => [kernel.wgsl, kernel]));
+  const predictions = predict(kernels, byText, card);
+  const { top, size, classes } = flags;
+  const asked = { model: name, card: flags.card, train, size, batch, classes, top };
+  const report = reportOf(asked, { card, kernels, compilation, predictions });
+  if (flags.machine) note(machineText(compilation.kernels));
+  if (flags.json) printJson(report);
+  else printLine(reportText(report));
+}
+
+try {
+  await run(PROGRAM.parse().opts<Flags>());
+} catch (error) {
+  const { message, exitCode } = endingOf(error, false);
+  if (message !== "") noteNow(message);
+  process.exitCode = exitCode;
+}
