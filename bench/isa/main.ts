@@ -25,7 +25,7 @@ interface Flags extends NetworkFlags {
 /** The network where none is named. */
 const MODEL = "svanet";
 
-const PROGRAM = addNetworkOptions(new Command("bench:isa"), MODEL)
+const PROGRAM = addNetworkOptions(new Command("bench:isa"), { otherwise: MODEL })
   .description(
     "Compiles a network's kernels by AMD's compiler (Mesa's RADV, no GPU needed) and predicts its time on a card by a roofline model.",
   )
