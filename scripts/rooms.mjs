@@ -22,7 +22,7 @@ export const ROOMS = {
       trace: [],
       shader: ["trace"],
       ops: ["trace", "shader"],
-      passes: ["trace", "ops"],
+      passes: ["trace", "shader", "ops"],
       device: [],
       compile: ["trace", "shader", "device"],
     },

@@ -2,6 +2,7 @@ import { randomFloats } from "../checks/draw.ts";
 import { DeviceError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import type { Device } from "../kernels/device/device.ts";
+import { type Allowance, CHEAP } from "../kernels/passes/recompute.ts";
 import { random } from "../kernels/random.ts";
 import { DEFAULT_LOSS } from "../model/supervision.ts";
 import { fromZoo, type NetworkConfig, type ZooEntry } from "../model/zoo.ts";
@@ -21,16 +22,21 @@ export interface TrainingBench {
 }
 
 /** The paper's optimizer and loss. */
-function settingsOf(batch: number): TrainingSettings {
+function settingsOf(batch: number, repeat: Allowance): TrainingSettings {
   const optimizer = { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.03, clipNorm: null } as const;
-  return { batch, loss: DEFAULT_LOSS, optimizer, accumulate: 1, rates: () => 1 };
+  return { batch, loss: DEFAULT_LOSS, optimizer, accumulate: 1, rates: () => 1, repeat };
 }
 
 const RATE = 1e-4;
 const SEED = 1;
 
-export async function prepareTraining(device: Device, config: NetworkConfig, batch: number): Promise<TrainingBench> {
-  const settings = settingsOf(batch);
+export async function prepareTraining(
+  device: Device,
+  config: NetworkConfig,
+  batch: number,
+  repeat = CHEAP,
+): Promise<TrainingBench> {
+  const settings = settingsOf(batch, repeat);
   const network = await Network.create(device, config, SEED);
   await allocateTraining(network, settings);
   const { trace, program } = await compileStep(network, settings);
@@ -70,6 +76,8 @@ function labels(count: number, classes: number): Int32Array {
 export interface TrainOptions {
   readonly batch: number;
   readonly steps?: number;
+  /** What a step may compute twice to hold less. */
+  readonly repeat?: Allowance | undefined;
 }
 
 export interface TrainRow {
@@ -100,10 +108,10 @@ const BUDGET = 60_000;
 export async function benchTrain(
   device: Device,
   { name, config }: ZooEntry,
-  { batch, steps }: TrainOptions,
+  { batch, steps, repeat }: TrainOptions,
   gauge: Gauge,
 ): Promise<TrainRow> {
-  const bench = await prepareTraining(device, config, batch);
+  const bench = await prepareTraining(device, config, batch, repeat);
   try {
     await bench.step(0);
     const once = async (index: number) => {

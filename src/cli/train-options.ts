@@ -235,6 +235,14 @@ export const TRAIN_OPTIONS: OptionTable = {
     parse: asNumber,
     sample: ["3", 3],
   },
+  checkpointActivations: {
+    group: "Training",
+    argument: "",
+    help: "compute whole stretches of the network a second time in backward instead of holding them: less memory, more time, the same bits",
+    parse: asText,
+    sample: ["", true],
+    omitted: "only what takes a twentieth of the time",
+  },
   epochs: {
     group: "Training",
     argument: "<n>",

@@ -3,6 +3,7 @@ import { lower } from "../kernels/compile/lower.ts";
 import { type Peak, peakOf } from "../kernels/compile/peak.ts";
 import { plan } from "../kernels/compile/plan.ts";
 import { ArenaLayout } from "../kernels/compile/state.ts";
+import type { Allowance } from "../kernels/passes/recompute.ts";
 import { byteSize } from "../kernels/shader/shader.ts";
 import { DEFAULT_TARGET, type Target } from "../kernels/target.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
@@ -46,8 +47,8 @@ export function inferenceNeeds(config: NetworkConfig, batch: number): Needs {
 }
 
 /** As {@link inferenceNeeds} for a training step. */
-export function trainingNeeds(config: NetworkConfig, batch: number): Needs {
-  const { state, graph, keep, placed } = tracedStep(config, batch);
+export function trainingNeeds(config: NetworkConfig, batch: number, repeat?: Allowance): Needs {
+  const { state, graph, keep, placed } = tracedStep(config, batch, repeat);
   return needs(state, peakOf(graph, keep, placed.keys()));
 }
 
@@ -63,14 +64,14 @@ export function inferenceBytes(config: NetworkConfig, batch: number): number {
 }
 
 /** As `inferenceBytes` for a training step: gradients, AdamW's moments and what backward keeps included. */
-export function trainingBytes(config: NetworkConfig, batch: number): number {
-  const { state, graph, keep, placed } = tracedStep(config, batch);
+export function trainingBytes(config: NetworkConfig, batch: number, repeat?: Allowance): number {
+  const { state, graph, keep, placed } = tracedStep(config, batch, repeat);
   requirePlannable(config, peakOf(graph, keep, placed.keys()));
   return state + runBytes(graph, keep, [...placed.keys()]);
 }
 
-function tracedStep(config: NetworkConfig, batch: number) {
-  const settings = { ...TRAINING, batch };
+function tracedStep(config: NetworkConfig, batch: number, repeat?: Allowance) {
+  const settings = { ...TRAINING, batch, ...(repeat && { repeat }) };
   // The literal trace fills the table of parameters that the training trace looks its arenas up in.
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
   const trace = trainingTrace(config, parameters, ANYWHERE, settings);

@@ -1,4 +1,5 @@
 import { OutOfMemoryError, ShapeError } from "../errors.ts";
+import { type Allowance, CHECKPOINTS } from "../kernels/passes/recompute.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
 import { inferenceNeeds, type Needs, trainingNeeds } from "./costs.ts";
 
@@ -14,6 +15,8 @@ export interface Room {
 export interface Work {
   readonly kind: "inference" | "training";
   readonly batch: number;
+  /** What a training step may compute twice, as its settings say. */
+  readonly repeat?: Allowance;
 }
 
 /** Sides of images that are tried as a smaller size: multiples of what networks halve. */
@@ -30,18 +33,27 @@ export function requireFit(config: NetworkConfig, work: Work, room: Room): void 
   if (fits(needs, room)) return;
   const { width, height } = config;
   const largest = largestSize(config, work, room, needs);
-  const advice =
-    largest === null
-      ? "use a smaller --width or --batch-size"
-      : `the largest --size that fits is about ${largest}${work.batch > 1 ? "; a smaller --batch-size leaves room for more" : ""}`;
+  const advice = checkpointAdvice(config, work, room) + smallerAdvice(work, largest);
   throw new OutOfMemoryError(
     `${work.kind} on ${work.batch === 1 ? "an image" : `batches of ${work.batch} images`} of ${width}x${height} needs at least ` +
       `${binary(needs.gpu)} of GPU memory and ${binary(needs.host)} of main memory, and there are ${roomText(room)}: ${advice}`,
   );
 }
 
-function needsOf(config: NetworkConfig, { kind, batch }: Work): Needs {
-  return kind === "training" ? trainingNeeds(config, batch) : inferenceNeeds(config, batch);
+/** Where a step that holds less would fit: the flag that makes it so. */
+function checkpointAdvice(config: NetworkConfig, work: Work, room: Room): string {
+  if (work.kind !== "training" || work.repeat === CHECKPOINTS) return "";
+  const needs = needsOf(config, { ...work, repeat: CHECKPOINTS });
+  return fits(needs, room) ? `with --checkpoint-activations it needs ${binary(needs.gpu)} and fits; else ` : "";
+}
+
+function smallerAdvice({ batch }: Work, largest: number | null): string {
+  if (largest === null) return "use a smaller --width or --batch-size";
+  return `the largest --size that fits is about ${largest}${batch > 1 ? "; a smaller --batch-size leaves room for more" : ""}`;
+}
+
+function needsOf(config: NetworkConfig, { kind, batch, repeat }: Work): Needs {
+  return kind === "training" ? trainingNeeds(config, batch, repeat) : inferenceNeeds(config, batch);
 }
 
 function fits({ gpu, host }: Needs, room: Room): boolean {

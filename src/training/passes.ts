@@ -1,6 +1,7 @@
 import { differentiate } from "../autograd/differentiate.ts";
 import { type Conv2dAttrs, conv2d } from "../kernels/ops/contraction/conv.ts";
 import { fuse } from "../kernels/passes/fuse.ts";
+import { type Allowance, CHEAP, recompute } from "../kernels/passes/recompute.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
@@ -28,8 +29,16 @@ export function inferencePasses(graph: Graph, keep: readonly Value[], form: Form
   fuse(graph, keep);
 }
 
+/** What outlives a training step. */
+interface Ends {
+  /** What the host reads after a run. */
+  readonly keep: readonly Value[];
+  /** Gradients by value id, whose storage is elsewhere. */
+  readonly placed: ReadonlyMap<number, string>;
+}
+
 /** A trace from its forward pass to what the host reads. */
-export interface TrainingSpec<R extends { readonly keep: readonly Value[] }> {
+export interface TrainingSpec<R extends Ends> {
   /** `[1]`. */
   readonly loss: Value;
   /** `[1]`: the gradient of the loss by itself. */
@@ -38,7 +47,9 @@ export interface TrainingSpec<R extends { readonly keep: readonly Value[] }> {
   readonly wanted: readonly Value[];
   /** Tensors of the forward pass that are read beside the loss. */
   readonly read: readonly Value[];
-  /** Appends what follows the gradients, given by the ids of `wanted`; `keep` is what the host reads after a run. */
+  /** What may be repeated to save memory. */
+  readonly repeat?: Allowance | undefined;
+  /** Appends what follows the gradients, given by the ids of `wanted`. */
   follow(gradients: ReadonlyMap<number, Value>): R;
 }
 
@@ -48,20 +59,20 @@ export interface TrainingSpec<R extends { readonly keep: readonly Value[] }> {
  * 1. Drop what nobody reads: it must not be differentiated, nor count as a reader.
  * 2. Rewrite by algebra before the derivatives, so that gradients take the short way too.
  * 3. Differentiate, and append what the gradients are for.
- * 4. Fuse last: only now is it known what backward still reads and must therefore be stored.
+ * 4. Fuse: only now is it known what backward still reads and must therefore be stored.
+ * 5. Recompute last: only now is it known how long each tensor would be held.
  */
-export function trainingPasses<R extends { readonly keep: readonly Value[] }>(
-  graph: Graph,
-  spec: TrainingSpec<R>,
-  form: Form,
-): R {
+export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<R>, form: Form): R {
   if (form === "literal") computeEveryTap(graph);
   else {
     dropUnread(graph, [spec.loss, ...spec.read]);
     splitPointwiseOverConcat(graph);
   }
   const made = spec.follow(differentiate(graph, spec.loss, spec.seed, spec.wanted));
-  if (form === "production") fuse(graph, made.keep);
+  if (form === "production") {
+    fuse(graph, made.keep);
+    recompute(graph, { keep: made.keep, placed: made.placed.keys() }, spec.repeat ?? CHEAP);
+  }
   return made;
 }
 

@@ -1,5 +1,6 @@
 import type { OptimizerOptions } from "../autograd/optimizer.ts";
 import { Program } from "../kernels/compile/program.ts";
+import type { Allowance } from "../kernels/passes/recompute.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import type { Shape } from "../kernels/trace/shape.ts";
 import { arenaOf, CONTROL, clockKey, GROUPS, LOSS_TOTAL, type Role } from "../model/keys.ts";
@@ -24,6 +25,8 @@ export interface TrainerOptions {
   readonly classWeights: ClassWeighting;
   /** Batches whose gradients make one update. */
   readonly accumulate: number;
+  /** As in {@link TrainingSettings}. */
+  readonly repeat?: Allowance;
   /** Learning rates over that of the run, while the encoder is frozen or not. */
   rates(frozen: boolean): RateFactors;
 }
@@ -145,8 +148,7 @@ export class Trainer {
     const key = `${batch} ${frozen}`;
     const known = this.#steps.get(key);
     if (known) return known;
-    const { loss, optimizer, accumulate } = this.#options;
-    const settings = { batch, loss, optimizer, accumulate, rates: this.#options.rates(frozen) };
+    const settings = { ...this.#options, batch, rates: this.#options.rates(frozen) };
     const made = await compileStep(this.network, settings);
     this.#steps.set(key, made);
     return made;

@@ -10,6 +10,7 @@ import type { Program } from "../kernels/compile/program.ts";
 import { argmaxLast, segmentationCounts } from "../kernels/ops/loss/loss.ts";
 import { updateRunning } from "../kernels/ops/norm/running.ts";
 import { accumulate } from "../kernels/ops/update/update.ts";
+import type { Allowance } from "../kernels/passes/recompute.ts";
 import type { Target } from "../kernels/target.ts";
 import { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
@@ -34,6 +35,8 @@ export interface TrainingSettings {
   /** Learning rates over that of the run; parameters of 0 stay as they are and get no gradient. */
   readonly rates: RateFactors;
   readonly form?: Form;
+  /** What backward may compute once more to save memory (default: what costs little). Results are the same. */
+  readonly repeat?: Allowance;
   /** Also keep the outputs that the loss looks at, for checks. */
   readonly keepHeads?: boolean;
 }
@@ -104,15 +107,16 @@ export function trainingTrace(
   const words = stepWords(graph);
   const shown = keepHeads ? heads.map((head) => head.logits) : [];
   const weights = trainedWeights(graph, table, settings.rates);
-  const placed = new Map<number, string>();
-  const { counts, keep } = trainingPasses(
+  const { counts, keep, placed } = trainingPasses(
     graph,
     {
       loss,
       seed: graph.input(INPUT.one, [1]),
       wanted: weights.map(({ value }) => value),
+      repeat: settings.repeat,
       read: [logits, ...shown, ...build.statistics.map((of) => of.batch)],
       follow(gradients) {
+        const placed = new Map<number, string>();
         for (const { key, value } of weights) {
           const gradient = gradients.get(value.id);
           if (gradient) placed.set(graph.root(gradient.id), gradientKey(key, value, gradient));
@@ -122,7 +126,7 @@ export function trainingTrace(
         const prediction = graph.apply(argmaxLast, { x: logits }, {});
         const { ignoreIndex } = lossSettings;
         const counts = graph.apply(segmentationCounts, { prediction, label }, { classes: config.classes, ignoreIndex });
-        return { counts, keep: [loss, counts, ...shown] };
+        return { counts, keep: [loss, counts, ...shown], placed };
       },
     },
     form,

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Gauge } from "../../bench/ceiling.ts";
 import type { Device } from "../../kernels/device/device.ts";
+import { CHEAP, CHECKPOINTS } from "../../kernels/passes/recompute.ts";
 import type { ZooEntry } from "../../model/zoo.ts";
 import { requireFit, type Work } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
@@ -19,6 +20,7 @@ interface FpsFlags extends CommonFlags, NetworkFlags {
 
 interface TrainFlags extends CommonFlags, NetworkFlags {
   readonly batch: number;
+  readonly checkpointActivations?: true;
   readonly steps?: number;
 }
 
@@ -49,6 +51,7 @@ export function register(command: Command): void {
     named(command, "train", "whole training steps on a made-up batch: steps and images a second, peak memory"),
   )
     .option("--batch <n>", "images a step", wholeNumber(1), 4)
+    .option("--checkpoint-activations", "compute stretches of the network twice instead of holding them")
     .option("--steps <n>", "steps to time (default: as many as fit a minute, 3 to 200)", wholeNumber(1))
     .action(train);
   addNetworkOptions(named(command, "profile", "GPU time of every kernel of one run"), { otherwise: PROFILED })
@@ -70,7 +73,7 @@ async function fps(flags: FpsFlags): Promise<void> {
   const { benchFps } = await import("../../bench/fps.ts");
   const { batch, runs } = flags;
   const options = { batch, ...(runs === undefined ? {} : { runs }) };
-  await everyNetwork(flags, "inference", FPS_COLUMNS, (device, entry, gauge) =>
+  await everyNetwork(flags, { kind: "inference", batch }, FPS_COLUMNS, (device, entry, gauge) =>
     benchFps(device, entry, options, gauge),
   );
 }
@@ -78,21 +81,22 @@ async function fps(flags: FpsFlags): Promise<void> {
 async function train(flags: TrainFlags): Promise<void> {
   const { benchTrain } = await import("../../bench/training.ts");
   const { batch, steps } = flags;
-  const options = { batch, ...(steps === undefined ? {} : { steps }) };
-  await everyNetwork(flags, "training", TRAIN_COLUMNS, (device, entry, gauge) =>
+  const repeat = flags.checkpointActivations ? CHECKPOINTS : CHEAP;
+  const options = { batch, repeat, ...(steps === undefined ? {} : { steps }) };
+  await everyNetwork(flags, { kind: "training", batch, repeat }, TRAIN_COLUMNS, (device, entry, gauge) =>
     benchTrain(device, entry, options, gauge),
   );
 }
 
 async function everyNetwork<Row extends { readonly medianMs: number }>(
-  flags: CommonFlags & NetworkFlags & { readonly batch: number },
-  kind: Work["kind"],
+  flags: CommonFlags & NetworkFlags,
+  work: Work,
   columns: readonly Column<Row>[],
   bench: (device: Device, entry: ZooEntry, gauge: Gauge) => Promise<Row>,
 ): Promise<void> {
   const networks = networksFrom(flags);
   await onDevice(flags, (device, header) => {
-    for (const { config } of networks) requireFit(config, { kind, batch: flags.batch }, device.room);
+    for (const { config } of networks) requireFit(config, work, device.room);
     return withGauge(device, async (gauge) => {
       const rows: Row[] = [];
       for (const entry of networks) {

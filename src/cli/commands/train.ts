@@ -18,6 +18,7 @@ import {
   networkConfig,
   networkFor,
   plannedFlags,
+  repeatOf,
   scratchAdvice,
   windowOf,
 } from "../../experiment/settings/recipe.ts";
@@ -89,7 +90,7 @@ export async function train(
   requireStatistics(first.batchSize, foreseen);
   requireWritableFolder(first.out, `--out ${first.out}`);
   return withDevice(first.adapter, (device) => {
-    requireFit(foreseen, { kind: "training", batch: first.batchSize }, device.room);
+    requireFit(foreseen, { kind: "training", batch: first.batchSize, repeat: repeatOf(first) }, device.room);
     return trainOn(device, first, configFor);
   });
 }

@@ -4,6 +4,7 @@ import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/image/augment.ts";
 import { DataError, UsageError } from "../../errors.ts";
+import { type Allowance, CHEAP, CHECKPOINTS } from "../../kernels/passes/recompute.ts";
 import { weighted } from "../../model/losses.ts";
 import type { ParameterTable } from "../../model/parameters.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
@@ -133,8 +134,14 @@ export function trainerOptions(config: TrainConfig, network: NetworkConfig, tabl
     optimizer,
     classWeights,
     accumulate,
+    repeat: repeatOf(config),
     rates: (frozen) => rateFactors(table, config, frozen),
   };
+}
+
+/** What a training step may compute twice. */
+export function repeatOf({ checkpointActivations }: Pick<TrainConfig, "checkpointActivations">): Allowance {
+  return checkpointActivations ? CHECKPOINTS : CHEAP;
 }
 
 function requirePlace(config: TrainConfig, kind: LossKind): void {
@@ -212,7 +219,16 @@ export function windowOf({ window }: Pick<TrainConfig, "window">): Window | unde
 }
 
 /** Fields that say where, how fast and how far a run is computed, not what its steps compute. */
-const INCIDENTAL = ["data", "out", "workers", "adapter", "checkpointEvery", "patience", ...START_FIELDS] as const;
+const INCIDENTAL = [
+  "data",
+  "out",
+  "checkpointActivations",
+  "workers",
+  "adapter",
+  "checkpointEvery",
+  "patience",
+  ...START_FIELDS,
+] as const;
 
 /** The recipe as text: equal text, data and adapter give equal bits. */
 export function recipeText(config: TrainConfig): string {

@@ -1,5 +1,5 @@
 import { byteSize } from "../shader/shader.ts";
-import type { Graph } from "../trace/graph.ts";
+import { type Graph, readsOf } from "../trace/graph.ts";
 import type { Value } from "../trace/op.ts";
 
 /** What a run needs at the least, in bytes. */
@@ -36,9 +36,9 @@ function livesOf(graph: Graph, outside: ReadonlySet<number>, keep: readonly Valu
     if (life) life.last = Math.max(life.last, at);
     else if (!outside.has(id)) lives.set(id, { bytes: byteSize(value), first: at, last: at });
   };
-  for (const [at, { op, inputs, outputs }] of graph.steps.entries()) {
-    if (op.name === "view") continue; // costs nothing, and is no use of its tensor
-    for (const value of [...Object.values<Value>(inputs), ...outputs]) touch(value, at);
+  for (const [at, step] of graph.steps.entries()) {
+    if (step.op.name === "view") continue; // costs nothing, and is no use of its tensor
+    for (const value of [...readsOf(step), ...step.outputs]) touch(value, at);
   }
   for (const value of keep) touch(value, graph.steps.length);
   return [...lives.values()];

@@ -1,7 +1,7 @@
 import { add } from "../ops/arithmetic.ts";
 import { type Conv2dAttrs, conv2d } from "../ops/contraction/conv.ts";
 import { sliceLast } from "../ops/layout.ts";
-import { Graph, type Step } from "../trace/graph.ts";
+import { Graph, readsOf, type Step } from "../trace/graph.ts";
 import type { Value } from "../trace/op.ts";
 import { lastOf, sizeOf } from "../trace/shape.ts";
 
@@ -96,11 +96,8 @@ export function dropUnread(graph: Graph, keep: readonly Value[]): void {
   const read = new Set(keep.map(({ id }) => id));
   const kept: Step[] = [];
   for (const step of graph.steps.toReversed()) {
-    const { op, inputs, outputs, epilogue } = step;
-    if (!op.updates && !outputs.some(({ id }) => read.has(id))) continue;
-    for (const value of [...Object.values(inputs), epilogue.scale, epilogue.bias, epilogue.residual]) {
-      if (value) read.add(value.id);
-    }
+    if (!step.op.updates && !step.outputs.some(({ id }) => read.has(id))) continue;
+    for (const { id } of readsOf(step)) read.add(id);
     kept.push(step);
   }
   graph.replaceSteps(kept.reverse());

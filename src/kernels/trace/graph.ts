@@ -192,6 +192,20 @@ export function shapesOf<I extends string>(inputs: Values<I>): Shapes<I> {
   return Object.fromEntries(Object.entries<Value>(inputs).map(([name, v]) => [name, v.shape])) as Shapes<I>;
 }
 
+/** Everything a step reads: its inputs, then what its epilogue adds or multiplies by. */
+export function readsOf({ inputs, epilogue }: Step): Value[] {
+  return [...Object.values<Value>(inputs), ...Object.values(epilogue).filter((part) => typeof part === "object")];
+}
+
+/** The step reading `of` each tensor instead. */
+export function withReads(step: Step, of: (value: Value) => Value): Step {
+  const inputs = Object.fromEntries(Object.entries(step.inputs).map(([name, value]) => [name, of(value)]));
+  const epilogue = Object.fromEntries(
+    Object.entries(step.epilogue).map(([part, given]) => [part, typeof given === "object" ? of(given) : given]),
+  );
+  return { ...step, inputs, epilogue };
+}
+
 /** Makes a value outside a graph's own calls: scratch of a lowering, a rewritten step's output. */
 export const freshValue = fresh;
 

@@ -83,6 +83,13 @@ export interface Derivative<I extends string, A, S extends string> {
   ): { readonly [K in I]: (() => Value) | null };
 }
 
+/** A call of an op that makes what another call has made. It has that one's epilogue. */
+export interface Repetition {
+  readonly op: AnyOp;
+  readonly inputs: Values<string>;
+  readonly attrs: unknown;
+}
+
 export interface Op<I extends string, A> {
   readonly name: string;
   /** In binding order. At most six, so that with output and uniform the default limits always suffice. */
@@ -95,6 +102,8 @@ export interface Op<I extends string, A> {
   /** Shapes of outputs that the same pass makes anyway. They carry no gradient. */
   extra?(inputs: Shapes<I>, attrs: A): readonly Shape[];
   lower(call: LowerCall<I, A>): readonly Dispatch[];
+  /** What makes the first output again, bit for bit, once the further ones are there. Left out: the op itself. */
+  again?(call: { readonly inputs: Values<I>; readonly extra: readonly Value[]; readonly attrs: A }): Repetition;
   /** What `lower` honours of {@link LowerCall.epilogue}; fusion gives it nothing else. Left out: nothing. */
   readonly epilogue?: readonly (keyof Epilogue)[];
   /** What it is to the step before it, which may take it over into its epilogue. Left out: nothing. */
@@ -110,6 +119,11 @@ export interface Op<I extends string, A> {
 /** An op whose input names and attributes are no longer known to the compiler, as stored in a trace. */
 // biome-ignore lint/suspicious/noExplicitAny: attributes are invariant; only `defineOp` makes ops, so they fit their step
 export type AnyOp = Op<string, any>;
+
+/** Forgets the names of an op's inputs, as a trace does. */
+export function repetition<I extends string, A>(op: Op<I, A>, inputs: Values<I>, attrs: A): Repetition {
+  return { op: op as unknown as AnyOp, inputs, attrs };
+}
 
 export const NO_MACS = (): number => 0;
 export const FIRST_ORDER = "second derivatives are not supported";

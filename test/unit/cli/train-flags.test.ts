@@ -24,6 +24,7 @@ import {
   windowOf,
 } from "../../../src/experiment/settings/recipe.ts";
 import { Timetable } from "../../../src/experiment/train/timetable.ts";
+import { CHECKPOINTS } from "../../../src/kernels/passes/recompute.ts";
 import { DEFAULT_TARGET } from "../../../src/kernels/target.ts";
 import type { SvanetConfig } from "../../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../../src/model/zoo.ts";
@@ -167,6 +168,13 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   accumulate: {
     see: (config) => [timetable(config).duration.stepsPerEpoch, calls("accumulate", "nothing")(config).length],
     becomes: [2, 1],
+  },
+  checkpointActivations: {
+    see: (config) => {
+      const { parameters } = traceNetwork(network(config), { mode: "eval", batch: 2 }).build;
+      return trainerOptions(config, network(config), parameters).repeat;
+    },
+    becomes: CHECKPOINTS,
   },
   epochs: { see: (config) => timetable(config).duration.steps, becomes: 120 },
   steps: { see: (config) => timetable(config).duration.steps, becomes: 300 },

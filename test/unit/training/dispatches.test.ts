@@ -34,7 +34,9 @@ function counts(name: string) {
 }
 
 describe("dispatches of every network", () => {
-  test("are those of the snapshot: npx vitest run -u test/unit/training/dispatches writes it anew, on purpose", async () => {
+  test("are those of the snapshot: npx vitest run -u test/unit/training/dispatches writes it anew, on purpose", {
+    timeout: 120_000,
+  }, async () => {
     const all = Object.fromEntries(NETWORKS.map((name) => [name, counts(name)]));
     const lines = Object.entries(all).map(([name, of]) => `  ${JSON.stringify(name)}: ${JSON.stringify(of)}`);
     await expect(`{\n${lines.join(",\n")}\n}\n`).toMatchFileSnapshot("dispatches.snap");

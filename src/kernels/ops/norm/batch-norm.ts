@@ -2,7 +2,7 @@ import { ShapeError } from "../../../errors.ts";
 import { once } from "../../once.ts";
 import { allWide } from "../../shader/shader.ts";
 import { FREE, perOutput } from "../../trace/cost.ts";
-import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
+import { defineOp, FIRST_ORDER, NO_MACS, repetition } from "../../trace/op.ts";
 import { lastOf, sameShape } from "../../trace/shape.ts";
 import { channelwise, type Eps, pair, sumsShape } from "./channelwise.ts";
 import { channelGradient, gradientSums, normaliseChannels } from "./kernels.ts";
@@ -71,6 +71,8 @@ export const batchNormTrain = defineOp<Eps>()({
       normaliseChannels({ ...call, weight, bias, out, moments: { kind: "joint", statistics, eps }, epilogue }),
     ];
   },
+  again: ({ inputs, extra: [statistics = inputs.x], attrs }) =>
+    repetition(batchNormBy, { ...inputs, statistics }, attrs),
   macs: NO_MACS,
   cost: FREE,
   derivative: {
