@@ -140,7 +140,8 @@ export async function recompile(device: Device, { variant, size }: MatmulFigure)
 
 /** The ceiling measured again beside whatever is being timed: what slows one on a shared machine slows the other. */
 export interface Gauge {
-  sample(): Promise<void>;
+  /** What is timed, with a sample before it as long as samples take no more than a quarter of its own time. */
+  beside(once: (index: number) => Promise<number>): (index: number) => Promise<number>;
   /** The median of the samples so far. */
   gflops(): number;
   destroy(): void;
@@ -150,10 +151,21 @@ export async function openGauge(device: Device, { best }: Ceiling): Promise<Gaug
   const program = await recompile(device, best);
   const time = kernelTime(device, program, () => true);
   const samples: number[] = [];
+  const sample = async () => {
+    const start = performance.now();
+    samples.push(await time());
+    return performance.now() - start;
+  };
   await time();
   return {
-    async sample() {
-      samples.push(await time());
+    beside(once) {
+      let [own, others] = [0, 0];
+      return async (index) => {
+        if (own <= others / 4) own += await sample();
+        const milliseconds = await once(index);
+        others += milliseconds;
+        return milliseconds;
+      };
     },
     gflops: () => matmulFlops(best.size) / spreadOf(samples).median / 1e6,
     destroy: () => program.destroy(),

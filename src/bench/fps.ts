@@ -1,147 +1,103 @@
-import { randomFloats } from "../checks/draw.ts";
 import { DeviceError } from "../errors.ts";
 import type { Device } from "../kernels/device/device.ts";
-import { sizeOf } from "../kernels/trace/shape.ts";
 import { type Description, describe, type ZooEntry } from "../model/zoo.ts";
-import { type Inference, Network } from "../training/network.ts";
+import type { Inference } from "../training/network.ts";
 import type { Gauge } from "./ceiling.ts";
-import { repeated, spreadOf } from "./measure.ts";
+import { gpuTime, meanOf, repeated, spreadOf } from "./measure.ts";
+import { type PaperSide, paperSide } from "./paper-networks.ts";
+import { checkLogits, literalLogits, livelyNetwork, type OpenPlain } from "./reference.ts";
 
 export interface FpsOptions {
   readonly batch: number;
-  /** Runs to time; without it as many as fit a minute, between 3 and 200. */
+  /** Runs to time; without it {@link PAPER_RUNS}, or as many as fit the budget, three at the least. */
   readonly runs?: number;
+  /** Milliseconds for the runs of one network. */
+  readonly budget: number;
+  /** Opens the same adapter for the plain kernels. */
+  readonly openPlain: OpenPlain;
 }
 
-export interface FpsRow extends Pick<Description, "parameters" | "macs" | "profiledMacs"> {
-  readonly name: string;
-  readonly preset: string;
+/** The paper's frames a second are the mean of so many runs. */
+export const PAPER_RUNS = 1000;
+
+/** A row of the paper's Table VII with what we measure beside it. */
+export interface FpsRow extends PaperSide, Pick<Description, "parameters" | "macs" | "profiledMacs"> {
   /** Side of the image. */
   readonly size: number;
   readonly batch: number;
   readonly classes: number;
   readonly precision: "f32";
   readonly runs: number;
-  /** Images a second at the median. */
+  /** Images a second: of the mean run, as the paper's. */
   readonly fps: number;
+  readonly meanMs: number;
   readonly medianMs: number;
   readonly p95Ms: number;
+  /** Time on the GPU alone, by its timestamps; null where the adapter has none. */
+  readonly gpuMs: number | null;
   /** Multiply-accumulates that are really computed for one image. */
   readonly executedMacs: number;
   readonly gflops: number;
   readonly ceilingGflops: number;
   readonly share: number;
   /** Bytes of weights, statistics and tensors of a run. */
-  readonly bytes: number;
+  readonly peakBytes: number;
   readonly dispatches: number;
 }
 
-const BUDGET = 60_000;
-const CHECK_SIDE = 64;
-const TOLERANCE = 1e-3;
-
 /** Times the inference of one network, after a check that what is timed computes what the network defines. */
-export async function benchFps(
-  device: Device,
-  { name, config }: ZooEntry,
-  { batch, runs }: FpsOptions,
-  gauge: Gauge,
-): Promise<FpsRow> {
-  const { name: title, parameters, macs, profiledMacs } = describe(name, config);
-  const network = await Network.create(device, config, 1);
+export async function benchFps(device: Device, entry: ZooEntry, options: FpsOptions, gauge: Gauge): Promise<FpsRow> {
+  const { name, config } = entry;
+  const { batch, openPlain } = options;
+  const { parameters, macs, profiledMacs } = describe(name, config);
+  const exact = await literalLogits(openPlain, entry, batch);
+  const network = await livelyNetwork(device, entry);
   try {
-    liven(network);
-    await checkRewritten(network, name);
     const inference = await network.inference({ batch });
-    const samples = await timeRuns(device, inference, { name, gauge, runs });
+    const logits = await checkLogits(name, exact, inference);
+    const samples = await timeRuns(device, inference, options, gauge);
+    await requireSame(name, logits, inference);
     const { median, p95 } = spreadOf(samples);
-    const executedMacs = inference.program.dispatches.reduce((sum, dispatch) => sum + dispatch.macs, 0) / batch;
+    const mean = meanOf(samples);
+    const { program } = inference;
+    const executedMacs = program.dispatches.reduce((sum, dispatch) => sum + dispatch.macs, 0) / batch;
     const gflops = (2 * executedMacs * batch) / median / 1e6;
     const ceilingGflops = gauge.gflops();
-    const bytes = network.store.bytes + inference.program.bytes;
-    const dispatches = inference.program.dispatches.length;
-    inference.program.destroy();
-    return {
-      ...{ name: title, preset: name, size: config.height, batch, classes: config.classes, precision: "f32" },
-      ...{ runs: samples.length, fps: (1000 * batch) / median, medianMs: median, p95Ms: p95 },
+    const row: FpsRow = {
+      ...paperSide(name),
+      ...{ size: config.height, batch, classes: config.classes, precision: "f32" },
       ...{ parameters, macs, profiledMacs, executedMacs },
-      ...{ gflops, ceilingGflops, share: gflops / ceilingGflops, bytes, dispatches },
+      ...{ runs: samples.length, fps: (1000 * batch) / mean, meanMs: mean, medianMs: median, p95Ms: p95 },
+      gpuMs: await gpuTime(device, program, median),
+      ...{ gflops, ceilingGflops, share: gflops / ceilingGflops },
+      ...{ peakBytes: network.store.bytes + program.bytes, dispatches: program.dispatches.length },
     };
+    program.destroy();
+    return row;
   } finally {
     network.destroy();
   }
 }
 
-/**
- * Untrained weights shrink what passes through them to a third, and with running variances of 1 the logits would be
- * little more than biases: a wrong layer would not show. Smaller variances keep the signal alive; below 0.3 it would grow
- * without bounds through the separable attention, which multiplies activations.
- */
-function liven(network: Network): void {
-  for (const { name, shape } of network.table.list("statistic")) {
-    if (name.endsWith("var")) network.write(name, new Float32Array(sizeOf(shape)).fill(0.5));
-  }
-}
-
-function image(batch: number, height: number, width: number): Float32Array {
-  return randomFloats(1, batch * height * width * 3).map((value) => 1.7 * value);
-}
-
-/** DeviceError when the rewritten and fused program differs from the literal one on a small image. */
-async function checkRewritten(network: Network, name: string): Promise<void> {
-  const size = { batch: 1, height: CHECK_SIDE, width: CHECK_SIDE };
-  const literal = await network.inference({ ...size, form: "literal" });
-  const rewritten = await network.inference(size);
-  try {
-    const [exact, got] = [await logitsOf(literal), await logitsOf(rewritten)];
-    const problem = differenceOf(exact, got);
-    if (problem !== null) throw new DeviceError(`${name} is not timed: ${problem}; 'svanet doctor' looks for the op`);
-  } finally {
-    literal.program.destroy();
-    rewritten.program.destroy();
-  }
-}
-
-async function logitsOf({ program, logits, feed }: Inference): Promise<Float32Array> {
-  program.poison();
-  feed(program, image(1, CHECK_SIDE, CHECK_SIDE));
-  program.run();
-  return program.read(logits);
-}
-
-/** What is wrong with logits that should equal the literal program's; null when nothing is. */
-export function differenceOf(exact: Float32Array, got: Float32Array): string | null {
-  let largest = 0;
-  let worst = 0;
-  for (const [i, value] of exact.entries()) {
-    const other = got[i] ?? Number.NaN;
-    if (!Number.isFinite(value) || !Number.isFinite(other))
-      return `logit ${i} is ${other}, by the literal form ${value}`;
-    largest = Math.max(largest, Math.abs(value));
-    worst = Math.max(worst, Math.abs(value - other));
-  }
-  return worst <= TOLERANCE * largest
-    ? null
-    : `its logits differ by ${worst} from the literal form's, at most ${largest}`;
-}
-
 async function timeRuns(
   device: Device,
-  { program, batch, logits, feed }: Inference,
-  { name, gauge, runs }: { readonly name: string; readonly gauge: Gauge; readonly runs: number | undefined },
+  { program }: Inference,
+  { runs, budget }: FpsOptions,
+  gauge: Gauge,
 ): Promise<number[]> {
-  const [, height = 1, width = 1] = logits.shape;
-  feed(program, image(batch, height, width));
-  const once = async () => {
-    await gauge.sample();
+  const once = gauge.beside(async () => {
     const start = performance.now();
     program.run();
     await device.finish();
     return performance.now() - start;
-  };
-  await once();
-  const samples = await repeated(once, runs, BUDGET);
-  const values = await program.read(logits);
-  if (values.every(Number.isFinite)) return samples;
-  throw new DeviceError(`${name} at ${height} x ${width} gave numbers that are not finite`);
+  });
+  await once(0);
+  return repeated(once, { count: runs, most: PAPER_RUNS, budget });
+}
+
+/** Every run of a program gives the same bits: DeviceError where the last one timed did not. */
+async function requireSame(name: string, first: Float32Array, { program, logits }: Inference): Promise<void> {
+  const last = await program.read(logits);
+  if (last.some((value, i) => !Object.is(value, first[i])))
+    throw new DeviceError(`${name} is not timed: its logits changed from run to run; 'svanet doctor' looks for the op`);
 }

@@ -75,19 +75,39 @@ export function kernelTime(device: Device, program: Program, counts: (path: stri
   };
 }
 
-/** The most runs that are timed unasked: more do not move a median or a 95th percentile. */
-const MOST = 200;
+/** How often something is timed. */
+export interface Limits {
+  /** Exactly so many times; undefined for as many as fit. */
+  readonly count: number | undefined;
+  /** The most times unasked: more would not change what is told. */
+  readonly most: number;
+  /** Milliseconds after which it ends, three times done. */
+  readonly budget: number;
+}
 
-/** Times something `count` times, or as often as fits the budget of milliseconds: three to two hundred times. */
+/** Times something `count` times, or as often as fits the budget of milliseconds: three times at least, `most` at most. */
 export async function repeated(
   once: (index: number) => Promise<number>,
-  count: number | undefined,
-  budget: number,
+  { count, most, budget }: Limits,
 ): Promise<number[]> {
   const samples: number[] = [];
   const start = performance.now();
   const spent = () => samples.length >= 3 && performance.now() - start > budget;
-  const enough = () => (count === undefined ? samples.length >= MOST || spent() : samples.length >= count);
+  const enough = () => (count === undefined ? samples.length >= most || spent() : samples.length >= count);
   while (!enough()) samples.push(await once(samples.length));
   return samples;
+}
+
+export const meanOf = (samples: readonly number[]): number =>
+  samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+
+/** Runs of a program whose GPU time is taken: one where they are long. */
+const PROFILES = 3;
+const LONG = 2000;
+
+/** Milliseconds of a program's dispatches by the GPU's timestamps, the middle of a few runs; null without timestamps. */
+export async function gpuTime(device: Device, program: Program, expected: number): Promise<number | null> {
+  if (!device.report.features.includes("timestamp-query")) return null;
+  const time = kernelTime(device, program, () => true);
+  return spreadOf(await repeated(time, { count: expected > LONG ? 1 : PROFILES, most: PROFILES, budget: 0 })).median;
 }

@@ -5,12 +5,14 @@ import type { Device } from "../kernels/device/device.ts";
 import { type Allowance, CHEAP } from "../kernels/passes/recompute.ts";
 import { random } from "../kernels/random.ts";
 import { DEFAULT_LOSS } from "../model/supervision.ts";
-import { fromZoo, type NetworkConfig, type ZooEntry } from "../model/zoo.ts";
+import type { NetworkConfig, ZooEntry } from "../model/zoo.ts";
 import { Network } from "../training/network.ts";
 import { allocateTraining, compileStep } from "../training/trainer.ts";
 import type { TrainingSettings } from "../training/training-trace.ts";
 import type { Gauge } from "./ceiling.ts";
-import { repeated, spreadOf } from "./measure.ts";
+import { gpuTime, repeated, spreadOf } from "./measure.ts";
+import { type PaperSide, paperSide } from "./paper-networks.ts";
+import { type OpenPlain, SEED, type StepSample, sampleOf, stepDifference } from "./reference.ts";
 
 /** A network with the program of its training step, fed with one made-up batch. */
 export interface TrainingBench {
@@ -28,7 +30,6 @@ function settingsOf(batch: number, repeat: Allowance): TrainingSettings {
 }
 
 const RATE = 1e-4;
-const SEED = 1;
 
 export async function prepareTraining(
   device: Device,
@@ -75,14 +76,20 @@ function labels(count: number, classes: number): Int32Array {
 
 export interface TrainOptions {
   readonly batch: number;
+  /** Steps to time; without it as many as fit the budget, between three and {@link MOST_STEPS}. */
   readonly steps?: number;
   /** What a step may compute twice to hold less. */
   readonly repeat?: Allowance | undefined;
+  /** Milliseconds for the steps of one network. */
+  readonly budget: number;
+  /** Opens the same adapter for the plain kernels. */
+  readonly openPlain: OpenPlain;
 }
 
-export interface TrainRow {
-  readonly name: string;
-  readonly preset: string;
+/** More would move neither a median nor a 95th percentile. */
+const MOST_STEPS = 200;
+
+export interface TrainRow extends PaperSide {
   readonly size: number;
   readonly batch: number;
   readonly classes: number;
@@ -92,6 +99,8 @@ export interface TrainRow {
   readonly imagesPerSecond: number;
   readonly medianMs: number;
   readonly p95Ms: number;
+  /** Time of a step on the GPU alone, by its timestamps; null where the adapter has none. */
+  readonly gpuMs: number | null;
   /** Multiply-accumulates of one step that are really computed, backward included. */
   readonly executedMacs: number;
   readonly gflops: number;
@@ -102,44 +111,56 @@ export interface TrainRow {
   readonly dispatches: number;
 }
 
-const BUDGET = 60_000;
-
-/** Times whole training steps on one batch, data loading left out. */
+/** Times whole training steps on one batch, data loading left out, after the first one's loss and gradients were checked. */
 export async function benchTrain(
   device: Device,
   { name, config }: ZooEntry,
-  { batch, steps, repeat }: TrainOptions,
+  options: TrainOptions,
   gauge: Gauge,
 ): Promise<TrainRow> {
+  const { batch, steps, repeat, budget, openPlain } = options;
+  const exact = await plainStep(openPlain, config, batch, repeat);
   const bench = await prepareTraining(device, config, batch, repeat);
   try {
-    await bench.step(0);
-    const once = async (index: number) => {
-      await gauge.sample();
+    const problem = stepDifference(exact, await sampleOf(bench.network, await bench.step(0)));
+    if (problem !== null) throw new DeviceError(`${name} is not timed: ${problem}; 'svanet doctor' looks for the op`);
+    const once = gauge.beside(async (index: number) => {
       const start = performance.now();
       await bench.step(index + 1);
       return performance.now() - start;
-    };
-    const samples = await repeated(once, steps, BUDGET);
+    });
+    const samples = await repeated(once, { count: steps, most: MOST_STEPS, budget });
     const { median, p95 } = spreadOf(samples);
-    const { dispatches, bytes } = bench.program;
+    const { program } = bench;
+    const { dispatches, bytes } = program;
     const executedMacs = dispatches.reduce((sum, dispatch) => sum + dispatch.macs, 0);
     const gflops = (2 * executedMacs) / median / 1e6;
     const ceilingGflops = gauge.gflops();
     return {
-      ...{
-        name: fromZoo(name).paper,
-        preset: name,
-        size: config.height,
-        batch,
-        classes: config.classes,
-        precision: "f32",
-      },
+      ...paperSide(name),
+      ...{ size: config.height, batch, classes: config.classes, precision: "f32" },
       ...{ steps: samples.length, stepsPerSecond: 1000 / median, imagesPerSecond: (1000 * batch) / median },
-      ...{ medianMs: median, p95Ms: p95, executedMacs, gflops, ceilingGflops, share: gflops / ceilingGflops },
+      ...{ medianMs: median, p95Ms: p95, gpuMs: await gpuTime(device, program, median) },
+      ...{ executedMacs, gflops, ceilingGflops, share: gflops / ceilingGflops },
       ...{ peakBytes: bench.network.store.bytes + bytes, dispatches: dispatches.length },
     };
   } finally {
     bench.destroy();
+  }
+}
+
+/** The first step by the plain kernels: its loss and samples of its gradients. */
+async function plainStep(
+  openPlain: OpenPlain,
+  config: NetworkConfig,
+  batch: number,
+  repeat?: Allowance,
+): Promise<StepSample> {
+  const device = await openPlain();
+  try {
+    const bench = await prepareTraining(device, config, batch, repeat);
+    return await sampleOf(bench.network, await bench.step(0));
+  } finally {
+    device.close();
   }
 }

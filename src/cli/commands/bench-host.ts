@@ -32,7 +32,7 @@ async function host(flags: HostFlags): Promise<void> {
   const { batch = train ? 4 : 1 } = flags;
   await onDevice(flags, async (device, header) => {
     const rows: HostRow[] = [];
-    for (const entry of networksFrom({ ...flags, model: flags.model ?? flags.preset ?? MEASURED })) {
+    for (const entry of networksFrom(flags, [MEASURED])) {
       rows.push(await benchHost(device, entry, { batch, train, runs }));
     }
     if (flags.json) printJson(rows.map((row) => ({ ...row, header })));

@@ -2,6 +2,7 @@ import type { FpsRow } from "../../bench/fps.ts";
 import type { OpRow } from "../../bench/ops.ts";
 import type { KernelRow } from "../../bench/profile.ts";
 import type { TrainRow } from "../../bench/training.ts";
+import type { PaperCost } from "../../experiment/ablate/paper.ts";
 import type { Column } from "../print.ts";
 import { giga, mega, memory, milliseconds, share as percentOf } from "../units.ts";
 
@@ -10,31 +11,43 @@ import { giga, mega, memory, milliseconds, share as percentOf } from "../units.t
 const speed = (value: number | null): string => (value === null ? "" : value.toFixed(value < 10 ? 2 : 1));
 const right = <Row>(title: string, cell: (row: Row) => string): Column<Row> => ({ title, align: "right", cell });
 
+const PAPER: readonly Column<{ readonly paper: PaperCost | null }>[] = [
+  right("paper: parameters", ({ paper }) => (paper ? `${paper.parametersM} M` : "")),
+  right("MACs", ({ paper }) => (paper ? `${paper.macsG} G` : "")),
+  right("FPS", ({ paper }) => (paper ? String(paper.fps) : "")),
+];
+
+const gpu = (ms: number | null): string => (ms === null ? "-" : milliseconds(ms));
+
+/** Table VII: what we count and measure, then the paper's three columns, then what there is beside. */
 export const FPS_COLUMNS: readonly Column<FpsRow>[] = [
+  { title: "network", cell: ({ name }) => name },
   { title: "preset", cell: ({ preset }) => preset },
-  right("size", ({ size }) => String(size)),
-  right("batch", ({ batch }) => String(batch)),
   right("parameters", ({ parameters }) => mega(parameters)),
+  right("profiled", ({ profiledMacs }) => giga(profiledMacs)),
   right("MACs", ({ macs }) => giga(macs)),
-  right("executed", ({ executedMacs }) => giga(executedMacs)),
-  right("runs", ({ runs }) => String(runs)),
   right("FPS", ({ fps }) => speed(fps)),
-  right("median ms", ({ medianMs }) => milliseconds(medianMs)),
-  right("p95 ms", ({ p95Ms }) => milliseconds(p95Ms)),
+  ...PAPER,
+  right("runs", ({ runs }) => String(runs)),
+  right("mean ms", ({ meanMs }) => milliseconds(meanMs)),
+  right("median", ({ medianMs }) => milliseconds(medianMs)),
+  right("p95", ({ p95Ms }) => milliseconds(p95Ms)),
+  right("GPU ms", ({ gpuMs }) => gpu(gpuMs)),
   right("GFLOP/s", ({ gflops }) => speed(gflops)),
   right("of ceiling", ({ share }) => percentOf(share)),
-  right("memory", ({ bytes }) => memory(bytes)),
+  right("peak memory", ({ peakBytes }) => memory(peakBytes)),
 ];
 
 export const TRAIN_COLUMNS: readonly Column<TrainRow>[] = [
+  { title: "network", cell: ({ name }) => name },
   { title: "preset", cell: ({ preset }) => preset },
-  right("size", ({ size }) => String(size)),
   right("batch", ({ batch }) => String(batch)),
   right("steps", ({ steps }) => String(steps)),
   right("steps/s", ({ stepsPerSecond }) => speed(stepsPerSecond)),
   right("images/s", ({ imagesPerSecond }) => speed(imagesPerSecond)),
   right("median ms", ({ medianMs }) => milliseconds(medianMs)),
   right("p95 ms", ({ p95Ms }) => milliseconds(p95Ms)),
+  right("GPU ms", ({ gpuMs }) => gpu(gpuMs)),
   right("MACs a step", ({ executedMacs }) => giga(executedMacs)),
   right("GFLOP/s", ({ gflops }) => speed(gflops)),
   right("of ceiling", ({ share }) => percentOf(share)),

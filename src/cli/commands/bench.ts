@@ -1,28 +1,14 @@
 import type { Command } from "commander";
-import type { Gauge } from "../../bench/ceiling.ts";
-import type { Device } from "../../kernels/device/device.ts";
-import { CHEAP, CHECKPOINTS } from "../../kernels/passes/recompute.ts";
-import type { ZooEntry } from "../../model/zoo.ts";
-import { requireFit, type Work } from "../../training/fit.ts";
+import { requireFit } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
-import { type Column, note, printJson, printLine, printTable } from "../print.ts";
+import { note, printJson, printLine, printTable } from "../print.ts";
 import { milliseconds } from "../units.ts";
-import { type CommonFlags, named, onDevice, withGauge } from "./bench-frame.ts";
+import { type CommonFlags, named, onDevice } from "./bench-frame.ts";
 import { addHost } from "./bench-host.ts";
 import { addLoading } from "./bench-loading.ts";
-import { FPS_COLUMNS, KERNEL_COLUMNS, OP_COLUMNS, TRAIN_COLUMNS } from "./bench-tables.ts";
-
-interface FpsFlags extends CommonFlags, NetworkFlags {
-  readonly batch: number;
-  readonly runs?: number;
-}
-
-interface TrainFlags extends CommonFlags, NetworkFlags {
-  readonly batch: number;
-  readonly checkpointActivations?: true;
-  readonly steps?: number;
-}
+import { addFps, addTrain } from "./bench-networks.ts";
+import { KERNEL_COLUMNS, OP_COLUMNS } from "./bench-tables.ts";
 
 interface ProfileFlags extends CommonFlags, NetworkFlags {
   readonly batch: number;
@@ -43,17 +29,8 @@ const PROFILED = "svanet";
 
 /** `svanet bench`: measured figures, each beside what the adapter can do. */
 export function register(command: Command): void {
-  addNetworkOptions(named(command, "fps", "inference: parameters, MACs, images a second"))
-    .option("--batch <n>", "images a run", wholeNumber(1), 1)
-    .option("--runs <n>", "runs to time (default: as many as fit a minute, 3 to 200)", wholeNumber(1))
-    .action(fps);
-  addNetworkOptions(
-    named(command, "train", "whole training steps on a made-up batch: steps and images a second, peak memory"),
-  )
-    .option("--batch <n>", "images a step", wholeNumber(1), 4)
-    .option("--checkpoint-activations", "compute stretches of the network twice instead of holding them")
-    .option("--steps <n>", "steps to time (default: as many as fit a minute, 3 to 200)", wholeNumber(1))
-    .action(train);
+  addFps(command);
+  addTrain(command);
   addNetworkOptions(named(command, "profile", "GPU time of every kernel of one run"), { otherwise: PROFILED })
     .option("--batch <n>", "images a run", wholeNumber(1), 1)
     .option("--train", "a training step instead of inference")
@@ -69,54 +46,12 @@ export function register(command: Command): void {
   addLoading(command);
 }
 
-async function fps(flags: FpsFlags): Promise<void> {
-  const { benchFps } = await import("../../bench/fps.ts");
-  const { batch, runs } = flags;
-  const options = { batch, ...(runs === undefined ? {} : { runs }) };
-  await everyNetwork(flags, { kind: "inference", batch }, FPS_COLUMNS, (device, entry, gauge) =>
-    benchFps(device, entry, options, gauge),
-  );
-}
-
-async function train(flags: TrainFlags): Promise<void> {
-  const { benchTrain } = await import("../../bench/training.ts");
-  const { batch, steps } = flags;
-  const repeat = flags.checkpointActivations ? CHECKPOINTS : CHEAP;
-  const options = { batch, repeat, ...(steps === undefined ? {} : { steps }) };
-  await everyNetwork(flags, { kind: "training", batch, repeat }, TRAIN_COLUMNS, (device, entry, gauge) =>
-    benchTrain(device, entry, options, gauge),
-  );
-}
-
-async function everyNetwork<Row extends { readonly medianMs: number }>(
-  flags: CommonFlags & NetworkFlags,
-  work: Work,
-  columns: readonly Column<Row>[],
-  bench: (device: Device, entry: ZooEntry, gauge: Gauge) => Promise<Row>,
-): Promise<void> {
-  const networks = networksFrom(flags);
-  await onDevice(flags, (device, header) => {
-    for (const { config } of networks) requireFit(config, work, device.room);
-    return withGauge(device, async (gauge) => {
-      const rows: Row[] = [];
-      for (const entry of networks) {
-        note(`${entry.name} ...`);
-        const row = await bench(device, entry, gauge);
-        note(`${entry.name}: ${row.medianMs.toPrecision(3)} ms`);
-        rows.push(row);
-      }
-      if (flags.json) printJson(rows.map((row) => ({ ...row, header })));
-      else printTable(columns, rows);
-    });
-  });
-}
-
 async function profile(flags: ProfileFlags): Promise<void> {
   const { benchProfile } = await import("../../bench/profile.ts");
   await onDevice(flags, async (device, header) => {
     const { batch, rounds } = flags;
     const tables = [];
-    for (const { name, config } of networksFrom({ ...flags, model: flags.model ?? flags.preset ?? PROFILED })) {
+    for (const { name, config } of networksFrom(flags, [PROFILED])) {
       requireFit(config, { kind: flags.train ? "training" : "inference", batch }, device.room);
       const rows = await benchProfile(device, config, { batch, rounds, train: flags.train === true });
       tables.push({ preset: name, header, rows });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** A row of the paper's Table VII. */
-interface PaperCost {
+export interface PaperCost {
   readonly parametersM: number;
   readonly macsG: number;
   readonly fps: number;

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { adviceFor } from "../../../src/bench/doctor.ts";
-import { differenceOf } from "../../../src/bench/fps.ts";
 import { interleaved, quantile, repeated, spreadOf } from "../../../src/bench/measure.ts";
 import { summarise } from "../../../src/bench/profile.ts";
+import { differenceOf } from "../../../src/bench/reference.ts";
 
 test("quantiles lie between neighbours in proportion", () => {
   expect(quantile([1, 2, 3, 4], 0.5)).toBe(2.5);
@@ -53,10 +53,10 @@ test("advice names the failing files, and says what a software driver is for", (
   expect(text).toContain("no timestamp queries");
 });
 
-test("something is timed as often as asked, or for its budget: three times at least, two hundred at most", async () => {
+test("something is timed as often as asked, or for its budget: three times at least, `most` at most", async () => {
   const counted = async (count: number | undefined, budget: number) => {
     const indices: number[] = [];
-    const samples = await repeated(async (index) => indices.push(index), count, budget);
+    const samples = await repeated(async (index) => indices.push(index), { count, most: 200, budget });
     expect(indices).toEqual(samples.map((_, i) => i));
     return samples.length;
   };
