@@ -3,7 +3,7 @@ import type { Device } from "../kernels/device/device.ts";
 import { type Description, describe, type ZooEntry } from "../model/zoo.ts";
 import type { Inference } from "../training/network.ts";
 import type { Gauge } from "./ceiling.ts";
-import { gpuTime, meanOf, repeated, spreadOf } from "./measure.ts";
+import { type GpuTime, gpuTime, meanOf, repeated, spreadOf } from "./measure.ts";
 import { type PaperSide, paperSide } from "./paper-networks.ts";
 import { checkLogits, literalLogits, livelyNetwork, type OpenPlain } from "./reference.ts";
 
@@ -21,7 +21,7 @@ export interface FpsOptions {
 export const PAPER_RUNS = 1000;
 
 /** A row of the paper's Table VII with what we measure beside it. */
-export interface FpsRow extends PaperSide, Pick<Description, "parameters" | "macs" | "profiledMacs"> {
+export interface FpsRow extends PaperSide, GpuTime, Pick<Description, "parameters" | "macs" | "profiledMacs"> {
   /** Side of the image. */
   readonly size: number;
   readonly batch: number;
@@ -33,8 +33,6 @@ export interface FpsRow extends PaperSide, Pick<Description, "parameters" | "mac
   readonly meanMs: number;
   readonly medianMs: number;
   readonly p95Ms: number;
-  /** Time on the GPU alone, by its timestamps; null where the adapter has none. */
-  readonly gpuMs: number | null;
   /** Multiply-accumulates that are really computed for one image. */
   readonly executedMacs: number;
   readonly gflops: number;
@@ -68,7 +66,7 @@ export async function benchFps(device: Device, entry: ZooEntry, options: FpsOpti
       ...{ size: config.height, batch, classes: config.classes, precision: "f32" },
       ...{ parameters, macs, profiledMacs, executedMacs },
       ...{ runs: samples.length, fps: (1000 * batch) / mean, meanMs: mean, medianMs: median, p95Ms: p95 },
-      gpuMs: await gpuTime(device, program, median),
+      ...(await gpuTime(device, program, median)),
       ...{ gflops, ceilingGflops, share: gflops / ceilingGflops },
       ...{ peakBytes: network.store.bytes + program.bytes, dispatches: program.dispatches.length },
     };

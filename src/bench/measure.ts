@@ -105,9 +105,20 @@ export const meanOf = (samples: readonly number[]): number =>
 const PROFILES = 3;
 const LONG = 2000;
 
-/** Milliseconds of a program's dispatches by the GPU's timestamps, the middle of a few runs; null without timestamps. */
-export async function gpuTime(device: Device, program: Program, expected: number): Promise<number | null> {
-  if (!device.report.features.includes("timestamp-query")) return null;
-  const time = kernelTime(device, program, () => true);
-  return spreadOf(await repeated(time, { count: expected > LONG ? 1 : PROFILES, most: PROFILES, budget: 0 })).median;
+/** GPU time of a run by its timestamps: of all its dispatches, and of those that multiply. */
+export interface GpuTime {
+  readonly gpuMs: number | null;
+  readonly productMs: number | null;
+}
+
+/** The middle of a few runs that take about `expected` milliseconds; null where the adapter has no timestamps. */
+export async function gpuTime(device: Device, program: Program, expected: number): Promise<GpuTime> {
+  if (!device.report.features.includes("timestamp-query")) return { gpuMs: null, productMs: null };
+  const [all, products]: [number[], number[]] = [[], []];
+  for (let run = 0; run < (expected > LONG ? 1 : PROFILES); run++) {
+    const timings = await program.profile();
+    all.push(timings.reduce((sum, { milliseconds }) => sum + milliseconds, 0));
+    products.push(timings.reduce((sum, { milliseconds, macs }) => sum + (macs > 0 ? milliseconds : 0), 0));
+  }
+  return { gpuMs: spreadOf(all).median, productMs: spreadOf(products).median };
 }

@@ -10,7 +10,7 @@ import { Network } from "../training/network.ts";
 import { allocateTraining, compileStep } from "../training/trainer.ts";
 import type { TrainingSettings } from "../training/training-trace.ts";
 import type { Gauge } from "./ceiling.ts";
-import { gpuTime, repeated, spreadOf } from "./measure.ts";
+import { type GpuTime, gpuTime, repeated, spreadOf } from "./measure.ts";
 import { type PaperSide, paperSide } from "./paper-networks.ts";
 import { type OpenPlain, SEED, type StepSample, sampleOf, stepDifference } from "./reference.ts";
 
@@ -89,7 +89,7 @@ export interface TrainOptions {
 /** More would move neither a median nor a 95th percentile. */
 const MOST_STEPS = 200;
 
-export interface TrainRow extends PaperSide {
+export interface TrainRow extends PaperSide, GpuTime {
   readonly size: number;
   readonly batch: number;
   readonly classes: number;
@@ -99,8 +99,6 @@ export interface TrainRow extends PaperSide {
   readonly imagesPerSecond: number;
   readonly medianMs: number;
   readonly p95Ms: number;
-  /** Time of a step on the GPU alone, by its timestamps; null where the adapter has none. */
-  readonly gpuMs: number | null;
   /** Multiply-accumulates of one step that are really computed, backward included. */
   readonly executedMacs: number;
   readonly gflops: number;
@@ -140,7 +138,7 @@ export async function benchTrain(
       ...paperSide(name),
       ...{ size: config.height, batch, classes: config.classes, precision: "f32" },
       ...{ steps: samples.length, stepsPerSecond: 1000 / median, imagesPerSecond: (1000 * batch) / median },
-      ...{ medianMs: median, p95Ms: p95, gpuMs: await gpuTime(device, program, median) },
+      ...{ medianMs: median, p95Ms: p95, ...(await gpuTime(device, program, median)) },
       ...{ executedMacs, gflops, ceilingGflops, share: gflops / ceilingGflops },
       ...{ peakBytes: bench.network.store.bytes + bytes, dispatches: dispatches.length },
     };

@@ -75,6 +75,16 @@ export function limitsArgument(text: string): number[] {
   throw new InvalidArgumentError("Expected ascending percentages up to 100, such as 0.5,1,2,3,5,10,100.");
 }
 
+/** `128,256,512` as different whole numbers from 1, ascending. */
+export function countsArgument(text: string): number[] {
+  const counts = decimals(text) ?? [];
+  const ascending = counts.every(
+    (count, i) => Number.isSafeInteger(count) && count >= 1 && count > (counts[i - 1] ?? 0),
+  );
+  if (counts.length > 0 && ascending) return counts;
+  throw new InvalidArgumentError("Expected ascending whole numbers from 1, such as 128,256,512.");
+}
+
 /** The different names of a comma-separated list. */
 export function namesArgument(text: string): string[] {
   const names = text.split(",").map((name) => name.trim());

@@ -1,36 +1,90 @@
-import { expect, test } from "vitest";
-import { ZOO } from "../../src/model/zoo.ts";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { TABLE_VII } from "../../src/bench/paper-networks.ts";
 import { svanet, svanetJson } from "../support/svanet.ts";
 
 const SMALL = ["--size", "64", "--width", "8", "--encoder", "mini"];
 const number = expect.any(Number);
 
-test("bench fps measures every network of the zoo", () => {
-  const rows = svanetJson("bench", "fps", ...SMALL, "--runs", "5") as {
-    readonly preset: string;
-    readonly fps: number;
-  }[];
-  expect(rows.map(({ preset }) => preset)).toEqual(ZOO.map(({ name }) => name));
-  for (const row of rows) {
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "svanet-bench-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+const header = {
+  ...{ adapter: expect.any(String), driver: expect.any(String), machine: expect.any(String) },
+  ...{ date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), command: expect.stringMatching(/^svanet bench /) },
+};
+
+test("bench fps is the paper's Table VII, a network that does not fit a row that says why", () => {
+  const rows = svanetJson("bench", "fps", "--size", "40", ...SMALL.slice(2), "--runs", "4") as Record<
+    string,
+    unknown
+  >[];
+  expect(rows.map(({ preset }) => preset)).toEqual([...TABLE_VII]);
+  const refused = rows.filter(({ refusal }) => refusal !== null);
+  expect(refused.map(({ preset }) => preset)).toEqual(["svanet"]);
+  for (const row of refused) expect(row).toMatchObject({ refusal: expect.stringContaining("40"), header });
+  const measured = rows.filter(({ refusal }) => refusal === null);
+  expect(measured).toHaveLength(TABLE_VII.length - 1);
+  for (const row of measured) {
     expect(row).toMatchObject({
-      ...{ name: expect.any(String), size: 64, batch: 1, classes: 8, precision: "f32", runs: 5 },
-      ...{ parameters: number, macs: number, executedMacs: number, fps: number, p95Ms: number },
-      ...{ gflops: number, ceilingGflops: number, share: number },
-      header: {
-        adapter: expect.any(String),
-        driver: expect.any(String),
-        command: expect.stringMatching(/^svanet bench/),
+      ...{ name: expect.any(String), size: 40, batch: 1, classes: 8, precision: "f32", runs: 4, header },
+      ...{
+        parameters: number,
+        macs: number,
+        profiledMacs: number,
+        executedMacs: number,
+        gpuMs: number,
+        peakBytes: number,
       },
+      ...{ meanMs: number, medianMs: number, p95Ms: number, gflops: number, ceilingGflops: number, share: number },
+      paper: { parametersM: number, macsG: number, fps: number },
     });
-    expect(row.fps).toBeGreaterThan(0);
+    expect(row["fps"]).toBeCloseTo(1000 / Number(row["meanMs"]), 6);
   }
+});
+
+test("a network that is asked for alone and does not fit is an error; several may be named", () => {
+  const alone = svanet("bench", "fps", "--size", "40", ...SMALL.slice(2), "--model", "svanet");
+  expect(alone).toMatchObject({ status: 2, stdout: "" });
+  expect(alone.stderr).toContain("40");
+  const both = ["--model", "unet", "--model", "transnetr", "--size", "64", "--width", "8", "--runs", "1"];
+  const { stdout, stderr } = svanet("bench", "fps", ...both, "--batch", "2");
+  expect(stdout).toMatch(/UNet +unet .*34\.53 M.*200\.75 G.*22\.76/);
+  expect(stdout).toMatch(/TransNetR +transnetr .*27\.27 M/);
+  expect(stderr).not.toContain("runs, which fill");
 });
 
 test("bench train measures whole steps and their memory", () => {
   const rows = svanetJson("bench", "train", ...SMALL, "--model", "svanet", "--batch", "2", "--steps", "3");
   expect(rows).toMatchObject([
-    { preset: "svanet", batch: 2, steps: 3, stepsPerSecond: number, imagesPerSecond: number, peakBytes: number },
+    {
+      ...{ preset: "svanet", batch: 2, steps: 3, stepsPerSecond: number, imagesPerSecond: number, peakBytes: number },
+      ...{ gpuMs: number, paper: { fps: 46.91 }, refusal: null, header },
+    },
   ]);
+});
+
+test("bench growth holds time against MACs, and draws it", async () => {
+  const svg = join(await temporaryFolder(), "growth.svg");
+  const lists = ["--sizes", "32,64", "--batches", "1,2", "--widths", "4,8", "--budget", "0.2"];
+  const network = ["--model", "transnetr", "--size", "64", "--width", "8"];
+  const growth = svanetJson("bench", "growth", ...network, ...lists, "--svg", svg) as {
+    readonly rows: readonly { readonly size: number; readonly batch: number; readonly width: number }[];
+  };
+  expect(growth.rows.map(({ size, batch, width }) => [size, batch, width])).toEqual([
+    [32, 1, 8],
+    [64, 1, 8],
+    [64, 2, 8],
+    [64, 1, 4],
+  ]);
+  expect(growth).toMatchObject({ preset: "transnetr", largestDeviation: number, header });
+  for (const row of growth.rows) expect(row).toMatchObject({ floorMs: number, expectedMs: number, deviation: number });
+  expect(await readFile(svg, "utf8")).toMatch(/^<svg [\s\S]*transnetr: inference as it grows[\s\S]*<\/svg>\n$/);
 });
 
 test("bench ops checks and times forward and backward passes beside the ceiling", () => {
@@ -55,6 +109,14 @@ test("bench host tells what a dispatch costs the host, by encoding and submit", 
   expect(row).toMatchObject({ preset: "svanet", train: false, runs: 5, encode: spread, submit: spread, total: spread });
   // The first submit is short: the GPU works while the rest is encoded.
   expect(row?.["submits"]).toBeGreaterThan(2);
+});
+
+test("bench loading, which needs no adapter, has the header of all benches", () => {
+  const result = svanetJson("bench", "loading", "--images", "2", "--rounds", "1") as {
+    readonly rows: readonly unknown[];
+  };
+  expect(result).toMatchObject({ header });
+  expect(result.rows).toHaveLength(4);
 });
 
 test("the header names adapter, driver, machine and command", () => {

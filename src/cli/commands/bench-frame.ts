@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type Header, headerLines } from "../../bench/adapter.ts";
 import type { Gauge } from "../../bench/ceiling.ts";
+import { DeviceError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import { adapterOption } from "../options.ts";
 import { note } from "../print.ts";
@@ -41,6 +42,20 @@ export async function onDevice(
   } finally {
     device.close();
   }
+}
+
+/** Says on what machine a bench runs that asks nothing of this process's adapter, and which adapter it has, if any. */
+export async function headerWithoutWork(adapter?: string): Promise<Header> {
+  const { openDevice } = await import("../../platform/node/open-device.ts");
+  const { headerOf } = await import("../../bench/adapter.ts");
+  const device = await openDevice({ adapter }).catch((error: unknown) => {
+    if (adapter === undefined && error instanceof DeviceError) return null;
+    throw error;
+  });
+  const header = headerOf(device?.report ?? null, typedCommand());
+  device?.close();
+  note(headerLines(header));
+  return header;
 }
 
 /** Measures the ceiling, says it, and keeps its fastest product at hand to be timed beside what follows. */

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { wholeNumber } from "../arguments.ts";
-import { note, printJson, printTable } from "../print.ts";
+import { printJson, printTable } from "../print.ts";
 import { share } from "../units.ts";
+import { headerWithoutWork } from "./bench-frame.ts";
 
 interface LoadingFlags {
   readonly images: number;
@@ -22,12 +23,12 @@ export function addLoading(command: Command): void {
 
 async function loading({ images, rounds, json }: LoadingFlags): Promise<void> {
   const { benchLoading } = await import("../../bench/loading.ts");
+  const header = await headerWithoutWork();
   const result = await benchLoading({ images, rounds, workers: [1, 2], batchSize: 4 });
   if (json) {
-    printJson(result);
+    printJson({ ...result, header });
     return;
   }
-  note(`${result.machine.processor}, ${result.machine.cores} cores`);
   printTable(
     [
       { title: "what", cell: ({ what }) => what },

@@ -85,7 +85,11 @@ interface Bench {
 }
 
 /** Runs `body`; where it is one of several, a network's own error is its row. */
-async function rowOf<Row>(preset: string, isOnly: boolean, body: () => Row | Promise<Row>): Promise<Row | RefusedRow> {
+export async function rowOf<Row>(
+  preset: string,
+  isOnly: boolean,
+  body: () => Row | Promise<Row>,
+): Promise<Row | RefusedRow> {
   try {
     return await body();
   } catch (error) {

@@ -4,7 +4,8 @@ import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
 import { note, printJson, printLine, printTable } from "../print.ts";
 import { milliseconds } from "../units.ts";
-import { type CommonFlags, named, onDevice } from "./bench-frame.ts";
+import { type CommonFlags, headerWithoutWork, named, onDevice } from "./bench-frame.ts";
+import { addGrowth } from "./bench-growth.ts";
 import { addHost } from "./bench-host.ts";
 import { addLoading } from "./bench-loading.ts";
 import { addFps, addTrain } from "./bench-networks.ts";
@@ -42,6 +43,7 @@ export function register(command: Command): void {
   named(command, "start-up", "seconds to the end of a first training step with no shader cache, in a fresh process")
     .option("--here", "measure this very process instead, and print JSON")
     .action(startUp);
+  addGrowth(command);
   addHost(command);
   addLoading(command);
 }
@@ -101,9 +103,10 @@ async function startUp(flags: StartUpFlags): Promise<void> {
     return;
   }
   const own = ["bench", "start-up", "--here", ...(flags.adapter === undefined ? [] : ["--adapter", flags.adapter])];
+  const header = await headerWithoutWork(flags.adapter);
   const result = await startUpAfresh(own);
   if (flags.json) {
-    printJson(result);
+    printJson({ ...result, header });
     return;
   }
   const { seconds, openSeconds, compileSeconds, stepSeconds, secondStepSeconds, pipelines, dispatches } = result;

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { adviceFor } from "../../../src/bench/doctor.ts";
 import { interleaved, quantile, repeated, spreadOf } from "../../../src/bench/measure.ts";
+import { paperSide, TABLE_VII } from "../../../src/bench/paper-networks.ts";
 import { summarise } from "../../../src/bench/profile.ts";
-import { differenceOf } from "../../../src/bench/reference.ts";
+import { differenceOf, stepDifference } from "../../../src/bench/reference.ts";
+import { ZOO } from "../../../src/model/zoo.ts";
 
 test("quantiles lie between neighbours in proportion", () => {
   expect(quantile([1, 2, 3, 4], 0.5)).toBe(2.5);
@@ -64,4 +66,31 @@ test("something is timed as often as asked, or for its budget: three times at le
   expect(await counted(undefined, 60_000)).toBe(200);
   expect(await counted(1, 0)).toBe(1);
   expect(await counted(300, 0)).toBe(300);
+});
+
+test("the networks of Table VII stand in the paper's order, with what it printed", () => {
+  const rows = TABLE_VII.map(paperSide);
+  const order = ["UNet", "UNet++", "PraNet", "HRNet", "nnUNet", "CFANet", "TransNetR", "SvANet"];
+  expect(rows.map(({ name }) => name)).toEqual(order);
+  expect(rows.at(-1)).toMatchObject({ paper: { parametersM: 177.64, macsG: 312.76, fps: 46.91 }, difference: null });
+  // The form of a network that the paper counted, where one fits.
+  for (const { name, preset } of rows) {
+    const fitting = ZOO.filter(({ paper, difference }) => paper === name && difference === undefined);
+    if (fitting.length > 0) expect(fitting.map(({ name: one }) => one)).toContain(preset);
+  }
+});
+
+test("a training step is refused by its loss, or by a gradient of any weight", () => {
+  const step = (loss: number, ...gradients: number[][]) => ({
+    loss,
+    gradients: new Map(gradients.map((values, i) => [`weight${i}`, Float32Array.from(values)])),
+  });
+  const exact = step(2, [1, -4], [1e-6, 0]);
+  expect(stepDifference(exact, step(2.0001, [1.05, -4], [3e-5, 0]))).toBeNull();
+  expect(stepDifference(exact, step(2.1, [1, -4], [0, 0]))).toBe("its loss is 2.1, by the plain kernels 2");
+  expect(stepDifference(exact, step(Number.NaN, [1, -4], [0, 0]))).toMatch(/^its loss is NaN/);
+  expect(stepDifference(exact, step(2, [1.5, -4], [0, 0]))).toMatch(/^the gradient of weight0 differs by 0\.5 /);
+  expect(stepDifference(exact, step(2, [1, -4], [0, 1e-3]))).toMatch(/^the gradient of weight1 differs/);
+  expect(stepDifference(exact, step(2, [1, Number.NaN], [0, 0]))).toMatch(/^the gradient of weight0 differs by NaN/);
+  expect(stepDifference(exact, step(2, [1, -4]))).toMatch(/^the gradient of weight1/);
 });
