@@ -43,7 +43,7 @@ async function run(flags: Flags): Promise<void> {
   const card = CARDS[flags.card];
   const train = flags.train === true;
   const batch = flags.batch ?? (train ? 4 : 1);
-  const [network] = networksFrom({ ...flags, model: flags.model ?? flags.preset ?? MODEL });
+  const [network] = networksFrom(flags, [MODEL]);
   if (network === undefined) return;
   const { name, config } = network;
   const kernels = kernelsOf(config, { batch, train });
