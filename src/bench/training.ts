@@ -106,6 +106,8 @@ export interface TrainRow extends PaperSide, GpuTime {
   readonly share: number;
   /** Bytes of weights, gradients, moments and tensors of a step. */
   readonly peakBytes: number;
+  /** Of these, what any plan needs. */
+  readonly leastBytes: number;
   readonly dispatches: number;
 }
 
@@ -130,7 +132,8 @@ export async function benchTrain(
     const samples = await repeated(once, { count: steps, most: MOST_STEPS, budget });
     const { median, p95 } = spreadOf(samples);
     const { program } = bench;
-    const { dispatches, bytes } = program;
+    const { dispatches, bytes, least } = program;
+    const state = bench.network.store.bytes;
     const executedMacs = dispatches.reduce((sum, dispatch) => sum + dispatch.macs, 0);
     const gflops = (2 * executedMacs) / median / 1e6;
     const ceilingGflops = gauge.gflops();
@@ -140,7 +143,7 @@ export async function benchTrain(
       ...{ steps: samples.length, stepsPerSecond: 1000 / median, imagesPerSecond: (1000 * batch) / median },
       ...{ medianMs: median, p95Ms: p95, ...(await gpuTime(device, program, median)) },
       ...{ executedMacs, gflops, ceilingGflops, share: gflops / ceilingGflops },
-      ...{ peakBytes: bench.network.store.bytes + bytes, dispatches: dispatches.length },
+      ...{ peakBytes: state + bytes, leastBytes: state + least, dispatches: dispatches.length },
     };
   } finally {
     bench.destroy();

@@ -19,6 +19,9 @@ export function memory(bytes: number): string {
   return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(0)} MiB` : `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }
 
+/** By how much a figure is above the least it could be: `+4 %`. */
+export const above = (value: number, least: number): string => `+${Math.round(100 * (value / least - 1))} %`;
+
 /** Milliseconds with three digits that count. */
 export function milliseconds(value: number): string {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(value >= 1 ? 2 : 3);

@@ -2,6 +2,8 @@
 export interface Target {
   /** Longest storage binding in bytes; longer tensors are bound in parts. */
   readonly bindingLimit: number;
+  /** Longest buffer in bytes. */
+  readonly bufferLimit: number;
   /** Storage bindings one dispatch may have. */
   readonly storageBuffers: number;
   /** Lanes that run together, when the adapter has one fixed width and the `subgroups` feature; else null. */
@@ -19,6 +21,7 @@ export interface Target {
 /** The limits every WebGPU adapter has: what a plan made without a GPU assumes, and always a valid choice. */
 export const DEFAULT_TARGET: Target = {
   bindingLimit: 128 * 2 ** 20,
+  bufferLimit: 256 * 2 ** 20,
   storageBuffers: 8,
   subgroupSize: null,
   software: false,

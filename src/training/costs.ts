@@ -1,21 +1,25 @@
 import { OutOfMemoryError } from "../errors.ts";
 import { lower } from "../kernels/compile/lower.ts";
 import { type Peak, peakOf } from "../kernels/compile/peak.ts";
-import { plan } from "../kernels/compile/plan.ts";
+import { runPlan } from "../kernels/compile/run-plan.ts";
 import { ArenaLayout } from "../kernels/compile/state.ts";
 import type { Allowance } from "../kernels/passes/recompute.ts";
 import { byteSize } from "../kernels/shader/shader.ts";
 import { DEFAULT_TARGET, type Target } from "../kernels/target.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
-import type { Value } from "../kernels/trace/op.ts";
 import { DEFAULT_LOSS } from "../model/supervision.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { type Arena, networkArenas, trainingArenas } from "./arenas.ts";
 import { inferenceTrace } from "./inference-trace.ts";
-import { type TrainingSettings, trainingTrace } from "./training-trace.ts";
+import { type TrainingSettings, type TrainingTrace, trainingTrace } from "./training-trace.ts";
 
-/** The lowest limits of WebGPU, except that a tensor may be bound in any number of parts. */
-const ANYWHERE: Target = { ...DEFAULT_TARGET, storageBuffers: Number.POSITIVE_INFINITY };
+/** A plain GPU: the lowest limits of WebGPU, except that tensors and buffers may be as long as drivers of GPUs let them be. */
+const PLAIN_GPU: Target = {
+  ...DEFAULT_TARGET,
+  bindingLimit: 2 ** 31,
+  bufferLimit: 2 ** 31,
+  storageBuffers: Number.POSITIVE_INFINITY,
+};
 
 /** The paper's recipe, as far as it decides what a step holds in memory. */
 const TRAINING: Omit<TrainingSettings, "batch"> = {
@@ -56,25 +60,35 @@ function needs(state: number, { bytes, inputs }: Peak): Needs {
   return { gpu: state + bytes, host: BATCHES_AT_ONCE * inputs };
 }
 
-/** Bytes of everything that lies on the GPU while a network runs on a batch; planned from the trace, without a GPU. */
-export function inferenceBytes(config: NetworkConfig, batch: number): number {
-  const { graph, parameters, keep } = inferenceTrace(config, { batch });
-  requirePlannable(config, peakOf(graph, keep));
-  return arenaBytes(networkArenas(parameters)) + runBytes(graph, keep, []);
+/** What a run takes on a plain GPU; planned from the trace, without a GPU. */
+export interface RunCosts {
+  /** Bytes of everything that lies on the GPU while a network runs on a batch. */
+  readonly bytes: number;
+  /** The same by a plan that wastes nothing: state, inputs, and the temporaries that live at once at the worst dispatch. */
+  readonly leastBytes: number;
+  /** Dispatches of every run. */
+  readonly dispatches: number;
 }
 
-/** As `inferenceBytes` for a training step: gradients, AdamW's moments and what backward keeps included. */
-export function trainingBytes(config: NetworkConfig, batch: number, repeat?: Allowance): number {
+/** Costs of inference on a batch. */
+export function inferenceCosts(config: NetworkConfig, batch: number): RunCosts {
+  const { graph, parameters, keep } = inferenceTrace(config, { batch });
+  requirePlannable(config, peakOf(graph, keep));
+  return runCosts(arenaBytes(networkArenas(parameters)), graph, { keep, placed: new Map() });
+}
+
+/** Costs of a training step: gradients, AdamW's moments and what backward keeps included. */
+export function trainingCosts(config: NetworkConfig, batch: number, repeat?: Allowance): RunCosts {
   const { state, graph, keep, placed } = tracedStep(config, batch, repeat);
   requirePlannable(config, peakOf(graph, keep, placed.keys()));
-  return state + runBytes(graph, keep, [...placed.keys()]);
+  return runCosts(state, graph, { keep, placed });
 }
 
 function tracedStep(config: NetworkConfig, batch: number, repeat?: Allowance) {
   const settings = { ...TRAINING, batch, ...(repeat && { repeat }) };
   // The literal trace fills the table of parameters that the training trace looks its arenas up in.
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
-  const trace = trainingTrace(config, parameters, ANYWHERE, settings);
+  const trace = trainingTrace(config, parameters, PLAIN_GPU, settings);
   return { ...trace, state: arenaBytes([...networkArenas(parameters), ...trainingArenas(parameters, settings)]) };
 }
 
@@ -86,18 +100,15 @@ function requirePlannable({ width, height }: NetworkConfig, { bytes }: Peak): vo
 }
 
 function arenaBytes(arenas: readonly Arena[]): number {
-  return arenas.reduce((sum, { entries }) => sum + new ArenaLayout(entries, ANYWHERE).bytes, 0);
+  return arenas.reduce((sum, { entries }) => sum + new ArenaLayout(entries, PLAIN_GPU).bytes, 0);
 }
 
-/** Bytes of a run's inputs and temporaries; `placed` are stored elsewhere. */
-function runBytes(graph: Graph, keep: readonly Value[], placed: readonly number[]): number {
-  const inputs = [...graph.inputs.values()];
-  const outside = [...inputs, ...graph.stored].map(({ id }) => id);
-  const { bytes } = plan(
-    lower(graph, ANYWHERE),
-    new Set([...outside, ...placed.map((id) => graph.root(id))]),
-    new Set(keep.map(({ id }) => graph.root(id))),
-    ANYWHERE,
-  );
-  return inputs.reduce((sum, value) => sum + byteSize(value), bytes);
+function runCosts(state: number, graph: Graph, ends: Pick<TrainingTrace, "keep" | "placed">): RunCosts {
+  const { plan, settled } = runPlan(graph, lower(graph, PLAIN_GPU), ends, PLAIN_GPU);
+  const beside = [...graph.inputs.values()].reduce((sum, value) => sum + byteSize(value), state);
+  return {
+    bytes: beside + plan.bytes,
+    leastBytes: beside + plan.least,
+    dispatches: settled.dispatches.length - settled.once,
+  };
 }

@@ -31,6 +31,9 @@ export interface TrainerOptions {
   rates(frozen: boolean): RateFactors;
 }
 
+/** Memory of runs on the GPU. */
+export type Footprint = Pick<Program, "bytes" | "least">;
+
 /** What one update did. */
 export interface StepReport {
   readonly loss: number;
@@ -104,11 +107,11 @@ export class Trainer {
     return new Trainer(network, options);
   }
 
-  /** Compiles the step of a batch size ahead of its first use. Returns the bytes its run needs. */
-  async prepare(batch: number, frozen: boolean): Promise<number> {
-    const bytes = (await this.#stepFor(batch, frozen)).program.bytes;
+  /** Compiles the step of a batch size ahead of its first use. Returns the bytes its run needs, and any plan's would. */
+  async prepare(batch: number, frozen: boolean): Promise<Footprint> {
+    const { bytes, least } = (await this.#stepFor(batch, frozen)).program;
     if (this.#options.accumulate > 1) await this.#updateFor(frozen);
-    return bytes;
+    return { bytes, least };
   }
 
   /**

@@ -8,6 +8,8 @@ interface Row {
   readonly parameters: number;
   readonly profiledMacs: number;
   readonly peakBytes: { readonly infer: number; readonly train: number };
+  readonly leastBytes: { readonly infer: number; readonly train: number };
+  readonly dispatches: { readonly infer: number; readonly train: number };
 }
 
 const NO_GPU = ["models", "--model", "svanet", "--size", "64", "--width", "8", "--encoder", "mini"];
@@ -20,11 +22,15 @@ test("every network, those of the paper with the counts it prints", () => {
   expect(rows[3]?.difference).toContain("448x448");
   expect(rows[0]).toMatchObject({ name: "SvANet", paper: { parametersM: 177.64, macsG: 312.76 } });
   expect(((rows[0]?.profiledMacs ?? 0) / 1e9).toFixed(2)).toBe("312.76");
-  for (const { parameters, peakBytes } of rows) {
+  for (const { parameters, peakBytes, leastBytes, dispatches } of rows) {
     // Weights in inference; in training gradients and two moments as well, and all that backward keeps.
     expect(peakBytes.infer).toBeGreaterThan(4 * parameters);
     expect(peakBytes.infer).toBeLessThan(2 ** 31);
     expect(peakBytes.train).toBeGreaterThan(16 * parameters);
+    expect(peakBytes.train / leastBytes.train).toBeLessThan(1.05);
+    expect(peakBytes.infer / leastBytes.infer).toBeLessThan(1.2);
+    expect(dispatches.infer).toBeGreaterThan(50);
+    expect(dispatches.train).toBeGreaterThan(3 * dispatches.infer);
   }
 });
 

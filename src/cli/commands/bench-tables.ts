@@ -4,7 +4,7 @@ import type { KernelRow } from "../../bench/profile.ts";
 import type { TrainRow } from "../../bench/training.ts";
 import type { PaperCost } from "../../experiment/ablate/paper.ts";
 import type { Column } from "../print.ts";
-import { giga, mega, memory, milliseconds, share as percentOf } from "../units.ts";
+import { above, giga, mega, memory, milliseconds, share as percentOf } from "../units.ts";
 
 /** How `svanet bench` prints its figures. */
 
@@ -52,7 +52,7 @@ export const TRAIN_COLUMNS: readonly Column<TrainRow>[] = [
   right("GFLOP/s", ({ gflops }) => speed(gflops)),
   right("of ceiling", ({ share }) => percentOf(share)),
   right("dispatches", ({ dispatches }) => String(dispatches)),
-  right("peak memory", ({ peakBytes }) => memory(peakBytes)),
+  right("peak memory", ({ peakBytes, leastBytes }) => `${memory(peakBytes)} ${above(peakBytes, leastBytes)}`),
 ];
 
 export const OP_COLUMNS: readonly Column<OpRow>[] = [

@@ -1,13 +1,20 @@
 import type { Command } from "commander";
 import type { Supervision } from "../../model/zoo.ts";
+import type { RunCosts } from "../../training/costs.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
 import { type Column, note, printJson, printTable } from "../print.ts";
-import { giga, mega, memory } from "../units.ts";
+import { above, giga, mega, memory } from "../units.ts";
 
 interface ModelsFlags extends NetworkFlags {
   readonly batch?: number;
   readonly json?: true;
+}
+
+/** A figure of an inference and of a training step. */
+interface Both {
+  readonly infer: number;
+  readonly train: number;
 }
 
 interface ModelRow extends Supervision {
@@ -17,8 +24,12 @@ interface ModelRow extends Supervision {
   readonly macs: number;
   readonly profiledMacs: number;
   readonly attentionMacs: number;
-  readonly peakBytes: { readonly infer: number; readonly train: number };
-  readonly batch: { readonly infer: number; readonly train: number };
+  readonly peakBytes: Both;
+  /** What no plan could do without. */
+  readonly leastBytes: Both;
+  /** On a GPU. */
+  readonly dispatches: Both;
+  readonly batch: Both;
   readonly paper: { readonly parametersM: number; readonly macsG: number } | null;
   /** Why the paper's figures differ from ours; null where they do not. */
   readonly difference: string | null;
@@ -41,7 +52,7 @@ export function register(command: Command): void {
 
 async function models(flags: ModelsFlags): Promise<void> {
   const { describe, supervision } = await import("../../model/zoo.ts");
-  const { inferenceBytes, trainingBytes, MOST_BYTES } = await import("../../training/costs.ts");
+  const { inferenceCosts, trainingCosts, MOST_BYTES } = await import("../../training/costs.ts");
   const { requireFit } = await import("../../training/fit.ts");
   const anyGpu = { gpu: MOST_BYTES, host: null, shared: false };
   const { paperCost } = await import("../../experiment/ablate/paper.ts");
@@ -54,11 +65,13 @@ async function models(flags: ModelsFlags): Promise<void> {
       if (config.height * config.width * size > MOST_PIXELS) requireFit(config, { kind, batch: size }, anyGpu);
     }
     const { name, parameters, macs, profiledMacs, attentionMacs } = describe(preset, config);
-    const infer = inferenceBytes(config, batch.infer);
-    const train = trainingBytes(config, batch.train);
+    const infer = inferenceCosts(config, batch.infer);
+    const train = trainingCosts(config, batch.train);
+    const both = (figure: keyof RunCosts): Both => ({ infer: infer[figure], train: train[figure] });
     const paper = paperCost(name) ?? null;
-    const costs = { parameters, macs, profiledMacs, attentionMacs, peakBytes: { infer, train } };
-    return { name, preset, ...costs, batch, paper, difference, ...supervision(config) };
+    const costs = { parameters, macs, profiledMacs, attentionMacs };
+    const runs = { peakBytes: both("bytes"), leastBytes: both("leastBytes"), dispatches: both("dispatches") };
+    return { name, preset, ...costs, ...runs, batch, paper, difference, ...supervision(config) };
   });
   if (flags.json) {
     printJson(rows);
@@ -68,6 +81,7 @@ async function models(flags: ModelsFlags): Promise<void> {
   const { size, classes } = flags;
   note(`at ${size}x${size} with ${classes} classes. MACs: multiply-accumulates of convolutions and linear layers;`);
   note("attention: those between activations; profiled: by the counter behind the paper's figures.");
+  note("memory of a run on a GPU, and by how much it is above what must be there at once at its worst dispatch.");
   for (const { preset, difference } of rows) if (difference !== null) note(`${preset}: ${difference}`);
   note("outputs and their weights in training, and the loss of --loss published, where it is not cross-entropy:");
   for (const row of rows) if (row.outputs.length > 1 || row.publishedLoss !== "cross-entropy") note(losses(row));
@@ -79,6 +93,11 @@ function losses({ preset, outputs, publishedLoss }: ModelRow): string {
   return `${preset}: ${weights}${publishedLoss === "cross-entropy" ? "" : `; ${publishedLoss}`}`;
 }
 
+/** `8.91 GiB +2 %`. */
+function planned({ peakBytes, leastBytes }: ModelRow, kind: keyof Both): string {
+  return `${memory(peakBytes[kind])} ${above(peakBytes[kind], leastBytes[kind])}`;
+}
+
 function columns(batch: ModelRow["batch"]): Column<ModelRow>[] {
   return [
     { title: "network", cell: ({ name }) => name },
@@ -88,7 +107,8 @@ function columns(batch: ModelRow["batch"]): Column<ModelRow>[] {
     { title: "attention", align: "right", cell: ({ attentionMacs }) => giga(attentionMacs) },
     { title: "profiled", align: "right", cell: ({ profiledMacs }) => giga(profiledMacs) },
     { title: "paper", align: "right", cell: ({ paper }) => (paper ? `${paper.parametersM} M, ${paper.macsG} G` : "") },
-    { title: `infer ${batch.infer}`, align: "right", cell: ({ peakBytes }) => memory(peakBytes.infer) },
-    { title: `train ${batch.train}`, align: "right", cell: ({ peakBytes }) => memory(peakBytes.train) },
+    { title: `infer ${batch.infer}`, align: "right", cell: (row) => planned(row, "infer") },
+    { title: `train ${batch.train}`, align: "right", cell: (row) => planned(row, "train") },
+    { title: "dispatches", align: "right", cell: ({ dispatches: { infer, train } }) => `${infer}, ${train}` },
   ];
 }

@@ -74,11 +74,12 @@ export class TrainingRun {
       observer.note(`${config.weights}: ${loaded} tensors loaded, ${random} start random`);
     }
     // Every program is made before the first step: a run that does not fit into memory fails now, not after an epoch.
-    let bytes = 0;
+    let [bytes, least] = [0, 0];
     for (const { batch, frozen } of timetable.variants(checkpoint?.facts.progress.epoch ?? 0)) {
-      bytes += await trainer.prepare(batch, frozen);
+      const run = await trainer.prepare(batch, frozen);
+      [bytes, least] = [bytes + run.bytes, least + run.least];
     }
-    for (const line of startNotes(network, config, bytes)) observer.note(line);
+    for (const line of startNotes(network, config, { bytes, least })) observer.note(line);
     return new TrainingRun(input, timetable, folder, trainer, checkpoint);
   }
 

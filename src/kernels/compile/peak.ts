@@ -1,6 +1,7 @@
 import { byteSize } from "../shader/shader.ts";
 import { type Graph, readsOf } from "../trace/graph.ts";
 import type { Value } from "../trace/op.ts";
+import { Lives, mostAtOnce } from "./lives.ts";
 
 /** What a run needs at the least, in bytes. */
 export interface Peak {
@@ -8,12 +9,6 @@ export interface Peak {
   readonly bytes: number;
   /** The inputs alone, which the host fills. */
   readonly inputs: number;
-}
-
-interface Life {
-  readonly bytes: number;
-  readonly first: number;
-  last: number;
 }
 
 /**
@@ -25,34 +20,22 @@ export function peakOf(graph: Graph, keep: readonly Value[] = [], placed: Iterab
   const outside = new Set([...inputs, ...graph.stored].map(({ id }) => id));
   for (const id of placed) outside.add(graph.root(id));
   const inputBytes = inputs.reduce((sum, value) => sum + byteSize(value), 0);
-  return { bytes: inputBytes + mostAtOnce(livesOf(graph, outside, keep), graph.steps.length), inputs: inputBytes };
+  return {
+    bytes: inputBytes + mostAtOnce(livesOf(graph, outside, keep).values(), graph.steps.length),
+    inputs: inputBytes,
+  };
 }
 
-function livesOf(graph: Graph, outside: ReadonlySet<number>, keep: readonly Value[]): Life[] {
-  const lives = new Map<number, Life>();
+function livesOf(graph: Graph, outside: ReadonlySet<number>, keep: readonly Value[]): Lives {
+  const lives = new Lives();
   const touch = (value: Value, at: number) => {
     const id = graph.root(value.id);
-    const life = lives.get(id);
-    if (life) life.last = Math.max(life.last, at);
-    else if (!outside.has(id)) lives.set(id, { bytes: byteSize(value), first: at, last: at });
+    if (!outside.has(id)) lives.touch(id, byteSize(value), at);
   };
   for (const [at, step] of graph.steps.entries()) {
     if (step.op.name === "view") continue; // costs nothing, and is no use of its tensor
     for (const value of [...readsOf(step), ...step.outputs]) touch(value, at);
   }
   for (const value of keep) touch(value, graph.steps.length);
-  return [...lives.values()];
-}
-
-function mostAtOnce(lives: readonly Life[], steps: number): number {
-  const changes = new Float64Array(steps + 2);
-  for (const { bytes, first, last } of lives) {
-    changes[first] = (changes[first] ?? 0) + bytes;
-    changes[last + 1] = (changes[last + 1] ?? 0) - bytes;
-  }
-  let now = 0;
-  return changes.reduce((most, change) => {
-    now += change;
-    return Math.max(most, now);
-  }, 0);
+  return lives;
 }

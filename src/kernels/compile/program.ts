@@ -1,14 +1,14 @@
 import { DeviceError } from "../../errors.ts";
 import type { Device } from "../device/device.ts";
-import { byteSize, partBytes, partCount } from "../shader/shader.ts";
+import { partBytes } from "../shader/shader.ts";
 import type { Graph } from "../trace/graph.ts";
 import type { Value } from "../trace/op.ts";
 import { sizeOf } from "../trace/shape.ts";
 import type { PlacedDispatch } from "./lower.ts";
 import { lowerWithin } from "./lower-within.ts";
+import { allocate, type Memory } from "./memory.ts";
 import type { Peak } from "./peak.ts";
-import { type Plan, plan } from "./plan.ts";
-import { type Settled, settle } from "./settle.ts";
+import { type RunPlan, runPlan } from "./run-plan.ts";
 import type { Place, StateStore } from "./state.ts";
 import { DISPLAY_PATIENCE, ENDLESS_PATIENCE, type Patience, Submits } from "./submits.ts";
 import { type Bound, MOST_TIMED, type Timing, timePasses, timingsOf } from "./timestamps.ts";
@@ -30,7 +30,7 @@ export interface ProgramOptions {
 
 interface Work {
   readonly name: string;
-  readonly settled: Settled;
+  readonly planned: RunPlan;
   readonly bound: readonly Bound[];
   readonly store: StateStore;
   readonly patience: Patience;
@@ -48,6 +48,8 @@ export class Program {
   readonly dispatches: readonly PlacedDispatch[];
   /** Bytes of temporaries and inputs; state lives in the store. */
   readonly bytes: number;
+  /** Of these, what any plan needs: inputs, and the temporaries that live at once at the worst dispatch. */
+  readonly least: number;
   readonly #name: string;
   readonly #device: Device;
   readonly #graph: Graph;
@@ -67,15 +69,17 @@ export class Program {
     this.#graph = graph;
     this.#name = work.name;
     this.#store = work.store;
-    this.#writes = work.settled.writes;
-    this.once = work.settled.once;
-    this.dispatches = work.settled.dispatches.slice(this.once);
+    const { settled, plan } = work.planned;
+    this.#writes = settled.writes;
+    this.once = settled.once;
+    this.dispatches = settled.dispatches.slice(this.once);
     this.#once = work.bound.slice(0, this.once);
     this.#bound = work.bound.slice(this.once);
     this.#submits = new Submits(device, work.name, { bound: this.#bound, origins: this.dispatches }, work.patience);
     this.#places = memory.places;
     this.#owned = memory.owned;
     this.bytes = memory.owned.reduce((sum, buffer) => sum + buffer.size, 0);
+    this.least = this.bytes - plan.bytes + plan.least;
   }
 
   /**
@@ -88,11 +92,9 @@ export class Program {
 
   static async compile(device: Device, graph: Graph, options: ProgramOptions): Promise<Program> {
     const { store, placed = new Map<number, string>() } = options;
-    const lowered = lowerWithin(device, graph, options).dispatches;
-    const state = new Set([...graph.stored.map(({ id }) => id), ...placed.keys()].map((id) => graph.root(id)));
-    const settled = settle(lowered, state, new Set([...graph.inputs.values()].map(({ id }) => graph.root(id))));
-    const { dispatches } = settled;
-    const memory = await allocate(device, graph, settled, options);
+    const planned = runPlan(graph, lowerWithin(device, graph, options).dispatches, options, device.target);
+    const { dispatches } = planned.settled;
+    const memory = await allocate(device, graph, planned, { store, placed });
     const pipelines = await compileAll(device, dispatches, options.shader);
     const uniforms = uploadUniforms(device, dispatches);
     device.gpu.pushErrorScope("validation");
@@ -115,7 +117,7 @@ export class Program {
     device.check();
     const owned = uniforms.buffer ? [...memory.owned, uniforms.buffer] : memory.owned;
     const { patience = device.report.software ? ENDLESS_PATIENCE : DISPLAY_PATIENCE } = options;
-    return new Program(device, graph, { settled, bound, name, store, patience }, { ...memory, owned });
+    return new Program(device, graph, { planned, bound, name, store, patience }, { ...memory, owned });
   }
 
   /** Submits one run. Results are ready for reads that follow. */
@@ -224,52 +226,6 @@ function joined(parts: readonly ArrayBuffer[]): ArrayBuffer {
     at += part.byteLength;
   }
   return out.buffer;
-}
-
-interface Memory {
-  readonly places: ReadonlyMap<number, readonly Place[]>;
-  readonly owned: readonly GPUBuffer[];
-  readonly plan: Plan;
-}
-
-async function allocate(
-  device: Device,
-  graph: Graph,
-  { dispatches, kept }: Settled,
-  { store, keep = [], placed = new Map() }: ProgramOptions,
-): Promise<Memory> {
-  const places = new Map<number, readonly Place[]>();
-  const bytesOf = new Map<number, number>();
-  for (const { bindings } of dispatches) for (const { value } of bindings) bytesOf.set(value.id, byteSize(value));
-  for (const [key, value] of graph.resident) places.set(value.id, store.places(key, byteSize(value)));
-  for (const { arena, segment, value } of graph.stretches) places.set(value.id, store.placesOfStretch(arena, segment));
-  for (const [id, key] of placed) places.set(graph.root(id), store.places(key, bytesOf.get(graph.root(id)) ?? 16));
-  const inputs = [...graph.inputs.values()];
-  const limit = partBytes(device.target);
-  const inputSizes = inputs.flatMap((value) => partSizes(byteSize(value), limit));
-  const outside = new Set([...places.keys(), ...inputs.map((v) => v.id)]);
-  const memoryPlan = plan(dispatches, outside, new Set([...keep.map((v) => graph.root(v.id)), ...kept]), device.target);
-  const owned = await device.allocate([...inputSizes, ...memoryPlan.buffers], "the tensors of a run");
-  let next = 0;
-  for (const value of inputs) {
-    const parts = partCount(byteSize(value), device.target);
-    places.set(value.id, owned.slice(next, next + parts).map(whole));
-    next += parts;
-  }
-  for (const [id, parts] of memoryPlan.parts) {
-    const sizes = partSizes(bytesOf.get(id) ?? 0, limit);
-    places.set(
-      id,
-      parts.map((index, i) => ({ buffer: must(owned[next + index], "plan"), offset: 0, size: sizes[i] ?? 16 })),
-    );
-  }
-  return { places, owned, plan: memoryPlan };
-}
-
-const whole = (buffer: GPUBuffer): Place => ({ buffer, offset: 0, size: buffer.size });
-
-function partSizes(bytes: number, limit: number): number[] {
-  return Array.from({ length: Math.max(1, Math.ceil(bytes / limit)) }, (_, i) => Math.min(limit, bytes - i * limit));
 }
 
 async function compileAll(

@@ -66,6 +66,7 @@ export function targetOf(report: AdapterReport): Target {
   const fixed = report.features.includes("subgroups") && report.subgroupMinSize === report.subgroupMaxSize;
   return {
     bindingLimit: limit("maxStorageBufferBindingSize", 2 ** 27),
+    bufferLimit: limit("maxBufferSize", 2 ** 28),
     storageBuffers: limit("maxStorageBuffersPerShaderStage", 8),
     subgroupSize: fixed ? report.subgroupMinSize : null,
     software: report.software,

@@ -4,7 +4,7 @@ import { lower } from "../../../src/kernels/compile/lower.ts";
 import { CHECKPOINTS } from "../../../src/kernels/passes/recompute.ts";
 import { DEFAULT_TARGET } from "../../../src/kernels/target.ts";
 import { fitted, fromZoo } from "../../../src/model/zoo.ts";
-import { inferenceBytes, inferenceNeeds, trainingBytes, trainingNeeds } from "../../../src/training/costs.ts";
+import { inferenceCosts, inferenceNeeds, trainingCosts, trainingNeeds } from "../../../src/training/costs.ts";
 import { type Room, requireFit } from "../../../src/training/fit.ts";
 import { inferenceTrace } from "../../../src/training/inference-trace.ts";
 
@@ -30,11 +30,11 @@ test.each(["unet", "nnunet", "pranet", "transnetr", "pspnet", "deeplabv3"])(
   (name) => {
     const config = sized(name, 128);
     for (const share of [
-      inferenceNeeds(config, 1).gpu / inferenceBytes(config, 1),
-      trainingNeeds(config, 2).gpu / trainingBytes(config, 2),
+      inferenceNeeds(config, 1).gpu / inferenceCosts(config, 1).bytes,
+      trainingNeeds(config, 2).gpu / trainingCosts(config, 2).bytes,
     ]) {
       expect(share).toBeLessThanOrEqual(1);
-      expect(share).toBeGreaterThan(0.7);
+      expect(share).toBeGreaterThan(0.95);
     }
   },
 );
@@ -42,8 +42,8 @@ test.each(["unet", "nnunet", "pranet", "transnetr", "pspnet", "deeplabv3"])(
 test("SvANet trains at the paper's size in 10 GiB, and in 6.5 where activations are computed twice", () => {
   const { config } = fromZoo("svanet");
   expect(config).toMatchObject({ height: 512, width: 512 });
-  expect(trainingBytes({ ...config, classes: 8 }, 4)).toBeLessThan(10 * GIB);
-  expect(trainingBytes({ ...config, classes: 8 }, 4, CHECKPOINTS)).toBeLessThan(6.5 * GIB);
+  expect(trainingCosts({ ...config, classes: 8 }, 4).bytes).toBeLessThan(10 * GIB);
+  expect(trainingCosts({ ...config, classes: 8 }, 4, CHECKPOINTS).bytes).toBeLessThan(6.5 * GIB);
 });
 
 describe("work that is far too large", () => {
@@ -53,8 +53,8 @@ describe("work that is far too large", () => {
     expect(said).toContain("175 TiB of main memory, and there are 20 GiB in this machine for both");
     const largest = Number(/the largest --size that fits is about (\d+)/.exec(said)?.[1]);
     expect(largest % 32).toBe(0);
-    expect(trainingBytes(sized("unet", largest, 4), 4)).toBeLessThan(20 * GIB);
-    expect(trainingBytes(sized("unet", Math.round((largest * 1.25) / 32) * 32, 4), 4)).toBeGreaterThan(20 * GIB);
+    expect(trainingCosts(sized("unet", largest, 4), 4).bytes).toBeLessThan(20 * GIB);
+    expect(trainingCosts(sized("unet", Math.round((largest * 1.25) / 32) * 32, 4), 4).bytes).toBeGreaterThan(20 * GIB);
   });
 
   test("is told a size that fits with a reserve also where weights, which do not shrink, take most of the room", () => {
@@ -92,7 +92,7 @@ describe("work that is far too large", () => {
 
   test("is never planned nor written as shaders: both would take minutes and gigabytes", () => {
     const config = sized("unet", 1_000_032, 4);
-    expect(refusal(() => inferenceBytes(config, 1))).toContain("more than any GPU has");
+    expect(refusal(() => inferenceCosts(config, 1))).toContain("more than any GPU has");
     expect(refusal(() => lower(inferenceTrace(config, { batch: 1 }).graph, DEFAULT_TARGET))).toMatch(
       /needs \d+ storage bindings of at most 134217728 bytes .*, but this adapter has 8; use a smaller/,
     );
