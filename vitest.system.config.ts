@@ -21,6 +21,10 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        // What AMD's compiler makes of the kernels; its files are found by bench/isa/machine.ts.
+        test: { name: "isa", include: ["test/system/isa/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 600_000 },
+      },
     ],
   },
 });

@@ -1,7 +1,7 @@
 /**
  * What the system tests need beyond Node, and where it comes from. A further need is one more entry of the list.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /**
  * `name`: what is needed; `packages`: where Debian has it; `variable`: names the file to the tests, and lets a person who
@@ -14,6 +14,7 @@ export const NEEDS = [
     variable: "SVANET_SWIFTSHADER_ICD",
     files: ["/usr/lib/chromium/vk_swiftshader_icd.json"],
   },
+  ...JSON.parse(readFileSync(new URL("../bench/isa/needs.json", import.meta.url), "utf8")),
 ];
 
 /** The file that answers a need on this machine, or undefined. */

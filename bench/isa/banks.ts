@@ -27,15 +27,27 @@ interface Site extends Pick<Access, "array" | "write" | "loop"> {
   unread: boolean;
 }
 
-/** Conflicts of a workgroup's first wave in its first turn; the turns of a loop are alike. */
-export function conflictsOf(module: Module, args: Readonly<Record<string, number>>): Conflicts {
-  if (module.shared.size === 0) return { factor: 1, unread: 0 };
-  const sites = [...sitesOf(module, args).values()];
+/**
+ * Conflicts of a workgroup's first wave in its first turn; the turns of a loop are alike. `uniforms` are the sizes that the kernel
+ * is used with: the first by which it comes to its accesses counts.
+ */
+export function conflictsOf(module: Module, uniforms: readonly Readonly<Record<string, number>>[]): Conflicts {
+  if (module.shared.size === 0) return NONE;
+  for (const args of uniforms) {
+    const sites = [...sitesOf(module, args).values()];
+    if (sites.length > 0) return conflictsAt(sites, module);
+  }
+  return NONE;
+}
+
+const NONE: Conflicts = { factor: 1, unread: 0 };
+
+function conflictsAt(sites: readonly Site[], module: Module): Conflicts {
   const known = sites.filter(({ unread }) => !unread);
   let [actual, ideal] = [0, 0];
   for (const { addresses, bytes, times } of joined(known, module)) {
     actual += times * clocks(addresses, bytes);
-    ideal += times * Math.ceil((addresses.length * bytes) / (BANKS * BANK_BYTES));
+    ideal += times * Math.ceil((addresses.length * Math.max(bytes, BANK_BYTES)) / (BANKS * BANK_BYTES));
   }
   return { factor: ideal > 0 ? actual / ideal : 1, unread: sites.length - known.length };
 }

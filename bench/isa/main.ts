@@ -5,12 +5,14 @@ import { endingOf } from "../../src/cli/failure.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../../src/cli/networks.ts";
 import { note, noteNow, printJson, printLine } from "../../src/cli/print.ts";
 import { CARD_NAMES, CARDS, type CardName } from "./cards.ts";
+import { readHotTable, worsened, writeHotTable } from "./hot-table.ts";
 import { kernelsOf } from "./kernels.ts";
-import { findTools } from "./machine.ts";
-import { compileFor, withLayer } from "./null-device.ts";
+import { findTools, type Tools } from "./machine.ts";
+import { byText, compileFor, withLayer } from "./null-device.ts";
 import { machineText, reportText } from "./print.ts";
 import { reportOf } from "./report.ts";
 import { predict } from "./roofline.ts";
+import { survey } from "./survey.ts";
 
 interface Flags extends NetworkFlags {
   readonly train?: true;
@@ -19,6 +21,7 @@ interface Flags extends NetworkFlags {
   readonly top: number;
   readonly machine?: true;
   readonly out?: string;
+  readonly updateTable?: true;
   readonly json?: true;
 }
 
@@ -35,11 +38,16 @@ const PROGRAM = addNetworkOptions(new Command("bench:isa"), { otherwise: MODEL }
   .option("--top <n>", "rows of each table", wholeNumber(0), 12)
   .option("--machine", "also print what the compiler made of each kernel")
   .option("--out <folder>", "keep the compiler's listings there")
+  .option("--update-table", "write bench/isa/hot-kernels.json anew, with which test:system compares, and nothing else")
   .option("--json", "print the report as one JSON document")
   .exitOverride();
 
 async function run(flags: Flags): Promise<void> {
   const tools = findTools();
+  if (flags.updateTable) {
+    await updateTable(tools);
+    return;
+  }
   const card = CARDS[flags.card];
   const train = flags.train === true;
   const batch = flags.batch ?? (train ? 4 : 1);
@@ -51,14 +59,24 @@ async function run(flags: Flags): Promise<void> {
   const compilation = await withLayer(tools, flags.out ?? null, (folder) =>
     compileFor(card.family, kernels, { tools, folder }),
   );
-  const byText = new Map(compilation.kernels.map((kernel) => [kernel.wgsl, kernel]));
-  const predictions = predict(kernels, byText, card);
+  const predictions = predict(kernels, byText(compilation.kernels), card);
   const { top, size, classes } = flags;
   const asked = { model: name, card: flags.card, train, size, batch, classes, top };
   const report = reportOf(asked, { card, kernels, compilation, predictions });
   if (flags.machine) note(machineText(compilation.kernels));
   if (flags.json) printJson(report);
   else printLine(reportText(report));
+}
+
+async function updateTable(tools: Tools): Promise<void> {
+  const before = readHotTable();
+  const found = await survey(tools);
+  for (const one of found) for (const line of worsened(before, one)) note(line);
+  const families = Object.fromEntries(found.map(({ family, hot }) => [family, hot]));
+  writeHotTable({ compiler: found[0]?.compiler ?? "", families });
+  printLine(
+    `bench/isa/hot-kernels.json: ${found.map(({ family, hot }) => `${hot.length} kernels for ${family}`).join(", ")}`,
+  );
 }
 
 try {

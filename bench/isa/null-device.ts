@@ -37,6 +37,9 @@ export interface Compilation {
   readonly kernels: readonly Compiled[];
 }
 
+export const byText = (kernels: readonly Compiled[]): ReadonlyMap<string, Compiled> =>
+  new Map(kernels.map((kernel) => [kernel.wgsl, kernel]));
+
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const LAYER = "VK_LAYER_svanet_isa";
 

@@ -49,6 +49,11 @@ export function predict(kernels: readonly Kernel[], compiled: ReadonlyMap<string
     const machine = compiled.get(kernel.wgsl);
     if (machine === undefined) throw new Error(`${kernel.label} was not compiled for ${card.family}`);
     const module = parseWgsl(kernel.wgsl);
+    // Places in workgroup memory follow from lanes and the tile's form; sizes only decide which taps are met.
+    const conflicts = conflictsOf(
+      module,
+      kernel.uses.map(({ args }) => args),
+    );
     const nest = { depth: machine.depth, barriers: machine.loop?.barriers ?? 0 };
     return kernel.uses.map((use) => {
       const read = turnsOf(module, use.workgroups, { args: use.args, machine: nest });
@@ -59,7 +64,7 @@ export function predict(kernels: readonly Kernel[], compiled: ReadonlyMap<string
         lanes: module.workgroupSize.reduce((product, side) => product * side, 1),
         groups: use.workgroups.reduce((product, side) => product * side, 1),
         turns: machine.loop === null ? UNROLLED : read,
-        conflicts: conflictsOf(module, use.args),
+        conflicts,
       };
       return predictOne(work, module.shared.size > 0);
     });
