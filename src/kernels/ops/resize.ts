@@ -4,16 +4,15 @@ import type { Target } from "../target.ts";
 import { FREE, perOutput } from "../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Value } from "../trace/op.ts";
 import { nhwc, type Shape } from "../trace/shape.ts";
-
-export interface ResizeAttrs {
-  readonly height: number;
-  readonly width: number;
-}
-
-export interface BilinearAttrs extends ResizeAttrs {
-  /** True: the corner pixels' centres stay in place. False: the image's edges do. */
-  readonly alignCorners: boolean;
-}
+import {
+  type BilinearAttrs,
+  downColumns,
+  eachOutput,
+  fraction,
+  fractionSizes,
+  numerator,
+  type ResizeAttrs,
+} from "./bilinear.ts";
 
 function resizedShape(op: string, x: Shape, { height, width }: ResizeAttrs): Shape {
   const { n, c } = nhwc(op, "x", x);
@@ -22,27 +21,6 @@ function resizedShape(op: string, x: Shape, { height, width }: ResizeAttrs): Sha
   }
   return [n, height, width, c];
 }
-
-/**
- * Where output o of an axis lies in the input, as the exact fraction (max(o * rise + start, clamp) - clamp) / unit:
- * o * (in - 1) / (out - 1), or (o + 1/2) * in / out - 1/2 but not below 0.
- */
-function fraction(length: number, outputs: number, alignCorners: boolean): readonly number[] {
-  return alignCorners
-    ? [length, outputs, length - 1, 0, 0, Math.max(outputs - 1, 1)]
-    : [length, outputs, 2 * length, length, outputs, 2 * outputs];
-}
-
-const FRACTION_NAMES = ["length", "outputs", "rise", "start", "clamp", "unit"] as const;
-
-function fractionSizes(suffix: string, values: readonly number[]): Record<string, number> {
-  return Object.fromEntries(FRACTION_NAMES.map((name, i) => [`${name}${suffix}`, values[i] ?? 0]));
-}
-
-/** `at`: numerator of the fraction. The lower neighbour is at / unit, the upper one's weight (at % unit) / unit. */
-const numerator = (suffix: string): string => `fn numerator${suffix}(o: u32) -> u32 {
-  return max(o * args.rise${suffix} + args.start${suffix}, args.clamp${suffix}) - args.clamp${suffix};
-}`;
 
 /** The weight of input item `item` in output `o`, and bounds of the outputs in which it can be other than zero. */
 const BILINEAR_WEIGHT = `${numerator("")}
@@ -156,39 +134,7 @@ export const resizeBilinear = defineOp<BilinearAttrs>()({
   name: "resizeBilinear",
   inputs: ["x"],
   shape: ({ x }, attrs) => resizedShape("resizeBilinear", x, attrs),
-  lower({ inputs: { x }, out, attrs, target }) {
-    const { h, w, c } = nhwc("resizeBilinear", "x", x.shape);
-    const wide = allWide(x);
-    return [
-      elementwise({
-        label: "resizeBilinear",
-        target,
-        out,
-        wide,
-        tensors: { x: read(x, wide) },
-        sizes: {
-          c: c / (wide ? 4 : 1),
-          ...fractionSizes("_y", fraction(h, attrs.height, attrs.alignCorners)),
-          ...fractionSizes("_x", fraction(w, attrs.width, attrs.alignCorners)),
-        },
-        functions: `${numerator("_y")}\n${numerator("_x")}`,
-        body: `  let pixel = i / args.c;
-  let across = numerator_x(pixel % args.outputs_x);
-  let down = numerator_y((pixel / args.outputs_x) % args.outputs_y);
-  let base = (pixel / args.outputs_x / args.outputs_y) * args.length_y;
-  let top = (base + down / args.unit_y) * args.length_x;
-  let bottom = (base + min(down / args.unit_y + 1u, args.length_y - 1u)) * args.length_x;
-  let left = across / args.unit_x;
-  let right = min(left + 1u, args.length_x - 1u);
-  let lower = f32(down % args.unit_y) / f32(args.unit_y);
-  let side = f32(across % args.unit_x) / f32(args.unit_x);
-  let j = i % args.c;
-  let above = (1.0 - side) * x_at((top + left) * args.c + j) + side * x_at((top + right) * args.c + j);
-  let below = (1.0 - side) * x_at((bottom + left) * args.c + j) + side * x_at((bottom + right) * args.c + j);
-  return (1.0 - lower) * above + lower * below;`,
-      }),
-    ];
-  },
+  lower: (call) => [call.target.software ? downColumns(call) : eachOutput(call)],
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(11, "module") },
   derivative: {

@@ -1,4 +1,4 @@
-import type { BilinearAttrs, ResizeAttrs } from "../../kernels/ops/resize.ts";
+import type { BilinearAttrs, ResizeAttrs } from "../../kernels/ops/bilinear.ts";
 import type { Emitter } from "./emitter.ts";
 import { type Exporter, first, input } from "./exporter.ts";
 

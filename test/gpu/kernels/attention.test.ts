@@ -32,6 +32,19 @@ test.each(VARIANTS)("%s equal the definition", async (_, target) => {
   }
 });
 
+test("heads of more than 128 features equal the definition", async () => {
+  const device = await openDevice();
+  try {
+    const shape = [1, 19, 132];
+    const inputs = { q: noise(shape, { scale: 1 }), k: noise(shape, { scale: 1 }), v: noise(shape, { scale: 2.5 }) };
+    const wide = OP_CHECKS.attention.cases.slice(0, 1).map((one) => ({ ...one, inputs, attrs: { heads: 1 } }));
+    for (const one of wide) expect((await checkCase(device, OP_CHECKS.attention, one)).problems).toEqual([]);
+    expect(wide.length).toBe(1);
+  } finally {
+    device.close();
+  }
+});
+
 const TOKENS = 16384;
 const DIM = 8;
 const SHAPE = [1, TOKENS, DIM] as const;

@@ -78,14 +78,10 @@ const attentionQueryGrad = defineOp<Heads>()({
       ownScalars: { lse, delta },
       other: { k, v },
       otherScalars: {},
-      outs: { out },
       scaled: "q",
-      before: "  var sum: array<vec4f, QUADS>;",
-      block: ({ each, sum, quads, vec, valid }) => `${each((j) => `    var s${j} = 0.0; var t${j} = 0.0;`)}
-${quads(each((j) => `      s${j} += dot(q[d], ${vec("k", j)}); t${j} += dot(grad[d], ${vec("v", j)});`))}
-${each((j) => `    let w${j} = select(0.0, exp(s${j} - lse) * (t${j} - delta), ${valid(j)});`)}
-${quads(`      sum[d] += ${sum((j) => `w${j} * ${vec("k", j)}`)};`)}`,
-      after: "    for (var d = 0u; d < QUADS; d++) { out_put(base, d, sum[d] * args.scale); }",
+      products: { s: ["q", "k"], t: ["grad", "v"] },
+      weights: { w: (at) => `exp(${at("s")} - ${at("lse")}) * (${at("t")} - ${at("delta")})` },
+      sums: { out: { value: out, weight: "w", rows: "k", scaled: true } },
     }),
   ],
   macs: ({ q }, _out, attrs) => 3 * pairs(sizesOf("attentionQueryGrad", { q }, attrs)),
@@ -111,21 +107,16 @@ const attentionKeyGrad = defineOp<Heads>()({
       ownScalars: {},
       other: { q, grad },
       otherScalars: { lse, delta },
-      outs: { out, values },
       scaled: "k",
-      before: "  var sum: array<vec4f, QUADS>;\n  var mix: array<vec4f, QUADS>;",
-      block: ({ each, sum, quads, vec, scalar, valid }) => `${each((j) => `    var s${j} = 0.0; var t${j} = 0.0;`)}
-${quads(each((j) => `      s${j} += dot(k[d], ${vec("q", j)}); t${j} += dot(v[d], ${vec("grad", j)});`))}
-${each(
-  (j) => `    let p${j} = select(0.0, exp(s${j} - ${scalar("lse", j)}), ${valid(j)});
-    let w${j} = p${j} * (t${j} - ${scalar("delta", j)});`,
-)}
-${quads(`      sum[d] += ${sum((j) => `w${j} * ${vec("q", j)}`)};
-      mix[d] += ${sum((j) => `p${j} * ${vec("grad", j)}`)};`)}`,
-      after: `    for (var d = 0u; d < QUADS; d++) {
-      out_put(base, d, sum[d] * args.scale);
-      values_put(base, d, mix[d]);
-    }`,
+      products: { s: ["k", "q"], t: ["v", "grad"] },
+      weights: {
+        p: (at) => `exp(${at("s")} - ${at("lse")})`,
+        w: (at) => `${at("p")} * (${at("t")} - ${at("delta")})`,
+      },
+      sums: {
+        out: { value: out, weight: "w", rows: "q", scaled: true },
+        values: { value: values, weight: "p", rows: "grad", scaled: false },
+      },
     }),
   ],
   macs: ({ q }, _out, attrs) => 4 * pairs(sizesOf("attentionKeyGrad", { q }, attrs)),
@@ -158,21 +149,11 @@ export const attention = defineOp<Heads>()({
       ownScalars: {},
       other: { k, v },
       otherScalars: {},
-      outs: { out },
-      outScalars: { lse },
       scaled: "q",
-      before: "  var sum: array<vec4f, QUADS>;\n  var highest = LOW;\n  var total = 0.0;",
-      block: ({ rows, each, sum, quads, vec, valid }) => `${each((j) => `    var s${j} = 0.0;`)}
-${quads(each((j) => `      s${j} += dot(q[d], ${vec("k", j)});`))}
-${each((j) => `    s${j} = select(LOW, s${j}, ${valid(j)});`)}
-    let top = ${Array.from({ length: rows }).reduce((text, _, j) => `max(${text}, s${j})`, "highest")};
-    let fade = exp(highest - top);
-${each((j) => `    let p${j} = exp(s${j} - top);`)}
-    highest = top;
-    total = total * fade + (${sum((j) => `p${j}`)});
-${quads(`      sum[d] = sum[d] * fade + (${sum((j) => `p${j} * ${vec("v", j)}`)});`)}`,
-      after: `    for (var d = 0u; d < QUADS; d++) { out_put(base, d, sum[d] / total); }
-    lse_set(scalars + row, highest + log(total));`,
+      products: { s: ["q", "k"] },
+      weights: "softmax",
+      sums: { out: { value: out, weight: "p", rows: "v", scaled: false } },
+      logSum: lse,
     }),
   ],
   macs: ({ q }, _out, attrs) => 2 * pairs(sizesOf("attention", { q }, attrs)),

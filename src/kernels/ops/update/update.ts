@@ -1,5 +1,5 @@
 import { allWide, elementType, perInvocation, read, type TensorUse, update, write } from "../../shader/shader.ts";
-import type { Target } from "../../target.ts";
+import { type Target, usefulInvocations } from "../../target.ts";
 import { FREE } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, NO_MACS, type Value } from "../../trace/op.ts";
 import { type Shape, sizeOf } from "../../trace/shape.ts";
@@ -25,7 +25,10 @@ function allAlike(op: string, shapes: { readonly [name: string]: Shape }): void 
   mustBe(op, shapes, Object.fromEntries(Object.keys(shapes).map((name) => [name, first])));
 }
 
-/** One invocation per element, or four of them, of `tensors`' common shape. */
+/**
+ * Does `body` for every element of `tensors`' common shape, or four of them, at `i`. An invocation takes one on a GPU; on a
+ * CPU driver, where a load costs more than all arithmetic, it takes many and reads what they share once, in `before`.
+ */
 function everyElement(spec: {
   readonly label: string;
   readonly target: Target;
@@ -33,16 +36,24 @@ function everyElement(spec: {
   readonly tensors: (wide: boolean) => { readonly [name: string]: TensorUse };
   readonly sizes?: { readonly [name: string]: number };
   readonly floats?: { readonly [name: string]: number };
+  readonly before?: string;
   readonly body: string;
 }): Dispatch[] {
-  const { like, tensors, ...rest } = spec;
+  const { like, tensors, before = "", body, sizes, ...rest } = spec;
   const wide = allWide(like);
+  const elements = sizeOf(like.shape) / (wide ? 4 : 1);
   return [
     perInvocation({
       ...rest,
-      count: sizeOf(like.shape) / (wide ? 4 : 1),
+      count: rest.target.software ? Math.min(elements, usefulInvocations(rest.target)) : elements,
       type: elementType(wide, like.dtype),
       tensors: tensors(wide),
+      sizes: { elements, ...sizes },
+      body: `${before}
+  for (var at = i; at < args.elements; at += args.count) {
+    let i = at;
+${body}
+  }`,
     }),
   ];
 }
@@ -179,9 +190,9 @@ export const adamW = defineOp<AdamAttrs & { readonly eps: number }>()({
         hyper: read(hyper, true),
       }),
       floats: { take1: 1 - beta1, keep2: beta2, take2: 1 - beta2, eps },
-      body: `  if (hyper_at(1u).x != 0.0) { return; }
-  let step = hyper_at(0u);
-  let g = gradient_at(i) * step.z;
+      before: `  if (hyper_at(1u).x != 0.0) { return; }
+  let step = hyper_at(0u);`,
+      body: `  let g = gradient_at(i) * step.z;
   let before = first_at(i);
   let m = before + (g - before) * args.take1;
   let v = args.keep2 * second_at(i) + args.take2 * g * g;
@@ -226,12 +237,14 @@ export const sgd = defineOp<
         kept: attrs.nesterov ? attrs.momentum : 1,
         factor: attrs.rateFactor ?? 1,
       },
-      body: `  if (control_at(0u) != 0u) { return; }
-  let p = parameter_at(i);
-  let g = gradient_at(i) * bitcast<f32>(control_at(2u)) + args.decay * p;
+      before: `  if (control_at(0u) != 0u) { return; }
+  let taken = bitcast<f32>(control_at(2u));
+  let rate = rate_at(0u) * args.factor;`,
+      body: `  let p = parameter_at(i);
+  let g = gradient_at(i) * taken + args.decay * p;
   let v = args.momentum * velocity_at(i) + g;
   velocity_set(i, v);
-  parameter_set(i, p - rate_at(0u) * args.factor * (args.own * g + args.kept * v));`,
+  parameter_set(i, p - rate * (args.own * g + args.kept * v));`,
     }),
   macs: NO_MACS,
   cost: FREE,
