@@ -27,7 +27,7 @@ export interface Survey {
 /** Compiles every kernel of the watched networks for every family. */
 export async function survey(tools: Tools): Promise<Survey[]> {
   const workloads = WATCHED.flatMap((model) => {
-    const [entry] = networksFrom({ model, size: SIZE, classes: CLASSES });
+    const [entry] = networksFrom({ model: [model], size: SIZE, classes: CLASSES });
     if (entry === undefined) return [];
     return [
       kernelsOf(entry.config, { batch: 1, train: false }),

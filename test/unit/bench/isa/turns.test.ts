@@ -64,7 +64,7 @@ describe("turns of loops", () => {
   });
 
   test.each([false, true])("of every kernel of SvANet can be read, training: %s", (train) => {
-    const [network] = networksFrom({ model: "svanet", size: 64, classes: 3, width: 8, encoder: "mini" });
+    const [network] = networksFrom({ model: ["svanet"], size: 64, classes: 3, width: 8, encoder: "mini" });
     const kernels = network ? kernelsOf(network.config, { batch: 2, train }) : [];
     expect(kernels.length).toBeGreaterThan(20);
     const unread = kernels.filter(({ wgsl, uses: [use] }) => {
