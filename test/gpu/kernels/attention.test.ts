@@ -16,17 +16,19 @@ import { deviation } from "../../support/numbers.ts";
 const TOLERANCE = 2e-5;
 
 /** Kernels that the adapter at hand would not choose. */
-const VARIANTS: readonly (readonly [string, Partial<Target>])[] = [
-  ["tiles in workgroup memory", { software: false }],
-  ["every row read by itself", { software: true, subgroupSize: null }],
+const VARIANTS: readonly (readonly [string, Partial<Target>, cases: readonly number[]])[] = [
+  // Longer heads would be unrolled, as GPUs want it and which takes a CPU driver minutes.
+  ["tiles in workgroup memory", { software: false }, [0, 1, 2]],
+  ["every row read by itself", { software: true, subgroupSize: null }, [0, 1, 2]],
+  ["own rows of long heads read again for each block", { software: true, subgroupSize: null }, [6]],
 ];
 
-test.each(VARIANTS)("%s equal the definition", async (_, target) => {
+test.each(VARIANTS)("%s equal the definition", async (_, target, chosen) => {
   const device = await openDevice({ target });
   try {
-    const cases = OP_CHECKS.attention.cases.slice(0, 3);
+    const cases = OP_CHECKS.attention.cases.filter((_, index) => chosen.includes(index));
     for (const one of cases) expect((await checkCase(device, OP_CHECKS.attention, one)).problems).toEqual([]);
-    expect(cases.length).toBe(3);
+    expect(cases.length).toBe(chosen.length);
   } finally {
     device.close();
   }

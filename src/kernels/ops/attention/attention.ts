@@ -69,7 +69,7 @@ const attentionQueryGrad = defineOp<Heads>()({
     sizesOf("attentionQueryGrad", { q, k, v, grad }, attrs);
     return q;
   },
-  lower: ({ inputs: { q, k, v, grad, lse, delta }, out, attrs, target }) => [
+  lower: ({ inputs: { q, k, v, grad, lse, delta }, out, attrs, target }) =>
     attentionPass({
       label: "attentionQueryGrad",
       target,
@@ -83,7 +83,6 @@ const attentionQueryGrad = defineOp<Heads>()({
       weights: { w: (at) => `exp(${at("s")} - ${at("lse")}) * (${at("t")} - ${at("delta")})` },
       sums: { out: { value: out, weight: "w", rows: "k", scaled: true } },
     }),
-  ],
   macs: ({ q }, _out, attrs) => 3 * pairs(sizesOf("attentionQueryGrad", { q }, attrs)),
   cost: { macs: "activations" },
   derivative: FIRST_ORDER,
@@ -98,7 +97,7 @@ const attentionKeyGrad = defineOp<Heads>()({
     return k;
   },
   extra: ({ v }) => [v],
-  lower: ({ inputs: { q, k, v, grad, lse, delta }, out, extra: [values = out], attrs, target }) => [
+  lower: ({ inputs: { q, k, v, grad, lse, delta }, out, extra: [values = out], attrs, target }) =>
     attentionPass({
       label: "attentionKeyGrad",
       target,
@@ -118,7 +117,6 @@ const attentionKeyGrad = defineOp<Heads>()({
         values: { value: values, weight: "p", rows: "grad", scaled: false },
       },
     }),
-  ],
   macs: ({ q }, _out, attrs) => 4 * pairs(sizesOf("attentionKeyGrad", { q }, attrs)),
   cost: { macs: "activations" },
   derivative: FIRST_ORDER,
@@ -140,7 +138,7 @@ export const attention = defineOp<Heads>()({
     const { lanes, heads, tokens } = sizesOf("attention", { q }, attrs);
     return [[lanes, heads, tokens]];
   },
-  lower: ({ inputs: { q, k, v }, out, extra: [lse = out], attrs, target }) => [
+  lower: ({ inputs: { q, k, v }, out, extra: [lse = out], attrs, target }) =>
     attentionPass({
       label: "attention",
       target,
@@ -155,7 +153,6 @@ export const attention = defineOp<Heads>()({
       sums: { out: { value: out, weight: "p", rows: "v", scaled: false } },
       logSum: lse,
     }),
-  ],
   macs: ({ q }, _out, attrs) => 2 * pairs(sizesOf("attention", { q }, attrs)),
   cost: { macs: "activations" },
   derivative: {

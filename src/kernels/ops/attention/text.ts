@@ -2,10 +2,43 @@ import { read, shader, spread, type TensorUse, write } from "../../shader/shader
 import type { Dispatch, Value } from "../../trace/op.ts";
 import { blockForm, fitsBlocks } from "./blocks.ts";
 import { type PassSpec, quadsOf } from "./pass.ts";
-import { walkForm } from "./walk.ts";
+import { overflows, walkForm } from "./walk.ts";
+
+/** The dispatches of a pass: one, or one for each of its sums where these need a GPU's registers for themselves. */
+export function attentionPass(spec: PassSpec): Dispatch[] {
+  const sums = Object.keys(spec.sums);
+  return overflows(spec) ? sums.map((sum) => kernelOf(narrowed(spec, sum))) : [kernelOf(spec)];
+}
+
+/** The part of a pass that one of its sums needs. */
+function narrowed(spec: PassSpec, out: string): PassSpec {
+  const { weights, sums } = spec;
+  const used = new Set<string>();
+  const use = (name: string): string => {
+    used.add(name);
+    if (weights !== "softmax") weights[name]?.(use);
+    return name;
+  };
+  const kept = <T>(all: { readonly [name: string]: T }, wanted: (name: string) => boolean) =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => wanted(name)));
+  const only = kept(sums, (name) => name === out);
+  for (const { weight } of Object.values(only)) use(weights === "softmax" ? "s" : weight);
+  const products = kept(spec.products, (name) => used.has(name));
+  const rows = new Set([...Object.values(products).flat(), ...Object.values(only).map((sum) => sum.rows)]);
+  return {
+    ...spec,
+    own: kept(spec.own, (name) => rows.has(name)),
+    ownScalars: kept(spec.ownScalars, (name) => used.has(name)),
+    other: kept(spec.other, (name) => rows.has(name)),
+    otherScalars: kept(spec.otherScalars, (name) => used.has(name)),
+    products,
+    weights: weights === "softmax" ? weights : kept(weights, (name) => used.has(name)),
+    sums: only,
+  };
+}
 
 /** The kernel of a pass: the frame that all forms share round the form that fits the adapter and the sizes. */
-export function attentionPass(spec: PassSpec): Dispatch {
+function kernelOf(spec: PassSpec): Dispatch {
   const { target, lanes, heads, tokens, dim } = spec;
   const form = fitsBlocks(spec) ? blockForm(spec) : walkForm(spec);
   const wide = dim % 4 === 0;

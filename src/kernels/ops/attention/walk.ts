@@ -3,9 +3,10 @@ import { fitsWorkgroupTiles, prefersShuffleTiles } from "../../target.ts";
 import { factorOf, ownQuad, type PassForm, type PassSpec, quadsOf } from "./pass.ts";
 
 /**
- * Every invocation owns one row and walks over all rows of the other side, a block at a time, with its row and its sums
- * in registers. How the other side's rows reach the invocations depends on the adapter: by shuffles between the eight
- * lanes of a subgroup, through workgroup memory, or read by each for itself.
+ * Every invocation owns one row and walks over all rows of the other side, a block at a time, with its sums in registers
+ * and its row too where both fit. How the other side's rows reach the invocations depends on the adapter: by shuffles between
+ * the eight lanes of a subgroup, through workgroup memory, or read by each for itself. On a GPU the last takes half the
+ * registers of a tile and no workgroup memory, since what is the same for all lanes is read once, into scalar registers.
  */
 type Sharing = "shuffle" | "tile" | "plain";
 
@@ -15,6 +16,8 @@ interface Layout {
   /** Rows of the other side fetched together, and rows of one block. */
   readonly tile: number;
   readonly rows: number;
+  /** Whether the own row stays in registers; else each block reads it again. */
+  readonly keeps: boolean;
   /** Quads that the arrays of a row have room for. */
   readonly quads: number;
   /** The bound of loops over quads. */
@@ -27,22 +30,42 @@ interface Layout {
  */
 const UNROLLED_QUADS = 4;
 
+/** Up to here a GPU's tile of the other side takes 9 KiB at most; with longer rows compilers run out of registers. */
+const TILED_QUADS = 4;
+/** Quads of own rows and sums that fit a GPU's registers. */
+const REGISTER_QUADS = 40;
+
 function layoutOf(spec: PassSpec): Layout {
   const { target, dim } = spec;
   const quads = quadsOf(spec);
   const rolled = target.software && (quads > UNROLLED_QUADS || dim % 4 !== 0);
+  const keeps = !overflows(spec);
   const shared = {
+    keeps,
     quads: rolled ? 2 ** Math.ceil(Math.log2(quads)) : quads,
     bound: rolled ? "args.quads" : `${quads}u`,
   };
-  const perRow = 16 * quads * Object.keys(spec.other).length + 4 * Object.keys(spec.otherScalars).length;
-  const tile = 2 ** Math.min(6, Math.floor(Math.log2(target.workgroupStorage / perRow)));
   // Two rows a block: four compile three times as long and run no faster.
   if (prefersShuffleTiles(target)) return { ...shared, sharing: "shuffle", workgroup: 8, tile: 8, rows: 2 };
-  if (fitsWorkgroupTiles(target) && tile >= 4) {
-    return { ...shared, sharing: "tile", workgroup: 64, tile, rows: 4 };
+  if (fitsWorkgroupTiles(target) && quads <= TILED_QUADS) {
+    return { ...shared, sharing: "tile", workgroup: 64, tile: 64, rows: 4 };
   }
-  return { ...shared, sharing: "plain", workgroup: 64, tile: 2, rows: 2 };
+  // Numbers that are needed twice stay in scalar registers in between: those of one row fit. A row that is read again for
+  // every block has to serve many.
+  const rows = !keeps ? 8 : readsOnce(spec) ? 2 : 1;
+  return { ...shared, sharing: "plain", workgroup: 64, tile: rows, rows };
+}
+
+/** Whether each of the other side's tensors is either multiplied or added up. */
+function readsOnce({ products, sums }: PassSpec): boolean {
+  const added = new Set(Object.values(sums).map(({ rows }) => rows));
+  return Object.values(products).every(([, other]) => !added.has(other));
+}
+
+/** Whether own rows and sums are more than there are registers for: then a dispatch should have one sum only. */
+export function overflows(spec: PassSpec): boolean {
+  const arrays = Object.keys(spec.own).length + Object.keys(spec.sums).length;
+  return !prefersShuffleTiles(spec.target) && arrays * quadsOf(spec) > REGISTER_QUADS;
 }
 
 export function walkForm(spec: PassSpec): PassForm {
@@ -67,16 +90,20 @@ function declareTiles(spec: PassSpec, { tile, quads }: Layout): string {
 const lines = (texts: readonly string[]): string => texts.join("\n");
 
 function main(spec: PassSpec, layout: Layout): string {
-  const { quads, bound } = layout;
-  const own = Object.keys(spec.own);
+  const { quads, bound, keeps } = layout;
+  const own = keeps ? Object.keys(spec.own) : [];
   const softmax = spec.weights === "softmax";
   return `  let row = first + lane;
   let mine = row < args.tokens;
   let kept = min(row, args.tokens - 1u);
   let base = place(lane_head, kept);
 ${lines(own.map((name) => `  var ${name}: array<vec4f, ${quads}>;`))}
-  for (var d = 0u; d < ${bound}; d++) {
+  ${
+    keeps
+      ? `for (var d = 0u; d < ${bound}; d++) {
 ${lines(own.map((name) => `    ${name}[d] = ${ownQuad(spec, name, "base", "d")};`))}
+  }`
+      : ""
   }
 ${lines(Object.keys(spec.ownScalars).map((name) => `  let ${name} = ${name}_at(scalars + kept);`))}
 ${lines(Object.keys(spec.sums).map((name) => `  var ${name}_sum: array<vec4f, ${quads}>;`))}
@@ -131,7 +158,7 @@ function block(spec: PassSpec, layout: Layout): string {
   const { rows, bound } = layout;
   const { vec, scalar, valid } = access(layout);
   const every = range(rows);
-  const overQuads = (body: string) => `    for (var d = 0u; d < ${bound}; d++) {\n${body}\n    }`;
+  const overQuads = (body: string, end = bound) => `    for (var d = 0u; d < ${end}; d++) {\n${body}\n    }`;
   const products = Object.entries(spec.products);
   const added = Object.entries(spec.sums).map(([name, sum]) => {
     const terms = every.map((j) => `${sum.weight}${j} * ${vec(sum.rows, j)}`).join(" + ");
@@ -142,11 +169,15 @@ function block(spec: PassSpec, layout: Layout): string {
   return lines([
     ...every.map((j) => `    ${products.map(([name]) => `var ${name}${j} = 0.0;`).join(" ")}`),
     overQuads(
-      lines(
-        every.flatMap((j) =>
-          products.map(([name, [own, other]]) => `      ${name}${j} += dot(${own}[d], ${vec(other, j)});`),
+      lines([
+        ...Object.keys(spec.own).map(
+          (name) => `      let ${name}_d = ${layout.keeps ? `${name}[d]` : ownQuad(spec, name, "base", "d")};`,
         ),
-      ),
+        ...every.flatMap((j) =>
+          products.map(([name, [own, other]]) => `      ${name}${j} += dot(${own}_d, ${vec(other, j)});`),
+        ),
+      ]),
+      layout.keeps ? bound : "args.quads",
     ),
     ...(spec.weights === "softmax" ? softmaxWeights(rows, valid) : pairWeights(spec, rows, { scalar, valid })),
     overQuads(lines(added)),
