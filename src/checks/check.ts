@@ -110,11 +110,13 @@ export const TOLERANCE = 2e-5;
 /** The same of sums as long as those of a bench. */
 const BENCH_TOLERANCE = 2e-4;
 
-/** Every part of an epilogue that an op says it honours, alone, then all of them. */
+/** Every part of an epilogue that an op says it honours, alone, then all of them where there are several. */
 function epiloguesOf({ epilogue = [] }: Pick<AnyOp, "epilogue">): EpiloguePart[][] {
   const parts = (activation: Activation): EpiloguePart[] =>
     epilogue.map((part) => (part === "activation" ? activation : part));
-  return epilogue.length === 0 ? [] : [...parts("gelu").map((part) => [part]), parts("silu")];
+  const alone = parts("gelu").map((part) => [part]);
+  const other = epilogue.length === 1 && epilogue[0] !== "activation";
+  return epilogue.length === 0 ? [] : [...alone, ...(other ? [] : [parts("silu")])];
 }
 
 /** Checks an op of the table against its definition. */

@@ -4,6 +4,7 @@ import { CONTRACTION } from "./cases/contraction.ts";
 import { LAYOUT } from "./cases/layout.ts";
 import { MASK_LOSS } from "./cases/mask-loss.ts";
 import { NORM } from "./cases/norm.ts";
+import { NORM_GRADIENT } from "./cases/norm-gradient.ts";
 import { PIXEL_LOSS } from "./cases/pixel-loss.ts";
 import { POINTWISE } from "./cases/pointwise.ts";
 import { POOL } from "./cases/pool.ts";
@@ -19,6 +20,7 @@ export const OP_CHECKS: { readonly [N in OpName]: Check } = {
   ...CONTRACTION,
   ...ATTENTION,
   ...NORM,
+  ...NORM_GRADIENT,
   ...LAYOUT,
   ...PIXEL_LOSS,
   ...MASK_LOSS,

@@ -12,7 +12,13 @@ import { hardLabels } from "./ops/loss/hard-labels.ts";
 import { logOdds } from "./ops/loss/log-odds.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss/loss.ts";
 import { bceDiceLoss, structureLoss } from "./ops/loss/region-loss.ts";
-import { batchNormBy, batchNormEval, batchNormTrain } from "./ops/norm/batch-norm.ts";
+import {
+  batchNormBy,
+  batchNormEval,
+  batchNormTrain,
+  batchNormTrainGrad,
+  batchNormTrainSums,
+} from "./ops/norm/batch-norm.ts";
 import { foldNorm } from "./ops/norm/fold-norm.ts";
 import { groupNorm } from "./ops/norm/group-norm.ts";
 import { instanceNorm } from "./ops/norm/instance-norm.ts";
@@ -31,7 +37,8 @@ import type { AnyOp } from "./trace/op.ts";
 const tableOf = <N extends string>(ops: { readonly [K in N]: unknown }) => ops as { readonly [K in N]: AnyOp };
 
 /**
- * Every op a network can call, by its name. Those of derivatives are reached by differentiating these. An op that stands
+ * Every op a network can call, by its name. Those of derivatives are reached by differentiating these; the ones that a
+ * pass changes stand here too. An op that stands
  * here and has no check in src/checks does not compile.
  */
 export const OPS = tableOf({
@@ -52,6 +59,8 @@ export const OPS = tableOf({
   foldNorm,
   batchNormTrain,
   batchNormBy,
+  batchNormTrainSums,
+  batchNormTrainGrad,
   batchNormEval,
   updateRunning,
   layerNorm,

@@ -1,6 +1,7 @@
 import { differentiate } from "../autograd/differentiate.ts";
 import { type Conv2dAttrs, conv2d } from "../kernels/ops/contraction/conv.ts";
 import { fuse } from "../kernels/passes/fuse.ts";
+import { takeActivationSlopes } from "../kernels/passes/norm-gradients.ts";
 import { type Allowance, CHEAP, recompute } from "../kernels/passes/recompute.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
@@ -59,8 +60,9 @@ export interface TrainingSpec<R extends Ends> {
  * 1. Drop what nobody reads: it must not be differentiated, nor count as a reader.
  * 2. Rewrite by algebra before the derivatives, so that gradients take the short way too.
  * 3. Differentiate, and append what the gradients are for.
- * 4. Fuse: only now is it known what backward still reads and must therefore be stored.
- * 5. Recompute last: only now is it known how long each tensor would be held.
+ * 4. Let gradients of norms take the slopes of activations.
+ * 5. Fuse: only now is it known what backward still reads and must therefore be stored.
+ * 6. Recompute last: only now is it known how long each tensor would be held.
  */
 export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<R>, form: Form): R {
   if (form === "literal") computeEveryTap(graph);
@@ -70,6 +72,7 @@ export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<
   }
   const made = spec.follow(differentiate(graph, spec.loss, spec.seed, spec.wanted));
   if (form === "production") {
+    takeActivationSlopes(graph, made.keep);
     fuse(graph, made.keep);
     recompute(graph, { keep: made.keep, placed: made.placed.keys() }, spec.repeat ?? CHEAP);
   }

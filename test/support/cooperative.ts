@@ -5,6 +5,7 @@ import { StateStore } from "../../src/kernels/compile/state.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { attention } from "../../src/kernels/ops/attention/attention.ts";
 import { conv2d } from "../../src/kernels/ops/contraction/conv.ts";
+import { batchNormTrain } from "../../src/kernels/ops/norm/batch-norm.ts";
 import { random } from "../../src/kernels/random.ts";
 import type { Target } from "../../src/kernels/target.ts";
 import { Graph } from "../../src/kernels/trace/graph.ts";
@@ -36,6 +37,7 @@ export const COOPERATIVE_CASES: readonly CooperativeCase[] = [
   conv([1, 5, 7, 8], [8, 1, 1, 8]),
   heads(70, 8),
   heads(70, 6),
+  { op: batchNormTrain, inputs: { x: [1, 9, 7, 20], weight: [20], bias: [20] }, attrs: { eps: 1e-3 } },
 ];
 
 interface Traced {

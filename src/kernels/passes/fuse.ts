@@ -1,5 +1,5 @@
 import { foldNorm } from "../ops/norm/fold-norm.ts";
-import { freshValue, type Graph, type Step } from "../trace/graph.ts";
+import { freshValue, type Graph, readsOf, type Step } from "../trace/graph.ts";
 import { type Epilogue, isFusedActivation, type Value } from "../trace/op.ts";
 import { sameShape } from "../trace/shape.ts";
 
@@ -123,10 +123,7 @@ class Fusion {
 function countUses(graph: Graph, keep: readonly Value[]): Map<number, number> {
   const uses = new Map<number, number>();
   const use = (value: Value) => uses.set(value.id, (uses.get(value.id) ?? 0) + 1);
-  for (const { inputs, epilogue } of graph.steps) {
-    for (const value of Object.values(inputs)) use(value);
-    for (const value of [epilogue.bias, epilogue.scale, epilogue.residual]) if (value) use(value);
-  }
+  for (const step of graph.steps) for (const value of readsOf(step)) use(value);
   for (const value of keep) use(value);
   return uses;
 }

@@ -1,13 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { differentiate } from "../../../src/autograd/differentiate.ts";
-import { Program } from "../../../src/kernels/compile/program.ts";
-import { StateStore } from "../../../src/kernels/compile/state.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
-import { add, scale } from "../../../src/kernels/ops/arithmetic.ts";
+import { scale } from "../../../src/kernels/ops/arithmetic.ts";
 import { conv2d, convTranspose2d } from "../../../src/kernels/ops/contraction/conv.ts";
-import { addBias, linear } from "../../../src/kernels/ops/contraction/linear.ts";
 import { concat } from "../../../src/kernels/ops/layout.ts";
-import { batchNormEval, batchNormTrain } from "../../../src/kernels/ops/norm/batch-norm.ts";
+import { batchNormTrain } from "../../../src/kernels/ops/norm/batch-norm.ts";
 import { gelu, hardswish, relu, sigmoid, silu } from "../../../src/kernels/ops/pointwise.ts";
 import { resizeBilinear, resizeNearest } from "../../../src/kernels/ops/resize.ts";
 import { accumulate } from "../../../src/kernels/ops/update/update.ts";
@@ -15,44 +11,29 @@ import { fuse } from "../../../src/kernels/passes/fuse.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../../../src/kernels/passes/rewrite.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import type { Value } from "../../../src/kernels/trace/op.ts";
-import { type Shape, sizeOf } from "../../../src/kernels/trace/shape.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
-import { noise } from "../../support/numbers.ts";
+import {
+  bias,
+  both,
+  conv,
+  dense,
+  map,
+  norm,
+  normInputs,
+  normOfBatch,
+  opsOf,
+  POINT,
+  slope,
+  sum,
+  TURNED,
+  turned,
+} from "../../support/passes.ts";
 
 let device: Device;
 beforeAll(async () => {
   device = await openDevice();
 });
 afterAll(() => device.close());
-
-const SAME = { stride: 1, padding: 1, dilation: 1, groups: 1 } as const;
-const POINT = { ...SAME, padding: 0 } as const;
-const TURNED = { stride: 2, padding: 1, outputPadding: 1 } as const;
-
-const map = (graph: Graph, name: string, c = 8, side = 6): Value => graph.input(name, [2, side, side, c]);
-const conv = (graph: Graph, x: Value, name = "weight"): Value =>
-  graph.apply(conv2d, { x, weight: graph.input(name, [8, 3, 3, 8]) }, SAME);
-const turned = (graph: Graph, x: Value): Value =>
-  graph.apply(convTranspose2d, { x, weight: graph.input("weight", [8, 3, 3, 8]) }, TURNED);
-const dense = (graph: Graph, x: Value, name = "weight"): Value =>
-  graph.apply(linear, { x, weight: graph.input(name, [8, 8]) }, {});
-const bias = (graph: Graph, x: Value): Value => graph.apply(addBias, { x, bias: graph.input("bias", [8]) }, {});
-const normInputs = (graph: Graph) => ({ weight: graph.input("gamma", [8]), bias: graph.input("beta", [8]) });
-const norm = (graph: Graph, x: Value): Value =>
-  graph.apply(
-    batchNormEval,
-    { x, ...normInputs(graph), mean: graph.input("mean", [8]), variance: graph.input("variance", [8]) },
-    { eps: 1e-3 },
-  );
-const normOfBatch = (graph: Graph, x: Value): Value =>
-  graph.apply(batchNormTrain, { x, ...normInputs(graph) }, { eps: 1e-3 });
-const sum = (graph: Graph, x: Value, y: Value): Value => graph.apply(add, { x, y }, {});
-/** The gradient by `x`. */
-const slope = (graph: Graph, out: Value, x: Value): Value => {
-  const found = differentiate(graph, out, graph.input("upstream", out.shape), [x]).get(x.id);
-  if (!found) throw new Error("there is no gradient");
-  return found;
-};
 
 interface Rule {
   readonly name: string;
@@ -190,55 +171,9 @@ const EXCEPTIONS: readonly Rule[] = [
   },
 ];
 
-const seeds = (name: string): number => [...name].reduce((sumOf, letter) => 31 * sumOf + letter.charCodeAt(0), 7);
-
-/** Numbers for an input; variances are positive. */
-function drawn(name: string, shape: Shape): Float32Array {
-  const values = noise(sizeOf(shape), seeds(name));
-  return name === "variance" ? values.map((v) => 1 + 0.5 * v) : values;
-}
-
-async function run(graph: Graph, keep: readonly Value[]): Promise<Float32Array[]> {
-  const program = await Program.compile(device, graph, { store: new StateStore(device), keep });
-  try {
-    program.poison();
-    for (const [name, value] of graph.inputs) program.write(name, drawn(name, value.shape));
-    program.run();
-    const found: Float32Array[] = [];
-    for (const value of keep) found.push(await program.read(value));
-    return found;
-  } finally {
-    program.destroy();
-  }
-}
-
-const opsOf = (graph: Graph): string[] => graph.steps.map(({ op }) => op.name);
-
-/** Largest difference over the largest number of the literal form. */
-function difference(got: readonly Float32Array[], exact: readonly Float32Array[]): number {
-  let [most, largest] = [0, 0];
-  for (const [n, values] of exact.entries()) {
-    for (const [i, value] of values.entries()) {
-      const apart = Math.abs(value - (got[n]?.[i] ?? Number.NaN));
-      if (!(apart <= most)) most = apart;
-      largest = Math.max(largest, Math.abs(value));
-    }
-  }
-  return most / largest;
-}
-
-/** The values of the literal steps, and those after `pass`, with the ops that it left. */
-async function both(write: Rule["write"], pass: (graph: Graph, keep: readonly Value[]) => void) {
-  const [literal, changed] = [new Graph(), new Graph()];
-  const exact = await run(literal, write(literal));
-  const keep = write(changed);
-  pass(changed, keep);
-  return { ops: opsOf(changed), apart: difference(await run(changed, keep), exact) };
-}
-
 describe("fusion moves", () => {
   test.each(RULES)("$name", async ({ write, left }) => {
-    const { ops, apart } = await both(write, fuse);
+    const { ops, apart } = await both(device, write, fuse);
     expect(ops).toEqual(left);
     expect(apart).toBeLessThan(2e-6);
   });
@@ -246,7 +181,7 @@ describe("fusion moves", () => {
 
 describe("fusion leaves alone", () => {
   test.each(EXCEPTIONS)("$name", async ({ write, left }) => {
-    const { ops, apart } = await both(write, fuse);
+    const { ops, apart } = await both(device, write, fuse);
     expect(ops).toEqual(left);
     expect(apart).toBeLessThan(2e-6);
   });
@@ -267,7 +202,7 @@ function classifierOf(graph: Graph, readers = 1): readonly Value[] {
 
 describe("rewrites", () => {
   test("a 1x1 convolution of joined maps is taken at each map's own size: no joined map, no large resize", async () => {
-    const { ops, apart } = await both(classifierOf, splitPointwiseOverConcat);
+    const { ops, apart } = await both(device, classifierOf, splitPointwiseOverConcat);
     expect(ops).toEqual([
       ...["sliceLast", "conv2d", "sliceLast", "conv2d", "resizeBilinear"],
       ...["sliceLast", "conv2d", "resizeNearest", "add", "add"],
@@ -276,16 +211,20 @@ describe("rewrites", () => {
   });
 
   test("a joined map with a second reader stays", async () => {
-    const { ops } = await both((graph) => classifierOf(graph, 2), splitPointwiseOverConcat);
+    const { ops } = await both(device, (graph) => classifierOf(graph, 2), splitPointwiseOverConcat);
     expect(ops).toEqual(["resizeBilinear", "resizeNearest", "concat3", "conv2d", "conv2d"]);
   });
 
   test("what nobody reads is dropped, with all that only it reads", async () => {
-    const { ops, apart } = await both((graph) => {
-      const y = conv(graph, map(graph, "x"));
-      sum(graph, graph.apply(sigmoid, { x: conv(graph, y, "other") }, {}), y);
-      return [y];
-    }, dropUnread);
+    const { ops, apart } = await both(
+      device,
+      (graph) => {
+        const y = conv(graph, map(graph, "x"));
+        sum(graph, graph.apply(sigmoid, { x: conv(graph, y, "other") }, {}), y);
+        return [y];
+      },
+      dropUnread,
+    );
     expect(ops).toEqual(["conv2d"]);
     expect(apart).toBe(0);
   });

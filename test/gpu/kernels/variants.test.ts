@@ -15,10 +15,13 @@ const TARGETS: Readonly<Record<string, Partial<Target>>> = {
 };
 
 /**
- * Of these the first case only: a tile takes a software driver a second and more to compile, and every epilogue is another
- * text. The tests of the system run all cases of the first three with these kernels on another driver.
+ * Of these the first case only: a tile, and lanes that wait for each other, take a software driver a second and more to
+ * compile, and every epilogue is another text. The tests of the system run all cases of the first three with these kernels on another driver.
  */
-const TILED: ReadonlySet<string> = new Set(["conv2d", "convTranspose2d", "linear", "attention"]);
+const TILED: ReadonlySet<string> = new Set([
+  ...["conv2d", "convTranspose2d", "linear", "attention"],
+  ...["batchNormTrain", "batchNormTrainSums", "layerNorm"],
+]);
 
 const FAMILIES = ["conv2d", "conv_transpose2d", "linear", "comparison", "losses"];
 

@@ -2,51 +2,55 @@ import { ShapeError } from "../../../errors.ts";
 import { once } from "../../once.ts";
 import { allWide } from "../../shader/shader.ts";
 import { FREE, perOutput } from "../../trace/cost.ts";
-import { defineOp, FIRST_ORDER, NO_MACS, repetition } from "../../trace/op.ts";
+import { type Activation, defineOp, FIRST_ORDER, NO_MACS, repetition } from "../../trace/op.ts";
 import { lastOf, sameShape } from "../../trace/shape.ts";
 import { channelwise, type Eps, pair, sumsShape } from "./channelwise.ts";
-import { channelGradient, gradientSums, normaliseChannels } from "./kernels.ts";
+import { COEFFICIENTS, channelGradient, gradientSums, gradientSumsBehind, scaledGradient } from "./gradient-kernels.ts";
+import { normaliseChannels } from "./kernels.ts";
 import { channelStatistics } from "./statistics.ts";
 
-/** [c] gradient of the bias, and as extra that of the weight; the input's gradient needs both. */
-const batchNormTrainSums = defineOp<Eps>()({
+/** What followed a batch norm, whose slope its gradient takes in. */
+interface Behind extends Eps {
+  readonly activation?: Activation;
+}
+
+/**
+ * [c] gradient of the bias, and as extras that of the weight and the coefficients [6, c] by which the input's gradient is
+ * made. Takes the norm's activation over: then `grad` is that of the activation's result.
+ */
+export const batchNormTrainSums = defineOp<Behind>()({
   name: "batchNormTrainSums",
-  inputs: ["grad", "x", "statistics"],
+  inputs: ["grad", "x", "statistics", "weight", "bias"],
   shape: (shapes) => sumsShape("batchNormTrainSums", shapes),
-  extra: ({ x }) => [[lastOf(x)]],
-  lower: ({ inputs: { grad, x, statistics }, out, extra: [weight = out], attrs: { eps }, target, scratch }) =>
-    gradientSums({
-      label: "batchNormTrainSums",
-      target,
-      scratch,
-      wide: allWide(x),
-      grad,
-      x,
+  extra: ({ x }) => [[lastOf(x)], [COEFFICIENTS, lastOf(x)]],
+  lower({ inputs: { grad, x, statistics, weight, bias }, out, extra, attrs: { eps, activation }, target, scratch }) {
+    const [scaled = out, coefficients = out] = extra;
+    return gradientSumsBehind({
+      ...{ label: "batchNormTrainSums", target, scratch, wide: allWide(x), grad, x },
       moments: { kind: "joint", statistics, eps },
-      outs: [out, weight],
-    }),
+      outs: [out, scaled],
+      following: { activation, weight, bias },
+      coefficients,
+    });
+  },
   macs: NO_MACS,
   cost: FREE,
   derivative: FIRST_ORDER,
 });
 
-const batchNormTrainGrad = defineOp<Eps>()({
+export const batchNormTrainGrad = defineOp<Pick<Behind, "activation">>()({
   name: "batchNormTrainGrad",
-  inputs: ["grad", "x", "statistics", "weight", "plain", "scaled"],
+  inputs: ["grad", "x", "coefficients"],
   shape: ({ x, grad }) => {
     sumsShape("batchNormTrainGrad", { x, grad });
     return x;
   },
-  lower: ({ inputs: { grad, x, statistics, weight, plain, scaled }, out, attrs: { eps }, target }) => [
+  epilogue: ["residual"],
+  lower: ({ inputs: { grad, x, coefficients }, out, attrs: { activation }, target, epilogue: { residual } }) => [
     channelGradient({
-      label: "batchNormTrainGrad",
-      target,
-      wide: allWide(x),
-      grad,
-      x,
-      weight,
-      moments: { kind: "joint", statistics, eps },
-      sums: { bias: plain, weight: scaled },
+      ...{ label: "batchNormTrainGrad", target, wide: allWide(x), grad, x, coefficients },
+      activation,
+      residual,
       out,
     }),
   ],
@@ -76,16 +80,20 @@ export const batchNormTrain = defineOp<Eps>()({
   macs: NO_MACS,
   cost: FREE,
   derivative: {
-    saves: ["x", "weight", "extra0"],
-    backward(grad, { x, weight, extra0: statistics }, { attrs, exec }) {
-      const sums = once(() => pair(exec.applyAll(batchNormTrainSums, { grad, x, statistics }, attrs)));
+    saves: ["x", "weight", "bias", "extra0"],
+    backward(grad, { x, weight, bias, extra0: statistics }, { attrs, exec }) {
+      const sums = once(() => {
+        const [plain, scaled = plain, coefficients = plain] = exec.applyAll(
+          batchNormTrainSums,
+          { grad, x, statistics, weight, bias },
+          attrs,
+        );
+        return { plain, scaled, coefficients };
+      });
       return {
-        x: () => {
-          const [plain, scaled] = sums();
-          return exec.apply(batchNormTrainGrad, { grad, x, statistics, weight, plain, scaled }, attrs);
-        },
-        weight: () => sums()[1],
-        bias: () => sums()[0],
+        x: () => exec.apply(batchNormTrainGrad, { grad, x, coefficients: sums().coefficients }, {}),
+        weight: () => sums().scaled,
+        bias: () => sums().plain,
       };
     },
   },
@@ -149,12 +157,11 @@ const batchNormEvalGrad = defineOp<Eps>()({
   inputs: ["grad", "weight", "mean", "variance"],
   shape: ({ grad, weight, mean, variance }) => channelwise("batchNormEvalGrad", { x: grad, weight, mean, variance }),
   lower: ({ inputs: { grad, weight, mean, variance }, out, attrs: { eps }, target }) => [
-    channelGradient({
+    scaledGradient({
       label: "batchNormEvalGrad",
       target,
       wide: allWide(grad),
       grad,
-      x: grad,
       weight,
       moments: { kind: "split", mean, variance, eps },
       out,

@@ -1,14 +1,12 @@
 import { ACTIVATIONS } from "../../shader/activation.ts";
-import { chunksOf, foldSums, rowsOf } from "../../shader/chunks.ts";
+import { rowsOf } from "../../shader/chunks.ts";
 import { elementType, perInvocation, read, type TensorUse, write } from "../../shader/shader.ts";
 import type { Target } from "../../target.ts";
-import type { Dispatch, Epilogue, LowerCall, Value } from "../../trace/op.ts";
+import type { Dispatch, Epilogue, Value } from "../../trace/op.ts";
 import { lastOf } from "../../trace/shape.ts";
 
-type Scratch = LowerCall<string, unknown>["scratch"];
-
 /** Where a kernel finds the mean and the spread of what it normalises. */
-type Moments =
+export type Moments =
   /** [3, c]: mean, variance and what rounding took from the mean, of each channel. */
   | { readonly kind: "joint"; readonly statistics: Value; readonly eps: number }
   /** [c] and [c]. */
@@ -24,7 +22,7 @@ interface MomentText {
   readonly perRow: string;
 }
 
-function momentText(moments: Moments, wide: boolean): MomentText {
+export function momentText(moments: Moments, wide: boolean): MomentText {
   if (moments.kind === "rows") {
     return {
       tensors: { statistics: read(moments.statistics) },
@@ -96,10 +94,10 @@ ${text.perColumn}
   });
 }
 
-/** Elements one invocation handles, a whole number of rows apart, so that all lie in one channel. */
+/** Elements that one invocation handles, a whole number of rows apart, so that all lie in one channel. */
 const TURNS = 4;
 
-function stripes(x: Value, wide: boolean) {
+export function stripes(x: Value, wide: boolean) {
   const channels = lastOf(x.shape);
   const columns = wide ? channels / 4 : channels;
   const rows = rowsOf(x, channels);
@@ -117,113 +115,4 @@ function epilogueText({ bias, residual, activation }: Epilogue, wide: boolean) {
     shift: bias ? " + more_at(column)" : "",
     result: (value: string) => (activation ? `${activation}(${value}${added})` : `${value}${added}`),
   };
-}
-
-/** Sums over the rows of `grad` and of `grad` times normalised `x`, each [c]. */
-export function gradientSums(
-  call: KernelCall & {
-    readonly scratch: Scratch;
-    readonly grad: Value;
-    readonly x: Value;
-    readonly moments: Moments;
-    readonly outs: readonly [bias: Value, weight: Value];
-  },
-): Dispatch[] {
-  const { label, target, wide, grad, x, moments } = call;
-  const channels = lastOf(x.shape);
-  const columns = wide ? channels / 4 : channels;
-  const { chunks, base, rest } = chunksOf(rowsOf(x, channels), columns, target);
-  const partials = call.scratch([chunks, 2, channels]);
-  const text = momentText(moments, wide);
-  const sums = perInvocation({
-    label,
-    target,
-    count: chunks * columns,
-    type: elementType(wide),
-    tensors: { grad: read(grad, wide), x: read(x, wide), ...text.tensors, partials: write(partials, wide) },
-    sizes: { columns, chunks, base, rest },
-    floats: text.floats,
-    body: `  let column = i % args.columns;
-  let chunk = i / args.columns;
-  let rows = args.base + select(0u, 1u, chunk < args.rest);
-${text.perColumn}
-  var plain = T(0.0);
-  var scaled = T(0.0);
-  // Blocks of 32 rows, so that rounding does not grow with the number of rows.
-  for (var first = 0u; first < rows; first += 32u) {
-    var blockPlain = T(0.0);
-    var blockScaled = T(0.0);
-    for (var turn = first; turn < min(first + 32u, rows); turn++) {
-      let row = chunk + turn * args.chunks;
-      let at = i + turn * args.count;
-      ${text.perRow}
-      let g = grad_at(at);
-      blockPlain += g;
-      blockScaled += g * ((x_at(at) - centre - low) * rate);
-    }
-    plain += blockPlain;
-    scaled += blockScaled;
-  }
-  partials_set(2u * chunk * args.columns + column, plain);
-  partials_set((2u * chunk + 1u) * args.columns + column, scaled);`,
-  });
-  const fold = foldSums({
-    label,
-    target,
-    scratch: call.scratch,
-    partials,
-    parts: chunks,
-    outer: 1,
-    columns: channels,
-    outs: call.outs,
-  });
-  return [sums, ...fold];
-}
-
-/**
- * The gradient of a batch norm's input: `weight / deviation * (grad - (sum + xhat * product) / rows)`, where the sums
- * [c] are left out when the statistics did not come from `x`.
- */
-export function channelGradient(
-  call: KernelCall & {
-    readonly grad: Value;
-    readonly x: Value;
-    readonly weight: Value;
-    readonly moments: Moments;
-    readonly sums?: { readonly bias: Value; readonly weight: Value };
-    readonly out: Value;
-  },
-): Dispatch {
-  const { label, target, wide, grad, x, weight, moments, sums } = call;
-  const text = momentText(moments, wide);
-  const extra: { readonly [name: string]: TensorUse } = sums
-    ? { plain: read(sums.bias, wide), scaled: read(sums.weight, wide), x: read(x, wide) }
-    : {};
-  const own = sums
-    ? `  let middle = plain_at(column) / args.rows;
-  let slope = rate * scaled_at(column) / args.rows;`
-    : "";
-  const value = sums ? "factor * (grad_at(at) - middle - (x_at(at) - centre - low) * slope)" : "factor * grad_at(at)";
-  return perInvocation({
-    label,
-    target,
-    ...stripes(x, wide),
-    type: elementType(wide),
-    tensors: {
-      grad: read(grad, wide),
-      ...text.tensors,
-      weight: read(weight, wide),
-      ...extra,
-      out: write(call.out, wide),
-    },
-    floats: { ...text.floats, rows: rowsOf(x, lastOf(x.shape)) },
-    body: `  let column = i % args.columns;
-${text.perColumn}
-  let factor = rate * weight_at(column);
-${own}
-  for (var turn = 0u; turn < args.turns; turn++) {
-    let at = i + turn * args.count;
-    if (at < args.total) { out_set(at, ${value}); }
-  }`,
-  });
 }

@@ -4,7 +4,7 @@ import { FREE, perOutput } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER, NO_MACS } from "../../trace/op.ts";
 import { lastOf } from "../../trace/shape.ts";
 import { channelwise, type Eps, pair, sumsShape } from "./channelwise.ts";
-import { gradientSums } from "./kernels.ts";
+import { gradientSums } from "./gradient-kernels.ts";
 import { layerGradient, layerNormalise } from "./layer-kernels.ts";
 
 const layerNormSums = defineOp<unknown>()({
