@@ -22,7 +22,8 @@ export function channelStatistics(call: KernelCall & { scratch: Scratch; x: Valu
     members: ["mean", "squares", "rows"],
     join: `  let apart = b.mean - a.mean;
   let share = b.rows / (a.rows + b.rows);
-  return Part(a.mean + apart * share, a.squares + b.squares + apart * apart * (a.rows * share), a.rows + b.rows);`,
+  let squares = a.squares + (b.squares + apart * apart * (a.rows * share));
+  return Part(a.mean + apart * share, squares, a.rows + b.rows);`,
     gather: { tensors: values, body: GATHER },
     finish: {
       tensors: { ...values, statistics: write(statistics, wide) },

@@ -1,6 +1,7 @@
 import { type AxisRun, axisRuns } from "../../shader/broadcast.ts";
-import { elementwise, read, type TensorUse } from "../../shader/shader.ts";
-import { type Target, usefulInvocations } from "../../target.ts";
+import { reduceColumns } from "../../shader/columns.ts";
+import { elementwise, read, type TensorUse, write } from "../../shader/shader.ts";
+import { fitsWorkgroupTiles, type Target, usefulInvocations } from "../../target.ts";
 import type { Dispatch, LowerCall, Value } from "../../trace/op.ts";
 import type { Shape } from "../../trace/shape.ts";
 
@@ -67,6 +68,9 @@ export function reduceBox(label: string, call: Call, source: Source, out: Value,
   // With nothing behind the reduced axis, four neighbours along it are read together and folded at the very end.
   const folds = box.inner === 1 && box.length % 4 === 0 && !source.scalars;
   const wide = folds || box.inner % 4 === 0;
+  if (!folds && box.length > SHORT && fitsWorkgroupTiles(call.target) && box.outer <= call.target.workgroupsPerAxis) {
+    return boxByWorkgroups(label, call, source, out, box, wide);
+  }
   const units = { ...box, ...(folds ? { length: box.length / 4 } : wide ? { inner: box.inner / 4 } : {}) };
   const chunks = chunkCount(units, call.target);
   const kernel = { label, target: call.target, wide };
@@ -79,16 +83,70 @@ export function reduceBox(label: string, call: Call, source: Source, out: Value,
   ];
 }
 
+/** The same by workgroups whose lanes join what each of them reduced. */
+function boxByWorkgroups(
+  label: string,
+  { target, scratch }: Call,
+  source: Source,
+  out: Value,
+  { outer, length, inner, factor, combiner }: Box,
+  wide: boolean,
+): Dispatch[] {
+  const all = Object.entries(source.tensors).map(([name, value]) => [name, read(value, wide)] as const);
+  const scalars = Object.entries(source.scalars ?? {}).map(([name, value]) => [name, read(value)] as const);
+  return reduceColumns({
+    ...{ label, target, scratch, wide, outer, rows: length, columns: inner },
+    members: ["total"],
+    join: `  return Part(${JOINED[combiner]("a.total", "b.total")});`,
+    gather: {
+      tensors: Object.fromEntries([...all, ...scalars]),
+      ...(source.sizes ? { sizes: source.sizes } : {}),
+      functions: `fn value(column: u32, place: u32) -> T {
+  let i = place * args.columns + column;
+  let row = place / args.rows;
+  let item = place % args.rows;
+  return ${source.value};
+}`,
+      // Four at a time, so that a lane waits once for four loads.
+      body: `  var total = value(column, first);
+  var turn = 1u;
+  for (; turn + 4u <= count; turn += 4u) {
+    let place = first + turn * step;
+    let near = joined(value(column, place), value(column, place + step));
+    let far = joined(value(column, place + 2u * step), value(column, place + 3u * step));
+    total = joined(total, joined(near, far));
+  }
+  for (; turn < count; turn++) { total = joined(total, value(column, first + turn * step)); }
+  return Part(total);
+}
+fn joined(a: T, b: T) -> T {
+  return ${JOINED[combiner]("a", "b")};`,
+    },
+    finish: {
+      tensors: { out: write(out, wide) },
+      floats: { factor },
+      body: "  out_set(row * args.columns + column, total.total * args.factor);",
+    },
+  });
+}
+
 /** Depends on shape and adapter alone, so that sums repeat bit for bit. */
 function chunkCount({ outer, length, inner }: Box, target: Target): number {
   const wanted = Math.ceil(usefulInvocations(target) / (outer * inner));
-  return length <= 64 ? 1 : Math.min(wanted, Math.ceil(Math.sqrt(length)));
+  return length <= SHORT ? 1 : Math.min(wanted, Math.ceil(Math.sqrt(length)));
 }
+
+/** So many items one invocation reduces by itself. */
+const SHORT = 64;
 
 const START: { readonly [C in Combiner]: string } = { sum: "V(0.0)", max: "V(-3.4028234e38)" };
 const JOIN: { readonly [C in Combiner]: string } = {
   sum: "fn join(a: V, b: V) -> V { return a + b; }",
   max: "fn join(a: V, b: V) -> V { return max(a, b); }",
+};
+const JOINED: { readonly [C in Combiner]: (a: string, b: string) => string } = {
+  sum: (a, b) => `${a} + ${b}`,
+  max: (a, b) => `max(${a}, ${b})`,
 };
 const FOLD: { readonly [C in Combiner]: string } = {
   sum: "(total.x + total.y) + (total.z + total.w)",
