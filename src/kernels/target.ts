@@ -16,6 +16,8 @@ export interface Target {
   readonly offsetAlignment: number;
   /** Longest grid along one axis. */
   readonly workgroupsPerAxis: number;
+  /** Compute units (multiprocessors, cores of a GPU). WebGPU does not tell, so it is a guess: what a large card has. */
+  readonly computeUnits: number;
 }
 
 /** The limits every WebGPU adapter has: what a plan made without a GPU assumes, and always a valid choice. */
@@ -29,6 +31,7 @@ export const DEFAULT_TARGET: Target = {
   workgroupStorage: 16384,
   offsetAlignment: 256,
   workgroupsPerAxis: 65535,
+  computeUnits: 128,
 };
 
 /** A CPU driver with 8-lane subgroups, as Mesa's llvmpipe is. */

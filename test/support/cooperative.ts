@@ -18,6 +18,8 @@ export interface CooperativeCase {
   readonly op: AnyOp;
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly attrs: unknown;
+  /** What the target is taken to be besides: with one compute unit a small output gets the tiles of a large one. */
+  readonly target?: Partial<Target>;
 }
 
 const conv = (x: Shape, weight: Shape): CooperativeCase => {
@@ -32,6 +34,8 @@ const heads = (tokens: number, width: number): CooperativeCase => {
 /** Between them the cases meet every kernel whose lanes depend on one another, for every target. */
 export const COOPERATIVE_CASES: readonly CooperativeCase[] = [
   conv([1, 5, 7, 20], [128, 3, 3, 20]),
+  { ...conv([1, 8, 16, 68], [100, 3, 3, 68]), target: { computeUnits: 1 } },
+  conv([1, 5, 7, 9], [7, 3, 3, 9]),
   conv([1, 90, 91, 12], [68, 1, 1, 12]),
   conv([1, 90, 91, 68], [12, 1, 1, 68]),
   conv([1, 5, 7, 8], [8, 1, 1, 8]),
@@ -67,7 +71,9 @@ export function casesFor(
 ): { readonly one: CooperativeCase; readonly kernels: Map<string, PlacedDispatch> }[] {
   const met = new Set<string>();
   return COOPERATIVE_CASES.flatMap((one) => {
-    const found = [...cooperativeKernels(traceCooperative(one).graph, target)].filter(([key]) => !met.has(key));
+    const found = [...cooperativeKernels(traceCooperative(one).graph, { ...target, ...one.target })].filter(
+      ([key]) => !met.has(key),
+    );
     for (const [key] of found) met.add(key);
     return found.length > 0 ? [{ one, kernels: new Map(found) }] : [];
   });
@@ -93,7 +99,10 @@ export async function runChanged(
   const { graph, results } = traceCooperative(one);
   graph.replaceSteps(
     graph.steps.map((step) => {
-      const op: AnyOp = { ...step.op, lower: (call) => step.op.lower(call).map(change) };
+      const op: AnyOp = {
+        ...step.op,
+        lower: (call) => step.op.lower({ ...call, target: { ...call.target, ...one.target } }).map(change),
+      };
       return { ...step, op };
     }),
   );

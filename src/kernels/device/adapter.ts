@@ -1,4 +1,4 @@
-import type { Target } from "../target.ts";
+import { DEFAULT_TARGET, type Target } from "../target.ts";
 
 /** What an adapter says of itself. */
 export interface AdapterReport {
@@ -74,5 +74,6 @@ export function targetOf(report: AdapterReport): Target {
     workgroupStorage: limit("maxComputeWorkgroupStorageSize", 16384),
     offsetAlignment: Math.max(limit("minStorageBufferOffsetAlignment", 256), 256),
     workgroupsPerAxis: limit("maxComputeWorkgroupsPerDimension", 65535),
+    computeUnits: DEFAULT_TARGET.computeUnits,
   };
 }

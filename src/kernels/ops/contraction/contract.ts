@@ -3,10 +3,11 @@ import type { Dispatch, LowerCall } from "../../trace/op.ts";
 import { bothAxes, type PerAxis } from "../../trace/shape.ts";
 import { allTaps, type Contraction, extents, liveTaps } from "./contraction.ts";
 import { slidesDepthwise, slidingDepthwise } from "./depthwise.ts";
-import { shufflePair, tiledPair } from "./pair.ts";
+import { shufflePair } from "./pair.ts";
 import { plainContraction } from "./plain.ts";
 import { shuffleProduct } from "./shuffle.ts";
-import { tiledProduct } from "./tile.ts";
+import { tiledPair } from "./tiled-pair.ts";
+import { tiledProduct } from "./tiled-product.ts";
 
 /** The kernel of a contraction: the fastest that fits the adapter and the shapes, the plain one otherwise. */
 export function lowerContraction(contraction: Contraction): readonly Dispatch[] {

@@ -3,8 +3,8 @@ import { perInvocation, read, write } from "../../shader/shader.ts";
 import type { Dispatch, Value } from "../../trace/op.ts";
 import { bothAxes } from "../../trace/shape.ts";
 import { type Contraction, extents, geometrySizes } from "./contraction.ts";
-import { sumSplits } from "./pair.ts";
 import { plainEpilogue } from "./plain.ts";
+import { sumSplits } from "./splits.ts";
 
 /**
  * Depthwise 3x3 of stride 1, four channels an invocation, sliding along image rows: what neighbouring pixels share is

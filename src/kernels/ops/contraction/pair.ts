@@ -1,17 +1,16 @@
 import { range } from "../../range.ts";
-import { elementwise, read, shader, spread, write } from "../../shader/shader.ts";
-import type { Dispatch, Value } from "../../trace/op.ts";
-import { sizeOf } from "../../trace/shape.ts";
+import { read, shader, spread, write } from "../../shader/shader.ts";
+import type { Dispatch } from "../../trace/op.ts";
 import { type Contraction, extents, flattened, geometrySizes, type Lowering } from "./contraction.ts";
-import { lineToPanel, tileDepth, tileMemory, tileProduct, tileRegisters } from "./tile.ts";
+import { sumSplits } from "./splits.ts";
 
 /**
  * The weight gradient, `weight[k, j] = sum over pixels of y[pixel, k] x[pixel moved by the tap of j, c of j]` with
- * j = (r, s, c): rows are k, columns j, and the sum runs over the output's pixels, four of one image row at a time.
+ * j = (r, s, c): rows are k, columns j, and the sum runs over the output's pixels, a few of one image row a turn.
  * Where rows and columns make too few tiles to fill the machine, the pixels are cut into `splits` stretches whose sums
  * are added in a second dispatch, always in the same order.
  */
-interface PairPlan {
+export interface PairPlan {
   readonly contraction: Contraction;
   readonly rows: number;
   readonly columns: number;
@@ -21,21 +20,26 @@ interface PairPlan {
   readonly sizes: { readonly [name: string]: number };
 }
 
-function planPair(given: Contraction, tileRows: number, tileColumns: number, wanted: number): PairPlan {
-  const contraction = flattened(given);
+/** Extents of the product that a pair is, and how many groups of so many pixels of one image row it sums. */
+export function pairExtents(contraction: Contraction, pixels: number) {
   const e = extents(contraction);
-  const columns = e.r * e.s * e.inC;
-  const tilesM = Math.ceil(e.k / tileRows);
-  const tilesN = Math.ceil(columns / tileColumns);
-  const quadsPerRow = Math.ceil(e.ow / 4);
-  const quads = e.n * e.oh * quadsPerRow;
-  const splits = Math.max(
-    1,
-    Math.min(Math.ceil(wanted / (tilesM * tilesN)), Math.floor(quads / (contraction.target.software ? 256 : 64))),
-  );
+  const perRow = Math.ceil(e.ow / pixels);
+  return { rows: e.k, columns: e.r * e.s * e.inC, perRow, turns: e.n * e.oh * perRow };
+}
+
+/** Rows and columns of a tile of the product, and the pixels of one image row that a turn adds to it. */
+interface PairTile {
+  readonly rows: number;
+  readonly columns: number;
+  readonly pixels: number;
+}
+
+export function planPair(contraction: Contraction, tile: PairTile, splits: number): PairPlan {
+  const e = extents(contraction);
+  const { rows, columns, perRow, turns } = pairExtents(contraction, tile.pixels);
   return {
     contraction,
-    rows: e.k,
+    rows,
     columns,
     yWide: e.k % 4 === 0,
     xWide: e.inC % 4 === 0,
@@ -50,11 +54,11 @@ function planPair(given: Contraction, tileRows: number, tileColumns: number, wan
       w: e.w,
       tapsS: e.s,
       ...geometrySizes(contraction),
-      quads,
-      quadsPerRow,
-      quadsPerSplit: Math.ceil(quads / splits),
-      tilesM,
-      tilesN,
+      turns,
+      turnsPerRow: perRow,
+      stretch: Math.ceil(turns / splits),
+      tilesM: Math.ceil(rows / tile.rows),
+      tilesN: Math.ceil(columns / tile.columns),
     },
   };
 }
@@ -128,24 +132,30 @@ fn store4(split: u32, row: u32, quad: u32, v: vec4f) {
 }
 
 const AXES = ["x", "y", "z", "w"] as const;
-const SPLIT = `  let t = group.x + group.y * groups.x;
+/** Which tile of which stretch. */
+export const WHICH_PAIR = `  let t = group.x + group.y * groups.x;
   let tiles = args.tilesM * args.tilesN;
+  if (t >= tiles * args.splits) { return; }
   let split = t / tiles; let tile = t - split * tiles;
-  let tm = tile / args.tilesN; let tn = tile - tm * args.tilesN;
-  let begin = min(split * args.quadsPerSplit, args.quads); let end = min(begin + args.quadsPerSplit, args.quads);`;
+  let tm = tile / args.tilesN; let tn = tile - tm * args.tilesN;`;
 
 /** Position of the first quad, then one step on: no division inside the loop. */
-const WALK_START = `  var line = begin / args.quadsPerRow; var ox = 4u * (begin - line * args.quadsPerRow);
+const WALK_START = `  let begin = min(split * args.stretch, args.turns); let end = min(begin + args.stretch, args.turns);
+  var line = begin / args.turnsPerRow; var ox = 4u * (begin - line * args.turnsPerRow);
   var n = line / args.oh; var oy = line - n * args.oh;`;
 const WALK_ON = `    ox += 4u;
     if (ox >= args.ow) { ox = 0u; oy += 1u; line += 1u; if (oy == args.oh) { oy = 0u; n += 1u; } }`;
 
-/** 16 rows by 32 columns a subgroup of 8 lanes, as in contraction-shuffle.ts. */
+/** 16 rows by 32 columns a subgroup of 8 lanes, as in shuffle.ts. */
 export const shufflePair: Lowering = (given) => {
-  const plan = planPair(given, 16, 32, 4);
+  const contraction = flattened(given);
+  const { rows: k, columns, turns } = pairExtents(contraction, 4);
+  const tiles = Math.ceil(k / 16) * Math.ceil(columns / 32);
+  // Enough for a few cores, of at least 1024 pixels each.
+  const splits = Math.max(1, Math.min(Math.ceil(4 / tiles), Math.floor(turns / 256)));
+  const plan = planPair(contraction, { rows: 16, columns: 32, pixels: 4 }, splits);
   const rows = range(16);
-  const main = `${SPLIT}
-  if (split >= args.splits) { return; }
+  const main = `${WHICH_PAIR}
   let columns = columns_at(tn * 8u + lane); let quad = tm * 4u + (lane & 3u); let half = lane >> 2u;
 ${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
 ${WALK_START}
@@ -171,49 +181,6 @@ ${WALK_ON}
   return finishPair(plan, "pair 16x32 shuffle", { workgroup: 8, enable: ["subgroups"], main, functions: "" });
 };
 
-/** Tiles in workgroup memory, as in contraction-tile.ts; pixels are the depth. */
-export const tiledPair: Lowering = (given) => {
-  const e = extents(given);
-  const share = e.k >= 128 && e.r * e.s * e.inC >= 128 ? 8 : 4;
-  const side = 16 * share;
-  const plan = planPair(given, side, side, 256);
-  const depth = tileDepth(share);
-  const lines = 4 * share;
-  const main = `${SPLIT}
-  if (split >= args.splits) { return; }
-  let tx = lane % 16u; let ty = lane / 16u;
-  let deep = lane / ${lines}u; let quad = lane % ${lines}u;
-  let columns = columns_at(tn * ${lines}u + quad);
-${tileRegisters(share)}
-  for (var q0 = begin; q0 < end; q0 += ${depth / 4}u) {
-    let q = q0 + deep / 4u;
-    let line = q / args.quadsPerRow; let ox = 4u * (q - line * args.quadsPerRow) + deep % 4u;
-    let n = line / args.oh; let oy = line - n * args.oh;
-    let inside = q < end && ox < args.ow;
-    let av = y4(line * args.ow + ox, tm * ${lines}u + quad, inside);
-    let bv = x4(n, oy, select(args.ow, ox, inside), columns);
-    workgroupBarrier();
-${lineToPanel("panelA", "av", "deep", "quad", side)}
-${lineToPanel("panelB", "bv", "deep", "quad", side)}
-    workgroupBarrier();
-${tileProduct(share)}
-  }
-${range(share)
-  .flatMap((i) =>
-    range(share / 4).map(
-      (p) =>
-        `  store4(split, tm * ${side}u + ty * ${share}u + ${i}u, tn * ${lines}u + tx * ${share / 4}u + ${p}u, c${i}_${p});`,
-    ),
-  )
-  .join("\n")}`;
-  return finishPair(plan, `pair ${side}x${side} tile`, {
-    workgroup: 256,
-    enable: [],
-    main,
-    functions: tileMemory(share),
-  });
-};
-
 interface PairShader {
   readonly workgroup: number;
   readonly enable: readonly string[];
@@ -221,7 +188,11 @@ interface PairShader {
   readonly functions: string;
 }
 
-function finishPair(plan: PairPlan, label: string, { workgroup, enable, main, functions }: PairShader): Dispatch[] {
+export function finishPair(
+  plan: PairPlan,
+  label: string,
+  { workgroup, enable, main, functions }: PairShader,
+): Dispatch[] {
   const { contraction, splits, rows, columns } = plan;
   const { target, weight } = contraction;
   const wideOut = plan.xWide || columns % 4 === 0;
@@ -238,22 +209,4 @@ function finishPair(plan: PairPlan, label: string, { workgroup, enable, main, fu
     main,
   });
   return splits > 1 ? [product, sumSplits(out, weight, splits, contraction)] : [product];
-}
-
-/** Adds the stretches' sums in their order. */
-export function sumSplits(parts: Value, out: Value, splits: number, { target }: Pick<Contraction, "target">): Dispatch {
-  const wide = sizeOf(out.shape) % 4 === 0;
-  const count = sizeOf(out.shape) / (wide ? 4 : 1);
-  const flat: Value = { ...out, shape: [sizeOf(out.shape)] };
-  return elementwise({
-    label: "sum of splits",
-    target,
-    out: flat,
-    wide,
-    tensors: { parts: read(parts, wide) },
-    sizes: { splits, stretch: count },
-    body: `  var sum = parts_at(i);
-  for (var s = 1u; s < args.splits; s++) { sum += parts_at(s * args.stretch + i); }
-  return sum;`,
-  });
 }

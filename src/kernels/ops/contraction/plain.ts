@@ -1,9 +1,8 @@
-import { ACTIVATIONS } from "../../shader/activation.ts";
-import { elementwise, read, type TensorUse } from "../../shader/shader.ts";
+import { elementwise, read } from "../../shader/shader.ts";
 import type { Dispatch, Value } from "../../trace/op.ts";
 import { sizeOf } from "../../trace/shape.ts";
 import { type Contraction, extents, geometrySizes, type Lowering } from "./contraction.ts";
-import { sumSplits } from "./pair.ts";
+import { epilogueText, sumSplits } from "./splits.ts";
 
 /**
  * The contractions as their definitions say, one invocation an output element: any number of groups, any adapter, and
@@ -122,17 +121,7 @@ ${inner}
 
 /** Tensors and text of a fused tail that sees `sum`, `c` and `i`. */
 export function plainEpilogue({ epilogue }: Contraction, wide: boolean) {
-  const tensors: Record<string, TensorUse> = {};
-  if (epilogue.scale) tensors["scale"] = read(epilogue.scale, wide);
-  if (epilogue.bias) tensors["bias"] = read(epilogue.bias, wide);
-  if (epilogue.residual) tensors["residual"] = read(epilogue.residual, wide);
-  const sum = `sum${epilogue.scale ? " * scale_at(c)" : ""}${epilogue.bias ? " + bias_at(c)" : ""}${epilogue.residual ? " + residual_at(i)" : ""}`;
-  const { activation } = epilogue;
-  return {
-    tensors,
-    finish: activation ? `${activation}(${sum})` : sum,
-    functions: activation ? ACTIVATIONS[activation].wgsl : "",
-  };
+  return epilogueText(epilogue, wide, { sum: "sum", scale: "scale_at(c)", bias: "bias_at(c)", at: "i" });
 }
 
 /** Weight gradient element by element, over chunks of image rows added in a second dispatch. */

@@ -3,13 +3,14 @@ import { read, type TensorUse } from "../../shader/shader.ts";
 import { type Epilogue, FUSED_ACTIVATIONS, type Value } from "../../trace/op.ts";
 import { bothAxes } from "../../trace/shape.ts";
 import { type Contraction, extents, geometrySizes } from "./contraction.ts";
+import { epilogueText } from "./splits.ts";
 
 /**
  * WGSL shared by the tiled kernels of gather and scatter. Both are a product of rows (pixels) with columns
  * (channels): a row is resolved once per tap to the pixel it reads, or to NONE in padding, and then streamed along
  * its channels four at a time.
  */
-interface RowProduct {
+export interface RowProduct {
   /** Rows, columns, and channels summed per tap. */
   readonly rows: number;
   readonly columns: number;
@@ -26,7 +27,13 @@ interface RowProduct {
    * only one of them, so each phase walks its own taps instead of asking every pixel about all of them.
    */
   readonly phases: number;
-  /** `row_origin(m, phase)`, `row_pixel(origin, r, s)`, `row_out(m, phase)`, `live(phase, r, s)`, `source4(pixel, k)`. */
+  /** Taps summed for a row, at most. */
+  readonly taps: number;
+  /**
+   * `row_origin(m, phase)`, `row_pixel(origin, r, s)`, `row_out(m, phase)`, `live(phase, r, s)`, `live_taps(phase)` (the first
+   * live r and s and how many of each), `weight_tap(phase, r, s)`, `source4(pixel, k)`; and for loops over k without a
+   * product of indices `raw4(pixel_start(pixel), k)`, the same but for NONE, which may give anything.
+   */
   readonly functions: string;
 }
 
@@ -44,11 +51,16 @@ export function rowProduct(contraction: Contraction): RowProduct {
   const inner = gather ? e.inC : e.k;
   const sourceWide = inner % 4 === 0;
   const outWide = columns % 4 === 0;
+  const { r0, r1, s0, s1 } = contraction.taps;
+  // A scatter's tap reaches a phase again this many taps on.
+  const tapStep = (stride: number) => (gather ? 1 : stride / commonDivisor(stride, contraction.dilation));
+  const [stepR, stepS] = [tapStep(strideY), tapStep(strideX)];
   return {
     rows,
     columns,
     inner,
     phases: gather ? 1 : strideY * strideX,
+    taps: Math.ceil((r1 - r0) / stepR) * Math.ceil((s1 - s0) / stepS),
     source: gather ? x : y,
     weight,
     out: gather ? y : x,
@@ -69,14 +81,21 @@ export function rowProduct(contraction: Contraction): RowProduct {
       tapsS: e.s,
       taps: e.r * e.s,
       ...taps,
+      stepR,
+      stepS,
       ...geometrySizes(contraction),
     },
     functions: [NONE, rowText(gather), sourceText(sourceWide), weightText(gather, sourceWide, outWide)].join("\n"),
   };
 }
 
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
+}
+
 function rowText(gather: boolean): string {
-  return gather ? GATHER_ROWS : SCATTER_ROWS;
+  return `${gather ? GATHER_ROWS : SCATTER_ROWS}
+fn weight_tap(phase: u32, r: u32, s: u32) -> u32 { return min(r * args.tapsS + s, args.taps - 1u); }`;
 }
 
 const DECODE = `  let plane = args.rowH * args.rowW;
@@ -94,7 +113,8 @@ fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
   return select(NONE, (u32(o.x) * args.srcH + u32(y)) * args.srcW + u32(x), inside);
 }
 fn row_out(m: u32, phase: u32) -> u32 { return select(NONE, m, m < args.rows); }
-fn live(phase: u32, r: u32, s: u32) -> bool { return true; }`;
+fn live(phase: u32, r: u32, s: u32) -> bool { return true; }
+fn live_taps(phase: u32) -> vec4u { return vec4u(args.r0, args.s0, args.r1 - args.r0, args.s1 - args.s0); }`;
 
 const SCATTER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
 ${DECODE}
@@ -113,15 +133,24 @@ ${DECODE}
   let py = y * args.strideY + phase / args.strideX; let px = x * args.strideX + phase % args.strideX;
   return select(NONE, (n * args.outH + py) * args.outW + px, m < args.rows && py < args.outH && px < args.outW);
 }
-fn live(phase: u32, r: u32, s: u32) -> bool {
-  let y = i32(phase / args.strideX + args.paddingY) - i32(r * args.dilation);
-  let x = i32(phase % args.strideX + args.paddingX) - i32(s * args.dilation);
-  return y % i32(args.strideY) == 0 && x % i32(args.strideX) == 0;
+fn live_row(phase: u32, r: u32) -> bool {
+  return (i32(phase / args.strideX + args.paddingY) - i32(r * args.dilation)) % i32(args.strideY) == 0;
+}
+fn live_column(phase: u32, s: u32) -> bool {
+  return (i32(phase % args.strideX + args.paddingX) - i32(s * args.dilation)) % i32(args.strideX) == 0;
+}
+fn live(phase: u32, r: u32, s: u32) -> bool { return live_row(phase, r) && live_column(phase, s); }
+fn live_taps(phase: u32) -> vec4u {
+  var r = args.r0; while (r < args.r1 && !live_row(phase, r)) { r++; }
+  var s = args.s0; while (s < args.s1 && !live_column(phase, s)) { s++; }
+  return vec4u(r, s, (args.r1 - r + args.stepR - 1u) / args.stepR, (args.s1 - s + args.stepS - 1u) / args.stepS);
 }`;
 
 function sourceText(wide: boolean): string {
   return wide
-    ? `fn source4(p: u32, k: u32) -> vec4f {
+    ? `fn pixel_start(p: u32) -> u32 { return select(0u, p * args.inner4, p != NONE); }
+fn raw4(start: u32, k: u32) -> vec4f { return source_at(start + k); }
+fn source4(p: u32, k: u32) -> vec4f {
   let ok = p != NONE;
   return select(vec4f(0.0), source_at(select(0u, p * args.inner4 + k, ok)), ok);
 }`
@@ -131,68 +160,115 @@ function sourceText(wide: boolean): string {
 }
 fn source4(p: u32, k: u32) -> vec4f {
   return vec4f(source1(p, 4u * k), source1(p, 4u * k + 1u), source1(p, 4u * k + 2u), source1(p, 4u * k + 3u));
-}`;
+}
+fn pixel_start(p: u32) -> u32 { return p; }
+fn raw4(start: u32, k: u32) -> vec4f { return source4(start, k); }`;
 }
 
 /**
- * Gather reads the weight along c, four of one column k: `column4(n, tap, k)`. Scatter reads it along c too, but
- * there c is the column: `line4(kc, tap, n4)` gives four columns of one summed channel.
+ * Gather reads the weight along c, four of one column: `column4(n, tap, k)`. Scatter reads it along c too, but there c is
+ * the column: `line4(kc, tap, n4)` gives four columns of one summed channel. The `walk` forms take what does not change
+ * in a loop over taps and channels as a start: `column_walk(column_start(n), tap, k)` and, of channel 4 k + d,
+ * `line_walk(line_start(d, n4), tap, k)`. Past the last column or channel they give other numbers of the weight.
  */
 function weightText(gather: boolean, sourceWide: boolean, outWide: boolean): string {
-  if (gather) {
-    return sourceWide
-      ? "fn column4(n: u32, tap: u32, k: u32) -> vec4f { return weight_at((min(n, args.columns - 1u) * args.taps + tap) * args.inner4 + k); }"
-      : `fn column1(base: u32, c: u32) -> f32 { return weight_at(base + min(c, args.inner - 1u)); }
-fn column4(n: u32, tap: u32, k: u32) -> vec4f {
-  let base = (min(n, args.columns - 1u) * args.taps + tap) * args.inner;
+  if (gather) return sourceWide ? WIDE_COLUMNS : NARROW_COLUMNS;
+  return outWide ? WIDE_LINES : NARROW_LINES;
+}
+
+const WIDE_COLUMNS = `fn column_start(n: u32) -> u32 { return min(n, args.columns - 1u) * args.taps * args.inner4; }
+fn column_walk(start: u32, tap: u32, k: u32) -> vec4f { return weight_at(start + tap * args.inner4 + k); }
+fn column4(n: u32, tap: u32, k: u32) -> vec4f { return column_walk(column_start(n), tap, k); }`;
+
+const NARROW_COLUMNS = `fn column1(base: u32, c: u32) -> f32 { return weight_at(base + min(c, args.inner - 1u)); }
+fn column_start(n: u32) -> u32 { return min(n, args.columns - 1u) * args.taps * args.inner; }
+fn column_walk(start: u32, tap: u32, k: u32) -> vec4f {
+  let base = start + tap * args.inner;
   return vec4f(column1(base, 4u * k), column1(base, 4u * k + 1u), column1(base, 4u * k + 2u), column1(base, 4u * k + 3u));
-}`;
-  }
-  return outWide
-    ? `fn line4(kc: u32, tap: u32, n4: u32) -> vec4f {
+}
+fn column4(n: u32, tap: u32, k: u32) -> vec4f { return column_walk(column_start(n), tap, k); }`;
+
+const WIDE_LINES = `fn line_start(d: u32, n4: u32) -> u32 {
   let width = args.columns / 4u;
-  return weight_at((min(kc, args.inner - 1u) * args.taps + tap) * width + min(n4, width - 1u));
+  return d * args.taps * width + min(n4, width - 1u);
+}
+fn line_walk(start: u32, tap: u32, k: u32) -> vec4f {
+  let width = args.columns / 4u;
+  return weight_at(min((4u * k * args.taps + tap) * width + start, args.inner * args.taps * width - 1u));
+}
+fn line4(kc: u32, tap: u32, n4: u32) -> vec4f { return line_walk(line_start(min(kc, args.inner - 1u), n4), tap, 0u); }`;
+
+const NARROW_LINES = `fn line1(base: u32, n: u32) -> f32 { return weight_at(min(base + n, args.inner * args.taps * args.columns - 1u)); }
+fn line_start(d: u32, n4: u32) -> u32 { return d * args.taps * args.columns + 4u * n4; }
+fn line_walk(start: u32, tap: u32, k: u32) -> vec4f {
+  let base = (4u * k * args.taps + tap) * args.columns + start;
+  return vec4f(line1(base, 0u), line1(base, 1u), line1(base, 2u), line1(base, 3u));
+}
+fn line4(kc: u32, tap: u32, n4: u32) -> vec4f { return line_walk(line_start(min(kc, args.inner - 1u), n4), tap, 0u); }`;
+
+/** Tensors and text of what a tile does with its sums. */
+export interface StoreText {
+  readonly tensors: { readonly [name: string]: TensorUse };
+  /**
+   * `tail_at(n4)`, what all rows of a column quad share, which is read once; `store4(split, m, n4, v, tail)` stores four
+   * columns of output row `m`, of stretch `split`, where they exist.
+   */
+  readonly text: string;
+}
+
+/** Stores with the whole epilogue, fused; of the one stretch there is. */
+export function storeText(product: RowProduct, epilogue: Epilogue): StoreText {
+  const names = { sum: "v", scale: "tail.scale", bias: "tail.bias", at: "at" };
+  const { tensors, finish, functions } = epilogueText(epilogue, product.outWide, names);
+  const perColumn = (["scale", "bias"] as const).filter((name) => epilogue[name]);
+  return {
+    tensors,
+    text: [functions, storeFunctions(product.outWide, perColumn, "m", finish)].filter(Boolean).join("\n"),
+  };
+}
+
+/** Stores the sums of each stretch as they are, one output after the other. */
+export function partText({ outWide }: RowProduct): StoreText {
+  return { tensors: {}, text: storeFunctions(outWide, [], "(split * args.pixels + m)", "v") };
+}
+
+/** The functions of a {@link StoreText}, from the row and the value that are stored, `perColumn` the tensors by column. */
+function storeFunctions(wide: boolean, perColumn: readonly string[], row: string, value: string): string {
+  const tail = (type: string) => `{ ${perColumn.map((name) => `${name}: ${type}`).join(", ") || "none: u32"} }`;
+  const of = (read: (name: string) => string) => perColumn.map(read).join(", ") || "0u";
+  const names = AXES.map((_, j) => j);
+  return wide
+    ? `alias T = vec4f;
+struct Tail ${tail("vec4f")}
+fn tail_at(n4: u32) -> Tail {
+  let n = min(n4, args.columns / 4u - 1u);
+  return Tail(${of((name) => `${name}_at(n)`)});
+}
+fn store4(split: u32, m: u32, n4: u32, v: vec4f, tail: Tail) {
+  let width = args.columns / 4u;
+  if (m == NONE || n4 >= width) { return; }
+  let at = ${row} * width + n4;
+  out_set(at, ${value});
 }`
-    : `fn line1(base: u32, n: u32) -> f32 { return weight_at(base + min(n, args.columns - 1u)); }
-fn line4(kc: u32, tap: u32, n4: u32) -> vec4f {
-  let base = (min(kc, args.inner - 1u) * args.taps + tap) * args.columns;
-  return vec4f(line1(base, 4u * n4), line1(base, 4u * n4 + 1u), line1(base, 4u * n4 + 2u), line1(base, 4u * n4 + 3u));
+    : `alias T = f32;
+struct Tail1 ${tail("f32")}
+struct Tail { ${names.map((j) => `t${j}: Tail1`).join(", ")} }
+fn tail1(n1: u32) -> Tail1 {
+  let n = min(n1, args.columns - 1u);
+  return Tail1(${of((name) => `${name}_at(n)`)});
+}
+fn tail_at(n4: u32) -> Tail { return Tail(${names.map((j) => `tail1(4u * n4 + ${j}u)`).join(", ")}); }
+fn store1(split: u32, m: u32, n: u32, v: f32, tail: Tail1) {
+  if (m == NONE || n >= args.columns) { return; }
+  let at = ${row} * args.columns + n;
+  out_set(at, ${value});
+}
+fn store4(split: u32, m: u32, n4: u32, v: vec4f, tail: Tail) {
+${AXES.map((a, j) => `  store1(split, m, 4u * n4 + ${j}u, v.${a}, tail.t${j});`).join("\n")}
 }`;
 }
 
-/** Tensors and text of a fused tail: `store4(m, n4, v)` writes four columns of output row `m` where they exist. */
-export function storeText(product: RowProduct, epilogue: Epilogue) {
-  const { outWide, out } = product;
-  const tensors: Record<string, TensorUse> = {};
-  if (epilogue.scale) tensors["scale"] = read(epilogue.scale, outWide);
-  if (epilogue.bias) tensors["bias"] = read(epilogue.bias, outWide);
-  if (epilogue.residual) tensors["residual"] = read(epilogue.residual, outWide);
-  const { activation } = epilogue;
-  const finish = (channel: string, at: string) => {
-    const scaled = epilogue.scale ? `v * scale_at(${channel})` : "v";
-    const bias = epilogue.bias ? ` + bias_at(${channel})` : "";
-    const sum = `${scaled}${bias}${epilogue.residual ? ` + residual_at(${at})` : ""}`;
-    return activation ? `${activation}(${sum})` : sum;
-  };
-  const alias = `alias T = ${outWide ? "vec4f" : "f32"};`;
-  const activationText = activation ? `${alias}\n${ACTIVATIONS[activation].wgsl}` : "";
-  const store = outWide
-    ? `fn store4(m: u32, n4: u32, v: vec4f) {
-  let width = args.columns / 4u;
-  if (m == NONE || n4 >= width) { return; }
-  let at = m * width + n4;
-  out_set(at, ${finish("n4", "at")});
-}`
-    : `fn store1(m: u32, n: u32, v: f32) {
-  if (m == NONE || n >= args.columns) { return; }
-  let at = m * args.columns + n;
-  out_set(at, ${finish("n", "at")});
-}
-fn store4(m: u32, n4: u32, v: vec4f) {
-  store1(m, 4u * n4, v.x); store1(m, 4u * n4 + 1u, v.y); store1(m, 4u * n4 + 2u, v.z); store1(m, 4u * n4 + 3u, v.w);
-}`;
-  return { tensors, out, text: `${activationText}\n${store}` };
-}
+const AXES = ["x", "y", "z", "w"] as const;
 
 /** Bits of `args.tail` and numbers of `args.activation` in {@link uniformStoreText}. */
 const TAIL = { scale: 1, bias: 2, residual: 4 } as const;

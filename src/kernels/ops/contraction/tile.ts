@@ -1,125 +1,157 @@
 import { range } from "../../range.ts";
-import { read, shader, spread, write } from "../../shader/shader.ts";
-import { flattened, type Lowering } from "./contraction.ts";
-import { TILE } from "./shuffle.ts";
-import { rowProduct, storeText } from "./text.ts";
 
 /**
- * Gather and scatter for GPUs: 256 invocations share a tile of 16 T rows by 16 T columns in workgroup memory, each
- * owning T x T of it in registers (T = 8: 128 x 128, 8 channels deep; T = 4: 64 x 64, 16 deep, for small outputs).
- * Both tiles take 8 KiB of workgroup memory, which every adapter has; each invocation loads one vec4f of either
- * operand a turn.
+ * How a workgroup computes one tile of a matrix product on a GPU. Its lanes bring both operands to panels in workgroup
+ * memory, `depth` summed positions a turn, `panelA[position][row]` and `panelB[position][column]`, and each lane adds
+ * `share` x `share` products a position in registers.
  */
-export const tiledProduct: Lowering = (given) => {
-  const contraction = flattened(given);
-  const { target, kind } = contraction;
-  const product = rowProduct(contraction);
-  const big =
-    product.phases * Math.ceil(product.rows / 128) * Math.ceil(product.columns / 128) >= 64 && product.columns > 64;
-  const share = big ? 8 : 4;
-  const side = 16 * share;
-  const tilesM = Math.ceil(product.rows / side);
-  const tilesN = Math.ceil(product.columns / side);
-  const store = storeText(product, contraction.epilogue);
-  return [
-    shader({
-      label: `${kind} ${side}x${side} tile`,
-      target,
-      tensors: {
-        source: read(product.source, product.sourceWide),
-        weight: read(product.weight, product.weightWide),
-        ...store.tensors,
-        out: write(product.out, product.outWide),
-      },
-      sizes: { ...product.sizes, tilesM, tilesN, phases: product.phases },
-      workgroupSize: [256],
-      workgroups: spread(tilesM * tilesN * product.phases, target),
-      functions: `${product.functions}\n${store.text}\n${tileMemory(share)}`,
-      main: tileMain(share, kind === "gather"),
-    }),
-  ];
-};
-
-/** Depth of a tile in channels: what 256 invocations fetch with one vec4f each. */
-export const tileDepth = (share: number): number => 64 / share;
-
-/** Declarations of a tile's two panels, `panelA[k][row]` and `panelB[k][column]`. */
-export function tileMemory(share: number): string {
-  const floats = tileDepth(share) * 16 * share;
-  return `var<workgroup> panelA: array<f32, ${floats}>;\nvar<workgroup> panelB: array<f32, ${floats}>;`;
+export interface Form {
+  /** Lanes along either edge of the tile: a workgroup has `across` x `across`. */
+  readonly across: number;
+  /** Rows, and columns, of the tile that a lane owns; a multiple of four. */
+  readonly share: number;
+  /** Summed positions a turn; a multiple of four. */
+  readonly depth: number;
+  /** Unused floats at a panel line's end, which keep a column that is stored lane by lane off the same memory banks. */
+  readonly pad: number;
+  readonly schedule: Schedule;
 }
 
-const AXES = ["x", "y", "z", "w"] as const;
-/** The product of the two panels into the registers `c{row}_{quad}`. */
-export function tileProduct(share: number): string {
-  const side = 16 * share;
-  const quads = share / 4;
-  return `    for (var kk = 0u; kk < ${tileDepth(share)}u; kk++) {
-${range(share)
-  .map((i) => `      let a${i} = panelA[kk * ${side}u + ty * ${share}u + ${i}u];`)
+/**
+ * When a turn's operands are read from memory:
+ *
+ *   plain    before they are stored: the reads' whole latency is waited for. The shortest text.
+ *   ahead    before the turn before is computed, which hides the latency. Two barriers a turn.
+ *   double   as ahead, with two pairs of panels by turns: one barrier a turn, twice the memory.
+ *
+ * All three add in the same order.
+ */
+type Schedule = "plain" | "ahead" | "double";
+
+/** Summed positions a turn of the forms in use. */
+export const TILE_DEPTH = 8;
+
+/** 128 x 128 by 256 lanes: the least traffic a product. Exactly the 16384 bytes that every adapter has when double. */
+export const LARGE: Form = { across: 16, share: 8, depth: TILE_DEPTH, pad: 0, schedule: "double" };
+
+/** 64 x 64 by 64 lanes: four times the workgroups, for small outputs. */
+export const SMALL: Form = { across: 8, share: 8, depth: TILE_DEPTH, pad: 4, schedule: "ahead" };
+
+/** What follows from a form. */
+export function tileOf({ across, share, depth, pad }: Form) {
+  const side = across * share;
+  const lanes = across * across;
+  return {
+    lanes,
+    /** Rows, and columns, of the tile. */
+    side,
+    /** The same in units of four. */
+    sideQuads: side / 4,
+    depthQuads: depth / 4,
+    /** Floats from one position of a panel to the next. */
+    stride: side + pad,
+    /** vec4f that a lane reads of either operand in a turn. */
+    loads: (side * depth) / 4 / lanes,
+  };
+}
+
+/**
+ * What a kernel puts into the frame of {@link tileMain}. Its text sees `lane`, `tx`, `ty` (the lane's place in the tile)
+ * and the vec4f variables `a0`, `a1`, .. and `b0`, .., one for each of the form's loads.
+ */
+interface TileText {
+  /** Declares `var turn` and `let end`, the turns to be done, and the lane's position in the operands. */
+  readonly setup: string;
+  /** Moves the position to the next turn, `turn` included. From `end` on what is put into panel A has to be zero. */
+  readonly advance: string;
+  /** Reads the position's operands into `a0`, .. and `b0`, ... Nothing may depend on them, or the wait comes here. */
+  readonly fetch: string;
+  /** Stores what was fetched at the position into the panels of these names, as zero where it does not count. */
+  put(panelA: string, panelB: string): string;
+  /** Takes the sums from the registers `c{row}_{quad}`: see {@link ownedRow} and {@link ownedQuad}. */
+  readonly tail: string;
+}
+
+/** Declarations of a form's panels. */
+export function tileMemory(form: Form): string {
+  const floats = form.depth * tileOf(form).stride;
+  const names = form.schedule === "double" ? ["A0", "B0", "A1", "B1"] : ["A0", "B0"];
+  return names.map((name) => `var<workgroup> panel${name}: array<f32, ${floats}>;`).join("\n");
+}
+
+/** The body of a tile's kernel. */
+export function tileMain(form: Form, text: TileText): string {
+  const { loads } = tileOf(form);
+  return `${text.setup}
+${range(loads)
+  .map((j) => `  var a${j} = vec4f(0.0); var b${j} = vec4f(0.0);`)
   .join("\n")}
-${range(quads)
-  .map((q) => {
-    const parts = range(4).map((j) => `panelB[kk * ${side}u + tx * ${share}u + ${4 * q + j}u]`);
-    return `      let b${q} = vec4f(${parts.join(", ")});`;
-  })
+${ownedSums(form)
+  .map((sum) => `  var ${sum} = vec4f(0.0);`)
   .join("\n")}
-${range(share)
-  .flatMap((i) => range(quads).map((q) => `      c${i}_${q} = fma(vec4f(a${i}), b${q}, c${i}_${q});`))
-  .join("\n")}
+${turns(form, text)}
+${text.tail}`;
+}
+
+function turns(form: Form, { advance, fetch, put }: TileText): string {
+  const barrier = "    workgroupBarrier();";
+  const product = (which: number) => tileProduct(form, `panelA${which}`, `panelB${which}`);
+  const store = (which: number) => put(`panelA${which}`, `panelB${which}`);
+  const ahead = (which: number) => [store(which), barrier, advance, fetch, product(which)];
+  const body = {
+    plain: [fetch, barrier, store(0), barrier, product(0), advance],
+    ahead: [barrier, ...ahead(0)],
+    // The second turn is done even where only one is left: past a jump between them compilers would hold back its reads.
+    // Two named pairs, since an offset that changes would be held against the array's bounds at every access.
+    double: [...ahead(0), ...ahead(1)],
+  }[form.schedule];
+  const loop = ["  while (turn < end) {", ...body, "  }"];
+  return (form.schedule === "plain" ? loop : [fetch, ...loop]).join("\n");
+}
+
+/** Names of a lane's registers, each a vec4f of one row. */
+export function ownedSums({ share }: Form): string[] {
+  return range(share).flatMap((i) => range(share / 4).map((q) => `c${i}_${q}`));
+}
+
+/** Row i of a lane's own, counted within the tile. */
+export const ownedRow = ({ share }: Form, i: number): string => `ty * ${share}u + ${i}u`;
+
+/**
+ * Quad q of a lane's columns, in units of four within the tile. Neighbouring lanes own neighbouring quads, so that their
+ * wide reads of panel B meet different banks.
+ */
+export const ownedQuad = ({ across }: Form, q: number): string => `${across * q}u + tx`;
+
+/** The product of two panels, added to the lane's registers. */
+function tileProduct(form: Form, panelA: string, panelB: string): string {
+  const { share, depth } = form;
+  const { stride } = tileOf(form);
+  const rows = range(share);
+  const quads = range(share / 4);
+  const column = (q: number) =>
+    range(4)
+      .map((j) => `${panelB}[kk * ${stride}u + 4u * (${ownedQuad(form, q)}) + ${j}u]`)
+      .join(", ");
+  return `    for (var kk = 0u; kk < ${depth}u; kk++) {
+${rows.map((i) => `      let left${i} = ${panelA}[kk * ${stride}u + ${ownedRow(form, i)}];`).join("\n")}
+${quads.map((q) => `      let right${q} = vec4f(${column(q)});`).join("\n")}
+${rows.flatMap((i) => quads.map((q) => `      c${i}_${q} = fma(vec4f(left${i}), right${q}, c${i}_${q});`)).join("\n")}
     }`;
 }
 
-export function tileRegisters(share: number): string {
-  return range(share)
-    .flatMap((i) => range(share / 4).map((q) => `  var c${i}_${q} = vec4f(0.0);`))
-    .join("\n");
+const AXES = ["x", "y", "z", "w"] as const;
+
+/** Puts a vec4f of one row along the summed positions, `quad` of them, into a panel. */
+export function putAcross(form: Form, panel: string, value: string, row: string, quad: string): string {
+  const { stride } = tileOf(form);
+  return AXES.map((a, j) => `    ${panel}[(4u * ${quad} + ${j}u) * ${stride}u + ${row}] = ${value}.${a};`).join("\n");
 }
 
-/** Puts a vec4f of one row along k into a panel: four depths apart. */
-function scatterToPanel(panel: string, value: string, row: string, depth: string, side: number): string {
-  return AXES.map((a, j) => `      ${panel}[(4u * ${depth} + ${j}u) * ${side}u + ${row}] = ${value}.${a};`).join("\n");
-}
-
-/** Puts a vec4f of one depth along rows into a panel. */
-export function lineToPanel(panel: string, value: string, depth: string, quad: string, side: number): string {
-  return AXES.map((a, j) => `      ${panel}[${depth} * ${side}u + 4u * ${quad} + ${j}u] = ${value}.${a};`).join("\n");
-}
-
-function tileMain(share: number, gather: boolean): string {
-  const side = 16 * share;
-  const depthQuads = tileDepth(share) / 4;
-  const lineQuads = 4 * share;
-  const weights = gather
-    ? `      let wv = column4(tn * ${side}u + rowA, tap, min(k + quadA, args.inner4 - 1u));
-${scatterToPanel("panelB", "wv", "rowA", "quadA", side)}`
-    : `      let wv = line4(4u * k + lane / ${lineQuads}u, tap, tn * ${lineQuads}u + lane % ${lineQuads}u);
-${lineToPanel("panelB", "wv", `(lane / ${lineQuads}u)`, `(lane % ${lineQuads}u)`, side)}`;
-  return `${TILE}
-  let tx = lane % 16u; let ty = lane / 16u;
-  let rowA = lane / ${depthQuads}u; let quadA = lane % ${depthQuads}u;
-  let origin = row_origin(tm * ${side}u + rowA, phase);
-${tileRegisters(share)}
-  for (var r = args.r0; r < args.r1; r++) { for (var s = args.s0; s < args.s1; s++) {
-    if (!live(phase, r, s)) { continue; }
-    let tap = r * args.tapsS + s;
-    let pixel = row_pixel(origin, r, s);
-    for (var k = 0u; k < args.inner4; k += ${depthQuads}u) {
-      // Channels past the end are zero in this panel, so whatever the other holds there does not count.
-      let av = source4(select(NONE, pixel, k + quadA < args.inner4), k + quadA);
-      workgroupBarrier();
-${scatterToPanel("panelA", "av", "rowA", "quadA", side)}
-${weights}
-      workgroupBarrier();
-${tileProduct(share)}
-    }
-  } }
-${range(share)
-  .flatMap((i) =>
-    range(share / 4).map(
-      (q) =>
-        `  store4(row_out(tm * ${side}u + ty * ${share}u + ${i}u, phase), tn * ${lineQuads}u + tx * ${share / 4}u + ${q}u, c${i}_${q});`,
-    ),
-  )
-  .join("\n")}`;
+/** Puts a vec4f of four neighbouring rows (or columns) at one position into a panel. */
+export function putAlong(form: Form, panel: string, value: string, position: string, quad: string): string {
+  const { stride } = tileOf(form);
+  return AXES.map((a, j) => `    ${panel}[${position} * ${stride}u + 4u * ${quad} + ${j}u] = ${value}.${a};`).join(
+    "\n",
+  );
 }

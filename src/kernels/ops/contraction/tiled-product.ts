@@ -1,0 +1,156 @@
+import { range } from "../../range.ts";
+import { read, shader, spread, write } from "../../shader/shader.ts";
+import type { Dispatch } from "../../trace/op.ts";
+import { sizeOf } from "../../trace/shape.ts";
+import { chooseTile, type TileChoice } from "./choose-tile.ts";
+import { type Contraction, flattened, type Lowering } from "./contraction.ts";
+import { sumSplits } from "./splits.ts";
+import { partText, type RowProduct, rowProduct, storeText } from "./text.ts";
+import {
+  type Form,
+  ownedQuad,
+  ownedRow,
+  putAcross,
+  putAlong,
+  TILE_DEPTH,
+  tileMain,
+  tileMemory,
+  tileOf,
+} from "./tile.ts";
+
+/** Gather and scatter for GPUs, by tiles in workgroup memory. */
+export const tiledProduct: Lowering = (given) => {
+  const contraction = flattened(given);
+  const product = rowProduct(contraction);
+  const { rows, columns, phases, taps, inner } = product;
+  const turns = taps * Math.ceil(inner / TILE_DEPTH);
+  return tiledProductBy(
+    contraction,
+    product,
+    chooseTile({ rows, columns, phases, turns, wide: product.sourceWide }, contraction.target),
+  );
+};
+
+/**
+ * As {@link tiledProduct}, with a form and a number of splits of the caller's choice. With splits the turns of a tile, over
+ * its taps and their channels, are cut into so many stretches, whose sums are added in a second dispatch.
+ */
+export function tiledProductBy(
+  contraction: Contraction,
+  product: RowProduct,
+  { form, splits }: TileChoice,
+): Dispatch[] {
+  const { target, kind, epilogue } = contraction;
+  const { side, lanes } = tileOf(form);
+  const tilesM = Math.ceil(product.rows / side);
+  const tilesN = Math.ceil(product.columns / side);
+  const out = splits > 1 ? contraction.scratch([splits, ...product.out.shape]) : product.out;
+  const store = splits > 1 ? partText(product) : storeText(product, epilogue);
+  const tiles = shader({
+    label: `${kind} ${side}x${side} tile`,
+    target,
+    tensors: {
+      source: read(product.source, product.sourceWide),
+      weight: read(product.weight, product.weightWide),
+      ...store.tensors,
+      out: write(out, product.outWide),
+    },
+    sizes: {
+      ...product.sizes,
+      tilesM,
+      tilesN,
+      phases: product.phases,
+      splits,
+      pixels: sizeOf(product.out.shape) / product.columns,
+    },
+    workgroupSize: [lanes],
+    workgroups: spread(tilesM * tilesN * product.phases * splits, target),
+    functions: `${product.functions}\n${store.text}\n${tileMemory(form)}`,
+    main: productMain(form, kind === "gather"),
+  });
+  return splits > 1 ? [tiles, sumSplits(out, product.out, splits, contraction)] : [tiles];
+}
+
+/** Which tile of which phase and stretch. */
+const WHICH = `  let t = group.x + group.y * groups.x;
+  let tiles = args.tilesM * args.tilesN * args.phases;
+  if (t >= tiles * args.splits) { return; }
+  let tn = t % args.tilesN; let tm = (t / args.tilesN) % args.tilesM;
+  let phase = (t / (args.tilesN * args.tilesM)) % args.phases; let split = t / tiles;`;
+
+function productMain(form: Form, gather: boolean): string {
+  const { lanes, side, depthQuads, loads } = tileOf(form);
+  const each = (text: (j: number) => string) => range(loads).map(text).join("\n");
+  const operandB = gather ? columnsOf(form) : linesOf(form);
+  const setup = `${WHICH}
+  let tx = lane % ${form.across}u; let ty = lane / ${form.across}u;
+  let quadA = lane % ${depthQuads}u;
+${each((j) => `  let row${j} = lane / ${depthQuads}u + ${(j * lanes) / depthQuads}u; let origin${j} = row_origin(tm * ${side}u + row${j}, phase);`)}
+${operandB.setup}
+${each((j) => `  ${operandB.start(j)}`)}
+${firstTurn(depthQuads)}
+${each((j) => `  var pixel${j} = row_pixel(origin${j}, r, s); var start${j} = pixel_start(pixel${j});`)}`;
+  const advance = `    turn += 1u; k += ${depthQuads}u;
+    if (k >= args.inner4) {
+      k = 0u; s += args.stepS;
+      if (s >= args.s1) { s = taps.y; r += args.stepR; }
+      tap = weight_tap(phase, r, s);
+${each((j) => `      pixel${j} = row_pixel(origin${j}, r, s); start${j} = pixel_start(pixel${j});`)}
+    }
+${each((j) => `    pixel${j} = select(pixel${j}, NONE, turn >= end);`)}`;
+  const fetch = `    at = min(k + quadA, args.inner4 - 1u);
+${each((j) => `    a${j} = raw4(start${j}, at); b${j} = ${operandB.read(j)};`)}`;
+  const put = (panelA: string, panelB: string) =>
+    each(
+      // Channels past the end are zero in this panel, so whatever the other holds there does not count.
+      (j) => `    let ${panelA}_${j} = select(vec4f(0.0), a${j}, pixel${j} != NONE && k + quadA < args.inner4);
+${putAcross(form, panelA, `${panelA}_${j}`, `row${j}`, "quadA")}
+${operandB.put(panelB, j)}`,
+    );
+  return tileMain(form, { setup, advance, fetch, put, tail: productTail(form) });
+}
+
+/** Where a stretch begins: the turn, its channels from 4 k on, and its tap among the live ones. */
+const firstTurn = (depthQuads: number): string => `  let taps = live_taps(phase);
+  let perTap = (args.inner4 + ${depthQuads - 1}u) / ${depthQuads}u;
+  let turns = taps.z * taps.w * perTap;
+  let stretch = (turns + args.splits - 1u) / args.splits;
+  var turn = min(split * stretch, turns); let end = min(turn + stretch, turns);
+  let first = turn / perTap; let line = first / max(taps.w, 1u);
+  var k = (turn - first * perTap) * ${depthQuads}u; var at = 0u;
+  var r = taps.x + line * args.stepR; var s = taps.y + (first - line * taps.w) * args.stepS;
+  var tap = weight_tap(phase, r, s);`;
+
+/** Gather's weight, a column's channels at a time. */
+const columnsOf = (form: Form) => ({
+  setup: "",
+  start: (j: number) => `let column${j} = column_start(tn * ${tileOf(form).side}u + row${j});`,
+  read: (j: number) => `column_walk(column${j}, tap, at)`,
+  put: (panel: string, j: number) => putAcross(form, panel, `b${j}`, `row${j}`, "quadA"),
+});
+
+/** Scatter's weight, four columns of a channel at a time. */
+function linesOf(form: Form) {
+  const { lanes, sideQuads } = tileOf(form);
+  const deep = (j: number) => `(lane / ${sideQuads}u + ${(j * lanes) / sideQuads}u)`;
+  return {
+    setup: `  let lineQuad = lane % ${sideQuads}u;`,
+    start: (j: number) => `let line${j} = line_start(${deep(j)}, tn * ${sideQuads}u + lineQuad);`,
+    read: (j: number) => `line_walk(line${j}, tap, k)`,
+    put: (panel: string, j: number) => putAlong(form, panel, `b${j}`, deep(j), "lineQuad"),
+  };
+}
+
+function productTail(form: Form): string {
+  const { side, sideQuads } = tileOf(form);
+  const quads = range(form.share / 4);
+  const rows = range(form.share);
+  const store = (i: number, q: number) => `  store4(split, m${i}, quad${q}, c${i}_${q}, tail${q});`;
+  return [
+    ...quads.map(
+      (q) => `  let quad${q} = tn * ${sideQuads}u + ${ownedQuad(form, q)}; let tail${q} = tail_at(quad${q});`,
+    ),
+    ...rows.map((i) => `  let m${i} = row_out(tm * ${side}u + ${ownedRow(form, i)}, phase);`),
+    ...rows.flatMap((i) => quads.map((q) => store(i, q))),
+  ].join("\n");
+}
