@@ -3,7 +3,8 @@ import { read, shader, spread, write } from "../../shader/shader.ts";
 import type { Dispatch } from "../../trace/op.ts";
 import type { Lowering } from "./contraction.ts";
 import { flattened } from "./contraction.ts";
-import { rowProduct, uniformStoreText } from "./text.ts";
+import { uniformStoreText } from "./store.ts";
+import { rowProduct } from "./text.ts";
 
 /**
  * Gather and scatter for a CPU driver with 8 lanes: a workgroup is one subgroup, holds its tile in named registers,

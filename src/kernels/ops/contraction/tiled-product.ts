@@ -5,7 +5,8 @@ import { sizeOf } from "../../trace/shape.ts";
 import { chooseTile, type TileChoice } from "./choose-tile.ts";
 import { type Contraction, flattened, type Lowering } from "./contraction.ts";
 import { sumSplits } from "./splits.ts";
-import { partText, type RowProduct, rowProduct, storeText } from "./text.ts";
+import { partText, storeText } from "./store.ts";
+import { type RowProduct, rowProduct } from "./text.ts";
 import {
   type Form,
   ownedQuad,
