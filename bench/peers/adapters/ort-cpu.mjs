@@ -1,0 +1,3 @@
+import { openOrt } from "./ort.mjs";
+
+export const open = () => openOrt("cpu");
