@@ -5,7 +5,7 @@
     python3 bench/peers/torch_svanet.py --all --precision f16                  all eight, mixed precision
     python3 bench/peers/torch_svanet.py --width 8 --encoder mini-basic --size 64 --runs 3 --steps 2
 
-The networks are those that the golden files come from (test/oracle). Prints one JSON document; all else goes to stderr.
+The networks are those that the golden files come from (test/oracle). Prints rows as JSON; all else goes to stderr.
 Times are of single runs, each waited for; times of inference are of `--runs` runs or as many as fit `--budget` seconds.
 """
 import argparse
@@ -157,15 +157,19 @@ def training(name, options):
     }
 
 
-def row(name, options):
+def rows(name, options, header):
+    """A row of inference, and one of training where it is asked for."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     parameters = sum(p.numel() for p in built(name, options)[0].parameters())
-    shared = {"preset": name, "size": options.size, "classes": options.classes, "parameters": parameters}
-    try:
-        train = training(name, options) if options.train_batch > 0 else None
-        return {**shared, "infer": inference(name, options), "train": train, "refusal": None}
-    except RuntimeError as error:  # out of memory: the other networks still have figures
-        return {**shared, "infer": None, "train": None, "refusal": str(error).splitlines()[0]}
+    shared = {"preset": name, "size": options.size, "classes": options.classes, "parameters": parameters, "header": header}
+    asked = {"inference": inference, **({"training": training} if options.train_batch > 0 else {})}
+    found = []
+    for run, measure in asked.items():
+        try:
+            found.append({"run": run, **measure(name, options), **shared, "refusal": None})
+        except RuntimeError as error:  # out of memory: the others still have figures
+            found.append({"run": run, **shared, "refusal": str(error).splitlines()[0]})
+    return found
 
 
 def main():
@@ -176,11 +180,11 @@ def main():
     torch.backends.cudnn.benchmark = True
     names = list(TABLE_VII) if options.all else options.model or ["svanet"]
     gpu = torch.cuda.get_device_name() if options.device.startswith("cuda") else platform.processor() or "CPU"
-    print(json.dumps({
-        "torch": torch.__version__, "device": gpu, "precision": options.precision,
-        "channelsLast": options.channels_last, "date": time.strftime("%Y-%m-%d"),
-        "command": " ".join(["python3", *sys.argv]), "rows": [row(name, options) for name in names],
-    }, indent=2))
+    header = {
+        "adapter": gpu, "torch": torch.__version__, "precision": options.precision, "channelsLast": options.channels_last,
+        "date": time.strftime("%Y-%m-%d"), "command": " ".join(["python3", *sys.argv]),
+    }
+    print(json.dumps([one for name in names for one in rows(name, options, header)], indent=2))
 
 
 if __name__ == "__main__":

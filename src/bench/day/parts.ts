@@ -45,5 +45,5 @@ export function partsOf(root: string, tiny: boolean): Part[] {
 function torch(root: string, tiny: boolean): Part[] {
   const script = join(root, "bench", "peers", "torch_svanet.py");
   if (tiny || !existsSync(script)) return [];
-  return [{ name: "PyTorch svanet", command: ["python3", script, "--json"], limit: 90 }];
+  return [{ name: "PyTorch svanet", command: ["python3", script, "--budget", "15"], limit: 90 }];
 }
