@@ -41,6 +41,8 @@ export const COOPERATIVE_CASES: readonly CooperativeCase[] = [
   conv([1, 5, 7, 8], [8, 1, 1, 8]),
   heads(70, 8),
   heads(70, 6),
+  heads(37, 72),
+  heads(37, 256),
   { op: batchNormTrain, inputs: { x: [1, 9, 7, 20], weight: [20], bias: [20] }, attrs: { eps: 1e-3 } },
 ];
 

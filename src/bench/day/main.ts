@@ -1,4 +1,3 @@
-/** `bench/gpu-day.sh`: everything worth knowing of a GPU in a few minutes, on a machine that has Node, dist and its packages only. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, hostname, totalmem } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { partsOf } from "./parts.ts";
 import { type Outcome, runParts } from "./run-parts.ts";
 import { dayTable } from "./table.ts";
 
+// What bench/gpu-day.sh starts, on a machine that has Node, dist and its packages only.
 const { values } = parseArgs({
   options: {
     out: { type: "string", default: "gpu-day" },
