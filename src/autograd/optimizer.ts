@@ -1,5 +1,14 @@
 import { ShapeError } from "../errors.ts";
-import { accumulate, adamW, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "../kernels/ops/update/update.ts";
+import {
+  accumulate,
+  adamW,
+  judgeScaledStep,
+  judgeStep,
+  prepareAdamW,
+  sgd,
+  squaredNorm,
+  tick,
+} from "../kernels/ops/update/update.ts";
 import type { Graph, Segment } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 
@@ -52,6 +61,8 @@ export interface StepWords {
   readonly control: Value;
   /** [2]: the learning rate, and the factor of the gradients (1 / accumulated batches). */
   readonly rate: Value;
+  /** [2]: the loss scale that the gradients carry and that moves with the judgement; null where they are as they are. */
+  readonly scale: Value | null;
 }
 
 /**
@@ -61,7 +72,7 @@ export interface StepWords {
 export function appendJudgement(
   graph: Graph,
   groups: readonly ParameterGroup[],
-  { control, rate }: StepWords,
+  { control, rate, scale }: StepWords,
   loss: Value,
   clipNorm: number | null,
 ): void {
@@ -71,7 +82,8 @@ export function appendJudgement(
   const [totals, ...more] = segments.map((x) => graph.apply(squaredNorm, { x }, {}));
   if (!totals) throw new ShapeError("optimizer: there are no parameters to train");
   for (const part of more) graph.update(accumulate, { total: totals, part }, {});
-  graph.update(judgeStep, { control, totals, loss, rate }, { clipNorm });
+  if (scale) graph.update(judgeScaledStep, { control, scale, totals, loss, rate }, { clipNorm });
+  else graph.update(judgeStep, { control, totals, loss, rate }, { clipNorm });
 }
 
 /** Appends the updates of the weights and moments of all groups. */

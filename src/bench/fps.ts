@@ -2,6 +2,7 @@ import { DeviceError } from "../errors.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { type Description, describe, type ZooEntry } from "../model/zoo.ts";
 import type { Inference } from "../training/network.ts";
+import type { Precision } from "../training/passes.ts";
 import type { Gauge } from "./ceiling.ts";
 import { type GpuTime, gpuTime, meanOf, repeated, spreadOf } from "./measure.ts";
 import { type PaperSide, paperSide } from "./paper-networks.ts";
@@ -9,6 +10,7 @@ import { checkLogits, literalLogits, livelyNetwork, type OpenPlain } from "./ref
 
 export interface FpsOptions {
   readonly batch: number;
+  readonly precision: Precision;
   /** Runs to time; without it {@link PAPER_RUNS}, or as many as fit the budget, three at the least. */
   readonly runs?: number;
   /** Milliseconds for the runs of one network. */
@@ -26,7 +28,7 @@ export interface FpsRow extends PaperSide, GpuTime, Pick<Description, "parameter
   readonly size: number;
   readonly batch: number;
   readonly classes: number;
-  readonly precision: "f32";
+  readonly precision: Precision;
   readonly runs: number;
   /** Images a second: of the mean run, as the paper's. */
   readonly fps: number;
@@ -46,13 +48,13 @@ export interface FpsRow extends PaperSide, GpuTime, Pick<Description, "parameter
 /** Times the inference of one network, after a check that what is timed computes what the network defines. */
 export async function benchFps(device: Device, entry: ZooEntry, options: FpsOptions, gauge: Gauge): Promise<FpsRow> {
   const { name, config } = entry;
-  const { batch, openPlain } = options;
+  const { batch, precision, openPlain } = options;
   const { parameters, macs, profiledMacs } = describe(name, config);
   const exact = await literalLogits(openPlain, entry, batch);
   const network = await livelyNetwork(device, entry);
   try {
-    const inference = await network.inference({ batch });
-    const logits = await checkLogits(name, exact, inference);
+    const inference = await network.inference({ batch, precision });
+    const logits = await checkLogits(name, exact, inference, precision);
     const samples = await timeRuns(device, inference, options, gauge);
     await requireSame(name, logits, inference);
     const { median, p95 } = spreadOf(samples);
@@ -63,7 +65,7 @@ export async function benchFps(device: Device, entry: ZooEntry, options: FpsOpti
     const ceilingGflops = gauge.gflops();
     const row: FpsRow = {
       ...paperSide(name),
-      ...{ size: config.height, batch, classes: config.classes, precision: "f32" },
+      ...{ size: config.height, batch, classes: config.classes, precision },
       ...{ parameters, macs, profiledMacs, executedMacs },
       ...{ runs: samples.length, fps: (1000 * batch) / mean, meanMs: mean, medianMs: median, p95Ms: p95 },
       ...(await gpuTime(device, program, median)),

@@ -45,7 +45,7 @@ export async function benchHost(device: Device, entry: ZooEntry, options: HostOp
     };
   };
   if (train) {
-    const bench = await prepareTraining(device, config, batch);
+    const bench = await prepareTraining(device, config, { batch });
     try {
       return await row(bench.program);
     } finally {

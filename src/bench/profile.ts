@@ -4,6 +4,7 @@ import type { Timing } from "../kernels/compile/timestamps.ts";
 import type { Device } from "../kernels/device/device.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
 import { Network } from "../training/network.ts";
+import type { Precision } from "../training/passes.ts";
 import { spreadOf } from "./measure.ts";
 import { prepareTraining } from "./training.ts";
 
@@ -24,6 +25,7 @@ export interface ProfileOptions {
   readonly batch: number;
   readonly train: boolean;
   readonly rounds: number;
+  readonly precision: Precision;
 }
 
 /** Time of every kernel of an inference or training step: per dispatch the median of several runs. */
@@ -32,9 +34,9 @@ export async function benchProfile(
   config: NetworkConfig,
   options: ProfileOptions,
 ): Promise<KernelRow[]> {
-  const { batch, train, rounds } = options;
+  const { batch, train, rounds, precision } = options;
   if (train) {
-    const bench = await prepareTraining(device, config, batch);
+    const bench = await prepareTraining(device, config, { batch, precision });
     try {
       await bench.step(0);
       return summarise(await medians(bench.program, rounds));
@@ -44,7 +46,7 @@ export async function benchProfile(
   }
   const network = await Network.create(device, config, 1);
   try {
-    const { program, feed } = await network.inference({ batch });
+    const { program, feed } = await network.inference({ batch, precision });
     feed(program, randomFloats(1, batch * config.height * config.width * 3));
     program.run();
     return summarise(await medians(program, rounds));

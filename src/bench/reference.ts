@@ -7,6 +7,7 @@ import { sizeOf } from "../kernels/trace/shape.ts";
 import type { ZooEntry } from "../model/zoo.ts";
 import type { Inference } from "../training/network.ts";
 import { Network } from "../training/network.ts";
+import type { Precision } from "../training/passes.ts";
 
 /**
  * What a timed program is held against, at its own size: the same network by the plain kernels, which share nothing
@@ -73,6 +74,7 @@ export async function checkLogits(
   name: string,
   exact: readonly Float32Array[],
   { program, batch, logits, feed }: Inference,
+  precision: Precision,
 ) {
   const [, height = 1, width = 1] = logits.shape;
   program.poison();
@@ -81,16 +83,21 @@ export async function checkLogits(
   const got = await program.read(logits);
   const length = got.length / batch;
   for (const [i, index] of ends(batch).entries()) {
-    const problem = differenceOf(exact[i] ?? new Float32Array(), got.subarray(index * length, (index + 1) * length));
+    const problem = differenceOf(
+      exact[i] ?? new Float32Array(),
+      got.subarray(index * length, (index + 1) * length),
+      precision,
+    );
     if (problem !== null) throw new DeviceError(`${name} is not timed: ${problem}; 'svanet doctor' looks for the op`);
   }
   return got;
 }
 
-const LOGIT_TOLERANCE = 1e-3;
+/** Of the largest logit: half precision rounds to 11 bits at every layer. */
+const LOGIT_TOLERANCE = { f32: 1e-3, f16: 2e-2 } as const satisfies Readonly<Record<Precision, number>>;
 
 /** What is wrong with logits that should equal the literal program's; null when nothing is. */
-export function differenceOf(exact: Float32Array, got: Float32Array): string | null {
+export function differenceOf(exact: Float32Array, got: Float32Array, precision: Precision = "f32"): string | null {
   if (got.length !== exact.length) return `it gave ${got.length} logits, the literal form ${exact.length}`;
   let largest = 0;
   let worst = 0;
@@ -101,7 +108,7 @@ export function differenceOf(exact: Float32Array, got: Float32Array): string | n
     largest = Math.max(largest, Math.abs(value));
     worst = Math.max(worst, Math.abs(value - other));
   }
-  return worst <= LOGIT_TOLERANCE * largest
+  return worst <= LOGIT_TOLERANCE[precision] * largest
     ? null
     : `its logits differ by ${worst} from the literal form's, at most ${largest}`;
 }
@@ -115,28 +122,28 @@ export interface StepSample {
 /** Elements of each weight's gradient. */
 const SAMPLES = 64;
 
-/** Of the step that was run last, whose loss is given. */
-export async function sampleOf(network: Network, loss: number): Promise<StepSample> {
+/** Of the step that was run last, whose loss is given, and whose gradients carry `lossScale`. */
+export async function sampleOf(network: Network, loss: number, lossScale = 1): Promise<StepSample> {
   const whole = await network.read("gradient");
   const sample = (all: Float32Array) =>
-    Float32Array.from(sampled(all.length, SAMPLES), (place) => all[place] ?? Number.NaN);
+    Float32Array.from(sampled(all.length, SAMPLES), (place) => (all[place] ?? Number.NaN) / lossScale);
   return { loss, gradients: new Map([...whole].map(([name, all]) => [name, sample(all)])) };
 }
 
-const LOSS_TOLERANCE = 1e-4;
+const LOSS_TOLERANCE = { f32: 1e-4, f16: 1e-2 } as const satisfies Readonly<Record<Precision, number>>;
 /** Sums in another order move activations round zero to its other side, and the gradients behind them. */
-const GRADIENT_TOLERANCE = 0.02;
+const GRADIENT_TOLERANCE = { f32: 0.02, f16: 0.2 } as const satisfies Readonly<Record<Precision, number>>;
 /** A gradient that is zero but for rounding is compared with the largest one. */
 const NOISE = 1e-3;
 
 /** What is wrong with a step that should equal the plain kernels'; null when nothing is. */
-export function stepDifference(exact: StepSample, got: StepSample): string | null {
-  if (!(Math.abs(got.loss - exact.loss) <= LOSS_TOLERANCE * Math.abs(exact.loss)))
+export function stepDifference(exact: StepSample, got: StepSample, precision: Precision = "f32"): string | null {
+  if (!(Math.abs(got.loss - exact.loss) <= LOSS_TOLERANCE[precision] * Math.abs(exact.loss)))
     return `its loss is ${got.loss}, by the plain kernels ${exact.loss}`;
   const most = Math.max(...[...exact.gradients.values()].map(largestOf));
   for (const [name, expected] of exact.gradients) {
     const actual = got.gradients.get(name) ?? new Float32Array();
-    const allowed = GRADIENT_TOLERANCE * Math.max(largestOf(expected), NOISE * most);
+    const allowed = GRADIENT_TOLERANCE[precision] * Math.max(largestOf(expected), NOISE * most);
     const worst = largestOf(expected.map((value, i) => value - (actual[i] ?? Number.NaN)));
     if (!(worst <= allowed))
       return `the gradient of ${name} differs by ${worst} from the plain kernels', at most ${allowed}`;

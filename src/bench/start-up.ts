@@ -21,7 +21,7 @@ export async function startUpHere(adapter: string | undefined, config: NetworkCo
   const seconds = () => performance.now() / 1000;
   const device = await openDevice({ adapter });
   const opened = seconds();
-  const bench = await prepareTraining(device, config, batch);
+  const bench = await prepareTraining(device, config, { batch });
   const compiled = seconds();
   await bench.step(0);
   const stepped = seconds();

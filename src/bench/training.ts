@@ -2,11 +2,13 @@ import { randomFloats } from "../checks/draw.ts";
 import { DeviceError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import type { Device } from "../kernels/device/device.ts";
+import { LOSS_SCALE_RULE } from "../kernels/ops/update/kernels.ts";
 import { type Allowance, CHEAP } from "../kernels/passes/recompute.ts";
 import { random } from "../kernels/random.ts";
 import { DEFAULT_LOSS } from "../model/supervision.ts";
 import type { NetworkConfig, ZooEntry } from "../model/zoo.ts";
 import { Network } from "../training/network.ts";
+import type { Precision } from "../training/passes.ts";
 import { allocateTraining, compileStep } from "../training/trainer.ts";
 import type { TrainingSettings } from "../training/training-trace.ts";
 import type { Gauge } from "./ceiling.ts";
@@ -24,20 +26,29 @@ export interface TrainingBench {
 }
 
 /** The paper's optimizer and loss. */
-function settingsOf(batch: number, repeat: Allowance): TrainingSettings {
+function settingsOf({ batch, repeat = CHEAP, precision = "f32" }: TrainingWork): TrainingSettings {
   const optimizer = { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.03, clipNorm: null } as const;
-  return { batch, loss: DEFAULT_LOSS, optimizer, accumulate: 1, rates: () => 1, repeat };
+  return { batch, loss: DEFAULT_LOSS, optimizer, accumulate: 1, rates: () => 1, repeat, precision };
 }
 
 const RATE = 1e-4;
 
+/** What is trained on how much. */
+export interface TrainingWork {
+  readonly batch: number;
+  /** What a step may compute twice to hold less. */
+  readonly repeat?: Allowance | undefined;
+  /** Default: f32. */
+  readonly precision?: Precision | undefined;
+}
+
 export async function prepareTraining(
   device: Device,
   config: NetworkConfig,
-  batch: number,
-  repeat = CHEAP,
+  work: TrainingWork,
 ): Promise<TrainingBench> {
-  const settings = settingsOf(batch, repeat);
+  const settings = settingsOf(work);
+  const { batch } = work;
   const network = await Network.create(device, config, SEED);
   await allocateTraining(network, settings);
   const { trace, program } = await compileStep(network, settings);
@@ -74,12 +85,10 @@ function labels(count: number, classes: number): Int32Array {
   return Int32Array.from({ length: count }, () => (walk.uniform() < 0.1 ? 255 : walk.integer(classes)));
 }
 
-export interface TrainOptions {
-  readonly batch: number;
+export interface TrainOptions extends TrainingWork {
+  readonly precision: Precision;
   /** Steps to time; without it as many as fit the budget, between three and {@link MOST_STEPS}. */
   readonly steps?: number;
-  /** What a step may compute twice to hold less. */
-  readonly repeat?: Allowance | undefined;
   /** Milliseconds for the steps of one network. */
   readonly budget: number;
   /** Opens the same adapter for the plain kernels. */
@@ -93,7 +102,7 @@ export interface TrainRow extends PaperSide, GpuTime {
   readonly size: number;
   readonly batch: number;
   readonly classes: number;
-  readonly precision: "f32";
+  readonly precision: Precision;
   readonly steps: number;
   readonly stepsPerSecond: number;
   readonly imagesPerSecond: number;
@@ -118,11 +127,13 @@ export async function benchTrain(
   options: TrainOptions,
   gauge: Gauge,
 ): Promise<TrainRow> {
-  const { batch, steps, repeat, budget, openPlain } = options;
-  const exact = await plainStep(openPlain, config, batch, repeat);
-  const bench = await prepareTraining(device, config, batch, repeat);
+  const { batch, steps, repeat, precision, budget, openPlain } = options;
+  const exact = await plainStep(openPlain, config, { batch, repeat });
+  const bench = await prepareTraining(device, config, { batch, repeat, precision });
   try {
-    const problem = stepDifference(exact, await sampleOf(bench.network, await bench.step(0)));
+    const loss = await bench.step(0);
+    const first = await sampleOf(bench.network, loss, precision === "f16" ? LOSS_SCALE_RULE.first : 1);
+    const problem = stepDifference(exact, first, precision);
     if (problem !== null) throw new DeviceError(`${name} is not timed: ${problem}; 'svanet doctor' looks for the op`);
     const once = gauge.beside(async (index: number) => {
       const start = performance.now();
@@ -139,7 +150,7 @@ export async function benchTrain(
     const ceilingGflops = gauge.gflops();
     return {
       ...paperSide(name),
-      ...{ size: config.height, batch, classes: config.classes, precision: "f32" },
+      ...{ size: config.height, batch, classes: config.classes, precision },
       ...{ steps: samples.length, stepsPerSecond: 1000 / median, imagesPerSecond: (1000 * batch) / median },
       ...{ medianMs: median, p95Ms: p95, ...(await gpuTime(device, program, median)) },
       ...{ executedMacs, gflops, ceilingGflops, share: gflops / ceilingGflops },
@@ -151,15 +162,10 @@ export async function benchTrain(
 }
 
 /** The first step by the plain kernels: its loss and samples of its gradients. */
-async function plainStep(
-  openPlain: OpenPlain,
-  config: NetworkConfig,
-  batch: number,
-  repeat?: Allowance,
-): Promise<StepSample> {
+async function plainStep(openPlain: OpenPlain, config: NetworkConfig, work: TrainingWork): Promise<StepSample> {
   const device = await openPlain();
   try {
-    const bench = await prepareTraining(device, config, batch, repeat);
+    const bench = await prepareTraining(device, config, work);
     return await sampleOf(bench.network, await bench.step(0));
   } finally {
     device.close();

@@ -12,6 +12,7 @@ import {
   type TrainFlags,
 } from "../experiment/settings/config.ts";
 import { readConfigFile } from "../experiment/settings/config-file.ts";
+import { PRECISIONS } from "../training/passes.ts";
 import type { OptionRow } from "./option-row.ts";
 import { TRAIN_OPTIONS } from "./train-options.ts";
 
@@ -59,6 +60,12 @@ function defaultText(field: TrainField): string {
 
 /** `--adapter` of a command that trains nothing. */
 export const adapterOption = (): Option => trainOption("adapter").helpGroup("Options:");
+
+/** `--precision` of a command that only evaluates networks. */
+export const precisionOption = (): Option =>
+  new Option("--precision <name>", "how activations and weights are stored; everything is computed in f32")
+    .choices(PRECISIONS)
+    .default("f32");
 
 /** `--steal-lock` of a command that trains, but not by these flags. */
 export const stealLockOption = (): Option => trainOption("stealLock").helpGroup("Options:");

@@ -5,15 +5,24 @@ import type { PixelStatistics } from "../data/image/normalise.ts";
 import { DataError } from "../errors.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { openDevice } from "../platform/node/open-device.ts";
+import type { Precision } from "../training/passes.ts";
 import { note } from "./print.ts";
 import { createProgress } from "./progress.ts";
 import { windowless } from "./window-flag.ts";
 
-/** Opens the GPU for a command and closes it behind the work, whatever happens. Says which adapter it is. */
-export async function withDevice<R>(adapter: string | null, work: (device: Device) => Promise<R>): Promise<R> {
+/**
+ * Opens the GPU for a command and closes it behind the work, whatever happens. Says which adapter it is. Throws DeviceError
+ * where that cannot store what `precision` asks for.
+ */
+export async function withDevice<R>(
+  adapter: string | null,
+  precision: Precision,
+  work: (device: Device) => Promise<R>,
+): Promise<R> {
   const device = await openDevice({ adapter: adapter ?? undefined, onNotice: note });
   note(`adapter: ${device.report.name} (${device.report.driver})${device.report.software ? ", software" : ""}`);
   try {
+    if (precision === "f16") device.requireHalf();
     return await work(device);
   } finally {
     device.close();

@@ -243,6 +243,14 @@ export const TRAIN_OPTIONS: OptionTable = {
     sample: ["", true],
     omitted: "only what takes a twentieth of the time",
   },
+  amp: {
+    group: "Training",
+    argument: "",
+    help: "mixed precision: activations and their gradients in 16 bits, sums and weights in 32, with a loss scale",
+    parse: asText,
+    sample: ["", true],
+    omitted: "all in 32 bits",
+  },
   epochs: {
     group: "Training",
     argument: "<n>",

@@ -1,7 +1,13 @@
-import type { TrainObserver } from "../experiment/train/train-observer.ts";
+import type { StepState, TrainObserver } from "../experiment/train/train-observer.ts";
 import { note } from "./print.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { figure } from "./units.ts";
+
+/** Mixed precision in the line: the loss scale, and the steps it has cost. */
+const scalingText = ({ lossScale, skippedSteps }: NonNullable<StepState["scaling"]>) => ({
+  scale: String(lossScale),
+  skipped: String(skippedSteps),
+});
 
 /** Shows a training run: a bar with loss, Dice, speed and waiting share, and a line for each validation. */
 export function watchTraining(label = "training"): TrainObserver & { stop(): void } {
@@ -18,6 +24,7 @@ export function watchTraining(label = "training"): TrainObserver & { stop(): voi
       bar.update(state.step, {
         loss: state.loss.toFixed(4),
         Dice: figure(state.dice),
+        ...(state.scaling === null ? {} : scalingText(state.scaling)),
         "images/s": state.imagesPerSecond.toFixed(1),
         "waiting for data": `${(100 * state.waiting).toFixed(0)} %`,
       });

@@ -30,7 +30,17 @@ import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool/
 import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce/reduce.ts";
 import { softmax } from "./ops/reduce/softmax.ts";
 import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
-import { accumulate, adamW, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "./ops/update/update.ts";
+import {
+  accumulate,
+  adamW,
+  judgeScaledStep,
+  judgeStep,
+  prepareAdamW,
+  scaledSeed,
+  sgd,
+  squaredNorm,
+  tick,
+} from "./ops/update/update.ts";
 import type { AnyOp } from "./trace/op.ts";
 
 /** Keeps the names and forgets what each op's inputs and attributes are, as a trace does. */
@@ -102,6 +112,8 @@ export const OPS = tableOf({
   squaredNorm,
   accumulate,
   judgeStep,
+  judgeScaledStep,
+  scaledSeed,
   tick,
   prepareAdamW,
   adamW,

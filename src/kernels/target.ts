@@ -8,6 +8,8 @@ export interface Target {
   readonly storageBuffers: number;
   /** Lanes that run together, when the adapter has one fixed width and the `subgroups` feature; else null. */
   readonly subgroupSize: number | null;
+  /** Whether tensors may be stored in half precision (the `shader-f16` feature). */
+  readonly half: boolean;
   /** True for a driver that runs shaders on the CPU: memory is cheap there and barriers are dear. */
   readonly software: boolean;
   readonly workgroupInvocations: number;
@@ -26,6 +28,7 @@ export const DEFAULT_TARGET: Target = {
   bufferLimit: 256 * 2 ** 20,
   storageBuffers: 8,
   subgroupSize: null,
+  half: false,
   software: false,
   workgroupInvocations: 256,
   workgroupStorage: 16384,
@@ -35,7 +38,13 @@ export const DEFAULT_TARGET: Target = {
 };
 
 /** A CPU driver with 8-lane subgroups, as Mesa's llvmpipe is. */
-export const SOFTWARE_TARGET: Target = { ...DEFAULT_TARGET, storageBuffers: 16, subgroupSize: 8, software: true };
+export const SOFTWARE_TARGET: Target = {
+  ...DEFAULT_TARGET,
+  storageBuffers: 16,
+  subgroupSize: 8,
+  half: true,
+  software: true,
+};
 
 /** Invocations worth having at once: a CPU driver has a few cores to fill, and every round of a fold is a dispatch. */
 export function usefulInvocations(target: Target): number {

@@ -54,5 +54,8 @@ export const CONTROL = { arena: "step", key: "step.control" } as const;
 export const CLOCKS_ARENA = "clocks";
 export const clockKey = (group: GroupName): string => `clock.${group}`;
 
+/** `[2]`: what the loss's gradient is multiplied by in half precision, and the good steps since that last changed. */
+export const LOSS_SCALE = { arena: "loss scale", key: "step.scale" } as const;
+
 /** `[1]`: the sum of the losses of accumulated batches. */
 export const LOSS_TOTAL = { arena: "loss", key: "loss.total" } as const;

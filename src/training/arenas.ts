@@ -10,11 +10,13 @@ import {
   GROUPS,
   type GroupName,
   keyOf,
+  LOSS_SCALE,
   LOSS_TOTAL,
   type Role,
   STATISTICS_ARENA,
 } from "../model/keys.ts";
 import type { Parameter, ParameterTable } from "../model/parameters.ts";
+import type { Precision } from "./passes.ts";
 import type { RateFactors } from "./rates.ts";
 
 /** What one arena stores. */
@@ -43,11 +45,15 @@ export function networkArenas(table: ParameterTable): Arena[] {
   return [...arenasOf(table, "weight"), { name: STATISTICS_ARENA, entries: table.storage("statistic") }];
 }
 
+/** What decides which state training keeps. */
+export interface KeptFor {
+  readonly optimizer: OptimizerOptions;
+  readonly accumulate: number;
+  readonly precision?: Precision | undefined;
+}
+
 /** Everything that training keeps beside. */
-export function trainingArenas(
-  table: ParameterTable,
-  { optimizer, accumulate }: { readonly optimizer: OptimizerOptions; readonly accumulate: number },
-): Arena[] {
+export function trainingArenas(table: ParameterTable, { optimizer, accumulate, precision }: KeptFor): Arena[] {
   const roles: readonly Role[] = [
     "gradient",
     "first",
@@ -58,6 +64,7 @@ export function trainingArenas(
     ...roles.flatMap((role) => arenasOf(table, role)),
     { name: CONTROL.arena, entries: [{ key: CONTROL.key, shape: [4], dtype: "u32" }] },
     { name: CLOCKS_ARENA, entries: GROUPS.map((group) => ({ key: clockKey(group), shape: [1], dtype: "u32" })) },
+    ...(precision === "f16" ? [{ name: LOSS_SCALE.arena, entries: [{ key: LOSS_SCALE.key, shape: [2] }] }] : []),
     ...(accumulate > 1 ? [{ name: LOSS_TOTAL.arena, entries: [{ key: LOSS_TOTAL.key, shape: [1] }] }] : []),
   ];
 }

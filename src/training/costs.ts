@@ -11,6 +11,7 @@ import { DEFAULT_LOSS } from "../model/supervision.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { type Arena, networkArenas, trainingArenas } from "./arenas.ts";
 import { inferenceTrace } from "./inference-trace.ts";
+import type { Precision } from "./passes.ts";
 import { type TrainingSettings, type TrainingTrace, trainingTrace } from "./training-trace.ts";
 
 /** A plain GPU: the lowest limits of WebGPU, except that tensors and buffers may be as long as drivers of GPUs let them be. */
@@ -45,14 +46,14 @@ const BATCHES_AT_ONCE = 3;
  * What inference on batches needs at the least, in bytes on the GPU and on the host: told from shapes, without a plan, so
  * that an absurd size is judged at once.
  */
-export function inferenceNeeds(config: NetworkConfig, batch: number): Needs {
-  const { graph, parameters, keep } = inferenceTrace(config, { batch });
+export function inferenceNeeds(config: NetworkConfig, batch: number, precision?: Precision): Needs {
+  const { graph, parameters, keep } = inferenceTrace(config, { batch, precision });
   return needs(arenaBytes(networkArenas(parameters)), peakOf(graph, keep));
 }
 
 /** As {@link inferenceNeeds} for a training step. */
-export function trainingNeeds(config: NetworkConfig, batch: number, repeat?: Allowance): Needs {
-  const { state, graph, keep, placed } = tracedStep(config, batch, repeat);
+export function trainingNeeds(config: NetworkConfig, batch: number, repeat?: Allowance, precision?: Precision): Needs {
+  const { state, graph, keep, placed } = tracedStep(config, { batch, repeat, precision });
   return needs(state, peakOf(graph, keep, placed.keys()));
 }
 
@@ -71,21 +72,27 @@ export interface RunCosts {
 }
 
 /** Costs of inference on a batch. */
-export function inferenceCosts(config: NetworkConfig, batch: number): RunCosts {
-  const { graph, parameters, keep } = inferenceTrace(config, { batch });
+export function inferenceCosts(config: NetworkConfig, batch: number, precision?: Precision): RunCosts {
+  const { graph, parameters, keep } = inferenceTrace(config, { batch, precision });
   requirePlannable(config, peakOf(graph, keep));
   return runCosts(arenaBytes(networkArenas(parameters)), graph, { keep, placed: new Map() });
 }
 
 /** Costs of a training step: gradients, AdamW's moments and what backward keeps included. */
-export function trainingCosts(config: NetworkConfig, batch: number, repeat?: Allowance): RunCosts {
-  const { state, graph, keep, placed } = tracedStep(config, batch, repeat);
+export function trainingCosts(
+  config: NetworkConfig,
+  batch: number,
+  repeat?: Allowance,
+  precision?: Precision,
+): RunCosts {
+  const { state, graph, keep, placed } = tracedStep(config, { batch, repeat, precision });
   requirePlannable(config, peakOf(graph, keep, placed.keys()));
   return runCosts(state, graph, { keep, placed });
 }
 
-function tracedStep(config: NetworkConfig, batch: number, repeat?: Allowance) {
-  const settings = { ...TRAINING, batch, ...(repeat && { repeat }) };
+function tracedStep(config: NetworkConfig, given: Pick<TrainingSettings, "batch" | "repeat" | "precision">) {
+  const { batch } = given;
+  const settings = { ...TRAINING, ...given };
   // The literal trace fills the table of parameters that the training trace looks its arenas up in.
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
   const trace = trainingTrace(config, parameters, PLAIN_GPU, settings);

@@ -2,6 +2,7 @@ import { OutOfMemoryError, ShapeError } from "../errors.ts";
 import { type Allowance, CHECKPOINTS } from "../kernels/passes/recompute.ts";
 import type { NetworkConfig } from "../model/zoo.ts";
 import { inferenceNeeds, type Needs, trainingNeeds } from "./costs.ts";
+import type { Precision } from "./passes.ts";
 
 /** Bytes that work may take; null where nobody tells. */
 export interface Room {
@@ -16,7 +17,9 @@ export interface Work {
   readonly kind: "inference" | "training";
   readonly batch: number;
   /** What a training step may compute twice, as its settings say. */
-  readonly repeat?: Allowance;
+  readonly repeat?: Allowance | undefined;
+  /** Default: f32. */
+  readonly precision?: Precision | undefined;
 }
 
 /** Sides of images that are tried as a smaller size: multiples of what networks halve. */
@@ -52,8 +55,10 @@ function smallerAdvice({ batch }: Work, largest: number | null): string {
   return `the largest --size that fits is about ${largest}${batch > 1 ? "; a smaller --batch-size leaves room for more" : ""}`;
 }
 
-function needsOf(config: NetworkConfig, { kind, batch, repeat }: Work): Needs {
-  return kind === "training" ? trainingNeeds(config, batch, repeat) : inferenceNeeds(config, batch);
+function needsOf(config: NetworkConfig, { kind, batch, repeat, precision }: Work): Needs {
+  return kind === "training"
+    ? trainingNeeds(config, batch, repeat, precision)
+    : inferenceNeeds(config, batch, precision);
 }
 
 function fits({ gpu, host }: Needs, room: Room): boolean {

@@ -8,9 +8,9 @@ import { lastOf } from "../kernels/trace/shape.ts";
 import { INPUT } from "../model/keys.ts";
 import type { ParameterTable } from "../model/parameters.ts";
 import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
-import { type Form, inferencePasses } from "./passes.ts";
+import { inferencePasses, type Making } from "./passes.ts";
 
-export interface InferenceOptions {
+export interface InferenceOptions extends Making {
   readonly batch: number;
   /** Sides of the input; those of the configuration when left out. */
   readonly height?: number;
@@ -21,7 +21,6 @@ export interface InferenceOptions {
   readonly probabilities?: boolean;
   /** Named intermediates of the network that are kept beside, for checks. What is kept cannot be fused away. */
   readonly intermediates?: readonly string[];
-  readonly form?: Form;
 }
 
 /** A traced evaluation of a batch: what to feed and what to read. */
@@ -48,7 +47,7 @@ export function inferenceTrace(
   config: NetworkConfig,
   options: InferenceOptions & { readonly parameters?: ParameterTable },
 ): InferenceTrace {
-  const { native, probabilities = false, intermediates: names = [], form = "production", ...rest } = options;
+  const { native, probabilities = false, intermediates: names = [], form, precision, ...rest } = options;
   const traced = traceNetwork(config, { mode: "eval", ...rest });
   const { graph } = traced.build;
   const logits = native
@@ -58,7 +57,7 @@ export function inferenceTrace(
   const scores = probabilities ? shares(graph, logits) : logits;
   const intermediates = new Map([...traced.intermediates].filter(([name]) => names.includes(name)));
   const keep = [logits, classes, scores, ...intermediates.values()];
-  inferencePasses(graph, keep, form);
+  inferencePasses(graph, keep, { form, precision });
   return {
     graph,
     parameters: traced.build.parameters,

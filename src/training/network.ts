@@ -74,6 +74,7 @@ export class Network {
 
   /** Compiles the evaluation of a batch. */
   async inference(options: InferenceOptions): Promise<Inference> {
+    if (options.precision === "f16") this.device.requireHalf();
     const trace = inferenceTrace(this.config, { ...options, parameters: this.table });
     const program = await Program.compile(this.device, trace.graph, {
       name: `evaluation of ${trace.batch} images`,

@@ -1,6 +1,7 @@
 import { differentiate } from "../autograd/differentiate.ts";
 import { type Conv2dAttrs, conv2d } from "../kernels/ops/contraction/conv.ts";
 import { fuse } from "../kernels/passes/fuse.ts";
+import { halve } from "../kernels/passes/halve.ts";
 import { takeActivationSlopes } from "../kernels/passes/norm-gradients.ts";
 import { type Allowance, CHEAP, recompute } from "../kernels/passes/recompute.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
@@ -13,14 +14,26 @@ import type { Value } from "../kernels/trace/op.ts";
  */
 export type Form = "production" | "literal";
 
+/** How production stores activations, their gradients and the weights that are multiplied by. Everything is computed in f32. */
+export const PRECISIONS = ["f32", "f16"] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
+/** How a trace is made. */
+export interface Making {
+  readonly form?: Form | undefined;
+  /** Production only (default: f32). */
+  readonly precision?: Precision | undefined;
+}
+
 /**
  * What is done to the trace of an inference. `keep` is read after a run.
  *
  * 1. Drop what only training looks at: as a second reader it would keep the rewrites away.
  * 2. Rewrite by algebra, on the literal steps that the rules describe.
- * 3. Fuse last: a rewritten step is fused like any other.
+ * 3. Fuse: a rewritten step is fused like any other.
+ * 4. Halve last: what was fused is never stored, so that there is nothing to choose.
  */
-export function inferencePasses(graph: Graph, keep: readonly Value[], form: Form): void {
+export function inferencePasses(graph: Graph, keep: readonly Value[], { form, precision }: Making): void {
   if (form === "literal") {
     computeEveryTap(graph);
     return;
@@ -28,6 +41,7 @@ export function inferencePasses(graph: Graph, keep: readonly Value[], form: Form
   dropUnread(graph, keep);
   splitPointwiseOverConcat(graph);
   fuse(graph, keep);
+  if (precision === "f16") halve(graph, { keep, placed: [] });
 }
 
 /** What outlives a training step. */
@@ -62,19 +76,22 @@ export interface TrainingSpec<R extends Ends> {
  * 3. Differentiate, and append what the gradients are for.
  * 4. Let gradients of norms take the slopes of activations.
  * 5. Fuse: only now is it known what backward still reads and must therefore be stored.
- * 6. Recompute last: only now is it known how long each tensor would be held.
+ * 6. Halve, when all that is stored is known: what passes between steps, forward and backward.
+ * 7. Recompute last: only now is it known how long each tensor would be held.
  */
-export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<R>, form: Form): R {
+export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<R>, { form, precision }: Making): R {
   if (form === "literal") computeEveryTap(graph);
   else {
-    dropUnread(graph, [spec.loss, ...spec.read]);
+    dropUnread(graph, [spec.loss, spec.seed, ...spec.read]);
     splitPointwiseOverConcat(graph);
   }
   const made = spec.follow(differentiate(graph, spec.loss, spec.seed, spec.wanted));
-  if (form === "production") {
+  if (form !== "literal") {
+    const held = { keep: made.keep, placed: [...made.placed.keys()] };
     takeActivationSlopes(graph, made.keep);
     fuse(graph, made.keep);
-    recompute(graph, { keep: made.keep, placed: made.placed.keys() }, spec.repeat ?? CHEAP);
+    if (precision === "f16") halve(graph, held);
+    recompute(graph, held, spec.repeat ?? CHEAP);
   }
   return made;
 }

@@ -1,13 +1,14 @@
 import type { OptimizerOptions } from "../autograd/optimizer.ts";
 import { Program } from "../kernels/compile/program.ts";
+import { LOSS_SCALE_RULE } from "../kernels/ops/update/kernels.ts";
 import type { Allowance } from "../kernels/passes/recompute.ts";
-import type { Value } from "../kernels/trace/op.ts";
 import type { Shape } from "../kernels/trace/shape.ts";
-import { arenaOf, CONTROL, clockKey, GROUPS, LOSS_TOTAL, type Role } from "../model/keys.ts";
+import { arenaOf, CONTROL, clockKey, GROUPS, LOSS_SCALE, LOSS_TOTAL, type Role } from "../model/keys.ts";
 import type { LossSettings } from "../model/supervision.ts";
-import { trainingArenas } from "./arenas.ts";
+import { type KeptFor, trainingArenas } from "./arenas.ts";
 import { type ClassWeighting, classWeights } from "./class-weights.ts";
 import type { Network } from "./network.ts";
+import type { Precision } from "./passes.ts";
 import type { RateFactors } from "./rates.ts";
 import {
   type TrainingBatch,
@@ -27,6 +28,8 @@ export interface TrainerOptions {
   readonly accumulate: number;
   /** As in {@link TrainingSettings}. */
   readonly repeat?: Allowance;
+  /** See {@link TrainingSettings.precision}. */
+  readonly precision?: Precision | undefined;
   /** Learning rates over that of the run, while the encoder is frozen or not. */
   rates(frozen: boolean): RateFactors;
 }
@@ -41,6 +44,8 @@ export interface StepReport {
   readonly gradientNorm: number;
   /** True when loss or gradients were not finite: nothing was changed. */
   readonly skipped: boolean;
+  /** What the next step's gradients are multiplied by, and the steps skipped so far; null in f32. */
+  readonly scaling: { readonly lossScale: number; readonly skippedSteps: number } | null;
   /** Pixels per class: in both, predicted, labelled. */
   readonly counts: Uint32Array;
 }
@@ -65,6 +70,7 @@ interface CompiledUpdate {
 /** Compiles the training step of a network whose {@link trainingArenas} are allocated. */
 export async function compileStep(network: Network, settings: TrainingSettings): Promise<CompiledStep> {
   const { device, config, table, store } = network;
+  if (settings.precision === "f16") device.requireHalf();
   const trace = trainingTrace(config, table, device.target, settings);
   const { graph, keep, placed } = trace;
   const name = `training step of ${settings.batch} images`;
@@ -74,7 +80,7 @@ export async function compileStep(network: Network, settings: TrainingSettings):
 /** Compiles the update of a network's weights by stored gradients. */
 export async function compileUpdate(
   network: Network,
-  settings: Pick<TrainingSettings, "rates" | "optimizer">,
+  settings: Pick<TrainingSettings, "rates" | "optimizer" | "precision">,
   from: "total" | "gradient",
 ): Promise<CompiledUpdate> {
   const { device, table, store } = network;
@@ -82,12 +88,10 @@ export async function compileUpdate(
   return { trace, program: await Program.compile(device, trace.graph, { name: "update of the weights", store }) };
 }
 
-/** Makes room for all that training keeps beside the weights, zero at first. */
-export async function allocateTraining(
-  { store, table }: Network,
-  settings: Pick<TrainingSettings, "optimizer" | "accumulate">,
-): Promise<void> {
+/** Makes room for all that training keeps beside the weights, zero at first but for the loss scale. */
+export async function allocateTraining({ store, table }: Network, settings: KeptFor): Promise<void> {
   for (const { name, entries } of trainingArenas(table, settings)) await store.allocate(name, entries);
+  if (store.has(LOSS_SCALE.key)) store.write(LOSS_SCALE.key, Float32Array.of(LOSS_SCALE_RULE.first, 0));
 }
 
 /** A network in training: gradients, moments, clocks, and the programs of each batch size that occurs. */
@@ -134,16 +138,16 @@ export class Trainer {
       store.write(LOSS_TOTAL.key, Float32Array.of(0));
     }
     program.run();
-    if (accumulate === 1) return { report: readReport(compiled, trace.control, program) };
+    if (accumulate === 1) return { report: readReport(compiled, compiled) };
     return step.last ? this.#update(compiled, step) : { report: null };
   }
 
   /** Updates the weights by the gradients accumulated so far. */
   async #update(compiled: CompiledStep, { rate, frozen, batches }: SubmitOptions): Promise<Submitted> {
-    const { trace, program } = await this.#updateFor(frozen);
-    trace.feed(program, { rate, factor: 1 / batches });
-    program.run();
-    const report = readReport(compiled, trace.control, program);
+    const update = await this.#updateFor(frozen);
+    update.trace.feed(update.program, { rate, factor: 1 / batches });
+    update.program.run();
+    const report = readReport(compiled, update);
     return { report: withMeanLoss(report, this.network.store.read(LOSS_TOTAL.key), batches) };
   }
 
@@ -160,13 +164,14 @@ export class Trainer {
   async #updateFor(frozen: boolean): Promise<CompiledUpdate> {
     const known = this.#updates.get(frozen);
     if (known) return known;
-    const { optimizer } = this.#options;
-    const made = await compileUpdate(this.network, { optimizer, rates: this.#options.rates(frozen) }, "total");
+    const { optimizer, precision } = this.#options;
+    const settings = { optimizer, precision, rates: this.#options.rates(frozen) };
+    const made = await compileUpdate(this.network, settings, "total");
     this.#updates.set(frozen, made);
     return made;
   }
 
-  /** Moments, clocks and the count of skipped steps, under names that begin with `optimizer.`. */
+  /** Moments, clocks, the count of skipped steps and the loss scale, under names that begin with `optimizer.`. */
   async state(): Promise<Map<string, StateTensor>> {
     const { network } = this;
     const tensors = new Map<string, StateTensor>();
@@ -175,7 +180,7 @@ export class Trainer {
         tensors.set(momentName(role, name), { shape: network.table.get(name).shape, data });
       }
     }
-    for (const key of COUNTERS) {
+    for (const key of this.#counters()) {
       const words = Int32Array.from(new Int32Array((await network.store.read(key)).buffer));
       tensors.set(counterName(key), { shape: [words.length], data: words });
     }
@@ -189,7 +194,7 @@ export class Trainer {
         this.network.write(name, find.floats(momentName(role, name)), role);
       }
     }
-    for (const key of COUNTERS) this.network.store.write(key, find.integers(counterName(key)));
+    for (const key of this.#counters()) this.network.store.write(key, find.integers(counterName(key)));
   }
 
   /** Frees the programs' memory; the network stays. */
@@ -202,23 +207,37 @@ export class Trainer {
   #moments(): readonly Role[] {
     return this.#options.optimizer.kind === "adamw" ? ["first", "second"] : ["first"];
   }
+
+  /** State that is kept as words: bits, so that a loss scale comes back as it was. */
+  #counters(): readonly string[] {
+    const scale = this.#options.precision === "f16" ? [LOSS_SCALE.key] : [];
+    return [CONTROL.key, ...GROUPS.map(clockKey), ...scale];
+  }
 }
 
-const COUNTERS: readonly string[] = [CONTROL.key, ...GROUPS.map(clockKey)];
 const momentName = (role: Role, name: string): string => `optimizer.${role}.${name}`;
 const counterName = (key: string): string => `optimizer.${key}`;
 
+/** What judged an update: its own program, or that of the step. */
+interface Judge {
+  readonly trace: Pick<TrainingTrace, "control" | "scale">;
+  readonly program: Program;
+}
+
 /** Both copies are submitted now, before any later step overwrites what they read. */
-async function readReport({ trace, program }: CompiledStep, control: Value, judge: Program): Promise<StepReport> {
-  const [[loss, counts], [words]] = await Promise.all([
+async function readReport({ trace, program }: CompiledStep, judge: Judge): Promise<StepReport> {
+  const { control, scale } = judge.trace;
+  const [[loss, counts], [words, scaled]] = await Promise.all([
     program.readAll([trace.loss, trace.counts]),
-    judge.readAll([control]),
+    judge.program.readAll([control, ...(scale ? [scale] : [])]),
   ]);
   const state = new Uint32Array(words ?? new ArrayBuffer(16));
+  const first = (bytes: ArrayBuffer | undefined) => new Float32Array(bytes ?? new ArrayBuffer(0))[0] ?? Number.NaN;
   return {
-    loss: new Float32Array(loss ?? new ArrayBuffer(4))[0] ?? Number.NaN,
+    loss: first(loss),
     gradientNorm: new Float32Array(state.buffer)[3] ?? Number.NaN,
     skipped: state[0] !== 0,
+    scaling: scale ? { lossScale: first(scaled), skippedSteps: state[1] ?? 0 } : null,
     counts: new Uint32Array(counts ?? new ArrayBuffer(0)),
   };
 }

@@ -9,21 +9,21 @@ import { ShapeError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import { argmaxLast, segmentationCounts } from "../kernels/ops/loss/loss.ts";
 import { updateRunning } from "../kernels/ops/norm/running.ts";
-import { accumulate } from "../kernels/ops/update/update.ts";
+import { accumulate, scaledSeed } from "../kernels/ops/update/update.ts";
 import type { Allowance } from "../kernels/passes/recompute.ts";
 import type { Target } from "../kernels/target.ts";
 import { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 import { sameShape } from "../kernels/trace/shape.ts";
 import type { DrawTable } from "../model/draws.ts";
-import { arenaOf, CONTROL, INPUT, keyOf, LOSS_TOTAL, targetInput } from "../model/keys.ts";
+import { arenaOf, CONTROL, INPUT, keyOf, LOSS_SCALE, LOSS_TOTAL, targetInput } from "../model/keys.ts";
 import { loneNorm } from "../model/lone-image.ts";
 import { networkLoss, targetMap, targetsOf, weighted } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
 import type { Head, LossSettings } from "../model/supervision.ts";
 import { type NetworkConfig, type Traced, traceNetwork } from "../model/zoo.ts";
 import { type NamedGroup, parameterGroups } from "./arenas.ts";
-import { type Form, trainingPasses } from "./passes.ts";
+import { type Form, type Precision, trainingPasses } from "./passes.ts";
 import type { RateFactors } from "./rates.ts";
 
 export interface TrainingSettings {
@@ -35,8 +35,10 @@ export interface TrainingSettings {
   /** Learning rates over that of the run; parameters of 0 stay as they are and get no gradient. */
   readonly rates: RateFactors;
   readonly form?: Form;
+  /** f16: activations and their gradients are stored in half precision, and a loss scale keeps small gradients in its range. */
+  readonly precision?: Precision | undefined;
   /** What backward may compute once more to save memory (default: what costs little). Results are the same. */
-  readonly repeat?: Allowance;
+  readonly repeat?: Allowance | undefined;
   /** Also keep the outputs that the loss looks at, for checks. */
   readonly keepHeads?: boolean;
 }
@@ -72,6 +74,8 @@ export interface TrainingTrace {
   readonly counts: Value;
   /** u32 `[4]`: whether the step counted; see the optimizer. */
   readonly control: Value;
+  /** `[2]`: the loss scale; null in f32. */
+  readonly scale: Value | null;
   /** Gradients by value id to the state they are stored as. */
   readonly placed: ReadonlyMap<number, string>;
   /** What is read after a run. */
@@ -90,7 +94,7 @@ export function trainingTrace(
   target: Target,
   settings: TrainingSettings,
 ): TrainingTrace {
-  const { batch, loss: lossSettings, form = "production", keepHeads = false } = settings;
+  const { batch, loss: lossSettings, form, precision, keepHeads = false } = settings;
   const traced = traceNetwork(config, { mode: "train", batch, parameters: table });
   const { build, logits } = traced;
   const lone = loneNorm(traced);
@@ -104,14 +108,14 @@ export function trainingTrace(
   const heads = weighted(traced.heads, lossSettings.headWeights);
   const label = graph.input(INPUT.label, [batch, config.height, config.width], "i32");
   const loss = networkLoss(graph, heads, label, graph.input(INPUT.classWeights, [config.classes]), lossSettings);
-  const words = stepWords(graph);
+  const words = stepWords(graph, precision);
   const shown = keepHeads ? heads.map((head) => head.logits) : [];
   const weights = trainedWeights(graph, table, settings.rates);
   const { counts, keep, placed } = trainingPasses(
     graph,
     {
       loss,
-      seed: graph.input(INPUT.one, [1]),
+      seed: words.scale ? graph.apply(scaledSeed, { scale: words.scale }, {}) : graph.input(INPUT.one, [1]),
       wanted: weights.map(({ value }) => value),
       repeat: settings.repeat,
       read: [logits, ...shown, ...build.statistics.map((of) => of.batch)],
@@ -129,14 +133,18 @@ export function trainingTrace(
         return { counts, keep: [loss, counts, ...shown], placed };
       },
     },
-    form,
+    { form, precision },
   );
-  const feed = feeder(heads, lossSettings.ignoreIndex);
-  return { graph, draws, loss, heads, counts, control: words.control, placed, keep, feed };
+  const feed = feeder(heads, lossSettings.ignoreIndex, words.scale === null);
+  return { graph, draws, loss, heads, counts, control: words.control, scale: words.scale, placed, keep, feed };
 }
 
-function stepWords(graph: Graph): StepWords {
-  return { control: graph.state(CONTROL.key, [4], "u32"), rate: graph.input(INPUT.rate, [2]) };
+function stepWords(graph: Graph, precision: Precision = "f32"): StepWords {
+  return {
+    control: graph.state(CONTROL.key, [4], "u32"),
+    rate: graph.input(INPUT.rate, [2]),
+    scale: precision === "f16" ? graph.state(LOSS_SCALE.key, [2]) : null,
+  };
 }
 
 /** The tensors of every parameter that trains. */
@@ -164,7 +172,8 @@ function appendEnd(
     return;
   }
   graph.scope("accumulate", () => {
-    appendJudgement(graph, groups, words, loss, null);
+    // The sums of all batches carry one scale: only the update that they end in moves it.
+    appendJudgement(graph, groups, { ...words, scale: null }, loss, null);
     graph.update(accumulate, { total: graph.state(LOSS_TOTAL.key, [1]), part: loss }, {});
     for (const { name, gradients, segments } of groups) {
       for (const { segment } of segments) {
@@ -182,7 +191,7 @@ function moveStatistics({ build }: Traced, control: Value): void {
 }
 
 /** Writes a batch, with whatever maps the loss needs that are made from its labels, and what the step adds. */
-function feeder(heads: readonly Head[], ignoreIndex: number): TrainingTrace["feed"] {
+function feeder(heads: readonly Head[], ignoreIndex: number, seeded: boolean): TrainingTrace["feed"] {
   const targets = targetsOf(heads);
   return (program, { images, labels, height, width }, { rate, classWeights, draws }) => {
     program.write(INPUT.image, images);
@@ -191,7 +200,7 @@ function feeder(heads: readonly Head[], ignoreIndex: number): TrainingTrace["fee
       program.write(targetInput(kind), targetMap(kind, labels, { height, width, ignoreIndex }));
     }
     program.write(INPUT.classWeights, classWeights);
-    program.write(INPUT.one, Float32Array.of(1));
+    if (seeded) program.write(INPUT.one, Float32Array.of(1));
     program.write(INPUT.rate, Float32Array.of(rate, 1));
     for (const [name, data] of draws) program.write(name, data);
   };
@@ -200,8 +209,9 @@ function feeder(heads: readonly Head[], ignoreIndex: number): TrainingTrace["fee
 /** A traced update of the weights by stored gradients. */
 export interface UpdateTrace {
   readonly graph: Graph;
-  /** As in {@link TrainingTrace}. */
+  /** Both as in {@link TrainingTrace}. */
   readonly control: Value;
+  readonly scale: Value | null;
   /** Writes the learning rate and the factor of the gradients. */
   feed(program: Program, step: { readonly rate: number; readonly factor: number }): void;
 }
@@ -213,11 +223,11 @@ export interface UpdateTrace {
 export function updateTrace(
   table: ParameterTable,
   target: Target,
-  settings: Pick<TrainingSettings, "rates" | "optimizer">,
+  settings: Pick<TrainingSettings, "rates" | "optimizer" | "precision">,
   from: "total" | "gradient",
 ): UpdateTrace {
   const graph = new Graph();
-  const words = stepWords(graph);
+  const words = stepWords(graph, settings.precision);
   const groups = parameterGroups(graph, table, target, settings.rates, from);
   const loss = graph.state(LOSS_TOTAL.key, [1]);
   appendJudgement(graph, groups, words, loss, settings.optimizer.clipNorm);
@@ -225,6 +235,7 @@ export function updateTrace(
   return {
     graph,
     control: words.control,
+    scale: words.scale,
     feed: (program, { rate, factor }) => program.write(INPUT.rate, Float32Array.of(rate, factor)),
   };
 }

@@ -1,4 +1,14 @@
-import { accumulate, adamW, judgeStep, prepareAdamW, sgd, squaredNorm, tick } from "../../kernels/ops/update/update.ts";
+import {
+  accumulate,
+  adamW,
+  judgeScaledStep,
+  judgeStep,
+  prepareAdamW,
+  scaledSeed,
+  sgd,
+  squaredNorm,
+  tick,
+} from "../../kernels/ops/update/update.ts";
 import { checkOf } from "../check.ts";
 import { bitsOf, changed, floatOf, given, noise } from "../draw.ts";
 import { at, type Elements, type Numbers, type Tensor, together } from "../tensor.ts";
@@ -74,6 +84,33 @@ const judged = (totals: readonly [number, number], loss: number) => ({
   rate: given([2], (i) => [1e-3, 0.5][i] ?? 0),
 });
 
+const judgedScaled = (totals: readonly [number, number], scale: readonly [number, number]) => ({
+  ...judged(totals, 2),
+  scale: given([2], (i) => scale[i] ?? 0),
+});
+
+/** What `judgeStep` writes, given the factor of the gradients. */
+function controlAfter(
+  { control: before, totals, loss }: { readonly control: Tensor; readonly totals: Tensor; readonly loss: Tensor },
+  factor: number,
+  clipNorm: number | null,
+): number[] {
+  const [squares, wrong] = [at(totals.data, 0), at(totals.data, 1)];
+  const norm = Math.sqrt(squares) * factor;
+  const counts = Number.isFinite(squares) && wrong === 0 && Number.isFinite(at(loss.data, 0));
+  const skips = at(before.data, 1);
+  const clipped = factor * Math.min(1, (clipNorm ?? Number.POSITIVE_INFINITY) / (norm + 1e-6));
+  return counts ? [0, skips, clipped, norm] : [1, skips + 1, 0, Number.POSITIVE_INFINITY];
+}
+
+/** Control words as numbers. */
+const controlWords = ([skipped = 0, skips = 0, factor = 0, norm = 0]: Uint32Array) => [
+  skipped,
+  skips,
+  floatOf(factor),
+  floatOf(norm),
+];
+
 export const UPDATE = {
   squaredNorm: checkOf(squaredNorm, {
     expected: ({ x }) => [
@@ -98,15 +135,10 @@ export const UPDATE = {
     cases: LENGTHS.map((c) => ({ inputs: { total: [c], part: [c] } })),
   }),
   judgeStep: checkOf(judgeStep, {
-    expected({ control: before, totals, loss, rate }, { clipNorm }) {
-      const [squares, wrong, factor] = [at(totals.data, 0), at(totals.data, 1), at(rate.data, 1)];
-      const norm = Math.sqrt(squares) * factor;
-      const counts = Number.isFinite(squares) && wrong === 0 && Number.isFinite(at(loss.data, 0));
-      const skips = at(before.data, 1);
-      const clipped = factor * Math.min(1, (clipNorm ?? Number.POSITIVE_INFINITY) / (norm + 1e-6));
-      return [vector(counts ? [0, skips, clipped, norm] : [1, skips + 1, 0, Number.POSITIVE_INFINITY])];
-    },
-    words: ([skipped = 0, skips = 0, factor = 0, norm = 0]) => [skipped, skips, floatOf(factor), floatOf(norm)],
+    expected: ({ control, totals, loss, rate }, { clipNorm }) => [
+      vector(controlAfter({ control, totals, loss }, at(rate.data, 1), clipNorm)),
+    ],
+    words: controlWords,
     tolerance: CLOSE,
     cases: [
       { about: "beyond the bound", inputs: judged([90, 0], 2), attrs: { clipNorm: 1.5 } },
@@ -116,6 +148,28 @@ export const UPDATE = {
       { about: "the loss is no number", inputs: judged([90, 0], Number.NaN), attrs: { clipNorm: 1 } },
       { about: "the squares overflow", inputs: judged([1 / 0, 0], 2), attrs: { clipNorm: null } },
     ],
+  }),
+  judgeScaledStep: checkOf(judgeScaledStep, {
+    expected({ control, scale, totals, loss, rate }, { clipNorm }) {
+      const [factor, good] = [at(scale.data, 0), at(scale.data, 1)];
+      const after = controlAfter({ control, totals, loss }, at(rate.data, 1) / factor, clipNorm);
+      const bad = at(after, 0) !== 0;
+      const moved = bad ? [Math.max(1, factor / 2), 0] : good + 1 < 2000 ? [factor, good + 1] : [2 * factor, 0];
+      return [vector(after), vector([Math.min(at(moved, 0), 2 ** 24), at(moved, 1)])];
+    },
+    words: controlWords,
+    tolerance: CLOSE,
+    cases: [
+      { about: "beyond the bound", inputs: judgedScaled([9e5, 0], [4, 7]), attrs: { clipNorm: 1.5 } },
+      { about: "the last of 2000", inputs: judgedScaled([90, 0], [65536, 1999]), attrs: { clipNorm: null } },
+      { about: "at its most", inputs: judgedScaled([90, 0], [2 ** 24, 1999]), attrs: { clipNorm: null } },
+      { about: "a gradient is no number", inputs: judgedScaled([90, 1], [1024, 7]), attrs: { clipNorm: 1 } },
+      { about: "at its least", inputs: judgedScaled([1 / 0, 0], [1, 7]), attrs: { clipNorm: 1 } },
+    ],
+  }),
+  scaledSeed: checkOf(scaledSeed, {
+    expected: ({ scale }) => [vector([at(scale.data, 0)])],
+    cases: [{ inputs: { scale: given([2], (i) => [1024, 7][i] ?? 0) } }],
   }),
   tick: checkOf(tick, {
     expected: ({ clock, control: state }) => [vector([at(clock.data, 0) + (isSkipped(state) ? 0 : 1)])],

@@ -12,7 +12,7 @@ import {
 } from "../../experiment/ablate/ablate-report.ts";
 import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experiment/ablate/ablate-tables.ts";
 import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
-import { lossSettings, networkConfig, repeatOf, windowOf } from "../../experiment/settings/recipe.ts";
+import { lossSettings, networkConfig, precisionOf, repeatOf, windowOf } from "../../experiment/settings/recipe.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
 import { requireFit } from "../../training/fit.ts";
@@ -52,8 +52,9 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
   // What does not fit together is said before every file is read.
   const foreseen = networkConfig(config, config.classes ?? 2);
   lossSettings(config, foreseen);
-  const { report, signal } = await withDevice(config.adapter, async (device) => {
-    requireFit(foreseen, { kind: "training", batch: config.batchSize, repeat: repeatOf(config) }, device.room);
+  const { report, signal } = await withDevice(config.adapter, precisionOf(config), async (device) => {
+    const work = { batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
+    requireFit(foreseen, { kind: "training", ...work }, device.room);
     const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])], {
       window: windowOf(config),
       believed: config.classes ?? 0,

@@ -71,7 +71,8 @@ async function figures(
   const entry = sized(name, { size, classes, ...(encoder ? { encoder } : {}), ...(width === null ? {} : { width }) });
   requireFit(entry.config, { kind: "inference", batch }, device.room);
   const openPlain = () => openDevice({ adapter, target: PLAIN });
-  return { ...(await benchFps(device, entry, { batch, budget: 1000 * budget, openPlain }, gauge)), refusal: null };
+  const options = { batch, precision: "f32", budget: 1000 * budget, openPlain } as const;
+  return { ...(await benchFps(device, entry, options, gauge)), refusal: null };
 }
 
 async function tell({ svg, json }: GrowthFlags, header: Header, growth: Growth): Promise<void> {

@@ -7,8 +7,10 @@ import type { Device } from "../../kernels/device/device.ts";
 import { CHEAP, CHECKPOINTS } from "../../kernels/passes/recompute.ts";
 import type { ZooEntry } from "../../model/zoo.ts";
 import { requireFit, type Work } from "../../training/fit.ts";
+import type { Precision } from "../../training/passes.ts";
 import { numberFrom, wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, everyName, type NetworkFlags, namesFrom, sized } from "../networks.ts";
+import { precisionOption } from "../options.ts";
 import { type Column, note, printJson, printTable } from "../print.ts";
 import { type CommonFlags, named, onDevice, withGauge } from "./bench-frame.ts";
 import { FPS_COLUMNS, TRAIN_COLUMNS } from "./bench-tables.ts";
@@ -37,6 +39,7 @@ function table(bench: Command, name: string, summary: string): Command {
 export function addFps(bench: Command): void {
   table(bench, "fps", "inference as in the paper's Table VII: parameters, MACs, images a second beside the paper's")
     .option("--batch <n>", "images a run", wholeNumber(1), 1)
+    .addOption(precisionOption())
     .option("--runs <n>", "runs to time (default: the paper's 1000, or as many as fit --budget)", wholeNumber(1))
     .action(fps);
 }
@@ -45,16 +48,19 @@ export function addFps(bench: Command): void {
 export function addTrain(bench: Command): void {
   table(bench, "train", "whole training steps on a made-up batch: steps and images a second, peak memory")
     .option("--batch <n>", "images a step", wholeNumber(1), 4)
+    .option("--amp", "mixed precision, as svanet train has it")
     .option("--checkpoint-activations", "compute stretches of the network twice instead of holding them")
     .option("--steps <n>", "steps to time (default: as many as fit --budget, 3 to 200)", wholeNumber(1))
     .action(train);
 }
 
-async function fps(flags: TableFlags & { readonly runs?: number }): Promise<void> {
+async function fps(flags: TableFlags & { readonly runs?: number; readonly precision: Precision }): Promise<void> {
   const { benchFps, PAPER_RUNS } = await import("../../bench/fps.ts");
-  const { batch, runs } = flags;
-  await everyNetwork(flags, { kind: "inference", batch }, FPS_COLUMNS, async (entry, { device, gauge, ...limits }) => {
-    const row = await benchFps(device, entry, { batch, ...limits, ...(runs === undefined ? {} : { runs }) }, gauge);
+  const { batch, runs, precision } = flags;
+  const work: Work = { kind: "inference", batch, precision };
+  await everyNetwork(flags, work, FPS_COLUMNS, async (entry, { device, gauge, ...limits }) => {
+    const options = { batch, precision, ...limits, ...(runs === undefined ? {} : { runs }) };
+    const row = await benchFps(device, entry, options, gauge);
     if (runs === undefined && row.runs < PAPER_RUNS)
       note(
         `${entry.name}: the mean of ${row.runs} runs, which fill --budget ${flags.budget}; the paper's is of ${PAPER_RUNS}`,
@@ -65,6 +71,7 @@ async function fps(flags: TableFlags & { readonly runs?: number }): Promise<void
 
 interface TrainFlags extends TableFlags {
   readonly steps?: number;
+  readonly amp?: true;
   readonly checkpointActivations?: true;
 }
 
@@ -72,8 +79,15 @@ async function train(flags: TrainFlags): Promise<void> {
   const { benchTrain } = await import("../../bench/training.ts");
   const { batch, steps } = flags;
   const repeat = flags.checkpointActivations ? CHECKPOINTS : CHEAP;
-  await everyNetwork(flags, { kind: "training", batch, repeat }, TRAIN_COLUMNS, (entry, { device, gauge, ...limits }) =>
-    benchTrain(device, entry, { batch, repeat, ...limits, ...(steps === undefined ? {} : { steps }) }, gauge),
+  const precision = flags.amp ? "f16" : "f32";
+  const work: Work = { kind: "training", batch, repeat, precision };
+  await everyNetwork(flags, work, TRAIN_COLUMNS, (entry, { device, gauge, ...limits }) =>
+    benchTrain(
+      device,
+      entry,
+      { batch, repeat, precision, ...limits, ...(steps === undefined ? {} : { steps }) },
+      gauge,
+    ),
   );
 }
 

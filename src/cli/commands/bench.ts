@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { requireFit } from "../../training/fit.ts";
+import type { Precision } from "../../training/passes.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
+import { precisionOption } from "../options.ts";
 import { note, printJson, printLine, printTable } from "../print.ts";
 import { milliseconds } from "../units.ts";
 import { type CommonFlags, headerWithoutWork, named, onDevice } from "./bench-frame.ts";
@@ -12,6 +14,7 @@ import { addFps, addTrain } from "./bench-networks.ts";
 import { KERNEL_COLUMNS, OP_COLUMNS } from "./bench-tables.ts";
 
 interface ProfileFlags extends CommonFlags, NetworkFlags {
+  readonly precision: Precision;
   readonly batch: number;
   readonly train?: true;
   readonly rounds: number;
@@ -35,6 +38,7 @@ export function register(command: Command): void {
   addNetworkOptions(named(command, "profile", "GPU time of every kernel of one run"), { otherwise: PROFILED })
     .option("--batch <n>", "images a run", wholeNumber(1), 1)
     .option("--train", "a training step instead of inference")
+    .addOption(precisionOption())
     .option("--rounds <n>", "runs whose median counts", wholeNumber(1), 3)
     .action(profile);
   named(command, "ops", "single ops, forward and backward, each checked against float64 first")
@@ -51,11 +55,11 @@ export function register(command: Command): void {
 async function profile(flags: ProfileFlags): Promise<void> {
   const { benchProfile } = await import("../../bench/profile.ts");
   await onDevice(flags, async (device, header) => {
-    const { batch, rounds } = flags;
+    const { batch, rounds, precision } = flags;
     const tables = [];
     for (const { name, config } of networksFrom(flags, [PROFILED])) {
-      requireFit(config, { kind: flags.train ? "training" : "inference", batch }, device.room);
-      const rows = await benchProfile(device, config, { batch, rounds, train: flags.train === true });
+      requireFit(config, { kind: flags.train ? "training" : "inference", batch, precision }, device.room);
+      const rows = await benchProfile(device, config, { batch, rounds, precision, train: flags.train === true });
       tables.push({ preset: name, header, rows });
     }
     if (flags.json) {

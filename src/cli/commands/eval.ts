@@ -29,8 +29,9 @@ import { AREA_RULES, type AreaRule } from "../../metrics/objects.ts";
 import { STRATUM_LIMITS } from "../../metrics/strata.ts";
 import { SURFACE_TOLERANCE } from "../../metrics/surface.ts";
 import type { Network } from "../../training/network.ts";
+import type { Precision } from "../../training/passes.ts";
 import { limitsArgument, numberFrom, wholeNumber, windowArgument } from "../arguments.ts";
-import { adapterOption } from "../options.ts";
+import { adapterOption, precisionOption } from "../options.ts";
 import { note, printJson } from "../print.ts";
 import { createProgress } from "../progress.ts";
 import { openChecked, withDevice } from "../session.ts";
@@ -53,6 +54,7 @@ interface EvalFlags {
   readonly resamples?: number;
   readonly postprocess?: true;
   readonly choosePostprocess?: true;
+  readonly precision?: Precision;
   readonly adapter?: string;
   readonly json?: true;
 }
@@ -98,6 +100,7 @@ export function register(command: Command): void {
     )
     .option("--overlays <n>", "overlay pictures to write", wholeNumber(0), 8)
     .option("--no-roc", "leave out the ROC curves")
+    .addOption(precisionOption())
     .addOption(adapterOption())
     .option("--json", "print the result as JSON")
     .action(evaluate);
@@ -127,7 +130,7 @@ export async function evaluateRun(run: string, flags: EvalFlags): Promise<Evalua
   const path = checkpointPath(run, flags.checkpoint);
   const folder = flags.out ?? (run === path ? join(dirname(path), "eval") : runPaths(run).eval);
   requireWritableFolder(folder, flags.out === undefined ? folder : `--out ${folder}`);
-  return withDevice(flags.adapter ?? null, async (device) => {
+  return withDevice(flags.adapter ?? null, flags.precision ?? "f32", async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
     const dataset = await openChecked(flags.data, [flags.split], {
       classes: checkpoint.facts.classes,
@@ -162,6 +165,7 @@ async function evaluateSamples({ path, folder, flags, network, checkpoint, sampl
   const inference = await network.inference({
     batch: Math.min(flags.batchSize, samples.length),
     probabilities: flags.roc,
+    precision: flags.precision,
   });
   const pool = new SamplePool();
   const progress = createProgress({ label: "evaluating", total: samples.length });

@@ -1,12 +1,15 @@
 import type { Command } from "commander";
 import type { Supervision } from "../../model/zoo.ts";
 import type { RunCosts } from "../../training/costs.ts";
+import type { Precision } from "../../training/passes.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
+import { precisionOption } from "../options.ts";
 import { type Column, note, printJson, printTable } from "../print.ts";
 import { above, giga, mega, memory } from "../units.ts";
 
 interface ModelsFlags extends NetworkFlags {
+  readonly precision: Precision;
   readonly batch?: number;
   readonly json?: true;
 }
@@ -30,6 +33,8 @@ interface ModelRow extends Supervision {
   /** On a GPU. */
   readonly dispatches: Both;
   readonly batch: Both;
+  /** What bytes and dispatches are told for. */
+  readonly precision: Precision;
   readonly paper: { readonly parametersM: number; readonly macsG: number } | null;
   /** Why the paper's figures differ from ours; null where they do not. */
   readonly difference: string | null;
@@ -46,6 +51,7 @@ export function register(command: Command): void {
       "images that are on the GPU together (default: 1 in inference, 4 in training)",
       wholeNumber(1),
     )
+    .addOption(precisionOption())
     .option("--json", "print the list as JSON")
     .action(models);
 }
@@ -56,22 +62,24 @@ async function models(flags: ModelsFlags): Promise<void> {
   const { requireFit } = await import("../../training/fit.ts");
   const anyGpu = { gpu: MOST_BYTES, host: null, shared: false };
   const { paperCost } = await import("../../experiment/ablate/paper.ts");
+  const { precision } = flags;
   const batch = { infer: flags.batch ?? 1, train: flags.batch ?? 4 };
   const rows = networksFrom(flags).map(({ name: preset, config, difference = null }): ModelRow => {
     for (const [kind, size] of [
       ["inference", batch.infer],
       ["training", batch.train],
     ] as const) {
-      if (config.height * config.width * size > MOST_PIXELS) requireFit(config, { kind, batch: size }, anyGpu);
+      if (config.height * config.width * size > MOST_PIXELS)
+        requireFit(config, { kind, batch: size, precision }, anyGpu);
     }
     const { name, parameters, macs, profiledMacs, attentionMacs } = describe(preset, config);
-    const infer = inferenceCosts(config, batch.infer);
-    const train = trainingCosts(config, batch.train);
+    const infer = inferenceCosts(config, batch.infer, precision);
+    const train = trainingCosts(config, batch.train, undefined, precision);
     const both = (figure: keyof RunCosts): Both => ({ infer: infer[figure], train: train[figure] });
     const paper = paperCost(name) ?? null;
     const costs = { parameters, macs, profiledMacs, attentionMacs };
     const runs = { peakBytes: both("bytes"), leastBytes: both("leastBytes"), dispatches: both("dispatches") };
-    return { name, preset, ...costs, ...runs, batch, paper, difference, ...supervision(config) };
+    return { name, preset, ...costs, ...runs, batch, precision, paper, difference, ...supervision(config) };
   });
   if (flags.json) {
     printJson(rows);

@@ -23,8 +23,9 @@ import {
 } from "../../experiment/predict/predict-scan.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
+import type { Precision } from "../../training/passes.ts";
 import { share, wholeNumber, windowArgument } from "../arguments.ts";
-import { adapterOption } from "../options.ts";
+import { adapterOption, precisionOption } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { createProgress } from "../progress.ts";
 import { withDevice } from "../session.ts";
@@ -40,6 +41,7 @@ interface PredictFlags {
   readonly volume?: number;
   readonly page?: number;
   readonly allowGaps?: true;
+  readonly precision: Precision;
   readonly adapter?: string;
   readonly json?: true;
 }
@@ -102,6 +104,7 @@ export function register(command: Command): void {
       "--allow-gaps",
       "take DICOM series whose slices do not lie at equal distances; NIfTI cannot hold their places",
     )
+    .addOption(precisionOption())
     .addOption(adapterOption())
     .option("--json", "print the written files as JSON")
     .action(predict);
@@ -112,7 +115,7 @@ async function predict(run: string, paths: readonly string[], flags: PredictFlag
   const inputs = listInputs(paths);
   checkTargets(inputs, flags.out);
   requireWritableFolder(flags.out, `--out ${flags.out}`);
-  await withDevice(flags.adapter ?? null, async (device) => {
+  await withDevice(flags.adapter ?? null, flags.precision, async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
     const { facts } = checkpoint;
     const predictor = new Predictor(network, checkpoint, predictorOptions(path, facts, flags));
@@ -171,9 +174,10 @@ async function predictAll(
 }
 
 function predictorOptions(path: string, { config }: CheckpointFacts, flags: PredictFlags): PredictorOptions {
-  const { tile, overlap, tta, postprocess } = flags;
+  const { tile, overlap, tta, postprocess, precision } = flags;
   const size = typeof tile === "number" ? { width: tile, height: tile } : config;
   return {
+    precision,
     ...(tile === undefined ? {} : { tiles: { size: { width: size.width, height: size.height }, overlap } }),
     ...(tta ? { views: true } : {}),
     ...(postprocess ? { rules: readPostprocess(runOf(path), config.classes).rules } : {}),

@@ -18,6 +18,7 @@ import {
   networkConfig,
   networkFor,
   plannedFlags,
+  precisionOf,
   repeatOf,
   scratchAdvice,
   windowOf,
@@ -89,8 +90,9 @@ export async function train(
   lossSettings({ ...first, headWeights: null }, foreseen);
   requireStatistics(first.batchSize, foreseen);
   requireWritableFolder(first.out, `--out ${first.out}`);
-  return withDevice(first.adapter, (device) => {
-    requireFit(foreseen, { kind: "training", batch: first.batchSize, repeat: repeatOf(first) }, device.room);
+  return withDevice(first.adapter, precisionOf(first), (device) => {
+    const work = { batch: first.batchSize, repeat: repeatOf(first), precision: precisionOf(first) };
+    requireFit(foreseen, { kind: "training", ...work }, device.room);
     return trainOn(device, first, configFor);
   });
 }

@@ -2,6 +2,7 @@ import type { Size } from "../../data/image/image.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import { binary } from "../../training/fit.ts";
 import type { Network } from "../../training/network.ts";
+import type { Precision } from "../../training/passes.ts";
 import { type Cut, cutOf, type TileOptions } from "./tiles.ts";
 
 /** An image that is not there yet. */
@@ -14,6 +15,7 @@ export interface ImageFacts extends Size {
 export interface ImageWork {
   readonly tiles?: TileOptions | undefined;
   readonly views?: boolean | undefined;
+  readonly precision?: Precision | undefined;
   /** Whether probabilities are asked for. */
   readonly probabilities?: boolean | undefined;
 }
@@ -52,7 +54,7 @@ function cut(image: Size, classes: number, { tiles, views }: ImageWork): Cut {
 export function planImage(network: Network, image: ImageFacts, work: ImageWork): ImagePlan {
   const { tiles: runs, tile, bytes } = cut(image, network.config.classes, work);
   const probabilities = work.probabilities === true || work.tiles !== undefined || work.views === true;
-  const gpu = network.requireInference({ batch: 1, native: tile, probabilities });
+  const gpu = network.requireInference({ batch: 1, native: tile, probabilities, precision: work.precision });
   const host = image.bytes + DRAWN * image.width * image.height + bytes;
   const { room } = network.device;
   const needed = room.shared ? host + gpu : host;

@@ -3,6 +3,7 @@ import { normalise } from "../../data/image/normalise.ts";
 import { resize } from "../../data/image/resample.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import type { Inference, Network } from "../../training/network.ts";
+import type { Precision } from "../../training/passes.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
 import { type ImageFacts, type ImagePlan, planImage, tooLarge } from "./image-plan.ts";
@@ -14,6 +15,8 @@ export interface PredictorOptions {
   readonly tiles?: TileOptions;
   /** Average the probabilities of all flips and quarter turns. */
   readonly views?: boolean;
+  /** How activations and weights are stored (default: f32). */
+  readonly precision?: Precision;
   /** Which objects are removed from the mask; probabilities stay as they are. */
   readonly rules?: readonly ClassRule[];
 }
@@ -137,7 +140,8 @@ export class Predictor {
       this.#programs.delete(oldest[0]);
       oldest[1].program.destroy();
     }
-    const made = await this.#network.inference({ batch: 1, native: { width, height }, probabilities });
+    const { precision } = this.#options;
+    const made = await this.#network.inference({ batch: 1, native: { width, height }, probabilities, precision });
     this.#programs.set(key, made);
     return made;
   }

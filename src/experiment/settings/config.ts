@@ -79,6 +79,7 @@ const trainConfigSchema = z.strictObject({
   foregroundCrops: z.number().min(0).max(1).default(0),
   batchSize: count.default(4),
   accumulate: count.default(1),
+  amp: z.boolean().default(false),
   checkpointActivations: z.boolean().default(false),
   epochs: count.default(100),
   steps: count.nullable().default(null),

@@ -13,6 +13,7 @@ import { ABLATIONS, type AblationName } from "../../model/svanet/ablations.ts";
 import type { SvanetConfig } from "../../model/svanet/config.ts";
 import { fitted, fromZoo, type NetworkConfig, patchPlan, publishedLoss, traceNetwork } from "../../model/zoo.ts";
 import { suggestion } from "../../nearest.ts";
+import type { Precision } from "../../training/passes.ts";
 import { rateFactors } from "../../training/rates.ts";
 import type { TrainerOptions } from "../../training/trainer.ts";
 import { flagOf, START_FIELDS, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
@@ -134,6 +135,7 @@ export function trainerOptions(config: TrainConfig, network: NetworkConfig, tabl
     optimizer,
     classWeights,
     accumulate,
+    precision: precisionOf(config),
     repeat: repeatOf(config),
     rates: (frozen) => rateFactors(table, config, frozen),
   };
@@ -143,6 +145,9 @@ export function trainerOptions(config: TrainConfig, network: NetworkConfig, tabl
 export function repeatOf({ checkpointActivations }: Pick<TrainConfig, "checkpointActivations">): Allowance {
   return checkpointActivations ? CHECKPOINTS : CHEAP;
 }
+
+/** How a run stores activations. */
+export const precisionOf = ({ amp }: Pick<TrainConfig, "amp">): Precision => (amp ? "f16" : "f32");
 
 function requirePlace(config: TrainConfig, kind: LossKind): void {
   const foreign = [...(kind === "ohem" ? [] : OHEM_FLAGS), ...(isRegionLoss(kind) ? ENTROPY_FLAGS : [])];

@@ -1,12 +1,16 @@
 import type { Batch } from "../../data/feed/batches.ts";
 import { DataError } from "../../errors.ts";
+import { LOSS_SCALE_RULE } from "../../kernels/ops/update/kernels.ts";
 import type { StepReport } from "../../training/trainer.ts";
 import type { EvaluationResult } from "../evaluate/evaluate.ts";
 import type { RunFolder } from "../run/run-folder.ts";
 import type { Timetable } from "./timetable.ts";
 import type { TrainObserver } from "./train-observer.ts";
 
-/** Steps in a row that may be skipped for numbers that are not finite before the run gives up. */
+/**
+ * Steps in a row that may be skipped for numbers that are not finite before the run gives up. Those by which a loss scale comes
+ * down do not count: it looks for what half precision holds.
+ */
 const MOST_SKIPPED = 10;
 
 /** Writes a run's numbers to its folder and tells the observer; ends a run that only skips steps. */
@@ -17,6 +21,8 @@ export class StepLog {
   readonly #began = performance.now();
   readonly #whatIsLeft: () => string;
   #skippedInARow = 0;
+  /** Those of them after which the loss scale could still come down. */
+  #scaledDown = 0;
   #images = 0;
 
   /** `whatIsLeft` says which checkpoint there is to go back to. */
@@ -41,10 +47,18 @@ export class StepLog {
     this.#watchSkips(step, report, batch);
     const { epoch } = batch;
     const dice = foregroundDice(report.counts);
-    const { loss, gradientNorm } = report;
+    const { loss, gradientNorm, scaling } = report;
     const row = { loss: finite(loss), dice: finite(dice), gradientNorm: finite(gradientNorm) };
     const skipped = report.skipped ? { skipped: 1 } : {};
-    this.#folder.record({ step, kind: "train", epoch, ...row, rate: this.#timetable.rate(epoch), ...skipped });
+    this.#folder.record({
+      step,
+      kind: "train",
+      epoch,
+      ...row,
+      rate: this.#timetable.rate(epoch),
+      ...skipped,
+      ...scaling,
+    });
     const seconds = (performance.now() - this.#began) / 1000;
     this.#observer.step({
       step,
@@ -52,6 +66,7 @@ export class StepLog {
       epoch,
       loss,
       dice,
+      scaling,
       imagesPerSecond: this.#images / seconds,
       waiting: waitedMs / 1000 / seconds,
     });
@@ -71,10 +86,16 @@ export class StepLog {
 
   #watchSkips(step: number, report: StepReport, batch: Batch): void {
     this.#skippedInARow = report.skipped ? this.#skippedInARow + 1 : 0;
-    if (!report.skipped) return;
+    if (!report.skipped) {
+      this.#scaledDown = 0;
+      return;
+    }
     const names = batch.names.join(", ");
-    this.#observer.note(`step ${step}: loss or gradients are not finite, nothing was changed (images ${names})`);
-    if (this.#skippedInARow < MOST_SKIPPED) return;
+    const { scaling } = report;
+    if (scaling && scaling.lossScale > LOSS_SCALE_RULE.least) this.#scaledDown++;
+    const next = scaling ? `; the loss scale is ${scaling.lossScale} now` : "";
+    this.#observer.note(`step ${step}: loss or gradients are not finite, nothing was changed (images ${names})${next}`);
+    if (this.#skippedInARow - this.#scaledDown < MOST_SKIPPED) return;
     throw this.givingUp(names);
   }
 

@@ -1,3 +1,4 @@
+import type { StepReport } from "../../training/trainer.ts";
 import type { EvaluationResult } from "../evaluate/evaluate.ts";
 
 /** What a training run tells whoever watches it. */
@@ -17,6 +18,8 @@ export interface StepState {
   /** Foreground Dice of the batch, percent; NaN when it holds no foreground. */
   readonly dice: number;
   readonly imagesPerSecond: number;
+  /** Of mixed precision: what gradients are multiplied by, and the steps skipped so far. Null in f32. */
+  readonly scaling: StepReport["scaling"];
   /** Share of the time since the start that was spent waiting for data. */
   readonly waiting: number;
 }

@@ -10,6 +10,8 @@ export interface PlacedDispatch extends Dispatch {
   readonly path: string;
   /** Multiply-accumulates of the step, counted on its first dispatch. */
   readonly macs: number;
+  /** As {@link Op.settles}. */
+  readonly settles?: "always" | undefined;
 }
 
 /** Turns every step of a trace into dispatches for an adapter; views vanish into the tensors they share. */
@@ -41,6 +43,7 @@ function lowerStep(graph: Graph, step: Step, target: Target): PlacedDispatch[] {
       ...dispatch,
       bindings,
       path: step.path,
+      settles: step.op.settles,
       macs: i === 0 ? step.op.macs(shapes, out?.shape ?? [], step.attrs) : 0,
     };
   });

@@ -13,7 +13,7 @@ export interface Settled {
   readonly writes: boolean;
 }
 
-/** Results larger than this are made anew by every run: kept ones share memory with nothing. */
+/** Results larger than this are made anew by every run, unless their op wants otherwise: kept ones share memory with nothing. */
 const LARGEST = 2 ** 18;
 
 /**
@@ -42,10 +42,10 @@ function movingTensors(dispatches: readonly PlacedDispatch[], inputs: ReadonlySe
   let known = -1;
   while (moving.size > known) {
     known = moving.size;
-    for (const { bindings } of dispatches) {
+    for (const { bindings, settles } of dispatches) {
       const written = bindings.filter(({ access }) => access !== "read");
       const moves = bindings.some(({ value }) => moving.has(value.id));
-      if (!moves && written.every(({ value }) => byteSize(value) <= LARGEST)) continue;
+      if (!moves && (settles === "always" || written.every(({ value }) => byteSize(value) <= LARGEST))) continue;
       for (const { value } of written) moving.add(value.id);
     }
   }

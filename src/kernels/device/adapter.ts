@@ -69,6 +69,7 @@ export function targetOf(report: AdapterReport): Target {
     bufferLimit: limit("maxBufferSize", 2 ** 28),
     storageBuffers: limit("maxStorageBuffersPerShaderStage", 8),
     subgroupSize: fixed ? report.subgroupMinSize : null,
+    half: report.features.includes("shader-f16"),
     software: report.software,
     workgroupInvocations: limit("maxComputeInvocationsPerWorkgroup", 256),
     workgroupStorage: limit("maxComputeWorkgroupStorageSize", 16384),

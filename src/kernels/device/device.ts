@@ -54,6 +54,15 @@ export class Device {
     });
   }
 
+  /** Throws DeviceError where tensors cannot be stored in half precision. */
+  requireHalf(): void {
+    if (this.target.half) return;
+    throw new DeviceError(
+      `${this.report.name} cannot store tensors in half precision (its driver lacks shader-f16): leave out --amp and ` +
+        "--precision f16, update the driver, or choose another GPU with --adapter",
+    );
+  }
+
   /** Submits work whose errors, which come later, are to carry its name; the next read or `finish` throws them. */
   watch(name: string, submit: () => void): void {
     this.gpu.pushErrorScope("validation");

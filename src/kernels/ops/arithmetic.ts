@@ -27,6 +27,7 @@ export const add = defineOp<unknown>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, exec }) => ({ x: () => grad, y: () => sumTo(exec, grad, shapes.y) }),
@@ -43,6 +44,7 @@ export const multiply: Op<"x" | "y", unknown> = defineOp<unknown>()({
   ],
   macs: NO_MACS,
   cost: { macs: "product" },
+  half: "computes",
   derivative: {
     saves: ["x", "y"],
     backward: (grad, { x, y }, { shapes, exec }) => ({
@@ -77,6 +79,7 @@ export const scale: Op<"x", ScaleAttrs> = defineOp<ScaleAttrs>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { attrs, exec }) => ({ x: () => exec.apply(scale, { x: grad }, attrs) }),

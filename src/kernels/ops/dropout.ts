@@ -43,6 +43,7 @@ export const dropout: Op<"x" | "seed", DropoutAttrs> = defineOp<DropoutAttrs>()(
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: ["seed"],
     backward: (grad, { seed }, { attrs, exec }) => ({

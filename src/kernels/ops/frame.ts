@@ -54,6 +54,7 @@ export const pad2d: Op<"x", FrameAttrs> = defineOp<FrameAttrs>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { attrs, exec }) => ({ x: () => exec.apply(pad2d, { x: grad }, negated(attrs)) }),
@@ -89,6 +90,7 @@ export const swapAxes: Op<"x", unknown> = defineOp<unknown>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { exec }) => ({ x: () => exec.apply(swapAxes, { x: grad }, {}) }),

@@ -39,6 +39,7 @@ export const pack2x2: Op<"x", unknown> = defineOp<unknown>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, exec }) => ({
@@ -83,6 +84,7 @@ export const unpack2x2: Op<"x", UnpackAttrs> = defineOp<UnpackAttrs>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { exec }) => ({ x: () => exec.apply(pack2x2, { x: grad }, {}) }),
@@ -121,6 +123,7 @@ const permuteRowsGrad = defineOp<unknown>()({
   lower: ({ inputs: { grad, order }, out, target }) => [moveRows("permuteRowsGrad", target, grad, order, out, true)],
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: FIRST_ORDER,
 });
 
@@ -132,6 +135,7 @@ export const permuteRows = defineOp<unknown>()({
   lower: ({ inputs: { x, order }, out, target }) => [moveRows("permuteRows", target, x, order, out, false)],
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: ["order"],
     backward: (grad, { order }, { exec }) => ({
@@ -189,6 +193,7 @@ export function concat(count: number): Op<string, unknown> {
     },
     macs: NO_MACS,
     cost: FREE,
+    half: "moves",
     derivative: {
       saves: [],
       backward(grad, _saved, { shapes, exec }) {
@@ -234,6 +239,7 @@ const sliceLastGrad = defineOp<SliceAttrs & { readonly x: Shape }>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: FIRST_ORDER,
 });
 
@@ -264,6 +270,7 @@ export const sliceLast = defineOp<SliceAttrs>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({

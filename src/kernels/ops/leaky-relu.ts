@@ -32,6 +32,7 @@ const leakyReluGrad = defineOp<Slope>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -59,6 +60,7 @@ export const leakyRelu = defineOp<Slope>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: {
     saves: ["out"],
     backward: (grad, { out }, { attrs, exec }) => ({ x: () => exec.apply(leakyReluGrad, { grad, y: out }, attrs) }),

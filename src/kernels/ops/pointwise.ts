@@ -31,6 +31,7 @@ function activation(name: keyof typeof ACTIVATIONS): Op<"x", unknown> {
     },
     macs: NO_MACS,
     cost: FREE,
+    half: "computes",
     derivative: FIRST_ORDER,
   });
   return defineOp<unknown>()({
@@ -54,6 +55,7 @@ function activation(name: keyof typeof ACTIVATIONS): Op<"x", unknown> {
     },
     macs: NO_MACS,
     cost: FREE,
+    half: "computes",
     derivative: {
       saves: [from],
       backward: (g, saved, { exec }) => ({

@@ -126,6 +126,7 @@ const bilinearGrad = defineOp<{ readonly x: Shape; readonly alignCorners: boolea
     gather("resizeBilinearGrad", call, call.inputs.grad, call.out, bilinearWeights(call.attrs.alignCorners)),
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: FIRST_ORDER,
 });
 
@@ -137,6 +138,7 @@ export const resizeBilinear = defineOp<BilinearAttrs>()({
   lower: (call) => [call.target.software ? downColumns(call) : eachOutput(call)],
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(11, "module") },
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({
@@ -152,6 +154,7 @@ const nearestGrad = defineOp<{ readonly x: Shape }>()({
   lower: (call) => gather("resizeNearestGrad", call, call.inputs.grad, call.out, nearestWeights),
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: FIRST_ORDER,
 });
 
@@ -181,6 +184,7 @@ export const resizeNearest = defineOp<ResizeAttrs>()({
   },
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(1, "module") },
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, exec }) => ({

@@ -50,6 +50,12 @@ export type Activation = (typeof FUSED_ACTIVATIONS)[number];
 export const isFusedActivation = (name: string): name is Activation =>
   FUSED_ACTIVATIONS.some((known) => known === name);
 
+/**
+ * Half precision round an op: `reads`, its inputs may be stored in it; `computes`, its first output too; `moves`, the same
+ * of an op that copies or adds up numbers, so that its output is worth no more than its inputs and they no more than it.
+ */
+export type Half = "reads" | "computes" | "moves";
+
 /** Everything an op may use to write its dispatches. */
 export interface LowerCall<I extends string, A> {
   readonly inputs: Values<I>;
@@ -112,6 +118,10 @@ export interface Op<I extends string, A> {
   macs(inputs: Shapes<I>, out: Shape, attrs: A): number;
   /** What tables of costs make of them. */
   readonly cost: Cost;
+  /** Its results are kept from run to run where they follow from state alone, however large they are. */
+  readonly settles?: "always";
+  /** What may be stored in half precision round it. Left out: its inputs and outputs are f32. */
+  readonly half?: Half;
   /** A string says why the op has no derivative. */
   readonly derivative: Derivative<I, A, string> | string;
 }

@@ -48,6 +48,16 @@ test.each([1, 3, 5])("a run stopped after step %i ends as if it had not been", a
   expect(traceOf(out(name))).toEqual(traceOf(out("whole")));
 });
 
+test("a run of mixed precision goes on with its loss scale and the steps since that changed", async () => {
+  const flags = { amp: true, steps: 5 };
+  await trainHere(device, set, config("half", flags));
+  expect(await trainHere(device, set, config("half-stopped", flags), { stopAt: 3 })).toMatchObject({ steps: 3 });
+  await trainHere(device, set, config("half-stopped", flags));
+  expect(traceOf(out("half-stopped"))).toEqual(traceOf(out("half")));
+  expect(traceOf(out("half")).metrics).toContain('"lossScale":65536,"skippedSteps":0');
+  expect(traceOf(out("half")).last).not.toEqual(traceOf(out("whole")).last);
+});
+
 test("accumulating runs stop between updates, and an epoch's last update takes what is left", async () => {
   // Each layer at its own rate, and none of the encoder in the first of the two epochs.
   const rates = { freezeEpochs: 1, layerDecay: 0.75, layerRates: { classifier: 4, aspp: 0 } };

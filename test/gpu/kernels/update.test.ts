@@ -96,7 +96,7 @@ class Bench {
       { key: "variance", shape: [3] },
     ]);
     const control = graph.state("control", [4], "u32");
-    const words = { control, rate: graph.input("rate", [2]) };
+    const words = { control, rate: graph.input("rate", [2]), scale: null };
     appendOptimizer(graph, groups, words, graph.input("loss", [1]), options);
     const [mean, variance] = [graph.state("mean", [3]), graph.state("variance", [3])];
     const statistics = graph.input("statistics", [3, 3]);

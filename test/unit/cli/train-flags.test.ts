@@ -176,6 +176,7 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
     },
     becomes: CHECKPOINTS,
   },
+  amp: { see: calls("judgeScaledStep", "clipNorm"), becomes: [null] },
   epochs: { see: (config) => timetable(config).duration.steps, becomes: 120 },
   steps: { see: (config) => timetable(config).duration.steps, becomes: 300 },
   schedule: { see: (config) => timetable(config).rate(50), becomes: expect.closeTo(1e-2 * 0.5 ** 0.9, 12) },

@@ -59,6 +59,7 @@ const attentionDelta = defineOp<Heads>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -85,6 +86,7 @@ const attentionQueryGrad = defineOp<Heads>()({
     }),
   macs: ({ q }, _out, attrs) => 3 * pairs(sizesOf("attentionQueryGrad", { q }, attrs)),
   cost: { macs: "activations" },
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -119,6 +121,7 @@ const attentionKeyGrad = defineOp<Heads>()({
     }),
   macs: ({ q }, _out, attrs) => 4 * pairs(sizesOf("attentionKeyGrad", { q }, attrs)),
   cost: { macs: "activations" },
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -155,6 +158,7 @@ export const attention = defineOp<Heads>()({
     }),
   macs: ({ q }, _out, attrs) => 2 * pairs(sizesOf("attention", { q }, attrs)),
   cost: { macs: "activations" },
+  half: "computes",
   derivative: {
     saves: ["q", "k", "v", "out", "extra0"],
     backward(grad, { q, k, v, out, extra0: lse }, { attrs, exec }) {

@@ -57,6 +57,7 @@ export const conv2d = defineOp<Conv2dAttrs>()({
   epilogue: EVERYTHING,
   macs: ({ weight }, out) => contractionMacs(out, weight),
   cost: LAYER,
+  half: "computes",
   derivative: {
     saves: ["x", "weight"],
     backward: (grad, { x, weight }, { attrs, exec }) => ({
@@ -79,6 +80,7 @@ const conv2dGradX = defineOp<LikeConv>()({
   epilogue: EVERYTHING,
   macs: ({ grad, weight }) => contractionMacs(grad, weight),
   cost: { macs: "weights" },
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -92,6 +94,7 @@ const conv2dGradWeight = defineOp<LikeConv>()({
   },
   macs: ({ grad }, out) => contractionMacs(grad, out),
   cost: { macs: "weights" },
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -121,6 +124,7 @@ export const convTranspose2d = defineOp<ConvTranspose2dAttrs>()({
   epilogue: EVERYTHING,
   macs: ({ x, weight }) => contractionMacs(x, weight),
   cost: { macs: "weights", profiled: { when: "always", operations: transposedOnOutput } },
+  half: "computes",
   derivative: {
     saves: ["x", "weight"],
     backward: (grad, { x, weight }, { attrs, exec }) => ({
@@ -145,6 +149,7 @@ const convTranspose2dGradX = defineOp<LikeTransposed>()({
   epilogue: EVERYTHING,
   macs: ({ weight }, out) => contractionMacs(out, weight),
   cost: { macs: "weights" },
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -158,5 +163,6 @@ const convTranspose2dGradWeight = defineOp<LikeTransposed>()({
   },
   macs: ({ x }, out) => contractionMacs(x, out),
   cost: { macs: "weights" },
+  half: "reads",
   derivative: FIRST_ORDER,
 });

@@ -29,6 +29,7 @@ export const linear = defineOp<unknown>()({
   epilogue: EVERYTHING,
   macs: ({ weight }, out) => (out[0] ?? 0) * (weight[0] ?? 0) * (weight[1] ?? 0),
   cost: LAYER,
+  half: "computes",
   derivative: {
     saves: ["x", "weight"],
     backward: (grad, { x, weight }, { exec }) => ({
@@ -49,6 +50,7 @@ const linearGradX = defineOp<unknown>()({
   epilogue: EVERYTHING,
   macs: ({ grad, weight }) => (grad[0] ?? 0) * (weight[0] ?? 0) * (weight[1] ?? 0),
   cost: { macs: "weights" },
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -62,6 +64,7 @@ const linearGradWeight = defineOp<unknown>()({
   },
   macs: ({ grad }, out) => (grad[0] ?? 0) * (out[0] ?? 0) * (out[1] ?? 0),
   cost: { macs: "weights" },
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -92,6 +95,7 @@ export const addBias: Op<"x" | "bias", unknown> = defineOp<unknown>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _, { shapes, exec }) => ({

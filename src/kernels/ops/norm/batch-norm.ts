@@ -35,6 +35,7 @@ export const batchNormTrainSums = defineOp<Behind>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -56,6 +57,7 @@ export const batchNormTrainGrad = defineOp<Pick<Behind, "activation">>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -79,6 +81,7 @@ export const batchNormTrain = defineOp<Eps>()({
     repetition(batchNormBy, { ...inputs, statistics }, attrs),
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: {
     saves: ["x", "weight", "bias", "extra0"],
     backward(grad, { x, weight, bias, extra0: statistics }, { attrs, exec }) {
@@ -128,6 +131,7 @@ export const batchNormBy = defineOp<Eps>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: "it is made by a pass that runs after differentiation",
 });
 
@@ -149,6 +153,7 @@ const batchNormEvalSums = defineOp<Eps>()({
     }),
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -169,6 +174,7 @@ const batchNormEvalGrad = defineOp<Eps>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -194,6 +200,7 @@ export const batchNormEval = defineOp<Eps>()({
   ],
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(4, "always") },
+  half: "computes",
   derivative: {
     saves: ["x", "weight", "mean", "variance"],
     backward(grad, { x, weight, mean, variance }, { attrs, exec }) {

@@ -129,6 +129,7 @@ const groupNormSums = defineOp<GroupNormAttrs>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -180,6 +181,7 @@ const groupNormGrad = defineOp<GroupNormAttrs>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -199,5 +201,6 @@ export const groupNorm = defineOp<GroupNormAttrs>()({
   },
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(4, "always") },
+  half: "computes",
   derivative: sampleNormDerivative(groupNormSums, groupNormGrad),
 });

@@ -120,6 +120,7 @@ const instanceNormSums = defineOp<Eps>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -156,6 +157,7 @@ const instanceNormGrad = defineOp<Eps>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -174,5 +176,6 @@ export const instanceNorm = defineOp<Eps>()({
   },
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(4, "always") },
+  half: "computes",
   derivative: sampleNormDerivative(instanceNormSums, instanceNormGrad),
 });

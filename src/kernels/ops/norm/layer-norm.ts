@@ -25,6 +25,7 @@ const layerNormSums = defineOp<unknown>()({
     }),
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -40,6 +41,7 @@ const layerNormGrad = defineOp<unknown>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 

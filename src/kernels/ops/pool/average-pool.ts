@@ -69,6 +69,7 @@ const averagePoolGrad = defineOp<FromWindows>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -106,6 +107,7 @@ export const averagePool2d = defineOp<AveragePoolAttrs>()({
   },
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(1, "always") },
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({

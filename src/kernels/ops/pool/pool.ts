@@ -51,6 +51,7 @@ const maxPoolGrad = defineOp<FromWindows>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -94,6 +95,7 @@ export const maxPool2d = defineOp<Windows>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: ["extra0"],
     backward: (grad, { extra0 }, { shapes, attrs, exec }) => ({
@@ -127,6 +129,7 @@ const adaptiveAverageGrad = defineOp<FromBins>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -143,6 +146,7 @@ export const adaptiveAveragePool2d = defineOp<PoolSize>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({
@@ -185,6 +189,7 @@ const adaptiveMaxGrad = defineOp<FromBins>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -206,6 +211,7 @@ export const adaptiveMaxPool2d = defineOp<PoolSize>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  half: "moves",
   derivative: {
     saves: ["extra0"],
     backward: (grad, { extra0 }, { shapes, attrs, exec }) => ({

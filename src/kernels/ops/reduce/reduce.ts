@@ -40,6 +40,7 @@ const expand = defineOp<{ readonly shape: Shape; readonly factor: number }>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -51,6 +52,7 @@ export const reduceSum = defineOp<ReduceSumAttrs>()({
     reduceDispatches("reduceSum", call, whole(call.inputs.x), call.inputs.x.shape, { ...call.attrs, combiner: "sum" }),
   macs: NO_MACS,
   cost: { macs: "none", profiled: { when: "module", operations: ({ x = [0] }, out) => sizeOf(x) + sizeOf(out) } },
+  half: "reads",
   derivative: {
     saves: [],
     backward: (grad, _saved, { shapes, attrs, exec }) => ({
@@ -75,6 +77,7 @@ export const reduceProduct = defineOp<{ readonly axes: readonly number[] }>()({
     }),
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -95,6 +98,7 @@ const ties = defineOp<unknown>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -115,6 +119,7 @@ const reduceMaxGrad = defineOp<unknown>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -130,6 +135,7 @@ export const reduceMax = defineOp<{ readonly axes: readonly number[] }>()({
     }),
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: {
     saves: ["x", "out"],
     backward: (grad, { x, out }, { attrs, exec }) => ({
@@ -178,6 +184,7 @@ const weightedSumDots = defineOp<unknown>()({
   },
   macs: ({ x }) => sizeOf(x),
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -205,6 +212,7 @@ const weightedSumRows = defineOp<unknown>()({
   },
   macs: ({ weights, grad }) => (weights[1] ?? 0) * sizeOf(grad),
   cost: FREE,
+  half: "computes",
   derivative: FIRST_ORDER,
 });
 
@@ -229,6 +237,7 @@ export const weightedSum = defineOp<unknown>()({
   },
   macs: ({ x }) => sizeOf(x),
   cost: { macs: "product" },
+  half: "reads",
   derivative: {
     saves: ["weights", "x"],
     backward: (grad, { weights, x }, { exec }) => ({

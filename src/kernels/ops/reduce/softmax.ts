@@ -129,6 +129,7 @@ const softmaxGrad = defineOp<unknown>()({
   ],
   macs: NO_MACS,
   cost: FREE,
+  half: "reads",
   derivative: FIRST_ORDER,
 });
 
@@ -167,6 +168,7 @@ export const softmax = defineOp<unknown>()({
     macs: "none",
     profiled: { when: "module", operations: (_, out) => (sizeOf(out) / lastOf(out)) * (3 * lastOf(out) - 1) },
   },
+  half: "reads",
   derivative: {
     saves: ["out"],
     backward: (grad, { out }, { out: shape, exec }) => ({
