@@ -270,6 +270,7 @@ export const sliceLast = defineOp<SliceAttrs>()({
   },
   macs: NO_MACS,
   cost: FREE,
+  settles: "always",
   half: "moves",
   derivative: {
     saves: [],

@@ -42,6 +42,14 @@ test("large results are made anew by every run", () => {
   expect(settled(large, small)).toEqual({ once: "", every: "large small", kept: [] });
 });
 
+test("large results whose op wants it are kept, unless what they are made of moves", () => {
+  const large = { ...dispatch("large", "read 0", "write 9"), settles: "always" as const };
+  const use = dispatch("use", "read 9", "read 5", "write 2");
+  expect(settled(large, use)).toEqual({ once: "large", every: "use", kept: [9] });
+  const moving = { ...dispatch("moving", "read 5", "write 9"), settles: "always" as const };
+  expect(settled(moving, use)).toEqual({ once: "", every: "moving use", kept: [] });
+});
+
 test("a run that writes state does everything every time", () => {
   const fold = dispatch("fold", "read 0", "write 3");
   const step = dispatch("step", "read 3", "read 5", "update 1");
