@@ -10,6 +10,8 @@ export interface Target {
   readonly subgroupSize: number | null;
   /** Whether tensors may be stored in half precision (the `shader-f16` feature). */
   readonly half: boolean;
+  /** Whether subgroups of 32 lanes multiply 16x16x16 matrices of f16 with f32 sums. */
+  readonly matrices: boolean;
   /** True for a driver that runs shaders on the CPU: memory is cheap there and barriers are dear. */
   readonly software: boolean;
   readonly workgroupInvocations: number;
@@ -29,6 +31,7 @@ export const DEFAULT_TARGET: Target = {
   storageBuffers: 8,
   subgroupSize: null,
   half: false,
+  matrices: false,
   software: false,
   workgroupInvocations: 256,
   workgroupStorage: 16384,

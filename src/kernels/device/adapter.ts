@@ -12,6 +12,17 @@ export interface AdapterReport {
   readonly limits: Readonly<Record<string, number>>;
   readonly subgroupMinSize: number | null;
   readonly subgroupMaxSize: number | null;
+  /** The products of matrices that subgroups do at once; empty where they do none. */
+  readonly matrixProducts: readonly MatrixProduct[];
+}
+
+/** A product `[m, k] x [k, n]` of elements of one type, summed in another. */
+export interface MatrixProduct {
+  readonly of: string;
+  readonly into: string;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
 }
 
 /** Limits asked for, because a default device gets the lowest ones even where the adapter offers more. */
@@ -26,7 +37,13 @@ const WANTED_LIMITS = [
 ] as const;
 
 /** Features kernels use where the adapter has them. */
-const WANTED_FEATURES = ["subgroups", "timestamp-query", "shader-f16"] as const;
+const WANTED_FEATURES = [
+  "subgroups",
+  "subgroup-size-control",
+  "chromium-experimental-subgroup-matrix",
+  "timestamp-query",
+  "shader-f16",
+] as readonly GPUFeatureName[];
 
 /** The GPU behind an adapter, with everything of use that the adapter offers. */
 export function requestGpu(adapter: GPUAdapter): Promise<GPUDevice> {
@@ -44,7 +61,7 @@ export function describe(adapter: GPUAdapter, backend: string): AdapterReport {
     const value = adapter.limits[name as keyof GPUSupportedLimits];
     if (typeof value === "number") limits[name] = value;
   }
-  const sizes = info as GPUAdapterInfo & { subgroupMinSize?: number; subgroupMaxSize?: number };
+  const sizes = info as GPUAdapterInfo & SubgroupInfo;
   const software = /llvmpipe|lavapipe|swiftshader|software/i.test(`${info.device} ${info.description}`);
   return {
     name: info.device || info.description || "unknown",
@@ -57,7 +74,38 @@ export function describe(adapter: GPUAdapter, backend: string): AdapterReport {
     limits,
     subgroupMinSize: sizes.subgroupMinSize ?? null,
     subgroupMaxSize: sizes.subgroupMaxSize ?? null,
+    matrixProducts: [...(sizes.subgroupMatrixConfigs ?? [])].map(({ componentType, resultComponentType, M, N, K }) => ({
+      of: componentType,
+      into: resultComponentType,
+      m: M,
+      n: N,
+      k: K,
+    })),
   };
+}
+
+/** Not in the WebGPU standard yet: what an adapter's info may say beyond it. */
+interface SubgroupInfo {
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly componentType: string;
+    readonly resultComponentType: string;
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+  }>;
+}
+
+/** Whether the product that kernels are written for is there, with the subgroups they are written for. */
+function multipliesMatrices({ features, matrixProducts, subgroupMinSize, subgroupMaxSize }: AdapterReport): boolean {
+  const [least, most] = [subgroupMinSize ?? 0, subgroupMaxSize ?? 0];
+  const sized = least === 32 && most === 32;
+  const chosen = least <= 32 && most >= 32 && features.includes("subgroup-size-control");
+  const product = matrixProducts.some(
+    ({ of, into, m, n, k }) => of === "f16" && into === "f32" && m === 16 && n === 16 && k === 16,
+  );
+  return features.includes("chromium-experimental-subgroup-matrix") && product && (sized || chosen);
 }
 
 /** What kernels may rely on, from what the adapter says; limits it does not tell are the lowest that WebGPU allows. */
@@ -70,6 +118,7 @@ export function targetOf(report: AdapterReport): Target {
     storageBuffers: limit("maxStorageBuffersPerShaderStage", 8),
     subgroupSize: fixed ? report.subgroupMinSize : null,
     half: report.features.includes("shader-f16"),
+    matrices: multipliesMatrices(report),
     software: report.software,
     workgroupInvocations: limit("maxComputeInvocationsPerWorkgroup", 256),
     workgroupStorage: limit("maxComputeWorkgroupStorageSize", 16384),

@@ -18,6 +18,8 @@ interface ShaderSpec {
   readonly floats?: { readonly [name: string]: number };
   readonly enable?: readonly string[];
   readonly workgroupSize: readonly [x: number, y?: number, z?: number];
+  /** Lanes a subgroup must have, where the adapter lets a shader choose; needs `enable subgroup_size_control`. */
+  readonly subgroupSize?: number;
   readonly workgroups: readonly [x: number, y: number, z: number];
   /** Declarations outside `main`. */
   readonly functions?: string;
@@ -75,7 +77,7 @@ export function shader(spec: ShaderSpec): Dispatch {
     ...declared.lines,
     members.length > 0 ? `@group(0) @binding(${declared.count}) var<uniform> args: Args;` : "",
     spec.functions ?? "",
-    `@compute @workgroup_size(${x}, ${y}, ${z})
+    `@compute @workgroup_size(${x}, ${y}, ${z})${spec.subgroupSize ? ` @subgroup_size(${spec.subgroupSize})` : ""}
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: vec3u,
         @builtin(local_invocation_id) local: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let lane = ${lane};
@@ -94,7 +96,8 @@ ${spec.main}
 }
 
 function enabled({ enable = [], tensors }: ShaderSpec): readonly string[] {
-  return Object.values(tensors).some(({ value }) => value.dtype === "f16") ? ["f16", ...enable] : enable;
+  const half = Object.values(tensors).some(({ value }) => value.dtype === "f16");
+  return [...new Set(half ? ["f16", ...enable] : enable)];
 }
 
 function words(sizes: readonly number[], floats: readonly number[]): Uint32Array {

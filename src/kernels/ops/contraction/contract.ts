@@ -3,6 +3,7 @@ import type { Dispatch, LowerCall } from "../../trace/op.ts";
 import { bothAxes, type PerAxis } from "../../trace/shape.ts";
 import { allTaps, type Contraction, extents, liveTaps } from "./contraction.ts";
 import { slidesDepthwise, slidingDepthwise } from "./depthwise.ts";
+import { matrixProduct, matrixSide } from "./matrix.ts";
 import { shufflePair } from "./pair.ts";
 import { plainContraction } from "./plain.ts";
 import { shuffleProduct } from "./shuffle.ts";
@@ -15,6 +16,8 @@ export function lowerContraction(contraction: Contraction): readonly Dispatch[] 
   if (slidesDepthwise(contraction)) return slidingDepthwise(contraction);
   if (groups > 1) return plainContraction(contraction);
   if (prefersShuffleTiles(target)) return kind === "pair" ? shufflePair(contraction) : shuffleProduct(contraction);
+  const side = matrixSide(contraction);
+  if (side !== null) return matrixProduct(contraction, side);
   if (fitsWorkgroupTiles(target)) return kind === "pair" ? tiledPair(contraction) : tiledProduct(contraction);
   return plainContraction(contraction);
 }
