@@ -1,6 +1,6 @@
-import { toHalf } from "../ops/to-half.ts";
 import { freshValue, type Graph, type Step } from "../trace/graph.ts";
 import type { AnyOp, Value, Values } from "../trace/op.ts";
+import { toHalf } from "./to-half.ts";
 
 /** What a trace stores outside its own temporaries, beside inputs and state. */
 export interface Held {

@@ -5,7 +5,7 @@ import { StateStore } from "../../../src/kernels/compile/state.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { scale } from "../../../src/kernels/ops/arithmetic.ts";
 import { conv2d, convTranspose2d } from "../../../src/kernels/ops/contraction/conv.ts";
-import { toHalf } from "../../../src/kernels/ops/to-half.ts";
+import { toHalf } from "../../../src/kernels/passes/to-half.ts";
 import type { Target } from "../../../src/kernels/target.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import type { Epilogue, Value } from "../../../src/kernels/trace/op.ts";
@@ -42,12 +42,7 @@ async function results(target: Partial<Target>, kind: "gather" | "scatter") {
           { x, weight: half("weight", [40, 3, 3, 68]) },
           { stride: 2, padding: 1, outputPadding: 1 },
         );
-  const epilogue: Epilogue = {
-    scale: graph.input("scale", [68]),
-    bias: graph.input("bias", [68]),
-    residual: graph.input("residual", y.shape),
-    activation: "silu",
-  };
+  const epilogue: Epilogue = { bias: graph.input("bias", [68]), residual: graph.input("residual", y.shape) };
   const [step] = graph.steps.slice(-1);
   if (step) graph.replaceSteps([...graph.steps.slice(0, -1), { ...step, epilogue }]);
   const out = graph.apply(scale, { x: y }, { factor: 1 });
