@@ -3,7 +3,8 @@ import { read, shader, spread, write } from "../../shader/shader.ts";
 import type { Dispatch } from "../../trace/op.ts";
 import { type Contraction, flattened } from "./contraction.ts";
 import { TILE } from "./shuffle.ts";
-import { rowProduct, storeText } from "./text.ts";
+import { storeText } from "./store.ts";
+import { rowProduct } from "./text.ts";
 
 /** Sides of a matrix that a subgroup multiplies at once. */
 const UNIT = 16;
@@ -146,20 +147,23 @@ function multiplied(side: Side, gather: boolean): string {
 
 /** The tail: a matrix of each subgroup to workgroup memory, from there by quads to the output. */
 function finished(side: Side): string {
-  const quads = range((UNIT * UNIT) / 4 / SUBGROUP);
+  const parts = range((UNIT * UNIT) / 4 / SUBGROUP);
+  const columns = own(side).map((j) => {
+    const quad = `(tn * ${side}u + right + ${UNIT * j}u) / 4u + one % 4u`;
+    return `  let n${j} = ${quad}; let tail${j} = tail_at(n${j});`;
+  });
   const store = (i: number, j: number, part: number) => `  {
     let row = one / 4u + ${8 * part}u; let at = wave * ${UNIT * UNIT}u + row * ${UNIT}u + 4u * (one % 4u);
     let v = vec4f(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]);
-    store4(row_out(tm * ${side}u + left + ${UNIT * i}u + row, phase), (tn * ${side}u + right + ${UNIT * j}u) / 4u + one % 4u, v);
+    store4(0u, row_out(tm * ${side}u + left + ${UNIT * i}u + row, phase), n${j}, v, tail${j});
   }`;
-  return each(side)
-    .map(
-      ([i, j]) => `  workgroupBarrier();
+  const matrices = each(side).map(
+    ([i, j]) => `  workgroupBarrier();
   subgroupMatrixStore<row_major>(&sums, wave * ${UNIT * UNIT}u, c${i}_${j}, ${UNIT}u);
   workgroupBarrier();
-${quads.map((part) => store(i, j, part)).join("\n")}`,
-    )
-    .join("\n");
+${parts.map((part) => store(i, j, part)).join("\n")}`,
+  );
+  return [...columns, ...matrices].join("\n");
 }
 
 /** A subgroup's place is the same for its lanes, which the compiler's analysis of whole workgroups cannot see. */

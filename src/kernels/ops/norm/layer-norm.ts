@@ -56,6 +56,7 @@ export const layerNorm = defineOp<Eps>()({
   ],
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(4, "always") },
+  half: "computes",
   derivative: {
     saves: ["x", "weight", "extra0"],
     backward(grad, { x, weight, extra0: statistics }, { exec }) {
