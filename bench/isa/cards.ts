@@ -21,6 +21,8 @@ export interface Card {
   readonly memory: number;
   /** GB/s of the second-level cache. */
   readonly cache: number;
+  /** NVIDIA: products of f16 with f32 sums that the matrix units of a unit do in a clock; AMD's are in the listing. */
+  readonly matrixRate?: number;
   /** Bytes of workgroup memory a clock and unit. */
   readonly shared: number;
 }
@@ -47,6 +49,7 @@ export const CARDS = {
     paired: true,
     nvidia: true,
     issuers: 4,
+    matrixRate: 256,
     memory: 1008,
     cache: 5000,
     shared: 128,

@@ -22,6 +22,8 @@ export interface Counts {
   readonly scalarLoads: number;
   readonly waits: number;
   readonly barriers: number;
+  /** Instructions that multiply 16x16x16 matrices. */
+  readonly matrices: number;
 }
 
 type Tally = { -readonly [K in keyof Counts]: number };
@@ -29,7 +31,7 @@ type Tally = { -readonly [K in keyof Counts]: number };
 const EMPTY: Counts = {
   ...{ fma: 0, vector: 0, cyclesPaired: 0, cycles: 0, fmaCyclesPaired: 0, fmaCycles: 0 },
   ...{ ldsLoads: 0, ldsStores: 0, ldsBytes: 0, loads: 0, stores: 0, loadBytes: 0 },
-  ...{ scalarLoads: 0, waits: 0, barriers: 0 },
+  ...{ scalarLoads: 0, waits: 0, barriers: 0, matrices: 0 },
 };
 
 export function countsOf(list: readonly Instruction[], wave: number, chip: Chip): Counts {
@@ -68,6 +70,7 @@ function countVector(tally: Tally, op: string, rest: string, issue: Issue): void
   const fma = fmasOf(op, rest, issue.wave);
   const { paired, single } = vectorCycles(op, issue);
   tally.vector++;
+  if (isMatrix(op)) tally.matrices++;
   tally.cyclesPaired += paired;
   tally.cycles += single;
   tally.fma += fma * issue.wave;
@@ -89,12 +92,13 @@ function bytesOf(op: string): number {
 }
 
 /** Multiply-accumulates of a 16x16x16 matrix instruction. */
-const MATRIX = 4096;
+export const MATRIX = 4096;
+const isMatrix = (op: string) => /^v_s?wmma/.test(op);
 
 /** Multiply-accumulates that a lane gets from one instruction. LLVM prints both halves of a dual one on one line. */
 function fmasOf(op: string, rest: string, wave: number): number {
   if (op.startsWith("v_dual")) return (`${op} ${rest}`.match(/dual_fma(?:c|ak|mk)?_f32/g) ?? []).length;
-  if (/^v_s?wmma/.test(op)) return MATRIX / wave;
+  if (isMatrix(op)) return MATRIX / wave;
   if (/^v_pk_fma|^v_dot2/.test(op)) return 2;
   return /^v_(?:fma|fmac|mac|mad|fmaak|fmamk|fma_mix|fma_mixlo|fma_mixhi)_(?:f32|f16|legacy)/.test(op) ? 1 : 0;
 }
@@ -107,7 +111,7 @@ export function vectorCycles(op: string, { wave, chip }: Issue): { readonly pair
   const passes = wave / chip.lanes;
   const both = (cycles: number) => ({ paired: cycles, single: cycles });
   // 128 multiply-accumulates a clock and vector unit: twice what f32 reaches in pairs.
-  if (/^v_s?wmma/.test(op)) return both(MATRIX / 128);
+  if (isMatrix(op)) return both(MATRIX / 128);
   const slow = /^v_(?:rcp|rsq|sqrt|exp|log|sin|cos)_|^v_mul_(?:lo|hi)_[ui]32|^v_mad_[ui]64|_f64/.test(op);
   if (slow) return both(4 * passes);
   return { paired: chip.dual && wave === 64 && PAIRED.test(op) ? 1 : passes, single: passes };

@@ -7,6 +7,7 @@ import type { Dispatch } from "../../src/kernels/trace/op.ts";
 import { DEFAULT_LOSS } from "../../src/model/supervision.ts";
 import { type NetworkConfig, traceNetwork } from "../../src/model/zoo.ts";
 import { inferenceTrace } from "../../src/training/inference-trace.ts";
+import type { Precision } from "../../src/training/passes.ts";
 import { trainingTrace } from "../../src/training/training-trace.ts";
 import type { Source } from "./null-device.ts";
 
@@ -46,11 +47,13 @@ export interface Kernel extends Source {
 export interface Workload {
   readonly batch: number;
   readonly train: boolean;
+  /** How activations and weights are stored (default: f32). */
+  readonly precision?: Precision;
 }
 
 /** The distinct kernels of one run of a network as it is lowered for a target; needs no GPU. What is done once a state is left out. */
 export function kernelsOf(config: NetworkConfig, work: Workload, target: Target = RADEON): Kernel[] {
-  const { graph, placed } = work.train ? trainingStep(config, work.batch, target) : inference(config, work.batch);
+  const { graph, placed } = work.train ? trainingStep(config, work, target) : inference(config, work);
   const state = new Set([...graph.stored.map(({ id }) => id), ...placed].map((id) => graph.root(id)));
   const inputs = new Set([...graph.inputs.values()].map(({ id }) => graph.root(id)));
   const { dispatches, once } = settle(lower(graph, target), state, inputs);
@@ -73,15 +76,15 @@ interface Traced {
   readonly placed: readonly number[];
 }
 
-function inference(config: NetworkConfig, batch: number): Traced {
-  return { graph: inferenceTrace(config, { batch }).graph, placed: [] };
+function inference(config: NetworkConfig, { batch, precision = "f32" }: Workload): Traced {
+  return { graph: inferenceTrace(config, { batch, precision }).graph, placed: [] };
 }
 
 /** The paper's optimizer and loss. */
-function trainingStep(config: NetworkConfig, batch: number, target: Target): Traced {
+function trainingStep(config: NetworkConfig, { batch, precision = "f32" }: Workload, target: Target): Traced {
   const { parameters } = traceNetwork(config, { mode: "train", batch }).build;
   const optimizer = { kind: "adamw", betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.03, clipNorm: null } as const;
-  const settings = { batch, loss: DEFAULT_LOSS, optimizer, accumulate: 1, rates: () => 1 };
+  const settings = { batch, precision, loss: DEFAULT_LOSS, optimizer, accumulate: 1, rates: () => 1 };
   const { graph, placed } = trainingTrace(config, parameters, target, settings);
   return { graph, placed: [...placed.keys()] };
 }

@@ -4,9 +4,10 @@ import { wholeNumber } from "../../src/cli/arguments.ts";
 import { endingOf } from "../../src/cli/failure.ts";
 import { addNetworkOptions, type NetworkFlags, networksFrom } from "../../src/cli/networks.ts";
 import { note, noteNow, printJson, printLine } from "../../src/cli/print.ts";
+import type { Precision } from "../../src/training/passes.ts";
 import { CARD_NAMES, CARDS, type CardName } from "./cards.ts";
 import { readHotTable, worsened, writeHotTable } from "./hot-table.ts";
-import { kernelsOf } from "./kernels.ts";
+import { kernelsOf, RADEON } from "./kernels.ts";
 import { findTools, type Tools } from "./machine.ts";
 import { byText, compileFor, withLayer } from "./null-device.ts";
 import { machineText, reportText } from "./print.ts";
@@ -17,6 +18,8 @@ import { survey } from "./survey.ts";
 interface Flags extends NetworkFlags {
   readonly train?: true;
   readonly batch?: number;
+  readonly precision: Precision;
+  readonly matrices?: true;
   readonly card: CardName;
   readonly top: number;
   readonly machine?: true;
@@ -34,6 +37,10 @@ const PROGRAM = addNetworkOptions(new Command("bench:isa"), { otherwise: MODEL }
   )
   .option("--train", "a training step instead of inference")
   .option("--batch <n>", "images a run (default: 1, in training 4)", wholeNumber(1))
+  .addOption(
+    new Option("--precision <name>", "how activations and weights are stored").choices(["f32", "f16"]).default("f32"),
+  )
+  .option("--matrices", "as for an adapter whose subgroups multiply matrices of f16")
   .addOption(new Option("--card <name>", "the card that the model times").choices(CARD_NAMES).default("4090"))
   .option("--top <n>", "rows of each table", wholeNumber(0), 12)
   .option("--machine", "also print what the compiler made of each kernel")
@@ -54,14 +61,15 @@ async function run(flags: Flags): Promise<void> {
   const [network] = networksFrom(flags, [MODEL]);
   if (network === undefined) return;
   const { name, config } = network;
-  const kernels = kernelsOf(config, { batch, train });
+  const { precision, matrices = false } = flags;
+  const kernels = kernelsOf(config, { batch, train, precision }, { ...RADEON, matrices });
   note(`${name}: ${kernels.length} kernels, compiled for ${card.family} ...`);
   const compilation = await withLayer(tools, flags.out ?? null, (folder) =>
     compileFor(card.family, kernels, { tools, folder }),
   );
   const predictions = predict(kernels, byText(compilation.kernels), card);
   const { top, size, classes } = flags;
-  const asked = { model: name, card: flags.card, train, size, batch, classes, top };
+  const asked = { model: name, card: flags.card, train, precision, matrices, size, batch, classes, top };
   const report = reportOf(asked, { card, kernels, compilation, predictions });
   if (flags.machine) note(machineText(compilation.kernels));
   if (flags.json) printJson(report);

@@ -11,6 +11,9 @@ export interface Report {
   readonly card: string;
   readonly cardName: string;
   readonly train: boolean;
+  readonly precision: "f32" | "f16";
+  /** As for an adapter with units that multiply matrices. */
+  readonly matrices: boolean;
   readonly size: number;
   readonly batch: number;
   readonly classes: number;
@@ -64,7 +67,8 @@ export interface Costly {
   readonly limit: string;
 }
 
-export interface Asked extends Pick<Report, "model" | "card" | "train" | "size" | "batch" | "classes"> {
+export interface Asked
+  extends Pick<Report, "model" | "card" | "train" | "precision" | "matrices" | "size" | "batch" | "classes"> {
   /** Rows of the table of dispatches. */
   readonly top: number;
 }

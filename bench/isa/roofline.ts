@@ -1,5 +1,6 @@
 import { type Conflicts, conflictsOf } from "./banks.ts";
 import type { Card } from "./cards.ts";
+import { MATRIX } from "./counts.ts";
 import type { Kernel, Use } from "./kernels.ts";
 import type { Compiled } from "./null-device.ts";
 import { type Turns, turnsOf } from "./turns.ts";
@@ -112,7 +113,8 @@ function turnClocks({ machine, card, lanes, conflicts }: Work): { readonly vecto
     return { vector: (waves * (card.paired ? loop.cyclesPaired : loop.cycles)) / card.issuers, shared };
   }
   const issued = loop.vector + loop.ldsLoads + loop.ldsStores + loop.loads + loop.stores;
-  return { vector: ((lanes / 32) * issued) / card.issuers, shared };
+  const matrices = (waves * loop.matrices * MATRIX) / (card.matrixRate ?? card.rate);
+  return { vector: Math.max(((lanes / 32) * issued) / card.issuers, matrices), shared };
 }
 
 /** Workgroups that a compute unit holds at once. */
