@@ -8,11 +8,9 @@ import { type Initialiser, type Parameter, ParameterTable } from "./parameters.t
 export type Mode = "train" | "eval";
 
 /** Running statistics that a training step has to move towards the batch's. */
-interface RunningStatistics {
+export interface RunningStatistics {
   /** The norm's full name. */
   readonly name: string;
-  readonly mean: Value;
-  readonly variance: Value;
   /** `[3, c]`: mean and biased variance of the batch, and what rounding took from the mean. */
   readonly batch: Value;
   /** Values per channel the batch's statistics were taken over. */

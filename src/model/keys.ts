@@ -47,6 +47,14 @@ export const keyOf = (role: Role, key: string): string => (role === "weight" ? k
 /** Running averages of batch norms. */
 export const STATISTICS_ARENA = "statistics";
 
+/** Statistics of a training batch, `[3, c]` for each norm: beside each other, so that one step moves all running ones. */
+export const BATCH_STATISTICS_ARENA = "batch statistics";
+/** Key of a norm's, by its name. */
+export const batchStatisticsKey = (norm: string): string => `batch:${norm}`;
+
+/** u32 `[norms, 8]`: where statistics of norms lie, of the n-th step that moves running ones. */
+export const runningInput = (n: number): string => `running statistics ${n}`;
+
 /** u32 `[4]` that says whether a step counts; its words are described in kernels/ops/update. */
 export const CONTROL = { arena: "step", key: "step.control" } as const;
 

@@ -4,6 +4,7 @@ import type { Target } from "../kernels/target.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import {
   arenaOf,
+  BATCH_STATISTICS_ARENA,
   CLOCKS_ARENA,
   CONTROL,
   clockKey,
@@ -18,6 +19,7 @@ import {
 import type { Parameter, ParameterTable } from "../model/parameters.ts";
 import type { Precision } from "./passes.ts";
 import type { RateFactors } from "./rates.ts";
+import { batchStatistics } from "./running-statistics.ts";
 
 /** What one arena stores. */
 export interface Arena {
@@ -62,6 +64,7 @@ export function trainingArenas(table: ParameterTable, { optimizer, accumulate, p
   ];
   return [
     ...roles.flatMap((role) => arenasOf(table, role)),
+    { name: BATCH_STATISTICS_ARENA, entries: batchStatistics(table) },
     { name: CONTROL.arena, entries: [{ key: CONTROL.key, shape: [4], dtype: "u32" }] },
     { name: CLOCKS_ARENA, entries: GROUPS.map((group) => ({ key: clockKey(group), shape: [1], dtype: "u32" })) },
     ...(precision === "f16" ? [{ name: LOSS_SCALE.arena, entries: [{ key: LOSS_SCALE.key, shape: [2] }] }] : []),

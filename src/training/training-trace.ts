@@ -8,7 +8,6 @@ import {
 import { ShapeError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import { argmaxLast, segmentationCounts } from "../kernels/ops/loss/loss.ts";
-import { updateRunning } from "../kernels/ops/norm/running.ts";
 import { accumulate, scaledSeed } from "../kernels/ops/update/update.ts";
 import type { Allowance } from "../kernels/passes/recompute.ts";
 import type { Target } from "../kernels/target.ts";
@@ -21,10 +20,11 @@ import { loneNorm } from "../model/lone-image.ts";
 import { networkLoss, targetMap, targetsOf, weighted } from "../model/losses.ts";
 import type { ParameterTable } from "../model/parameters.ts";
 import type { Head, LossSettings } from "../model/supervision.ts";
-import { type NetworkConfig, type Traced, traceNetwork } from "../model/zoo.ts";
+import { type NetworkConfig, traceNetwork } from "../model/zoo.ts";
 import { type NamedGroup, parameterGroups } from "./arenas.ts";
 import { type Form, type Precision, trainingPasses } from "./passes.ts";
 import type { RateFactors } from "./rates.ts";
+import { moveRunningStatistics } from "./running-statistics.ts";
 
 export interface TrainingSettings {
   readonly batch: number;
@@ -76,7 +76,7 @@ export interface TrainingTrace {
   readonly control: Value;
   /** `[2]`: the loss scale; null in f32. */
   readonly scale: Value | null;
-  /** Gradients by value id to the state they are stored as. */
+  /** Gradients, and statistics of the batch, by value id to the state they are stored as. */
   readonly placed: ReadonlyMap<number, string>;
   /** What is read after a run. */
   readonly keep: readonly Value[];
@@ -111,7 +111,7 @@ export function trainingTrace(
   const words = stepWords(graph, precision);
   const shown = keepHeads ? heads.map((head) => head.logits) : [];
   const weights = trainedWeights(graph, table, settings.rates);
-  const { counts, keep, placed } = trainingPasses(
+  const { counts, tables, keep, placed } = trainingPasses(
     graph,
     {
       loss,
@@ -126,16 +126,21 @@ export function trainingTrace(
           if (gradient) placed.set(graph.root(gradient.id), gradientKey(key, value, gradient));
         }
         appendEnd(graph, parameterGroups(graph, table, target, settings.rates, "gradient"), words, loss, settings);
-        moveStatistics(traced, words.control);
+        const moved = moveRunningStatistics(build, table, target, words.control);
         const prediction = graph.apply(argmaxLast, { x: logits }, {});
         const { ignoreIndex } = lossSettings;
         const counts = graph.apply(segmentationCounts, { prediction, label }, { classes: config.classes, ignoreIndex });
-        return { counts, keep: [loss, counts, ...shown], placed };
+        return {
+          ...{ counts, tables: moved.tables },
+          ...{ keep: [loss, counts, ...shown], placed: new Map([...placed, ...moved.placed]) },
+        };
       },
     },
     { form, precision },
   );
-  const feed = feeder(heads, lossSettings.ignoreIndex, words.scale === null);
+  const constants = new Map<string, Float32Array | Uint32Array>(tables);
+  if (words.scale === null) constants.set(INPUT.one, Float32Array.of(1));
+  const feed = feeder(heads, lossSettings.ignoreIndex, constants);
   return { graph, draws, loss, heads, counts, control: words.control, scale: words.scale, placed, keep, feed };
 }
 
@@ -184,14 +189,15 @@ function appendEnd(
   });
 }
 
-function moveStatistics({ build }: Traced, control: Value): void {
-  for (const { mean, variance, batch: statistics, count, momentum } of build.statistics) {
-    build.graph.update(updateRunning, { mean, variance, statistics, control }, { count, momentum });
-  }
-}
-
-/** Writes a batch, with whatever maps the loss needs that are made from its labels, and what the step adds. */
-function feeder(heads: readonly Head[], ignoreIndex: number, seeded: boolean): TrainingTrace["feed"] {
+/**
+ * Writes a batch, with whatever maps the loss needs that are made from its labels, what the step adds, and what is the
+ * same in every step.
+ */
+function feeder(
+  heads: readonly Head[],
+  ignoreIndex: number,
+  constants: ReadonlyMap<string, Float32Array | Uint32Array>,
+): TrainingTrace["feed"] {
   const targets = targetsOf(heads);
   return (program, { images, labels, height, width }, { rate, classWeights, draws }) => {
     program.write(INPUT.image, images);
@@ -200,9 +206,8 @@ function feeder(heads: readonly Head[], ignoreIndex: number, seeded: boolean): T
       program.write(targetInput(kind), targetMap(kind, labels, { height, width, ignoreIndex }));
     }
     program.write(INPUT.classWeights, classWeights);
-    if (seeded) program.write(INPUT.one, Float32Array.of(1));
     program.write(INPUT.rate, Float32Array.of(rate, 1));
-    for (const [name, data] of draws) program.write(name, data);
+    for (const [name, data] of [...draws, ...constants]) program.write(name, data);
   };
 }
 

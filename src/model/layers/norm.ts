@@ -38,7 +38,7 @@ export function batchNorm(build: Build, name: string, x: Value, { eps, momentum 
     if (build.mode === "eval") return graph.apply(batchNormEval, { x, weight, bias, mean, variance }, { eps });
     const [y, batch] = graph.applyAll(batchNormTrain, { x, weight, bias }, { eps });
     if (!batch) throw new Error("batchNormTrain must return its statistics");
-    build.statistics.push({ name: graph.path, mean, variance, batch, count: sizeOf(x.shape) / channels, momentum });
+    build.statistics.push({ name: graph.path, batch, count: sizeOf(x.shape) / channels, momentum });
     return y;
   });
 }

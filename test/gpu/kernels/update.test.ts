@@ -5,7 +5,7 @@ import { at, sum } from "../../../src/checks/tensor.ts";
 import { Program } from "../../../src/kernels/compile/program.ts";
 import { ArenaLayout, type StateEntry, StateStore } from "../../../src/kernels/compile/state.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
-import { updateRunning } from "../../../src/kernels/ops/norm/running.ts";
+import { runningTable, updateRunning } from "../../../src/kernels/ops/norm/running.ts";
 import { Graph } from "../../../src/kernels/trace/graph.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { bits, noise } from "../../support/numbers.ts";
@@ -74,6 +74,8 @@ function groupOf(graph: Graph, group: keyof typeof SHAPES, factors: Factors = {}
 
 const NAMES = ["encoder", "head"] as const;
 
+const NORM = runningTable([{ channels: 3, mean: 0, variance: 3, batch: 0, momentum: 0.1, count: 10 }]);
+
 /** A program that only updates, on weights of noise, with running statistics beside them. */
 class Bench {
   readonly store = new StateStore(device);
@@ -91,16 +93,12 @@ class Bench {
     await this.store.allocate("control", [{ key: "control", shape: [4], dtype: "u32" }]);
     const clocks = NAMES.map((name) => ({ key: `clock.${name}`, shape: [1], dtype: "u32" }) as const);
     await this.store.allocate("clocks", clocks);
-    await this.store.allocate("running", [
-      { key: "mean", shape: [3] },
-      { key: "variance", shape: [3] },
-    ]);
+    await this.store.allocate("running", [{ key: "running", shape: [6] }]);
     const control = graph.state("control", [4], "u32");
     const words = { control, rate: graph.input("rate", [2]), scale: null };
     appendOptimizer(graph, groups, words, graph.input("loss", [1]), options);
-    const [mean, variance] = [graph.state("mean", [3]), graph.state("variance", [3])];
-    const statistics = graph.input("statistics", [3, 3]);
-    graph.update(updateRunning, { mean, variance, statistics, control }, { momentum: 0.1, count: 10 });
+    const [running, norms] = [graph.state("running", [6]), graph.input("norms", [1, 8], "u32")];
+    graph.update(updateRunning, { running, batch: graph.input("statistics", [9]), norms, control }, {});
     this.#program = await Program.compile(device, graph, { store: this.store });
     for (const [n, key] of this.keys().entries()) {
       const start = noise((await this.store.read(`weights.${key}`)).length, n + 1);
@@ -120,6 +118,7 @@ class Bench {
     this.#program?.write("rate", Float32Array.of(rate, factor));
     this.#program?.write("loss", Float32Array.of(loss));
     this.#program?.write("statistics", noise(9, 77));
+    this.#program?.write("norms", NORM);
     this.#program?.run();
   }
 
@@ -130,7 +129,7 @@ class Bench {
   /** Everything a step may change, as bits. */
   async everything(): Promise<Uint32Array[]> {
     const keys = this.keys().flatMap((key) => ["weights", "first", "second"].map((what) => `${what}.${key}`));
-    const all = [...keys, ...NAMES.map((name) => `clock.${name}`), "mean", "variance"];
+    const all = [...keys, ...NAMES.map((name) => `clock.${name}`), "running"];
     const out = [];
     for (const key of all) out.push(bits(await this.store.read(key)));
     return out;
