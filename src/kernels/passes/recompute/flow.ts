@@ -29,8 +29,8 @@ export interface Flow {
 
 /** What a GPU multiplies while it moves a byte: half of 40 TMAC/s, beside 1 TB/s. */
 const MACS_A_BYTE = 20;
-/** What a GPU moves while a dispatch starts: four microseconds. */
-const BYTES_A_DISPATCH = 4 * 2 ** 20;
+/** What a GPU moves while it waits for one dispatch and starts the next: eight microseconds. */
+const BYTES_A_DISPATCH = 8 * 2 ** 20;
 
 /** `keep` is read after the run; `placed` are ids of tensors that are stored elsewhere. */
 export function flowOf(graph: Graph, keep: readonly Value[], placed: Iterable<number>): Flow {
