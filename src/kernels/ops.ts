@@ -19,6 +19,7 @@ import {
   batchNormTrainGrad,
   batchNormTrainSums,
 } from "./ops/norm/batch-norm.ts";
+import { foldForward } from "./ops/norm/fold-forward.ts";
 import { foldNorm } from "./ops/norm/fold-norm.ts";
 import { groupNorm } from "./ops/norm/group-norm.ts";
 import { instanceNorm } from "./ops/norm/instance-norm.ts";
@@ -29,6 +30,7 @@ import { averagePool2d } from "./ops/pool/average-pool.ts";
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool/pool.ts";
 import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce/reduce.ts";
 import { softmax } from "./ops/reduce/softmax.ts";
+import { softmaxSum } from "./ops/reduce/softmax-sum.ts";
 import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
 import {
   accumulate,
@@ -67,6 +69,7 @@ export const OPS = tableOf({
   linear,
   addBias,
   foldNorm,
+  foldForward,
   batchNormTrain,
   batchNormBy,
   batchNormTrainSums,
@@ -78,6 +81,7 @@ export const OPS = tableOf({
   groupNorm,
   attention,
   softmax,
+  softmaxSum,
   reduceSum,
   reduceProduct,
   reduceMax,

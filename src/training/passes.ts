@@ -1,10 +1,13 @@
 import { differentiate } from "../autograd/differentiate.ts";
 import { type Conv2dAttrs, conv2d } from "../kernels/ops/contraction/conv.ts";
+import { foldNormsForward } from "../kernels/passes/fold-norms.ts";
 import { fuse } from "../kernels/passes/fuse.ts";
 import { halve } from "../kernels/passes/halve.ts";
+import { takeMeansFirst } from "../kernels/passes/linear-means.ts";
 import { takeActivationSlopes } from "../kernels/passes/norm-gradients.ts";
 import { type Allowance, CHEAP, recompute } from "../kernels/passes/recompute.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
+import { joinSoftmaxSums } from "../kernels/passes/softmax-sums.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 
@@ -29,9 +32,10 @@ export interface Making {
  * What is done to the trace of an inference. `keep` is read after a run.
  *
  * 1. Drop what only training looks at: as a second reader it would keep the rewrites away.
- * 2. Rewrite by algebra, on the literal steps that the rules describe.
+ * 2. Rewrite by algebra, on the literal steps that the rules describe; then sums weighted by a softmax become one step.
  * 3. Fuse: a rewritten step is fused like any other.
- * 4. Halve last: what was fused is never stored, so that there is nothing to choose.
+ * 4. Fold the norms that are left into the convolutions behind them.
+ * 5. Halve last: what was fused is never stored, so that there is nothing to choose.
  */
 export function inferencePasses(graph: Graph, keep: readonly Value[], { form, precision }: Making): void {
   if (form === "literal") {
@@ -40,7 +44,10 @@ export function inferencePasses(graph: Graph, keep: readonly Value[], { form, pr
   }
   dropUnread(graph, keep);
   splitPointwiseOverConcat(graph);
+  takeMeansFirst(graph, keep);
+  joinSoftmaxSums(graph, keep);
   fuse(graph, keep);
+  foldNormsForward(graph, keep);
   if (precision === "f16") halve(graph, { keep, placed: [] });
 }
 

@@ -1,4 +1,5 @@
 import { batchNormBy, batchNormEval, batchNormTrain } from "../../kernels/ops/norm/batch-norm.ts";
+import { foldForward } from "../../kernels/ops/norm/fold-forward.ts";
 import { foldNorm } from "../../kernels/ops/norm/fold-norm.ts";
 import { groupNorm } from "../../kernels/ops/norm/group-norm.ts";
 import { instanceNorm } from "../../kernels/ops/norm/instance-norm.ts";
@@ -181,6 +182,25 @@ export const NORM = {
       return [factor, shift].map((f) => ({ shape: weight.shape, at: f }));
     },
     cases: [8, 67].map((c) => ({ inputs: { weight: [c], bias: [c], ...running(c) }, attrs: { eps: 1e-3 } })),
+  }),
+  foldForward: checkOf(foldForward, {
+    expected: ({ weight, scale, shift }, { start }) => {
+      const [k = 0, , , c = 0] = weight.shape;
+      const taken = lastOf(scale.shape);
+      const inside = (j: number) => j >= start && j < start + taken;
+      const folded = (i: number) => at(weight.data, i) * (inside(i % c) ? at(scale.data, (i % c) - start) : 1);
+      const summand = (i: number) =>
+        scale.data.reduce((total, _, j) => total + at(weight.data, i * c + start + j) * at(shift.data, j), 0);
+      return [
+        { shape: weight.shape, at: folded },
+        { shape: [k], at: summand },
+      ];
+    },
+    cases: [
+      { inputs: { weight: [5, 1, 1, 8], scale: [8], shift: [8] }, attrs: { start: 0 } },
+      { inputs: { weight: [70, 1, 1, 13], scale: [7], shift: [7] }, attrs: { start: 3 } },
+      { inputs: { weight: [4, 1, 1, 9], scale: [4], shift: [4] }, attrs: { start: 5 } },
+    ],
   }),
   updateRunning: checkOf(updateRunning, {
     expected: ({ running, batch, norms, control }) => {

@@ -56,7 +56,11 @@ function scrambled(v: number): number {
 
 export const POINTWISE = {
   add: checkOf(add, { expected: (t) => spread(t, (a, b) => a + b), touches: spreadTouches, cases: PAIRS }),
-  multiply: checkOf(multiply, { expected: (t) => spread(t, (a, b) => a * b), touches: spreadTouches, cases: PAIRS }),
+  multiply: checkOf(multiply, {
+    expected: (t) => spread(t, (a, b) => a * b),
+    touches: spreadTouches,
+    cases: PAIRS.map((one, i) => (i < 2 ? { ...one, fused: true as const } : one)),
+  }),
   scale: checkOf(scale, {
     expected: ({ x }, { factor }) => [each(x, (v) => factor * v)],
     touches: itself,

@@ -1,7 +1,9 @@
 import { reduceMax, reduceProduct, reduceSum, weightedSum } from "../../kernels/ops/reduce/reduce.ts";
 import { softmax } from "../../kernels/ops/reduce/softmax.ts";
+import { softmaxSum } from "../../kernels/ops/reduce/softmax-sum.ts";
 import { lastOf, type Shape, sizeOf } from "../../kernels/trace/shape.ts";
 import { checkOf } from "../check.ts";
+import { noise } from "../draw.ts";
 import { at, type Elements, elements, indexOf, kept, placeOf, row, sum } from "../tensor.ts";
 
 const CHANNELS = [8, 5];
@@ -70,6 +72,23 @@ export const REDUCE = {
       { inputs: { weights: [1, 91], x: [5, 91, c] } },
       { inputs: { weights: [5, 301], x: [5, 301, c] } },
     ]),
+  }),
+  softmaxSum: checkOf(softmaxSum, {
+    expected: ({ logits, x }) => {
+      const [g = 1, n = 1, c = 1] = x.shape;
+      const share = (i: number) => Math.exp(at(logits.data, i));
+      const value = ([group = 0, channel = 0]: readonly number[]) => {
+        const weighted = sum(n, (i) => share(group * n + i) * at(x.data, (group * n + i) * c + channel));
+        return weighted / sum(n, (i) => share(group * n + i));
+      };
+      return [elements([g, c], value)];
+    },
+    cases: [
+      { inputs: { logits: [1, 16901], x: [1, 16901, 8] }, about: "several workgroups" },
+      { inputs: { logits: [5, 301], x: [5, 301, 5] } },
+      { inputs: { logits: [2, 1], x: [2, 1, 5] } },
+      { inputs: { logits: noise([3, 77], { scale: 120 }), x: [3, 77, 8] }, about: "exponentials overflow" },
+    ],
   }),
   softmax: checkOf(softmax, {
     expected: ({ x }) => {

@@ -34,14 +34,19 @@ export const add = defineOp<unknown>()({
   },
 });
 
-/** x * y, with y spread along axes where its extent is 1: gates, masks, dropout. */
+/** x * y, with y spread along axes where its extent is 1: gates, masks, dropout. What is gated is often added to something: the sum needs no step of its own. */
 export const multiply: Op<"x" | "y", unknown> = defineOp<unknown>()({
   name: "multiply",
   inputs: ["x", "y"],
   shape: (shapes) => binaryShape("multiply", shapes),
-  lower: ({ inputs: { x, y }, out, target }) => [
-    broadcastKernel({ label: "multiply", target, out, same: { x }, small: { y }, expression: "x * y" }),
+  lower: ({ inputs: { x, y }, out, target, epilogue: { residual } }) => [
+    broadcastKernel({
+      ...{ label: "multiply", target, out, small: { y } },
+      same: residual ? { x, residual } : { x },
+      expression: residual ? "x * y + residual" : "x * y",
+    }),
   ],
+  epilogue: ["residual"],
   macs: NO_MACS,
   cost: { macs: "product" },
   half: "computes",

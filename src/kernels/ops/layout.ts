@@ -1,5 +1,5 @@
 import { ShapeError } from "../../errors.ts";
-import { allWide, elementwise, read, shader, spread, write } from "../shader/shader.ts";
+import { allWide, byteSize, elementwise, partCount, read, shader, spread, write } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
 import { FREE } from "../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Op, type Value } from "../trace/op.ts";
@@ -154,20 +154,54 @@ function concatShape(shapes: { readonly [name: string]: Shape }): Shape {
   return [...lead, all.reduce((sum, s) => sum + lastOf(s), 0)];
 }
 
-/** Copies `x` into channels `start`.. of `out`. One dispatch an input, so any number fits the binding limits. */
-function placeChannels(target: Target, x: Value, out: Value, start: number): Dispatch {
-  const wide = allWide(x, out) && start % 4 === 0;
+/** Maps that lie behind each other in channels `start`.. of the result. */
+interface Joined {
+  readonly start: number;
+  readonly parts: readonly Value[];
+}
+
+/** As few runs of maps as the bindings allow: long tensors are bound in parts. */
+function runsOf(parts: readonly Value[], out: Value, target: Target): Joined[] {
+  const bindings = (value: Value) => partCount(byteSize(value), target);
+  const runs: { start: number; parts: Value[]; bound: number }[] = [];
+  let start = 0;
+  for (const part of parts) {
+    const last = runs[runs.length - 1];
+    const bound = (last?.bound ?? 0) + bindings(part);
+    if (last && bound + bindings(out) <= target.storageBuffers) {
+      last.parts.push(part);
+      last.bound = bound;
+    } else runs.push({ start, parts: [part], bound: bindings(part) });
+    start += lastOf(part.shape);
+  }
+  return runs;
+}
+
+/** Copies maps into the channels of `out` that are theirs. */
+function placeChannels(target: Target, { start, parts }: Joined, out: Value): Dispatch {
+  const wide = allWide(...parts, out) && start % 4 === 0;
   const unit = wide ? 4 : 1;
-  const count = sizeOf(x.shape) / unit;
+  const widths = parts.map(({ shape }) => lastOf(shape) / unit);
+  const c = widths.reduce((sum, width) => sum + width, 0);
+  const count = (sizeOf(out.shape) / lastOf(out.shape)) * c;
   return shader({
     label: "concat",
     target,
-    tensors: { x: read(x, wide), out: write(out, wide) },
-    sizes: { count, c: lastOf(x.shape) / unit, channels: lastOf(out.shape) / unit, start: start / unit },
+    tensors: {
+      ...Object.fromEntries(parts.map((part, n) => [`x${n}`, read(part, wide)])),
+      out: write(out, wide),
+    },
+    sizes: {
+      ...{ count, c, channels: lastOf(out.shape) / unit, start: start / unit },
+      ...Object.fromEntries(widths.map((width, n) => [`c${n}`, width])),
+    },
     workgroupSize: [WORKGROUP],
     workgroups: spread(Math.ceil(count / WORKGROUP), target),
     main: `${INDEX}
-  out_set((i / args.c) * args.channels + args.start + i % args.c, x_at(i));`,
+  let row = i / args.c;
+  let to = row * args.channels + args.start + i % args.c;
+  var j = i % args.c;
+${parts.map((_, n) => `  if (j < args.c${n}) { out_set(to, x${n}_at(row * args.c${n} + j)); return; }\n  j -= args.c${n};`).join("\n")}`,
   });
 }
 
@@ -183,13 +217,8 @@ export function concat(count: number): Op<string, unknown> {
     inputs: names,
     shape: concatShape,
     lower({ inputs, out, target }) {
-      let start = 0;
-      return names.flatMap((name) => {
-        const x = inputs[name];
-        if (!x) throw new ShapeError(`concat: ${name} is missing`);
-        start += lastOf(x.shape);
-        return placeChannels(target, x, out, start - lastOf(x.shape));
-      });
+      const parts = names.flatMap((name) => inputs[name] ?? []);
+      return runsOf(parts, out, target).map((run) => placeChannels(target, run, out));
     },
     macs: NO_MACS,
     cost: FREE,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../../src/kernels/device/device.ts";
-import { scale } from "../../../src/kernels/ops/arithmetic.ts";
+import { multiply, scale } from "../../../src/kernels/ops/arithmetic.ts";
 import { conv2d, convTranspose2d } from "../../../src/kernels/ops/contraction/conv.ts";
 import { concat } from "../../../src/kernels/ops/layout.ts";
 import { batchNormTrain } from "../../../src/kernels/ops/norm/batch-norm.ts";
@@ -84,6 +84,13 @@ const RULES: readonly Rule[] = [
     name: "residual and activation into a norm by the batch's statistics",
     write: (g) => [g.apply(relu, { x: sum(g, normOfBatch(g, map(g, "x")), map(g, "residual")) }, {})],
     left: ["batchNormTrain"],
+  },
+  {
+    name: "what is added to a gated map into the gate",
+    write: (g) => [
+      sum(g, map(g, "residual"), g.apply(multiply, { x: map(g, "x"), y: g.input("gate", [2, 1, 1, 8]) }, {})),
+    ],
+    left: ["multiply"],
   },
   {
     name: "the later of two convolutions takes the sum",

@@ -19,7 +19,7 @@ const TARGETS: Readonly<Record<string, Partial<Target>>> = {
  * compile, and every epilogue is another text. The tests of the system run all cases of the first three with these kernels on another driver.
  */
 const TILED: ReadonlySet<string> = new Set([
-  ...["conv2d", "convTranspose2d", "linear", "attention"],
+  ...["conv2d", "convTranspose2d", "linear", "attention", "softmaxSum"],
   ...["batchNormTrain", "batchNormTrainSums", "layerNorm"],
 ]);
 
