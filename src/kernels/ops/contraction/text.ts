@@ -28,8 +28,8 @@ export interface RowProduct {
   readonly taps: number;
   /**
    * `row_origin(m, phase)`, `row_pixel(origin, r, s)`, `row_out(m, phase)`, `live(phase, r, s)`, `live_taps(phase)` (the first
-   * live r and s and how many of each), `weight_tap(phase, r, s)`, `source4(pixel, k)`; and for loops over k without a
-   * product of indices `raw4(pixel_start(pixel), k)`, the same but for NONE, which may give anything.
+   * live r and s and how many of each), `weight_tap(phase, r, s)`, `source4(pixel, k)`, where a pixel is where its
+   * channels begin in the source; and `raw4(pixel_start(pixel), k)`, the same but for NONE, which may give anything.
    */
   readonly functions: string;
 }
@@ -49,6 +49,8 @@ export function rowProduct(contraction: Contraction): RowProduct {
   const sourceWide = inner % 4 === 0;
   const outWide = columns % 4 === 0;
   const { r0, r1, s0, s1 } = contraction.taps;
+  const srcW = gather ? e.w : e.ow;
+  const pixelStep = sourceWide ? inner / 4 : inner;
   // A scatter's tap reaches a phase again this many taps on.
   const tapStep = (stride: number) => (gather ? 1 : stride / commonDivisor(stride, contraction.dilation));
   const [stepR, stepS] = [tapStep(strideY), tapStep(strideX)];
@@ -74,7 +76,9 @@ export function rowProduct(contraction: Contraction): RowProduct {
       outH: gather ? e.oh : e.h,
       outW: gather ? e.ow : e.w,
       srcH: gather ? e.h : e.oh,
-      srcW: gather ? e.w : e.ow,
+      srcW,
+      pixelStep,
+      lineStep: srcW * pixelStep,
       tapsS: e.s,
       taps: e.r * e.s,
       ...taps,
@@ -91,7 +95,8 @@ function commonDivisor(a: number, b: number): number {
 }
 
 function rowText(gather: boolean): string {
-  return `${gather ? GATHER_ROWS : SCATTER_ROWS}
+  return `${MOVE}
+${gather ? GATHER_ROWS : SCATTER_ROWS}
 fn weight_tap(phase: u32, r: u32, s: u32) -> u32 { return min(r * args.tapsS + s, args.taps - 1u); }`;
 }
 
@@ -99,31 +104,39 @@ const DECODE = `  let plane = args.rowH * args.rowW;
   let n = m / plane; let rest = m - n * plane; let y = rest / args.rowW; let x = rest - y * args.rowW;`;
 const NOWHERE = "vec3i(0, -0x10000000, -0x10000000)";
 
+/**
+ * What a row is resolved to: where its pixel of tap (0, 0) begins in the source, and that pixel's y and x, which may lie
+ * outside. A tap moves all rows by as much, so a lane adds and compares and multiplies nothing.
+ */
+const MOVE = `fn origin_at(n: u32, y: i32, x: i32) -> vec3i {
+  let start = i32(n * args.srcH * args.lineStep) + y * i32(args.lineStep) + x * i32(args.pixelStep);
+  return vec3i(start, y, x);
+}
+fn moved(o: vec3i, dy: i32, dx: i32) -> u32 {
+  // What is negative is large without its sign.
+  let inside = u32(o.y + dy) < args.srcH && u32(o.z + dx) < args.srcW;
+  return select(NONE, u32(o.x + (dy * i32(args.lineStep) + dx * i32(args.pixelStep))), inside);
+}`;
+
 const GATHER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
 ${DECODE}
-  let origin = vec3i(i32(n), i32(y * args.strideY) - i32(args.paddingY), i32(x * args.strideX) - i32(args.paddingX));
+  let origin = origin_at(n, i32(y * args.strideY) - i32(args.paddingY), i32(x * args.strideX) - i32(args.paddingX));
   return select(${NOWHERE}, origin, m < args.rows);
 }
-fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
-  let y = o.y + i32(r * args.dilation); let x = o.z + i32(s * args.dilation);
-  let inside = y >= 0 && x >= 0 && y < i32(args.srcH) && x < i32(args.srcW);
-  return select(NONE, (u32(o.x) * args.srcH + u32(y)) * args.srcW + u32(x), inside);
-}
+fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 { return moved(o, i32(r * args.dilation), i32(s * args.dilation)); }
 fn row_out(m: u32, phase: u32) -> u32 { return select(NONE, m, m < args.rows); }
 fn live(phase: u32, r: u32, s: u32) -> bool { return true; }
 fn live_taps(phase: u32) -> vec4u { return vec4u(args.r0, args.s0, args.r1 - args.r0, args.s1 - args.s0); }`;
 
+/** A live tap's distance and its row's leave the same rest when divided by the stride, so the quotients may be subtracted. */
 const SCATTER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
 ${DECODE}
   let py = y * args.strideY + phase / args.strideX; let px = x * args.strideX + phase % args.strideX;
-  let origin = vec3i(i32(n), i32(py + args.paddingY), i32(px + args.paddingX));
-  return select(${NOWHERE}, origin, m < args.rows && py < args.outH && px < args.outW);
+  let qy = (py + args.paddingY) / args.strideY; let qx = (px + args.paddingX) / args.strideX;
+  return select(${NOWHERE}, origin_at(n, i32(qy), i32(qx)), m < args.rows && py < args.outH && px < args.outW);
 }
 fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
-  let y = o.y - i32(r * args.dilation); let x = o.z - i32(s * args.dilation);
-  let qy = u32(max(y, 0)) / args.strideY; let qx = u32(max(x, 0)) / args.strideX;
-  let inside = y >= 0 && x >= 0 && qy < args.srcH && qx < args.srcW;
-  return select(NONE, (u32(o.x) * args.srcH + qy) * args.srcW + qx, inside);
+  return moved(o, -i32(r * args.dilation / args.strideY), -i32(s * args.dilation / args.strideX));
 }
 fn row_out(m: u32, phase: u32) -> u32 {
 ${DECODE}
@@ -145,15 +158,15 @@ fn live_taps(phase: u32) -> vec4u {
 
 function sourceText(wide: boolean): string {
   return wide
-    ? `fn pixel_start(p: u32) -> u32 { return select(0u, p * args.inner4, p != NONE); }
+    ? `fn pixel_start(p: u32) -> u32 { return select(0u, p, p != NONE); }
 fn raw4(start: u32, k: u32) -> vec4f { return source_at(start + k); }
 fn source4(p: u32, k: u32) -> vec4f {
   let ok = p != NONE;
-  return select(vec4f(0.0), source_at(select(0u, p * args.inner4 + k, ok)), ok);
+  return select(vec4f(0.0), source_at(select(0u, p + k, ok)), ok);
 }`
     : `fn source1(p: u32, c: u32) -> f32 {
   let ok = p != NONE && c < args.inner;
-  return select(0.0, source_at(select(0u, p * args.inner + c, ok)), ok);
+  return select(0.0, source_at(select(0u, p + c, ok)), ok);
 }
 fn source4(p: u32, k: u32) -> vec4f {
   return vec4f(source1(p, 4u * k), source1(p, 4u * k + 1u), source1(p, 4u * k + 2u), source1(p, 4u * k + 3u));
@@ -165,8 +178,8 @@ fn raw4(start: u32, k: u32) -> vec4f { return source4(start, k); }`;
 /**
  * Gather reads the weight along c, four of one column: `column4(n, tap, k)`. Scatter reads it along c too, but there c is
  * the column: `line4(kc, tap, n4)` gives four columns of one summed channel. The `walk` forms take what does not change
- * in a loop over taps and channels as a start: `column_walk(column_start(n), tap, k)` and, of channel 4 k + d,
- * `line_walk(line_start(d, n4), tap, k)`. Past the last column or channel they give other numbers of the weight.
+ * in a loop over taps and channels as starts: `column_walk(column_start(n), tap_start(tap), k)` and, of channel 4 k + d,
+ * `line_walk(line_start(d, n4), tap_start(tap), k)`. Past the last column or channel they give other numbers of the weight.
  */
 function weightText(gather: boolean, sourceWide: boolean, outWide: boolean): string {
   if (gather) return sourceWide ? WIDE_COLUMNS : NARROW_COLUMNS;
@@ -174,16 +187,18 @@ function weightText(gather: boolean, sourceWide: boolean, outWide: boolean): str
 }
 
 const WIDE_COLUMNS = `fn column_start(n: u32) -> u32 { return min(n, args.columns - 1u) * args.taps * args.inner4; }
-fn column_walk(start: u32, tap: u32, k: u32) -> vec4f { return weight_at(start + tap * args.inner4 + k); }
-fn column4(n: u32, tap: u32, k: u32) -> vec4f { return column_walk(column_start(n), tap, k); }`;
+fn column_walk(start: u32, tap: u32, k: u32) -> vec4f { return weight_at(start + tap + k); }
+fn tap_start(tap: u32) -> u32 { return tap * args.inner4; }
+fn column4(n: u32, tap: u32, k: u32) -> vec4f { return column_walk(column_start(n), tap_start(tap), k); }`;
 
 const NARROW_COLUMNS = `fn column1(base: u32, c: u32) -> f32 { return weight_at(base + min(c, args.inner - 1u)); }
 fn column_start(n: u32) -> u32 { return min(n, args.columns - 1u) * args.taps * args.inner; }
 fn column_walk(start: u32, tap: u32, k: u32) -> vec4f {
-  let base = start + tap * args.inner;
+  let base = start + tap;
   return vec4f(column1(base, 4u * k), column1(base, 4u * k + 1u), column1(base, 4u * k + 2u), column1(base, 4u * k + 3u));
 }
-fn column4(n: u32, tap: u32, k: u32) -> vec4f { return column_walk(column_start(n), tap, k); }`;
+fn tap_start(tap: u32) -> u32 { return tap * args.inner; }
+fn column4(n: u32, tap: u32, k: u32) -> vec4f { return column_walk(column_start(n), tap_start(tap), k); }`;
 
 const WIDE_LINES = `fn line_start(d: u32, n4: u32) -> u32 {
   let width = args.columns / 4u;
@@ -191,14 +206,16 @@ const WIDE_LINES = `fn line_start(d: u32, n4: u32) -> u32 {
 }
 fn line_walk(start: u32, tap: u32, k: u32) -> vec4f {
   let width = args.columns / 4u;
-  return weight_at(min((4u * k * args.taps + tap) * width + start, args.inner * args.taps * width - 1u));
+  return weight_at(min(4u * k * args.taps * width + tap + start, args.inner * args.taps * width - 1u));
 }
-fn line4(kc: u32, tap: u32, n4: u32) -> vec4f { return line_walk(line_start(min(kc, args.inner - 1u), n4), tap, 0u); }`;
+fn tap_start(tap: u32) -> u32 { return tap * (args.columns / 4u); }
+fn line4(kc: u32, tap: u32, n4: u32) -> vec4f { return line_walk(line_start(min(kc, args.inner - 1u), n4), tap_start(tap), 0u); }`;
 
 const NARROW_LINES = `fn line1(base: u32, n: u32) -> f32 { return weight_at(min(base + n, args.inner * args.taps * args.columns - 1u)); }
 fn line_start(d: u32, n4: u32) -> u32 { return d * args.taps * args.columns + 4u * n4; }
 fn line_walk(start: u32, tap: u32, k: u32) -> vec4f {
-  let base = (4u * k * args.taps + tap) * args.columns + start;
+  let base = 4u * k * args.taps * args.columns + tap + start;
   return vec4f(line1(base, 0u), line1(base, 1u), line1(base, 2u), line1(base, 3u));
 }
-fn line4(kc: u32, tap: u32, n4: u32) -> vec4f { return line_walk(line_start(min(kc, args.inner - 1u), n4), tap, 0u); }`;
+fn tap_start(tap: u32) -> u32 { return tap * args.columns; }
+fn line4(kc: u32, tap: u32, n4: u32) -> vec4f { return line_walk(line_start(min(kc, args.inner - 1u), n4), tap_start(tap), 0u); }`;

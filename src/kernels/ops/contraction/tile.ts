@@ -142,10 +142,14 @@ ${rows.flatMap((i) => quads.map((q) => `      c${i}_${q} = fma(vec4f(left${i}), 
 
 const AXES = ["x", "y", "z", "w"] as const;
 
-/** Puts a vec4f of one row along the summed positions, `quad` of them, into a panel. */
-export function putAcross(form: Form, panel: string, value: string, row: string, quad: string): string {
+/** Where {@link putAcross} begins for a row and the quad `quad` of summed positions: to be taken out of the loop. */
+export const acrossAt = (form: Form, row: string, quad: string): string =>
+  `${4 * tileOf(form).stride}u * ${quad} + ${row}`;
+
+/** Puts a vec4f of one row along the summed positions into a panel, from a place on. */
+export function putAcross(form: Form, panel: string, value: string, at: string): string {
   const { stride } = tileOf(form);
-  return AXES.map((a, j) => `    ${panel}[(4u * ${quad} + ${j}u) * ${stride}u + ${row}] = ${value}.${a};`).join("\n");
+  return AXES.map((a, j) => `    ${panel}[${at} + ${j * stride}u] = ${value}.${a};`).join("\n");
 }
 
 /** Puts a vec4f of four neighbouring rows (or columns) at one position into a panel. */

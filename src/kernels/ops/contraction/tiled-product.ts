@@ -8,6 +8,7 @@ import { sumSplits } from "./splits.ts";
 import { partText, storeText } from "./store.ts";
 import { type RowProduct, rowProduct } from "./text.ts";
 import {
+  acrossAt,
   type Form,
   ownedQuad,
   ownedRow,
@@ -87,6 +88,7 @@ function productMain(form: Form, gather: boolean): string {
   let tx = lane % ${form.across}u; let ty = lane / ${form.across}u;
   let quadA = lane % ${depthQuads}u;
 ${each((j) => `  let row${j} = lane / ${depthQuads}u + ${(j * lanes) / depthQuads}u; let origin${j} = row_origin(tm * ${side}u + row${j}, phase);`)}
+${each((j) => `  let put${j} = ${acrossAt(form, `row${j}`, "quadA")};`)}
 ${operandB.setup}
 ${each((j) => `  ${operandB.start(j)}`)}
 ${firstTurn(depthQuads)}
@@ -95,7 +97,7 @@ ${each((j) => `  var pixel${j} = row_pixel(origin${j}, r, s); var start${j} = pi
     if (k >= args.inner4) {
       k = 0u; s += args.stepS;
       if (s >= args.s1) { s = taps.y; r += args.stepR; }
-      tap = weight_tap(phase, r, s);
+      tap = tap_start(weight_tap(phase, r, s));
 ${each((j) => `      pixel${j} = row_pixel(origin${j}, r, s); start${j} = pixel_start(pixel${j});`)}
     }
 ${each((j) => `    pixel${j} = select(pixel${j}, NONE, turn >= end);`)}`;
@@ -105,7 +107,7 @@ ${each((j) => `    a${j} = raw4(start${j}, at); b${j} = ${operandB.read(j)};`)}`
     each(
       // Channels past the end are zero in this panel, so whatever the other holds there does not count.
       (j) => `    let ${panelA}_${j} = select(vec4f(0.0), a${j}, pixel${j} != NONE && k + quadA < args.inner4);
-${putAcross(form, panelA, `${panelA}_${j}`, `row${j}`, "quadA")}
+${putAcross(form, panelA, `${panelA}_${j}`, `put${j}`)}
 ${operandB.put(panelB, j)}`,
     );
   return tileMain(form, { setup, advance, fetch, put, tail: productTail(form) });
@@ -120,14 +122,14 @@ const firstTurn = (depthQuads: number): string => `  let taps = live_taps(phase)
   let first = turn / perTap; let line = first / max(taps.w, 1u);
   var k = (turn - first * perTap) * ${depthQuads}u; var at = 0u;
   var r = taps.x + line * args.stepR; var s = taps.y + (first - line * taps.w) * args.stepS;
-  var tap = weight_tap(phase, r, s);`;
+  var tap = tap_start(weight_tap(phase, r, s));`;
 
 /** Gather's weight, a column's channels at a time. */
 const columnsOf = (form: Form) => ({
   setup: "",
   start: (j: number) => `let column${j} = column_start(tn * ${tileOf(form).side}u + row${j});`,
   read: (j: number) => `column_walk(column${j}, tap, at)`,
-  put: (panel: string, j: number) => putAcross(form, panel, `b${j}`, `row${j}`, "quadA"),
+  put: (panel: string, j: number) => putAcross(form, panel, `b${j}`, `put${j}`),
 });
 
 /** Scatter's weight, four columns of a channel at a time. */
