@@ -34,7 +34,7 @@ const COSTS: readonly Cost[] = [
 /** Clocks from a read of memory to its use: a workgroup that is alone takes no less for a turn. */
 const LATENCY = 700;
 /** Clocks of one more dispatch, about 5 microseconds. */
-const DISPATCH = 12_500;
+export const DISPATCH = 12_500;
 /** Bytes of partial sums that all units together move in a clock. */
 const TRAFFIC = 1000;
 
@@ -51,17 +51,25 @@ const SPLITS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 19
  * time is the mean of that and three quarters of it. Reads nothing but its arguments: the choice is the same in every run.
  */
 export function chooseTile(product: Product, target: Target): TileChoice {
+  const { form, splits } = soonest(product, target);
+  // Operands read number by number are many reads: once in the text is enough of them.
+  return { form: product.wide ? form : { ...form, schedule: "plain" }, splits };
+}
+
+/** Clocks that a product takes with that choice, to be compared with those of another way to the same numbers. */
+export const tiledClocks = (product: Product, target: Target): number => soonest(product, target).clocks;
+
+/** The choice, and the mean of its clocks. */
+function soonest(product: Product, target: Target): TileChoice & { readonly clocks: number } {
   const counts = [target.computeUnits, Math.ceil(0.75 * target.computeUnits)];
   const choices = COSTS.flatMap((cost) =>
     splitsOf(product, target).map((splits) => ({
       form: cost.form,
       splits,
-      clocks: counts.reduce((sum, units) => sum + clocksOf(product, cost, splits, units), 0),
+      clocks: counts.reduce((sum, units) => sum + clocksOf(product, cost, splits, units) / counts.length, 0),
     })),
   );
-  const { form, splits } = choices.reduce((best, choice) => (choice.clocks < best.clocks ? choice : best));
-  // Operands read number by number are many reads: once in the text is enough of them.
-  return { form: product.wide ? form : { ...form, schedule: "plain" }, splits };
+  return choices.reduce((best, choice) => (choice.clocks < best.clocks ? choice : best));
 }
 
 const numbersOf = ({ rows, columns, phases }: Product): number => rows * columns * phases;

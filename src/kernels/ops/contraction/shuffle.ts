@@ -1,10 +1,9 @@
 import { range } from "../../range.ts";
 import { read, shader, spread, write } from "../../shader/shader.ts";
 import type { Dispatch } from "../../trace/op.ts";
-import type { Lowering } from "./contraction.ts";
-import { flattened } from "./contraction.ts";
+import { type Contraction, flattened, type Lowering } from "./contraction.ts";
 import { uniformStoreText } from "./store.ts";
-import { rowProduct } from "./text.ts";
+import { type RowProduct, rowProduct } from "./text.ts";
 
 /**
  * Gather and scatter for a CPU driver with 8 lanes: a workgroup is one subgroup, holds its tile in named registers,
@@ -17,38 +16,40 @@ import { rowProduct } from "./text.ts";
  */
 export const shuffleProduct: Lowering = (given) => {
   const contraction = flattened(given);
-  const product = rowProduct(contraction);
+  return [shuffleProductBy(contraction, rowProduct(contraction))];
+};
+
+/** As {@link shuffleProduct}, of a product of the caller's. */
+export function shuffleProductBy({ kind, target, epilogue }: Contraction, product: RowProduct): Dispatch {
   const tile = chooseTile(product.rows * product.phases, product.columns);
-  const gather = contraction.kind === "gather";
+  const gather = kind === "gather";
   const tilesN = Math.ceil(product.columns / tile.columns);
   const tilesM = Math.ceil(product.rows / tile.rows);
-  const store = uniformStoreText(product, contraction.epilogue);
-  return [
-    shader({
-      label: `${contraction.kind} ${tile.rows}x${tile.columns} shuffle`,
-      target: contraction.target,
-      enable: ["subgroups"],
-      tensors: {
-        source: read(product.source, product.sourceWide),
-        weight: read(product.weight, product.weightWide),
-        ...store.tensors,
-        out: write(product.out, product.outWide),
-      },
-      sizes: {
-        ...product.sizes,
-        ...store.sizes,
-        tilesM,
-        tilesN,
-        phases: product.phases,
-        stores: tile.rows === 16 ? 16 : tile.columns,
-      },
-      workgroupSize: [8],
-      workgroups: spread(tilesM * tilesN * product.phases, contraction.target),
-      functions: `${product.functions}\n${store.text}`,
-      main: tile.rows === 16 ? wideMain(gather) : tallMain(gather, tile.columns),
-    }),
-  ] satisfies Dispatch[];
-};
+  const store = uniformStoreText(product, epilogue);
+  return shader({
+    label: `${kind} ${tile.rows}x${tile.columns} shuffle`,
+    target,
+    enable: ["subgroups"],
+    tensors: {
+      source: read(product.source, product.sourceWide),
+      weight: read(product.weight, product.weightWide),
+      ...store.tensors,
+      out: write(product.out, product.outWide),
+    },
+    sizes: {
+      ...product.sizes,
+      ...store.sizes,
+      tilesM,
+      tilesN,
+      phases: product.phases,
+      stores: tile.rows === 16 ? 16 : tile.columns,
+    },
+    workgroupSize: [8],
+    workgroups: spread(tilesM * tilesN * product.phases, target),
+    functions: `${product.functions}\n${store.text}`,
+    main: tile.rows === 16 ? wideMain(gather) : tallMain(gather, tile.columns),
+  });
+}
 
 interface Tile {
   readonly rows: number;
@@ -97,7 +98,7 @@ ${AXES.map((a, j) => `      let b${j} = vec4f(q0.${a}, q1.${a}, q2.${a}, q3.${a}
 ${rows.map((i) => `  var s${i} = vec4f(0.0);`).join("\n")}
   for (var r = args.r0; r < args.r1; r++) { for (var s = args.s0; s < args.s1; s++) {
     if (!live(phase, r, s)) { continue; }
-    let tap = r * args.tapsS + s;
+    let tap = weight_tap(phase, r, s);
     let p0 = row_pixel(o0, r, s); let p1 = row_pixel(o1, r, s);
     for (var k = 0u; k < args.inner4; k++) {
       let a0 = source4(p0, k); let a1 = source4(p1, k);
@@ -148,7 +149,7 @@ ${own.map((p) => `  let o${p} = row_origin(m + ${8 * p}u, phase);`).join("\n")}
 ${sums.map((sum) => `  var ${sum} = vec4f(0.0);`).join("\n")}
   for (var r = args.r0; r < args.r1; r++) { for (var s = args.s0; s < args.s1; s++) {
     if (!live(phase, r, s)) { continue; }
-    let tap = r * args.tapsS + s;
+    let tap = weight_tap(phase, r, s);
 ${own.map((p) => `    let p${p} = row_pixel(o${p}, r, s);`).join("\n")}
     for (var k = 0u; k < args.inner4; k++) {
 ${own.map((p) => `      let a${p} = source4(p${p}, k);`).join("\n")}

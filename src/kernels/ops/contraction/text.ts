@@ -86,7 +86,7 @@ export function rowProduct(contraction: Contraction): RowProduct {
       stepS,
       ...geometrySizes(contraction),
     },
-    functions: [NONE, rowText(gather), sourceText(sourceWide), weightText(gather, sourceWide, outWide)].join("\n"),
+    functions: `${streamText(gather, sourceWide, outWide)}\n${rowText(gather)}`,
   };
 }
 
@@ -155,6 +155,10 @@ fn live_taps(phase: u32) -> vec4u {
   var s = args.s0; while (s < args.s1 && !live_column(phase, s)) { s++; }
   return vec4u(r, s, (args.r1 - r + args.stepR - 1u) / args.stepR, (args.s1 - s + args.stepS - 1u) / args.stepS);
 }`;
+
+/** How a pixel and the weight are read along their channels: the functions of a {@link RowProduct} that know no image. */
+export const streamText = (gather: boolean, sourceWide: boolean, outWide: boolean): string =>
+  [NONE, sourceText(sourceWide), weightText(gather, sourceWide, outWide)].join("\n");
 
 function sourceText(wide: boolean): string {
   return wide
