@@ -241,10 +241,10 @@ function batchedProduct(gather: boolean, { source, weight, out, rows, products }
   };
 }
 
-/** As the rows of an image in text.ts, but a row is the pixel it reads, and the only tap is the phase. */
-const BATCH_ROWS = `fn row_origin(m: u32, phase: u32) -> u32 { return select(NONE, phase * args.rows + m, m < args.rows); }
+/** As the rows of an image in text.ts, but a row reads the pixel of its own number, and the only tap is the phase. */
+const BATCH_ROWS = `fn row_origin(m: u32, phase: u32) -> u32 { return select(NONE, (phase * args.rows + m) * args.inner4, m < args.rows); }
 fn row_pixel(origin: u32, r: u32, s: u32) -> u32 { return origin; }
-fn row_out(m: u32, phase: u32) -> u32 { return row_origin(m, phase); }
+fn row_out(m: u32, phase: u32) -> u32 { return select(NONE, phase * args.rows + m, m < args.rows); }
 fn live(phase: u32, r: u32, s: u32) -> bool { return true; }
 fn live_taps(phase: u32) -> vec4u { return vec4u(0u, 0u, 1u, 1u); }
 fn weight_tap(phase: u32, r: u32, s: u32) -> u32 { return phase; }`;
