@@ -49,7 +49,7 @@ describe.each(Object.entries(TARGETS))("%s", (_, target) => {
 });
 
 // Each tile with each epilogue is compiled, which takes a busy machine minutes.
-test("whole networks equal the golden numbers with every choice made as for a GPU", { timeout: 300_000 }, async () => {
+test("whole networks equal the golden numbers with every choice made as for a GPU", { timeout: 600_000 }, async () => {
   const device = await openDevice({ target: TARGETS["workgroup tiles of a GPU"] ?? {} });
   try {
     const paths = [golden("model/mini-svanet"), golden("nets/unet-odd")];
