@@ -1,14 +1,6 @@
 import { ShapeError } from "../errors.ts";
-import {
-  accumulate,
-  adamW,
-  judgeScaledStep,
-  judgeStep,
-  prepareAdamW,
-  sgd,
-  squaredNorm,
-  tick,
-} from "../kernels/ops/update/update.ts";
+import { judgeScaledStep, judgeStep, squaredNorm } from "../kernels/ops/update/judge.ts";
+import { accumulate, adamW, prepareAdamW, sgd, tick } from "../kernels/ops/update/update.ts";
 import type { Graph, Segment } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 

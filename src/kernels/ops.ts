@@ -4,7 +4,7 @@ import { conv2d, convTranspose2d } from "./ops/contraction/conv.ts";
 import { addBias, linear } from "./ops/contraction/linear.ts";
 import { dropout } from "./ops/dropout.ts";
 import { pad2d, shrinkLabels, swapAxes } from "./ops/frame.ts";
-import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "./ops/layout.ts";
+import { concat, permuteRows, sliceLast } from "./ops/layout.ts";
 import { leakyRelu } from "./ops/leaky-relu.ts";
 import { binaryCrossEntropy } from "./ops/loss/binary-loss.ts";
 import { boundaryEmphasis, classMasks } from "./ops/loss/class-masks.ts";
@@ -25,6 +25,7 @@ import { groupNorm } from "./ops/norm/group-norm.ts";
 import { instanceNorm } from "./ops/norm/instance-norm.ts";
 import { layerNorm } from "./ops/norm/layer-norm.ts";
 import { updateRunning } from "./ops/norm/running.ts";
+import { pack2x2, unpack2x2 } from "./ops/packing.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "./ops/pointwise.ts";
 import { averagePool2d } from "./ops/pool/average-pool.ts";
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "./ops/pool/pool.ts";
@@ -32,17 +33,8 @@ import { reduceMax, reduceProduct, reduceSum, weightedSum } from "./ops/reduce/r
 import { softmax } from "./ops/reduce/softmax.ts";
 import { softmaxSum } from "./ops/reduce/softmax-sum.ts";
 import { resizeBilinear, resizeNearest } from "./ops/resize.ts";
-import {
-  accumulate,
-  adamW,
-  judgeScaledStep,
-  judgeStep,
-  prepareAdamW,
-  scaledSeed,
-  sgd,
-  squaredNorm,
-  tick,
-} from "./ops/update/update.ts";
+import { judgeScaledStep, judgeStep, scaledSeed, squaredNorm } from "./ops/update/judge.ts";
+import { accumulate, adamW, prepareAdamW, sgd, tick } from "./ops/update/update.ts";
 import type { AnyOp } from "./trace/op.ts";
 
 /** Keeps the names and forgets what each op's inputs and attributes are, as a trace does. */

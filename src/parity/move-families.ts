@@ -1,5 +1,6 @@
 import { add, multiply } from "../kernels/ops/arithmetic.ts";
-import { concat, pack2x2, permuteRows, unpack2x2 } from "../kernels/ops/layout.ts";
+import { concat, permuteRows } from "../kernels/ops/layout.ts";
+import { pack2x2, unpack2x2 } from "../kernels/ops/packing.ts";
 import { gelu, geluTanh, hardswish, relu, sigmoid, silu } from "../kernels/ops/pointwise.ts";
 import { adaptiveAveragePool2d, adaptiveMaxPool2d, maxPool2d } from "../kernels/ops/pool/pool.ts";
 import { resizeBilinear, resizeNearest } from "../kernels/ops/resize.ts";

@@ -74,7 +74,7 @@ function compareState(
   }
 }
 
-/** Control words of a step that counts, its gradients multiplied by 1: see kernels/ops/update/update.ts. */
+/** Control words of a step that counts, its gradients multiplied by 1: see kernels/ops/update/judge.ts. */
 const COUNTS = { shape: [4], data: Uint32Array.of(0, 0, 0x3f800000, 0) };
 
 /** Three steps from zero moments, each compared with what the golden file has after it. */

@@ -8,7 +8,8 @@ import {
 import { ShapeError } from "../errors.ts";
 import type { Program } from "../kernels/compile/program.ts";
 import { argmaxLast, segmentationCounts } from "../kernels/ops/loss/loss.ts";
-import { accumulate, scaledSeed } from "../kernels/ops/update/update.ts";
+import { scaledSeed } from "../kernels/ops/update/judge.ts";
+import { accumulate } from "../kernels/ops/update/update.ts";
 import type { Allowance } from "../kernels/passes/recompute.ts";
 import type { Target } from "../kernels/target.ts";
 import { Graph } from "../kernels/trace/graph.ts";

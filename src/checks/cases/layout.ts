@@ -1,5 +1,6 @@
 import { pad2d, shrinkLabels, swapAxes } from "../../kernels/ops/frame.ts";
-import { concat, pack2x2, permuteRows, sliceLast, unpack2x2 } from "../../kernels/ops/layout.ts";
+import { concat, permuteRows, sliceLast } from "../../kernels/ops/layout.ts";
+import { pack2x2, unpack2x2 } from "../../kernels/ops/packing.ts";
 import { resizeBilinear, resizeNearest } from "../../kernels/ops/resize.ts";
 import { bothAxes, lastOf, type Shape } from "../../kernels/trace/shape.ts";
 import { checkOf } from "../check.ts";

@@ -4,11 +4,11 @@ import { foldNorm } from "../../kernels/ops/norm/fold-norm.ts";
 import { groupNorm } from "../../kernels/ops/norm/group-norm.ts";
 import { instanceNorm } from "../../kernels/ops/norm/instance-norm.ts";
 import { layerNorm } from "../../kernels/ops/norm/layer-norm.ts";
-import { type RunningNorm, runningTable, updateRunning } from "../../kernels/ops/norm/running.ts";
 import { lastOf, type Shape, sizeOf } from "../../kernels/trace/shape.ts";
 import { checkOf, type Touch } from "../check.ts";
-import { type Drawn, given, noise } from "../draw.ts";
+import { type Drawn, noise } from "../draw.ts";
 import { at, type Elements, kept, type Numbers, sum, type Tensors } from "../tensor.ts";
+import { UPDATE_RUNNING } from "./running.ts";
 
 /** Elements that are normalised together: `rows` times `width` of them from `start` on, rows `step` apart. */
 interface Group {
@@ -202,26 +202,7 @@ export const NORM = {
       { inputs: { weight: [4, 1, 1, 9], scale: [4], shift: [4] }, attrs: { start: 5 } },
     ],
   }),
-  updateRunning: checkOf(updateRunning, {
-    expected: ({ running, batch, norms, control }) => {
-      const moved = Float64Array.from(running.data);
-      for (let row = 0; row < norms.data.length; row += 8) {
-        const [channels, mean, variance, from] = [0, 1, 2, 3].map((word) => at(norms.data, row + word)) as Four;
-        const [keep, take, unbiased] = [4, 5, 6].map((word) => floatOf(at(norms.data, row + word))) as Three;
-        for (let c = 0; c < channels; c++) {
-          moved[mean + c] = keep * at(moved, mean + c) + take * at(batch.data, from + c);
-          moved[variance + c] = keep * at(moved, variance + c) + unbiased * at(batch.data, from + channels + c);
-        }
-      }
-      const now = at(control.data, 0) === 0 ? moved : running.data;
-      return [{ shape: running.shape, at: (i: number) => at(now, i) }];
-    },
-    tolerance: 1e-6,
-    cases: [
-      ...[[5], [68, 3, 131]].map((channels) => ({ ...runningCase(channels, 0), about: "a step that counts" })),
-      { ...runningCase([5], 1), about: "a step that is skipped", tolerance: 0 },
-    ],
-  }),
+  updateRunning: UPDATE_RUNNING,
   layerNorm: checkOf(layerNorm, {
     expected(t, { eps }) {
       const grouping = byRow(t.x.shape);
@@ -286,30 +267,3 @@ export const NORM = {
     ).map(([shape, groups]) => ({ inputs: normInputs(shape), attrs: { groups, eps: 1e-3 } })),
   }),
 };
-
-/** Of a skipped step the statistics are no numbers, and must not be looked at. */
-/** Norms of so many channels behind each other, with gaps that must stay as they are. */
-function runningCase(channels: readonly number[], skipped: 0 | 1) {
-  const norms: RunningNorm[] = [];
-  let [end, batch] = [0, 0];
-  for (const [i, c] of channels.entries()) {
-    norms.push({ channels: c, mean: end + 1, variance: end + c + 2, batch, momentum: 0.1 * (i + 1), count: 12 - i });
-    end += 2 * c + 3;
-    batch += 3 * c + 1;
-  }
-  const words = runningTable(norms);
-  return {
-    inputs: {
-      running: noise([end], { centre: 2 }),
-      batch: skipped ? given([batch], () => Number.NaN) : noise([batch]),
-      norms: given([norms.length, 8], (i) => at(words, i), "u32"),
-      control: given([4], (i) => (i === 0 ? skipped : 0), "u32"),
-    },
-    attrs: {},
-  };
-}
-
-type Three = [number, number, number];
-type Four = [number, ...Three];
-
-const floatOf = (word: number): number => at(new Float32Array(Uint32Array.of(word).buffer), 0);

@@ -1,14 +1,5 @@
-import {
-  accumulate,
-  adamW,
-  judgeScaledStep,
-  judgeStep,
-  prepareAdamW,
-  scaledSeed,
-  sgd,
-  squaredNorm,
-  tick,
-} from "../../kernels/ops/update/update.ts";
+import { judgeScaledStep, judgeStep, scaledSeed, squaredNorm } from "../../kernels/ops/update/judge.ts";
+import { accumulate, adamW, prepareAdamW, sgd, tick } from "../../kernels/ops/update/update.ts";
 import { checkOf } from "../check.ts";
 import { bitsOf, changed, floatOf, given, noise } from "../draw.ts";
 import { at, type Elements, type Numbers, type Tensor, together } from "../tensor.ts";

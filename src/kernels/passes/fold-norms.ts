@@ -1,9 +1,9 @@
 import { add, multiply } from "../ops/arithmetic.ts";
 import { type Conv2dAttrs, conv2d } from "../ops/contraction/conv.ts";
-import { pack2x2, unpack2x2 } from "../ops/layout.ts";
 import { batchNormEval } from "../ops/norm/batch-norm.ts";
 import { foldForward } from "../ops/norm/fold-forward.ts";
 import { foldNorm } from "../ops/norm/fold-norm.ts";
+import { pack2x2, unpack2x2 } from "../ops/packing.ts";
 import { Graph, readsOf, type Step, withReads } from "../trace/graph.ts";
 import type { Epilogue, Value } from "../trace/op.ts";
 import { bothAxes, lastOf, sizeOf } from "../trace/shape.ts";

@@ -1,5 +1,5 @@
 import { attention } from "../../kernels/ops/attention/attention.ts";
-import { pack2x2, unpack2x2 } from "../../kernels/ops/layout.ts";
+import { pack2x2, unpack2x2 } from "../../kernels/ops/packing.ts";
 import { weightedSum } from "../../kernels/ops/reduce/reduce.ts";
 import { softmax } from "../../kernels/ops/reduce/softmax.ts";
 import type { Value } from "../../kernels/trace/op.ts";

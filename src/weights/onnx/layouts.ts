@@ -1,5 +1,6 @@
 import type { FrameAttrs } from "../../kernels/ops/frame.ts";
-import type { SliceAttrs, UnpackAttrs } from "../../kernels/ops/layout.ts";
+import type { SliceAttrs } from "../../kernels/ops/layout.ts";
+import type { UnpackAttrs } from "../../kernels/ops/packing.ts";
 import { lastOf } from "../../kernels/trace/shape.ts";
 import { type Exporter, first, input, plain } from "./exporter.ts";
 

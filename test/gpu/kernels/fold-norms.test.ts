@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { conv2d } from "../../../src/kernels/ops/contraction/conv.ts";
-import { concat, pack2x2, unpack2x2 } from "../../../src/kernels/ops/layout.ts";
+import { concat } from "../../../src/kernels/ops/layout.ts";
+import { pack2x2, unpack2x2 } from "../../../src/kernels/ops/packing.ts";
 import { silu } from "../../../src/kernels/ops/pointwise.ts";
 import { foldNormsForward } from "../../../src/kernels/passes/fold-norms.ts";
 import { fuse } from "../../../src/kernels/passes/fuse.ts";
