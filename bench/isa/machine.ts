@@ -32,7 +32,15 @@ export function findTools(
     );
   }
   const found = new Map(
-    NEEDS.map(({ variable, files }) => [variable, [env[variable], ...files].find((file) => file && exists(file))]),
+    NEEDS.map(({ name, variable, files }) => {
+      const named = env[variable];
+      if (named !== undefined && !exists(named)) {
+        throw new SvanetError(
+          `${variable} names ${named} as ${name}, and there is no such file: correct it or leave it out`,
+        );
+      }
+      return [variable, named ?? files.find(exists)];
+    }),
   );
   const missing = NEEDS.filter(({ variable }) => found.get(variable) === undefined);
   if (missing.length > 0) {

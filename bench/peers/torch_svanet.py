@@ -16,8 +16,11 @@ import statistics
 import sys
 import time
 
-import torch
-import torch.nn.functional as F
+try:
+    import torch
+    import torch.nn.functional as F
+except ImportError:
+    sys.exit(f"torch_svanet: {sys.executable} has no torch: pip install torch there, or call another python with it")
 
 ORACLE = pathlib.Path(__file__).resolve().parents[2] / "test" / "oracle"
 sys.path[:0] = [str(ORACLE / "svanet"), str(ORACLE / "nets")]

@@ -23,3 +23,13 @@ test("bench/gpu-day.sh measures every part at tiny sizes and writes a document a
     rmSync(out, { recursive: true, force: true });
   }
 }, 300_000);
+
+test.each([
+  [["--nope"], "Unknown option '--nope'"],
+  [["--seconds", "soon"], "--seconds soon: a number above 0 is wanted"],
+])("bench/gpu-day.sh %j is wrong usage", (given, said) => {
+  const { status, stderr, stdout } = spawnSync("bash", [SCRIPT, ...given], { encoding: "utf8" });
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toContain(said);
+  expect(stderr).toContain("usage: gpu-day.sh [--out FOLDER]");
+});

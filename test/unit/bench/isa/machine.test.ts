@@ -18,6 +18,13 @@ test("what is missing is named with the packages that have it", () => {
   );
 });
 
+test("a file that a person names and that is not there is not passed over", () => {
+  const mine = { ...LINUX, env: { SVANET_GCC: "/none" } };
+  expect(() => findTools(mine, (file) => file !== "/none")).toThrow(
+    "SVANET_GCC names /none as a C compiler, and there is no such file",
+  );
+});
+
 test("another system is told that this needs Linux", () => {
   expect(() => findTools({ env: {}, platform: "darwin" }, () => true)).toThrow("for Linux only, and this is darwin");
 });
