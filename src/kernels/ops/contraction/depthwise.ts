@@ -30,7 +30,7 @@ const WEIGHT = `fn tap4(c: u32, tap: u32) -> vec4f {
 }`;
 
 const SOURCE = `fn source4(line: u32, x: i32, c: u32) -> vec4f {
-  let inside = x >= 0 && x < i32(args.srcW);
+  let inside = (x >= 0) & (x < i32(args.srcW));
   return select(vec4f(0.0), source_at(select(0u, (line * args.srcW + u32(x)) * args.C + c, inside)), inside);
 }`;
 
@@ -132,7 +132,7 @@ ${taps.map((t) => `  var a${t} = T(0.0);`).join("\n")}
     let n = line / args.oh; let top = i32(line - n * args.oh) - i32(args.paddingY);
 ${range(3)
   .map(
-    (r) => `    let in${r} = top + ${r} >= 0 && top + ${r} < i32(args.srcH);
+    (r) => `    let in${r} = (top + ${r} >= 0) & (top + ${r} < i32(args.srcH));
     let l${r} = n * args.srcH + u32(max(top + ${r}, 0));
     let left${r} = i32(x0) - i32(args.paddingX);
     var p${r} = line4(l${r}, in${r}, left${r}, c); var q${r} = line4(l${r}, in${r}, left${r} + 1, c);`,

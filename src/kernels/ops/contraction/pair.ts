@@ -63,16 +63,21 @@ export function planPair(contraction: Contraction, tile: PairTile, splits: numbe
   };
 }
 
+/*
+ * Conditions of a select are joined by `&`, which evaluates both sides: `&&` is a branch, and a driver that compiles for a
+ * CPU (SwiftShader) took minutes and 9 GB for the hundreds of them in an unrolled tile.
+ */
+
 /** `y4`: four rows of one pixel; `x4`: four columns at one pixel. Zero outside the image and past the ends. */
 function pairText({ yWide, xWide }: PairPlan): string {
   const y4 = yWide
     ? `fn y4(pixel: u32, quad: u32, ok: bool) -> vec4f {
   let width = args.rows / 4u;
-  let good = ok && quad < width;
+  let good = ok & (quad < width);
   return select(vec4f(0.0), y_at(select(0u, pixel * width + quad, good)), good);
 }`
     : `fn y1(pixel: u32, k: u32, ok: bool) -> f32 {
-  let good = ok && k < args.rows;
+  let good = ok & (k < args.rows);
   return select(0.0, y_at(select(0u, pixel * args.rows + k, good)), good);
 }
 fn y4(pixel: u32, quad: u32, ok: bool) -> vec4f {
@@ -81,7 +86,7 @@ fn y4(pixel: u32, quad: u32, ok: bool) -> vec4f {
   const pixel = `fn moved(n: u32, oy: u32, ox: u32, tap: vec2u) -> u32 {
   let y = i32(oy * args.strideY + tap.x * args.dilation) - i32(args.paddingY);
   let x = i32(ox * args.strideX + tap.y * args.dilation) - i32(args.paddingX);
-  let inside = y >= 0 && x >= 0 && y < i32(args.h) && x < i32(args.w) && ox < args.ow;
+  let inside = (y >= 0) & (x >= 0) & (y < i32(args.h)) & (x < i32(args.w)) & (ox < args.ow);
   return select(NONE, (n * args.h + u32(y)) * args.w + u32(x), inside);
 }`;
   const column = `fn column_of(j: u32) -> vec3u {
@@ -96,7 +101,7 @@ fn columns_at(quad: u32) -> Columns {
 }
 fn x4(n: u32, oy: u32, ox: u32, j: Columns) -> vec4f {
   let p = moved(n, oy, ox, j.tap);
-  let good = p != NONE && j.ok;
+  let good = (p != NONE) & j.ok;
   return select(vec4f(0.0), x_at(select(0u, p * (args.channels / 4u) + j.c, good)), good);
 }`
     : `struct Columns { a: vec3u, b: vec3u, c: vec3u, d: vec3u, first: u32 }
@@ -105,7 +110,7 @@ fn columns_at(quad: u32) -> Columns {
 }
 fn x1(n: u32, oy: u32, ox: u32, o: vec3u, ok: bool) -> f32 {
   let p = moved(n, oy, ox, o.xy);
-  let good = p != NONE && ok;
+  let good = (p != NONE) & ok;
   return select(0.0, x_at(select(0u, p * args.channels + o.z, good)), good);
 }
 fn x4(n: u32, oy: u32, ox: u32, j: Columns) -> vec4f {

@@ -114,7 +114,7 @@ const MOVE = `fn origin_at(n: u32, y: i32, x: i32) -> vec3i {
 }
 fn moved(o: vec3i, dy: i32, dx: i32) -> u32 {
   // What is negative is large without its sign.
-  let inside = u32(o.y + dy) < args.srcH && u32(o.z + dx) < args.srcW;
+  let inside = (u32(o.y + dy) < args.srcH) & (u32(o.z + dx) < args.srcW);
   return select(NONE, u32(o.x + (dy * i32(args.lineStep) + dx * i32(args.pixelStep))), inside);
 }`;
 
@@ -133,7 +133,7 @@ const SCATTER_ROWS = `fn row_origin(m: u32, phase: u32) -> vec3i {
 ${DECODE}
   let py = y * args.strideY + phase / args.strideX; let px = x * args.strideX + phase % args.strideX;
   let qy = (py + args.paddingY) / args.strideY; let qx = (px + args.paddingX) / args.strideX;
-  return select(${NOWHERE}, origin_at(n, i32(qy), i32(qx)), m < args.rows && py < args.outH && px < args.outW);
+  return select(${NOWHERE}, origin_at(n, i32(qy), i32(qx)), (m < args.rows) & (py < args.outH) & (px < args.outW));
 }
 fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
   return moved(o, -i32(r * args.dilation / args.strideY), -i32(s * args.dilation / args.strideX));
@@ -141,7 +141,7 @@ fn row_pixel(o: vec3i, r: u32, s: u32) -> u32 {
 fn row_out(m: u32, phase: u32) -> u32 {
 ${DECODE}
   let py = y * args.strideY + phase / args.strideX; let px = x * args.strideX + phase % args.strideX;
-  return select(NONE, (n * args.outH + py) * args.outW + px, m < args.rows && py < args.outH && px < args.outW);
+  return select(NONE, (n * args.outH + py) * args.outW + px, (m < args.rows) & (py < args.outH) & (px < args.outW));
 }
 fn live_row(phase: u32, r: u32) -> bool {
   return (i32(phase / args.strideX + args.paddingY) - i32(r * args.dilation)) % i32(args.strideY) == 0;
@@ -169,7 +169,7 @@ fn source4(p: u32, k: u32) -> vec4f {
   return select(vec4f(0.0), source_at(select(0u, p + k, ok)), ok);
 }`
     : `fn source1(p: u32, c: u32) -> f32 {
-  let ok = p != NONE && c < args.inner;
+  let ok = (p != NONE) & (c < args.inner);
   return select(0.0, source_at(select(0u, p + c, ok)), ok);
 }
 fn source4(p: u32, k: u32) -> vec4f {

@@ -70,7 +70,7 @@ interface Operand {
 /** Four rows, of y, at one pixel. */
 const WIDE_Y: Operand = {
   setup: (j) => `  let y${j} = deep${j} * (args.rows / 4u) + rowQuad; var goodA${j} = false;`,
-  fetch: (j) => `    goodA${j} = first + deep${j} < args.ow && rowQuad < args.rows / 4u;
+  fetch: (j) => `    goodA${j} = (first + deep${j} < args.ow) & (rowQuad < args.rows / 4u);
     a${j} = y_at(select(0u, (line * args.ow + first) * (args.rows / 4u) + y${j}, goodA${j}));`,
   kept: (j) => `select(vec4f(0.0), a${j}, goodA${j})`,
 };
@@ -89,8 +89,8 @@ const WIDE_X: Operand = {
   setup: (j) => `  let tapY${j} = columns.tap.x * args.dilation - args.paddingY;
   let tapX${j} = columns.tap.y * args.dilation - args.paddingX + deep${j} * args.strideX;
   let x${j} = (tapY${j} * args.w + tapX${j}) * (args.channels / 4u) + columns.c; var goodB${j} = false;`,
-  fetch: (j) => `    goodB${j} = oy * args.strideY + tapY${j} < args.h && first * args.strideX + tapX${j} < args.w
-      && first + deep${j} < args.ow && columns.ok;
+  fetch: (j) => `    goodB${j} = (oy * args.strideY + tapY${j} < args.h) & (first * args.strideX + tapX${j} < args.w)
+      & (first + deep${j} < args.ow) & columns.ok;
     b${j} = x_at(select(0u, ((n * args.h + oy * args.strideY) * args.w + first * args.strideX) * (args.channels / 4u) + x${j}, goodB${j}));`,
   kept: (j) => `select(vec4f(0.0), b${j}, goodB${j})`,
 };

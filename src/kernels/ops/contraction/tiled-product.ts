@@ -106,7 +106,7 @@ ${each((j) => `    a${j} = raw4(start${j}, at); b${j} = ${operandB.read(j)};`)}`
   const put = (panelA: string, panelB: string) =>
     each(
       // Channels past the end are zero in this panel, so whatever the other holds there does not count.
-      (j) => `    let ${panelA}_${j} = select(vec4f(0.0), a${j}, pixel${j} != NONE && k + quadA < args.inner4);
+      (j) => `    let ${panelA}_${j} = select(vec4f(0.0), a${j}, (pixel${j} != NONE) & (k + quadA < args.inner4));
 ${putAcross(form, panelA, `${panelA}_${j}`, `put${j}`)}
 ${operandB.put(panelB, j)}`,
     );

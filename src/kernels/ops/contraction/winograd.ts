@@ -157,7 +157,7 @@ function transformInput(
     count: count * channels,
     type: elementType(wide),
     functions: `fn pixel(n: u32, y: i32, x: i32, c: u32) -> T {
-  let inside = y >= 0 && x >= 0 && y < i32(args.srcH) && x < i32(args.srcW);
+  let inside = (y >= 0) & (x >= 0) & (y < i32(args.srcH)) & (x < i32(args.srcW));
   let at = ((n * args.srcH + u32(y)) * args.srcW + u32(x)) * args.channels + c;
   return select(T(0.0), source_at(select(0u, at, inside)), inside);
 }`,
