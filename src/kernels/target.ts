@@ -22,6 +22,8 @@ export interface Target {
   readonly workgroupsPerAxis: number;
   /** Compute units (multiprocessors, cores of a GPU). WebGPU does not tell, so it is a guess: what a large card has. */
   readonly computeUnits: number;
+  /** True while a program without gradients is lowered, which may round more: see `Graph.evaluates`. */
+  readonly evaluates: boolean;
 }
 
 /** The limits every WebGPU adapter has: what a plan made without a GPU assumes, and always a valid choice. */
@@ -38,6 +40,7 @@ export const DEFAULT_TARGET: Target = {
   offsetAlignment: 256,
   workgroupsPerAxis: 65535,
   computeUnits: 128,
+  evaluates: false,
 };
 
 /** A CPU driver with 8-lane subgroups, as Mesa's llvmpipe is. */

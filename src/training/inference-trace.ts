@@ -57,6 +57,7 @@ export function inferenceTrace(
   const scores = probabilities ? shares(graph, logits) : logits;
   const intermediates = new Map([...traced.intermediates].filter(([name]) => names.includes(name)));
   const keep = [logits, classes, scores, ...intermediates.values()];
+  graph.evaluates = true;
   inferencePasses(graph, keep, { form, precision });
   return {
     graph,

@@ -16,7 +16,8 @@ export interface PlacedDispatch extends Dispatch {
 
 /** Turns every step of a trace into dispatches for an adapter; views vanish into the tensors they share. */
 export function lower(graph: Graph, target: Target): PlacedDispatch[] {
-  return graph.steps.flatMap((step) => lowerStep(graph, step, target));
+  const own = { ...target, evaluates: graph.evaluates };
+  return graph.steps.flatMap((step) => lowerStep(graph, step, own));
 }
 
 function lowerStep(graph: Graph, step: Step, target: Target): PlacedDispatch[] {

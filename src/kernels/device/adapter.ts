@@ -125,5 +125,6 @@ export function targetOf(report: AdapterReport): Target {
     offsetAlignment: Math.max(limit("minStorageBufferOffsetAlignment", 256), 256),
     workgroupsPerAxis: limit("maxComputeWorkgroupsPerDimension", 65535),
     computeUnits: DEFAULT_TARGET.computeUnits,
+    evaluates: DEFAULT_TARGET.evaluates,
   };
 }

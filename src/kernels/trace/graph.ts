@@ -48,6 +48,11 @@ export class Graph implements Exec {
   readonly stretches: Stretch[] = [];
   /** View id to the id of the tensor whose storage it shares. */
   readonly views = new Map<number, number>();
+  /**
+   * True for a network that is only evaluated. Its logits stay within their tolerance with faster kernels that round more;
+   * gradients of networks with rectifiers near their kinks do not.
+   */
+  evaluates = false;
   readonly #path: string[] = [];
   #tag: LayerTag | null = null;
 

@@ -20,6 +20,8 @@ function convolution(side: number, c: number, k: number, change: Partial<Contrac
   };
 }
 
+const EVALUATES: Target = { ...DEFAULT_TARGET, evaluates: true };
+
 const choose = (contraction: Contraction, target: Target = DEFAULT_TARGET) => {
   const correlation = correlationOf(contraction);
   return correlation && chooseWinograd(correlation, target);
@@ -27,9 +29,15 @@ const choose = (contraction: Contraction, target: Target = DEFAULT_TARGET) => {
 
 describe("Winograd's filtering", () => {
   test("is chosen where it saves more than its transforms cost: many channels in and out", () => {
-    expect(choose(convolution(64, 512, 512))?.form).toBe(F4);
-    expect(choose(convolution(64, 512, 512, { kind: "scatter" }))?.form).toBe(F4);
+    expect(choose(convolution(64, 512, 512), EVALUATES)?.form).toBe(F4);
+    expect(choose(convolution(128, 32, 32), EVALUATES)).toBeNull();
     expect(choose(convolution(128, 32, 32))).toBeNull();
+  });
+
+  test("takes the smaller form where gradients are made", () => {
+    expect(choose(convolution(64, 512, 512))).toBeNull();
+    expect(choose(convolution(64, 1024, 1024))?.form).toBe(F2);
+    expect(choose(convolution(64, 1024, 1024, { kind: "scatter" }))?.form).toBe(F2);
   });
 
   test("is not chosen where the weight is most of the work", () => {
@@ -43,8 +51,8 @@ describe("Winograd's filtering", () => {
   test("goes by bands whose patches and products take 64 MiB and one binding at most", () => {
     const bytes = (bands: number) => (4 * 36 * 16384 * 512) / bands;
     const bands = (target: Target) => choose(convolution(512, 512, 512), target)?.bands ?? 0;
-    expect(bytes(bands(DEFAULT_TARGET))).toBeLessThanOrEqual(2 ** 26);
-    const small = { ...DEFAULT_TARGET, bindingLimit: 2 ** 25 };
+    expect(bytes(bands(EVALUATES))).toBeLessThanOrEqual(2 ** 26);
+    const small = { ...EVALUATES, bindingLimit: 2 ** 25 };
     expect(bytes(bands(small))).toBeLessThanOrEqual(2 ** 25);
   });
 

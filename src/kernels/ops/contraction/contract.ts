@@ -1,6 +1,7 @@
 import { fitsWorkgroupTiles, prefersShuffleTiles } from "../../target.ts";
 import type { Dispatch, LowerCall } from "../../trace/op.ts";
 import { bothAxes, type PerAxis } from "../../trace/shape.ts";
+import { chooseWinograd } from "./choose-winograd.ts";
 import { allTaps, type Contraction, extents, liveTaps } from "./contraction.ts";
 import { slidesDepthwise, slidingDepthwise } from "./depthwise.ts";
 import { matrixProduct, matrixSide } from "./matrix.ts";
@@ -9,6 +10,7 @@ import { plainContraction } from "./plain.ts";
 import { shuffleProduct } from "./shuffle.ts";
 import { tiledPair } from "./tiled-pair.ts";
 import { tiledProduct } from "./tiled-product.ts";
+import { correlationOf, winograd } from "./winograd.ts";
 
 /** The kernel of a contraction: the fastest that fits the adapter and the shapes, the plain one otherwise. */
 export function lowerContraction(contraction: Contraction): readonly Dispatch[] {
@@ -18,6 +20,9 @@ export function lowerContraction(contraction: Contraction): readonly Dispatch[] 
   if (prefersShuffleTiles(target)) return kind === "pair" ? shufflePair(contraction) : shuffleProduct(contraction);
   const side = matrixSide(contraction);
   if (side !== null) return matrixProduct(contraction, side);
+  const correlation = correlationOf(contraction);
+  const choice = correlation && chooseWinograd(correlation, target);
+  if (choice) return winograd(contraction, correlation, choice);
   if (fitsWorkgroupTiles(target)) return kind === "pair" ? tiledPair(contraction) : tiledProduct(contraction);
   return plainContraction(contraction);
 }
