@@ -1,8 +1,10 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { networkTensors } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import type { TrainFlags } from "../../../src/experiment/settings/config.ts";
+import { lower } from "../../../src/kernels/compile/lower.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
+import type { Target } from "../../../src/kernels/target.ts";
 import { toChannelsLast } from "../../../src/kernels/trace/shape.ts";
 import { fromZoo } from "../../../src/model/zoo.ts";
 import { FixtureFile } from "../../../src/parity/fixture.ts";
@@ -11,26 +13,29 @@ import { Network } from "../../../src/training/network.ts";
 import { float32 } from "../../../src/weights/safetensors.ts";
 import { largestDifference } from "../../support/onnx.ts";
 import { PLAIN_STEP, tinyConfig, trainerOf } from "../../support/training.ts";
+import { tracedStep } from "../../support/training-trace.ts";
 
 const open = (path: string) => FixtureFile.open(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
 
-let device: Device;
 let start: FixtureFile;
 let golden: FixtureFile;
 
 beforeAll(async () => {
-  device = await openDevice();
   start = await open("fixtures/nets/unet.safetensors");
   golden = await open("trajectories/unet.safetensors");
 });
-afterAll(() => device.close());
+
+function goldenNetwork() {
+  const [, , height = 0, width = 0] = start.takeFloat("input").shape;
+  return { ...fromZoo("unet").config, base: 4, depth: 4, classes: Number(start.text("classes")), height, width };
+}
 
 /** The golden U-Net as it starts, and its one image as a batch. */
-async function scene() {
+async function scene(device: Device) {
   const image = start.takeFloat("input");
-  const [count = 1, , height = 0, width = 0] = image.shape;
-  const [base, depth, classes] = [4, 4, Number(start.text("classes"))];
-  const config = { ...fromZoo("unet").config, base, depth, classes, height, width };
+  const [count = 1] = image.shape;
+  const config = goldenNetwork();
+  const { height, width } = config;
   const network = await Network.create(device, config, 1);
   for (const { name, kind } of network.table.list()) {
     network.write(name, start.takeFloat(`${kind === "weight" ? "param" : "buffer"}.${name}`).data);
@@ -59,8 +64,9 @@ function settingsOf(run: string): { readonly rate: number; readonly flags: Train
   return { rate: settings.number("lr"), flags };
 }
 
-test.each(["adamw", "groups", "sgd"])("%s: thirty steps end where PyTorch's do", async (run) => {
-  const { network, batch } = await scene();
+/** Thirty steps of a golden run with the kernels of a target. */
+async function follow(run: string, device: Device): Promise<void> {
+  const { network, batch } = await scene(device);
   const { rate, flags } = settingsOf(run);
   const trainer = await trainerOf(network, tinyConfig({ model: "unet", encoder: null, ...flags }));
   try {
@@ -83,4 +89,35 @@ test.each(["adamw", "groups", "sgd"])("%s: thirty steps end where PyTorch's do",
     trainer.destroy();
     network.destroy();
   }
+}
+
+const GPU = { software: false, subgroupSize: null } as const;
+
+/**
+ * The kernels that the adapter prefers, and those of a GPU: one so slow that products outweigh their transforms however small, and
+ * one of many units. What each chooses, and for which runs.
+ */
+const PATHS: readonly (readonly [string, Partial<Target>, labels: readonly RegExp[], runs: readonly string[]])[] = [
+  ["the adapter's kernels", {}, [], ["adamw", "groups", "sgd"]],
+  ["tiles, and Winograd's forms", { ...GPU, computeUnits: 0.02 }, [/ tile$/, /^winograd/], ["adamw"]],
+  ["tiles whose sums are split", { ...GPU, computeUnits: 128 }, [/ tile$/, /^sum of splits$/], ["adamw"]],
+];
+
+describe.each(PATHS)("%s", (_, target, labels, runs) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await openDevice({ target });
+  });
+  afterAll(() => device.close());
+
+  test("are what this target takes", () => {
+    const { graph } = tracedStep(goldenNetwork(), 1).trace;
+    const found = lower(graph, device.target).map(({ label }) => label);
+    for (const label of labels) expect(found).toContainEqual(expect.stringMatching(label));
+    expect(found.length).toBeGreaterThan(0);
+  });
+
+  test.each(runs)("%s: thirty steps end where PyTorch's do", async (run) => {
+    await follow(run, device);
+  });
 });
