@@ -39,6 +39,7 @@ export const ROOMS = {
     packages: [NODE, "dicom-parser", "pngjs", "sharp", "yaml", "zod"],
     inside: {
       image: [],
+      export: [],
       codec: ["image"],
       formats: ["image", "codec"],
       masks: ["image", "codec", "formats"],
@@ -50,7 +51,7 @@ export const ROOMS = {
   },
   metrics: { on: ["kernels"], packages: [] },
   experiment: {
-    packages: [NODE, "yaml", "zod"],
+    packages: [NODE, "fflate", "yaml", "zod"],
     inside: {
       settings: [],
       run: ["settings"],
