@@ -44,13 +44,13 @@ export type { CheckpointFacts, Progress } from "./experiment/checkpoint/facts.ts
 export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/import-checkpoint.ts";
 export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
 export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";
+export { type ChosenImage, EvalPictures, type JudgedMap, writeOverlay } from "./experiment/evaluate/eval-pictures.ts";
 export { type EvaluateOptions, type EvaluationResult, evaluateSplit } from "./experiment/evaluate/evaluate.ts";
 export {
   type EvaluationReport,
   type EvaluationSource,
   evaluationReport,
   writeEvaluation,
-  writeOverlay,
 } from "./experiment/evaluate/report.ts";
 export type { ImageFacts, ImagePlan } from "./experiment/predict/image-plan.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";

@@ -13,6 +13,7 @@ import {
   loadNetwork,
   runOf,
 } from "../../experiment/checkpoint/load-run.ts";
+import { EvalPictures } from "../../experiment/evaluate/eval-pictures.ts";
 import { type EvaluationResult, evaluateSplit } from "../../experiment/evaluate/evaluate.ts";
 import {
   type Postprocess,
@@ -21,7 +22,7 @@ import {
   ruleText,
   writePostprocess,
 } from "../../experiment/evaluate/postprocess.ts";
-import { evaluationReport, writeEvaluation, writeOverlay } from "../../experiment/evaluate/report.ts";
+import { evaluationReport, writeEvaluation } from "../../experiment/evaluate/report.ts";
 import { runPaths } from "../../experiment/run/run-folder.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
@@ -98,7 +99,12 @@ export function register(command: Command): void {
       "--choose-postprocess",
       "find on these images (val only) which objects are better removed, and store that for --postprocess",
     )
-    .option("--overlays <n>", "overlay pictures to write", wholeNumber(0), 8)
+    .option(
+      "--overlays <n>",
+      "pictures of the worst, median and best images and of the smallest objects",
+      wholeNumber(0),
+      8,
+    )
     .option("--no-roc", "leave out the ROC curves")
     .addOption(precisionOption())
     .addOption(adapterOption())
@@ -159,7 +165,7 @@ interface Work {
 }
 
 async function evaluateSamples({ path, folder, flags, network, checkpoint, samples }: Work): Promise<EvaluationResult> {
-  const { classes, colours, mean, std, config } = checkpoint.facts;
+  const { classes, mean, std, config } = checkpoint.facts;
   const rules = flags.postprocess ? readPostprocess(runOf(path), config.classes).rules : [];
   const choice = flags.choosePostprocess ? new PostprocessChoice(classes) : null;
   const inference = await network.inference({
@@ -168,6 +174,7 @@ async function evaluateSamples({ path, folder, flags, network, checkpoint, sampl
     precision: flags.precision,
   });
   const pool = new SamplePool();
+  const pictures = new EvalPictures();
   const progress = createProgress({ label: "evaluating", total: samples.length });
   try {
     const result = await evaluateSplit(network, {
@@ -181,10 +188,10 @@ async function evaluateSamples({ path, folder, flags, network, checkpoint, sampl
       ...(flags.strata ? { limits: flags.strata } : {}),
       ...(flags.extended === false ? {} : { extended: extendedOptions(flags) }),
       postprocess: rules,
-      onImage: async (done, _total, map) => {
+      onImage: (done, _total, map) => {
         progress.update(done);
         choice?.add(map.prediction, map.target, map);
-        if (done <= flags.overlays) await writeOverlay(join(folder, "overlays"), map, colours);
+        if (flags.overlays > 0) pictures.add(map);
       },
     });
     progress.stop();
@@ -192,6 +199,8 @@ async function evaluateSamples({ path, folder, flags, network, checkpoint, sampl
     const source = { checkpoint: path, data, split, classes, area };
     const report = evaluationReport(source, result, flags.postprocess ? rules : undefined);
     const tables = writeEvaluation(folder, report, result);
+    const shown = { count: flags.overlays, classes: config.classes };
+    await pictures.write(join(folder, "overlays"), result.images, shown);
     if (flags.json) printJson(report);
     else printEvaluation(result, classes, area);
     note(`written: ${folder} (${tables.join(", ")}, eval.json, overlays)`);

@@ -3,45 +3,93 @@ import { type ByteImage, filled } from "../../data/image/image.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 
 /** A label map with its size. */
-interface LabelMap {
+export interface LabelMap {
   readonly width: number;
   readonly height: number;
   readonly data: ArrayLike<number>;
 }
 
 /**
- * The image with each class tinted and outlined in its colour. With `target` also the truth: missed pixels are tinted
- * with `MISSED`, wrongly found ones keep the class colour but get a dark outline, so that errors show at a glance.
+ * What a prediction's pixel is beside the truth: of Okabe and Ito's palette (2008) four colours that stay apart without red,
+ * green or blue cones.
  */
-export function overlay(image: ByteImage, prediction: LabelMap, colours: readonly Rgb[], target?: LabelMap): ByteImage {
-  const { width, height, data } = prediction;
-  const out = filled({ width, height }, 3, 0);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const at = y * width + x;
-      const label = data[at] ?? 0;
-      const truth = target?.data[at] ?? label;
-      const base = pixel(image, at);
-      out.data.set(mixed(base, tint(label, truth, isEdge(prediction, x, y), colours)), at * 3);
-    }
-  }
-  return out;
+export const VERDICTS = {
+  hit: [86, 180, 233],
+  missed: [213, 94, 0],
+  false: [240, 228, 66],
+  /** Foreground in both, of another class. */
+  other: [0, 114, 178],
+} as const satisfies Record<string, Rgb>;
+
+export type Verdict = keyof typeof VERDICTS;
+
+/** Shares of a tint in what is shown: inside what is right, inside what is wrong, at edges. */
+const [RIGHT, WRONG, EDGE] = [0.3, 0.6, 0.95];
+
+/** The image, at its own size, with each class tinted and outlined in its colour. */
+export function overlay(image: ByteImage, prediction: LabelMap, colours: readonly Rgb[]): ByteImage {
+  const labels = stretched(prediction, image);
+  return tinted(image, (at, x, y) => {
+    const label = labels.data[at] ?? 0;
+    if (label === 0) return undefined;
+    return { colour: colours[label] ?? VERDICTS.hit, share: isEdge(labels, x, y) ? EDGE : RIGHT };
+  });
 }
 
-/** Colour of pixels the truth holds and the prediction does not. */
-const MISSED: Rgb = [255, 64, 64];
+/** The image, at its own size, with what was found, missed and wrongly found in the colours of {@link VERDICTS}. */
+export function judgedOverlay(image: ByteImage, prediction: LabelMap, target: LabelMap): ByteImage {
+  const verdicts = verdictsOf(stretched(prediction, image), stretched(target, image));
+  return tinted(image, (at, x, y) => {
+    const verdict = NAMES[verdicts.data[at] ?? 0];
+    if (verdict === undefined) return undefined;
+    const inside = verdict === "hit" ? RIGHT : WRONG;
+    return { colour: VERDICTS[verdict], share: isEdge(verdicts, x, y) ? EDGE : inside };
+  });
+}
+
+/** By the number that stands for each verdict in a map; 0 is background and what is ignored. */
+const NAMES: readonly (Verdict | undefined)[] = [undefined, "hit", "missed", "false", "other"];
+
+function verdictsOf(prediction: LabelMap, target: LabelMap): LabelMap {
+  const data = Uint8Array.from({ length: prediction.data.length }, (_, at) => {
+    const [label, truth] = [prediction.data[at] ?? 0, target.data[at] ?? 0];
+    if (truth === IGNORE_LABEL || (label === 0 && truth === 0)) return 0;
+    if (label === truth) return NAMES.indexOf("hit");
+    if (label === 0) return NAMES.indexOf("missed");
+    return NAMES.indexOf(truth === 0 ? "false" : "other");
+  });
+  return { width: prediction.width, height: prediction.height, data };
+}
 
 interface Tint {
   readonly colour: Rgb;
   readonly share: number;
 }
 
-function tint(label: number, truth: number, edge: boolean, colours: readonly Rgb[]): Tint {
-  if (label === 0) return { colour: MISSED, share: truth !== 0 && truth !== IGNORE_LABEL ? 0.55 : 0 };
-  const colour = colours[label] ?? MISSED;
-  const wrong = truth !== label && truth !== IGNORE_LABEL;
-  if (edge) return wrong ? { colour: [32, 32, 32], share: 0.85 } : { colour, share: 0.95 };
-  return { colour, share: wrong ? 0.55 : 0.3 };
+function tinted(image: ByteImage, tintAt: (at: number, x: number, y: number) => Tint | undefined): ByteImage {
+  const out = filled(image, 3, 0);
+  for (let y = 0; y < image.height; y++) {
+    for (let x = 0; x < image.width; x++) {
+      const at = y * image.width + x;
+      const tint = tintAt(at, x, y);
+      const base = pixel(image, at);
+      out.data.set(tint ? mixed(base, tint) : base, at * 3);
+    }
+  }
+  return out;
+}
+
+/** The label map at another size, each pixel with the label of the nearest one. */
+function stretched(map: LabelMap, { width, height }: { readonly width: number; readonly height: number }): LabelMap {
+  if (map.width === width && map.height === height) return map;
+  const nearest = (to: number, from: number) =>
+    Uint32Array.from({ length: to }, (_, at) => Math.floor(((at + 0.5) * from) / to));
+  const [rows, columns] = [nearest(height, map.height), nearest(width, map.width)];
+  const data = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) data[y * width + x] = map.data[(rows[y] ?? 0) * map.width + (columns[x] ?? 0)] ?? 0;
+  }
+  return { width, height, data };
 }
 
 function mixed(base: Rgb, { colour, share }: Tint): Rgb {
@@ -64,43 +112,4 @@ function isEdge({ data, width, height }: LabelMap, x: number, y: number): boolea
     (y > 0 && data[at - width] !== label) ||
     (y + 1 < height && data[at + width] !== label)
   );
-}
-
-/** Pictures side by side with a white gap, for a person to compare: equal heights. */
-export function sideBySide(images: readonly ByteImage[], gap = 4): ByteImage {
-  const height = Math.max(...images.map((image) => image.height));
-  const width = images.reduce((sum, image) => sum + image.width, 0) + gap * (images.length - 1);
-  const out = filled({ width, height }, 3, 255);
-  let left = 0;
-  for (const image of images) {
-    for (let y = 0; y < image.height; y++) {
-      for (let x = 0; x < image.width; x++) out.data.set(pixel(image, y * image.width + x), (y * width + left + x) * 3);
-    }
-    left += image.width + gap;
-  }
-  return out;
-}
-
-/** `image` enlarged by a whole factor, so that small objects can be seen. */
-export function enlarged(image: ByteImage, factor: number): ByteImage {
-  const width = image.width * factor;
-  const out = filled({ width, height: image.height * factor }, 3, 0);
-  for (let y = 0; y < out.height; y++) {
-    for (let x = 0; x < width; x++) {
-      const from = Math.floor(y / factor) * image.width + Math.floor(x / factor);
-      out.data.set(pixel(image, from), (y * width + x) * 3);
-    }
-  }
-  return out;
-}
-
-/** A label map enlarged like {@link enlarged}. */
-export function enlargedLabels({ width, height, data }: LabelMap, factor: number): LabelMap {
-  const out = new Uint8Array(width * height * factor * factor);
-  for (let i = 0; i < out.length; i++) {
-    const y = Math.floor(i / (width * factor));
-    const x = i - y * width * factor;
-    out[i] = data[Math.floor(y / factor) * width + Math.floor(x / factor)] ?? 0;
-  }
-  return { width: width * factor, height: height * factor, data: out };
 }

@@ -1,17 +1,12 @@
 import { join } from "node:path";
-import type { Rgb } from "../../data/codec/png.ts";
-import { readPicture, writePng } from "../../data/decode.ts";
-import { drawn } from "../../data/image/image.ts";
-import { resize } from "../../data/image/resample.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
-import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
+import { makeFolder } from "../../files/folder.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
 import { EMPTY_POLICIES } from "../../metrics/extended.ts";
 import { lesionTable } from "../../metrics/lesions.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import { rocTable } from "../../metrics/roc.ts";
-import type { EvaluatedMap, EvaluationResult } from "./evaluate.ts";
-import { enlarged, enlargedLabels, overlay, sideBySide } from "./overlay.ts";
+import type { EvaluationResult } from "./evaluate.ts";
 import type { ClassRule } from "./postprocess.ts";
 
 /** What was evaluated, as the head of its document. */
@@ -81,21 +76,4 @@ function tablesOf({ images, strata, roc, rocClasses, extended }: EvaluationResul
     ...(roc ? { "roc.csv": rocTable(curves) } : {}),
     ...(extended ? { "lesions.csv": lesionTable(extended.lesions) } : {}),
   };
-}
-
-/** Pictures smaller than this are enlarged, so that small objects and their outlines can be seen. */
-const OVERLAY_SIDE = 512;
-
-/** Writes `<stem>-overlay.png`: the image, and beside it what was found; missed pixels are red. */
-export async function writeOverlay(folder: string, map: EvaluatedMap, colours: readonly Rgb[]): Promise<void> {
-  const { sample, height, width } = map;
-  const image = drawn((await readPicture(sample.image, { dataset: sample.window })).picture);
-  const same = image.width === width && image.height === height;
-  const factor = Math.max(1, Math.floor(OVERLAY_SIDE / Math.max(width, height)));
-  const base = enlarged(same ? image : resize(image, { width, height }, "bicubic"), factor);
-  const prediction = enlargedLabels({ width, height, data: map.prediction }, factor);
-  const target = enlargedLabels({ width, height, data: map.target }, factor);
-  makeInnerFolder(folder);
-  const picture = sideBySide([base, overlay(base, prediction, colours, target)]);
-  await writePng(join(folder, `${sample.stem}-overlay.png`), picture);
 }
