@@ -51,6 +51,18 @@ export function textArgument(text: string): string {
   throw new InvalidArgumentError("Expected a text.");
 }
 
+/** One or several of `choices` in a comma-separated list, added to those of the option given before; each once. */
+export function someOf<Choice extends string>(choices: readonly Choice[]) {
+  return (text: string, before: readonly Choice[] = []): readonly Choice[] => {
+    const items = text.split(",").map((item) => {
+      const choice = choices.find((name) => name === item.trim());
+      if (choice !== undefined) return choice;
+      throw new InvalidArgumentError(`Expected some of ${choices.join(", ")} in a comma-separated list.`);
+    });
+    return [...new Set([...before, ...items])];
+  };
+}
+
 /** A share of a whole, from 0 to `most`. */
 export function share(most: number): Parser<number> {
   return (text) => {

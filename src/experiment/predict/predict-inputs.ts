@@ -1,10 +1,11 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
-import { basename, extname, join, resolve } from "node:path";
+import { basename, extname, join, resolve, sep } from "node:path";
 import { IMAGE_EXTENSIONS } from "../../data/decode.ts";
 import { looksLikeDicom } from "../../data/formats/dicom.ts";
 import { isNamedAsDicom } from "../../data/formats/dicom-series.ts";
 import { UsageError } from "../../errors.ts";
 import { requireRegularFile } from "../../files/regular.ts";
+import { COCO_NAME, type Format, outputName, usualFormat } from "./outputs.ts";
 
 /** One thing to be predicted; `stem` names what is written. */
 export type PredictInput =
@@ -68,7 +69,7 @@ function folderInputs(folder: string): PredictInput[] {
  * UsageError for what does not exist or is of no kind that is read.
  */
 export function listInputs(paths: readonly string[]): PredictInput[] {
-  return paths.flatMap((path) => {
+  const inputs = paths.flatMap((path) => {
     if (!existsSync(path)) {
       throw new UsageError(`${path} does not exist: give images, NIfTI volumes, DICOM files or folders of them`);
     }
@@ -78,25 +79,48 @@ export function listInputs(paths: readonly string[]): PredictInput[] {
     // Whatever else was named is tried as an image: its decoder says what is wrong.
     return [input ?? { kind: "image" as const, file: path, stem: basename(path, extname(path)) }];
   });
+  return withoutChannel(inputs);
 }
 
-/** The name under which an input's label map is written. */
-const maskName = ({ kind, stem }: Pick<PredictInput, "kind" | "stem">): string =>
-  kind === "image" ? `${stem}.png` : `${stem}.nii.gz`;
+/** nnU-Net's number of the first channel behind a case's name. */
+const FIRST_CHANNEL = /_0000$/;
+
+/**
+ * Names results by case, as nnU-Net does: `t_000` for `t_000_0000.nii.gz`, where every NIfTI volume ends so, and for
+ * pictures where there are at least two and all end so (a first frame alone is no case).
+ */
+function withoutChannel(inputs: readonly PredictInput[]): PredictInput[] {
+  const cases = (["nifti", "image"] as const).filter((kind) => {
+    const own = inputs.filter((input) => input.kind === kind);
+    return own.length >= (kind === "nifti" ? 1 : 2) && own.every(({ stem }) => FIRST_CHANNEL.test(stem));
+  });
+  return inputs.map((input) =>
+    cases.some((kind) => kind === input.kind) ? { ...input, stem: input.stem.replace(FIRST_CHANNEL, "") } : input,
+  );
+}
+
+/** Names in the folder of results that an input's are written under; of a folder of slices its own. */
+function namesOf({ kind, stem }: PredictInput, formats: readonly Format[] | undefined): string[] {
+  const isScan = kind !== "image";
+  const own = (formats ?? [usualFormat(isScan)]).map((format) => outputName(format, stem, isScan));
+  return [...own, `${stem}-overlay.png`];
+}
 
 /** Throws UsageError where two results would have one name, or a result would replace an input. */
-export function checkTargets(inputs: readonly PredictInput[], out: string): void {
+export function checkTargets(inputs: readonly PredictInput[], out: string, formats?: readonly Format[]): void {
   const seen = new Map<string, string>();
+  const files = inputs.map(({ file }) => resolve(file));
   for (const input of inputs) {
-    const other = seen.get(input.stem);
-    if (other !== undefined) {
-      throw new UsageError(
-        `${other} and ${input.file} would both be written as ${maskName(input)}: predict them into two --out folders`,
-      );
-    }
-    seen.set(input.stem, input.file);
-    for (const name of [maskName(input), `${input.stem}-overlay.png`]) {
-      if (inputs.some(({ file }) => resolve(file) === resolve(out, name))) {
+    for (const name of namesOf(input, formats).filter((own) => own !== COCO_NAME)) {
+      const other = seen.get(name);
+      if (other !== undefined) {
+        throw new UsageError(
+          `${other} and ${input.file} would both be written as ${name}: predict them into two --out folders`,
+        );
+      }
+      seen.set(name, input.file);
+      const target = resolve(out, name);
+      if (files.some((file) => file === target || file.startsWith(`${target}${sep}`))) {
         throw new UsageError(
           `--out ${out}: ${join(out, name)} is an input and would be replaced; choose another folder`,
         );

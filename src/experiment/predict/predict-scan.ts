@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { encodePng, type Rgb } from "../../data/codec/png.ts";
+import { encodePng } from "../../data/codec/png.ts";
 import { readBytes } from "../../data/decode.ts";
+import type { ShownClass } from "../../data/export/found-object.ts";
 import { type DicomFile, dicomValues, readDicom } from "../../data/formats/dicom.ts";
 import { SeriesList, sortSeries, spacingNotes, windowNotes } from "../../data/formats/dicom-series.ts";
 import { NiftiVolume } from "../../data/formats/nifti.ts";
@@ -8,12 +9,14 @@ import { encodeNiftiLabels, seriesAffine } from "../../data/formats/nifti-new.ts
 import { NiftiLabelMap } from "../../data/formats/nifti-write.ts";
 import type { ValueSlice } from "../../data/formats/values.ts";
 import { type ChosenView, chooseView, shownSlice, viewText, type Window } from "../../data/formats/window.ts";
-import { type ByteImage, drawn, type FloatImage } from "../../data/image/image.ts";
+import { drawn, type FloatImage } from "../../data/image/image.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
-import { overlay } from "../evaluate/overlay.ts";
+import { PackedMap } from "../evaluate/packed-map.ts";
 import { NpyFile } from "./npy-file.ts";
+import type { InputOutputs, OutputPaths } from "./outputs.ts";
 import type { Predictor } from "./predict.ts";
+import { montage, montageSlices } from "./prediction-page.ts";
 
 /** Slices of a scan, all of one size. */
 interface Scan {
@@ -47,7 +50,7 @@ interface ScanOptions {
 
 /** Files written for a scan, and what a person should know. */
 export interface ScanResult {
-  readonly mask: string;
+  readonly files: OutputPaths;
   readonly overlay: string;
   readonly probabilities?: string;
   readonly notes: readonly string[];
@@ -120,14 +123,23 @@ function rgb({ width, height, data }: FloatImage): FloatImage {
   return { width, height, channels: 3, data: out };
 }
 
+/** Where a scan's results go. */
+interface ScanTarget {
+  readonly folder: string;
+  readonly stem: string;
+  /** The background first. */
+  readonly classes: readonly ShownClass[];
+  readonly outputs: InputOutputs;
+}
+
 /**
- * Predicts a scan slice by slice; writes `<stem>.nii.gz`, a NIfTI label map in the scan's geometry, and an overlay of
- * the slice with the most found.
+ * Predicts a scan slice by slice; writes what its outputs ask for, and one montage of slices in which something was found,
+ * `<stem>-overlay.png`.
  */
 export async function predictScan(
   predictor: Predictor,
   scan: Scan,
-  target: { readonly folder: string; readonly stem: string; readonly colours: readonly Rgb[] },
+  target: ScanTarget,
   options: ScanOptions,
 ): Promise<ScanResult> {
   const { probabilities } = options;
@@ -136,24 +148,18 @@ export async function predictScan(
   predictor.plan({ width, height, bytes }, target.stem, probabilities !== undefined);
   const { window: asked, trained } = options;
   const view = chooseView(() => slicesOf(scan), { asked, trained, file: scan.window, inverted: scan.inverted(0) });
+  const shown = (z: number) => rgb(shownSlice(scan.slice(z), { ...view, inverted: scan.inverted(z) }));
   const shape = [scan.slices, scan.height, scan.width];
   const npy = probabilities ? new NpyFile(probabilities.path, [...shape, probabilities.classes]) : null;
-  const paths = {
-    mask: join(target.folder, `${target.stem}.nii.gz`),
-    overlay: join(target.folder, `${target.stem}-overlay.png`),
-  };
-  let most = -1;
-  let picture: ByteImage | null = null;
+  const masks: PackedMap[] = [];
+  const found: number[] = [];
   try {
     for (let z = 0; z < scan.slices; z++) {
-      const image = rgb(shownSlice(scan.slice(z), { ...view, inverted: scan.inverted(z) }));
-      const mask = await predictor.mask(image, npy ? (rows) => npy.append(rows) : undefined);
+      const mask = await predictor.mask(shown(z), npy ? (rows) => npy.append(rows) : undefined);
       scan.set(z, mask.data);
-      const found = mask.data.reduce((count, label) => count + (label > 0 ? 1 : 0), 0);
-      if (found > most) {
-        most = found;
-        picture = overlay(drawn(image), mask, target.colours);
-      }
+      target.outputs.add(mask, z);
+      masks.push(new PackedMap(mask));
+      found.push(mask.data.reduce((count, label) => count + (label > 0 ? 1 : 0), 0));
       options.onSlice?.(z + 1, scan.slices);
     }
     npy?.finish();
@@ -161,8 +167,14 @@ export async function predictScan(
     npy?.discard();
     throw error;
   }
-  writeFileAtomic(paths.mask, scan.encode());
-  if (picture) writeFileAtomic(paths.overlay, encodePng(picture));
-  const shown = `${target.stem}: ${scan.slices} slices, ${viewText(view)}`;
-  return { ...paths, ...(npy ? { probabilities: npy.path } : {}), notes: [...scan.notes(view), shown] };
+  const files = target.outputs.finish(() => scan.encode());
+  const overlay = join(target.folder, `${target.stem}-overlay.png`);
+  const slices = montageSlices(found, scan).flatMap((slice) => {
+    const mask = masks[slice]?.unpack();
+    return mask ? [{ slice, image: drawn(shown(slice)), mask }] : [];
+  });
+  const title = `${target.stem}: found in ${found.filter((count) => count > 0).length} of ${scan.slices} slices`;
+  if (slices.length > 0) writeFileAtomic(overlay, encodePng(montage(title, slices, target.classes)));
+  const said = `${target.stem}: ${scan.slices} slices, ${viewText(view)}`;
+  return { files, overlay, ...(npy ? { probabilities: npy.path } : {}), notes: [...scan.notes(view), said] };
 }
