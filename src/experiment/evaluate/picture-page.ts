@@ -39,11 +39,12 @@ export const MOST_PAGE_PIXELS = 2 ** 24;
  */
 export function picturePage(pictures: readonly Captioned[], { title = [], legend, columns }: PageOptions): ByteImage {
   const across = Math.max(1, Math.min(pictures.length, columns ?? pictures.length));
+  const shown = Math.max(...pictures.map(({ picture }) => picture.width));
+  const scale = 1 + LARGER_FROM.filter((from) => across * shown >= from).length;
   const cell = {
-    width: Math.max(...pictures.map(({ picture }) => picture.width)),
+    width: Math.max(shown, ...pictures.map(({ caption = "" }) => textSize(caption, scale).width)),
     height: Math.max(...pictures.map(({ picture }) => picture.height)),
   };
-  const scale = 1 + LARGER_FROM.filter((from) => across * cell.width >= from).length;
   const gap = GAP * scale;
   const line = textSize("", scale).height + gap;
   const caption = pictures.some((entry) => entry.caption !== undefined) ? line : 0;
