@@ -113,7 +113,7 @@ test("a volume, a series and the same slices as pictures give one result, each i
 test("eval by other strata chooses rules; tiles, views and rules are applied", async () => {
   const report = svanetJson(
     ...["eval", run, "--data", data, "--strata", "0.5,2,100", "--area", "pixels", "--resamples", "20"],
-    ...["--choose-postprocess", "--overlays", "0"],
+    ...["--choose-postprocess", "--overlays", "2"],
   );
   expect(report).toMatchObject({
     area: "pixels",
@@ -130,6 +130,10 @@ test("eval by other strata chooses rules; tiles, views and rules are applied", a
       .filter((name) => name !== "overlays")
       .sort(),
   ).toEqual(files);
+  expect(readdirSync(join(run, "eval", "overlays")).sort()).toEqual([
+    expect.stringMatching(/^smallest-1-val-\d{4}-overlay\.png$/),
+    expect.stringMatching(/^worst-1-val-\d{4}-overlay\.png$/),
+  ]);
   expect(readFileSync(join(run, "eval", "roc.csv"), "utf8")).toMatch(/^curve,threshold,.*\nforeground,Infinity,0,0\n/);
   expect(JSON.parse(readFileSync(join(run, "eval", "eval.json"), "utf8"))).toEqual(report);
 

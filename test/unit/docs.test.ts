@@ -10,6 +10,7 @@ const DOCUMENTS = [
     "docs/data.md",
     "docs/fuzzing.md",
     "docs/networks.md",
+    "docs/outputs.md",
     "docs/TRUST.md",
     "bench/README.md",
     "test/oracle/README.md",

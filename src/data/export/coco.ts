@@ -1,4 +1,3 @@
-/** Objects as COCO's annotations: run lengths down the columns, packed into text as pycocotools reads and writes them. */
 import { boxOf, type FoundObject, type ShownClass } from "./found-object.ts";
 
 interface Sides {
@@ -6,7 +5,7 @@ interface Sides {
   readonly height: number;
 }
 
-/** An object of COCO's `annotations`. */
+/** An object of COCO's `annotations`, its run lengths down the columns, packed as pycocotools reads and writes them. */
 export interface CocoAnnotation {
   readonly id: number;
   readonly image_id: number;

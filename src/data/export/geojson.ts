@@ -1,10 +1,9 @@
-/** Objects as GeoJSON as QuPath opens it: detections with a class and its colour, in pixels of the full image. */
 import type { FoundObject, ShownClass } from "./found-object.ts";
 import { type Outline, outlinesOf, type Point, type Ring } from "./outlines.ts";
 
 type Polygon = readonly (readonly Point[])[];
 
-/** A feature of QuPath's. */
+/** A feature as QuPath opens it: a detection with a class and its colour, in pixels of the full image. */
 export interface GeoJsonFeature {
   readonly type: "Feature";
   readonly geometry: (

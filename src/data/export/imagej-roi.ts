@@ -1,8 +1,3 @@
-/**
- * Objects as ImageJ's .roi files, as RoiDecoder.java of ImageJ 1.52t and later documents their bytes: big-endian, a header of
- * 64 bytes, the outline, a second header of 64 bytes with group and name, the name. An outline of one line is a traced ROI of
- * 16-bit corners; one with holes or of several pieces is a composite of float corners, filled by the even-odd rule.
- */
 import { DataError } from "../../errors.ts";
 import { boxOf, type FoundObject, type ShownClass } from "./found-object.ts";
 import { outlinesOf, type Ring } from "./outlines.ts";
@@ -27,8 +22,10 @@ export function requireRoiSize(file: string, { width, height }: { width: number;
 }
 
 /**
- * The bytes of one object's ROI in a mask of `width` columns. Its group is its class's index (none above 255), its position in
- * a stack `slice` + 1.
+ * The bytes of one object's .roi file in a mask of `width` columns, as ImageJ's RoiDecoder (1.52t and later) documents them:
+ * big-endian, a header of 64 bytes, the outline, a second header of 64 bytes with group and name, the name. An outline of one
+ * line is a traced ROI of 16-bit corners, one with holes or of several pieces a composite of float corners, filled by the
+ * even-odd rule. The group is the class's index (none above 255), the position in a stack `slice` + 1.
  */
 export function roiBytes(
   object: FoundObject,

@@ -1,8 +1,3 @@
-/**
- * Outlines along pixel edges: column and row numbers of pixels' corners, the picture's upper left corner being 0, 0. Filled
- * by the even-odd rule they give back the pixels exactly. An object whose pixels touch only by corners comes as several
- * pieces, so that every ring is simple and every polygon valid (OGC Simple Features): rings meet in single points at most.
- */
 import { boxOf, type FoundObject } from "./found-object.ts";
 
 export type Point = readonly [x: number, y: number];
@@ -40,7 +35,12 @@ interface Pieces {
   readonly count: number;
 }
 
-/** The outlines of an object in a mask of `width` columns, in the order of their first pixels from top to bottom. */
+/**
+ * The outlines of an object in a mask of `width` columns, in the order of their first pixels from top to bottom. They go along
+ * pixel edges: column and row numbers of pixels' corners, the picture's upper left corner being 0, 0. Filled by the even-odd
+ * rule they give back the pixels exactly. An object whose pixels touch only by corners comes as several pieces, so that every
+ * ring is simple and every polygon valid (OGC Simple Features): rings meet in single points at most.
+ */
 export function outlinesOf(object: FoundObject, width: number): Outline[] {
   const box = boxOf(object, width);
   const pieces = piecesOf(object, width);

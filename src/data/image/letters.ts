@@ -1,7 +1,9 @@
-/** Writing in pictures: letters of 5 x 7 dots, as on character displays, so that no font has to be installed. */
 import type { ByteImage, Size } from "./image.ts";
 
-/** Dots of a letter's cell: five columns and a gap, seven rows and one that some letters hang into. */
+/**
+ * Dots of a letter's cell: five columns and a gap, seven rows and one that some letters hang into, as on character displays, so
+ * that no font has to be installed.
+ */
 const CELL = { width: 6, height: 8 } as const;
 const FIRST = 32;
 

@@ -8,6 +8,7 @@ import {
   namesArgument,
   numberFrom,
   share,
+  someOf,
   tripleArgument,
   wholeNumber,
   windowArgument,
@@ -139,4 +140,18 @@ describe.each(Object.entries(CASES))("%s", (_, { parse, taken, refused, sentence
 test("a decimal number has one spelling", () => {
   expect(["-0.5", "3.", "1E-3", "+2"].map(decimal)).toEqual([-0.5, 3, 0.001, 2]);
   expect(NO_NUMBERS.map(decimal)).toEqual(NO_NUMBERS.map(() => undefined));
+});
+
+describe("some of a few words", () => {
+  const parse = someOf(["png", "coco", "rois"]);
+
+  test("come as a list, or one option after the other, each once", () => {
+    expect(parse("coco")).toEqual(["coco"]);
+    expect(parse("rois, coco,rois", parse("coco"))).toEqual(["coco", "rois"]);
+  });
+
+  test.each(["", "coco,", "qupath", "PNG", "coco;png"])("%j is refused with the words there are", (text) => {
+    expect(() => parse(text)).toThrow(InvalidArgumentError);
+    expect(() => parse(text)).toThrow("Expected some of png, coco, rois in a comma-separated list.");
+  });
 });
