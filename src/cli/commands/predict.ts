@@ -85,15 +85,21 @@ async function predict(run: string, paths: readonly string[], flags: PredictFlag
       if (flags.json) printJson(written);
       else for (const line of new Set(written.flatMap(pathsOf))) printLine(line);
       for (const text of notes) note(text);
-      const results = flags.format === undefined ? "masks" : `results as ${flags.format.join(", ")}`;
-      const meaning = `value = class index: ${facts.classes.join(", ")}`;
-      if (written.length > 0) note(`${written.length} ${results} (${meaning}) and overlays in ${flags.out}`);
+      if (written.length > 0) note(summary(written.length, flags, facts));
     } finally {
       predictor.destroy();
       network.destroy();
     }
     failures.end("predicted");
   });
+}
+
+/** What is in the folder now. */
+function summary(count: number, { format = ["png"], out }: PredictFlags, { classes }: CheckpointFacts): string {
+  const others = format.filter((name) => name !== "png" && name !== "nifti");
+  const masks = others.length < format.length ? [`${count} masks (value = class index: ${classes.join(", ")})`] : [];
+  const all = [...masks, ...others].join(", ");
+  return `${all} and overlays${masks.length > 0 ? "" : ` of ${count} inputs`} in ${out}`;
 }
 
 function predictorOptions(path: string, { config }: CheckpointFacts, flags: PredictFlags): PredictorOptions {

@@ -96,7 +96,7 @@ export class EvalPictures {
       const kept = this.#kept.get(name);
       if (kept === undefined) continue;
       const map = { sample: kept.sample, prediction: kept.prediction.unpack(), target: kept.target.unpack() };
-      const title = [name, `${reason} ${number} of ${images.length}: foreground Dice ${dice.toFixed(1)} %`];
+      const title = [name, `${reason} ${number} of ${images.length} images: foreground Dice ${dice.toFixed(1)} %`];
       await writeJudged(join(folder, `${reason}-${number}-${name}-overlay.png`), map, { title, classes });
     }
     return chosen;

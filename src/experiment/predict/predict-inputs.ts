@@ -17,10 +17,16 @@ const NIFTI_ENDING = /\.nii(\.gz)?$/i;
 /** More than the 132 bytes by which DICOM is told. */
 const FIRST_BYTES = 256;
 
+/** Empty where the file cannot be opened: whoever reads it says why, and one of many must not end the rest. */
 function firstBytes(file: string): Uint8Array {
-  const handle = openSync(file, "r");
+  const bytes = new Uint8Array(FIRST_BYTES);
+  let handle: number;
   try {
-    const bytes = new Uint8Array(FIRST_BYTES);
+    handle = openSync(file, "r");
+  } catch {
+    return bytes.subarray(0, 0);
+  }
+  try {
     return bytes.subarray(0, readSync(handle, bytes));
   } finally {
     closeSync(handle);

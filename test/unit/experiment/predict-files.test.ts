@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -230,6 +230,14 @@ describe("names", () => {
     expect(named("f_0000.png")).toEqual(["f_0000"]);
     expect(named("f_0000.png", "g_0000.png")).toEqual(["f", "g"]);
     expect(named("f_0000.png", "f_0001.png")).toEqual(["f_0000", "f_0001"]);
+  });
+
+  test("of links to nowhere end nothing: as an image it fails alone, else it is no input", () => {
+    mkdirSync(at("links"));
+    writeFileSync(at("links", "a.png"), "");
+    symlinkSync(at("nowhere"), at("links", "b.png"));
+    symlinkSync(at("nowhere"), at("links", "c"));
+    expect(listInputs([at("links")]).map(({ stem }) => stem)).toEqual(["a", "b"]);
   });
 
   test("that two results would share, or an input has, are refused", () => {
