@@ -24,10 +24,18 @@ export type Schedule =
 /** The kinds by name, as flags and files give them. */
 export const SCHEDULES = ["paper", "release", "poly", "constant"] as const satisfies readonly Schedule["kind"][];
 
+/** The highest rate of each kind, as published: what a schedule has where none is asked for. */
+export const SCHEDULE_RATES: Readonly<Record<Schedule["kind"], number>> = {
+  paper: 5e-5,
+  release: 5e-4,
+  poly: 1e-2,
+  constant: 5e-5,
+};
+
 type ReleaseSchedule = Extract<Schedule, { kind: "release" }>;
 
 /** The rates of the paper's text. */
-export function paperSchedule(epochs: number, high = 5e-5, low = 1e-6): Schedule {
+export function paperSchedule(epochs: number, high = SCHEDULE_RATES.paper, low = 1e-6): Schedule {
   return { kind: "paper", epochs, high, low };
 }
 
@@ -35,7 +43,7 @@ export function paperSchedule(epochs: number, high = 5e-5, low = 1e-6): Schedule
 export function releaseSchedule(
   epochs: number,
   pretrained: boolean,
-  { low = 1e-6, start = 5e-5, high = 5e-4 }: { low?: number; start?: number; high?: number } = {},
+  { low = 1e-6, start = 5e-5, high = SCHEDULE_RATES.release }: { low?: number; start?: number; high?: number } = {},
 ): Schedule {
   return { kind: "release", epochs, low, start, high, pretrained };
 }

@@ -34,6 +34,10 @@ export const asList = (text: string): string[] => (text === "none" ? [] : text.s
 
 export const asNumbers = (text: string): (number | string)[] => asList(text).map(asNumber);
 
+/** A name, or numbers where the text begins with one. */
+export const asNamesOrNumbers = (text: string): string | (number | string)[] =>
+  /^[\d.+-]/.test(text) ? asNumbers(text) : text;
+
 /** `on` and `off`; anything else stays text. */
 export const asSwitch = (text: string): boolean | string => (text === "on" ? true : text === "off" ? false : text);
 

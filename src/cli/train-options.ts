@@ -1,58 +1,6 @@
+import { LOSS_OPTIONS } from "./loss-options.ts";
 import { NETWORK_OPTIONS } from "./network-options.ts";
 import { asList, asNumber, asNumbers, asText, type OptionTable } from "./option-row.ts";
-
-const LOSS_OPTIONS = {
-  loss: {
-    group: "Loss",
-    argument: "<name>",
-    help: "what training minimises, published being the network's own (svanet models names it)",
-    parse: asText,
-    sample: ["ohem", "ohem"],
-  },
-  headWeights: {
-    group: "Loss",
-    argument: "<list>",
-    help: "weight of each output in the network's order, such as 1,0.4; 0 leaves one out",
-    parse: asNumbers,
-    sample: ["1,0.25", [1, 0.25]],
-    omitted: "the network's own",
-  },
-  ohemThreshold: {
-    group: "Loss",
-    argument: "<p>",
-    help: "of --loss ohem: pixels whose label is less probable are hard",
-    parse: asNumber,
-    sample: ["0.7", 0.7],
-  },
-  ohemKept: {
-    group: "Loss",
-    argument: "<n>",
-    help: "of --loss ohem: least number of hard pixels in a batch",
-    parse: asNumber,
-    sample: ["5", 5],
-  },
-  labelSmoothing: {
-    group: "Loss",
-    argument: "<x>",
-    help: "share of the target spread over all classes",
-    parse: asNumber,
-    sample: ["0.1", 0.1],
-  },
-  classWeights: {
-    group: "Loss",
-    argument: "<name>",
-    help: "weights of the classes in the cross-entropy; by release rare ones count more, batch by batch",
-    parse: asText,
-    sample: ["release", "release"],
-  },
-  diceWeight: {
-    group: "Loss",
-    argument: "<x>",
-    help: "weight of soft Dice added to the cross-entropy",
-    parse: asNumber,
-    sample: ["0.5", 0.5],
-  },
-} satisfies Partial<OptionTable>;
 
 const OPTIMIZER_OPTIONS = {
   schedule: {
@@ -67,8 +15,8 @@ const OPTIMIZER_OPTIONS = {
     argument: "<rate>",
     help: "highest learning rate of the schedule",
     parse: asNumber,
-    sample: ["2e-3", 0.002],
-    omitted: "the schedule's own",
+    sample: ["4e-3", 0.004],
+    omitted: "0.002 from random weights, 5e-5 with --weights; --schedule release: 5e-4, poly: 0.01",
   },
   optimizer: {
     group: "Training",
@@ -187,6 +135,13 @@ export const TRAIN_OPTIONS: OptionTable = {
     parse: asText,
     sample: ["runs/one", "runs/one"],
     omitted: "must be given, here or in the file",
+  },
+  recipe: {
+    group: "Training",
+    argument: "<name>",
+    help: "what flags that are left out mean; by paper all of it is as published, its fine-tuning rate from random weights too",
+    parse: asText,
+    sample: ["paper", "paper"],
   },
   ...NETWORK_OPTIONS,
   window: {

@@ -8,6 +8,7 @@ import { concat, permuteRows, sliceLast } from "./ops/layout.ts";
 import { leakyRelu } from "./ops/leaky-relu.ts";
 import { binaryCrossEntropy } from "./ops/loss/binary-loss.ts";
 import { boundaryEmphasis, classMasks } from "./ops/loss/class-masks.ts";
+import { focalLoss } from "./ops/loss/focal-loss.ts";
 import { hardLabels } from "./ops/loss/hard-labels.ts";
 import { logOdds } from "./ops/loss/log-odds.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "./ops/loss/loss.ts";
@@ -95,6 +96,7 @@ export const OPS = tableOf({
   shrinkLabels,
   dropout,
   crossEntropy,
+  focalLoss,
   softDice,
   binaryCrossEntropy,
   logOdds,

@@ -2,6 +2,7 @@ import { UsageError } from "../errors.ts";
 import { add, scale } from "../kernels/ops/arithmetic.ts";
 import { shrinkLabels } from "../kernels/ops/frame.ts";
 import { binaryCrossEntropy } from "../kernels/ops/loss/binary-loss.ts";
+import { focalLoss } from "../kernels/ops/loss/focal-loss.ts";
 import { hardLabels } from "../kernels/ops/loss/hard-labels.ts";
 import { crossEntropy, softDice } from "../kernels/ops/loss/loss.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
@@ -12,17 +13,35 @@ import { foregroundLoss, isRegionLoss, RegionTargets, regionLoss } from "./regio
 import type { BinaryTarget, Head, LossSettings } from "./supervision.ts";
 
 /**
- * The cross-entropy `[1]` of logits `[n, h, w, k]` against labels `[n, h, w]`, with soft Dice where it is asked for.
- * `weight` `[k]` holds the class weights: ones where classes count alike. OHEM leaves easy pixels out of the
- * cross-entropy, not of the Dice.
+ * The loss `[1]` of logits `[n, h, w, k]` against labels `[n, h, w]`: a cross-entropy, of all pixels, of hard ones (OHEM) or
+ * focal, with soft Dice where it is asked for; or Tversky's. `weight` `[k]` holds the class weights: ones where classes
+ * count alike. OHEM leaves easy pixels out of the cross-entropy, not of the Dice.
  */
 export function trainingLoss(graph: Graph, logits: Value, label: Value, weight: Value, settings: LossSettings): Value {
-  const { kind, ignoreIndex, smoothing, dice, ohemThreshold: threshold, ohemKept: kept } = settings;
-  const seen = kind === "ohem" ? graph.apply(hardLabels, { logits, label }, { threshold, kept, ignoreIndex }) : label;
-  const entropy = graph.apply(crossEntropy, { logits, label: seen, weight }, { ignoreIndex, smoothing });
+  if (settings.kind === "tversky") return tverskyLoss(graph, logits, label, settings);
+  const { dice } = settings;
+  const entropy = entropyLoss(graph, logits, label, weight, settings);
   if (dice === 0) return entropy;
   const overlap = diceLoss(graph, logits, label, settings);
   return graph.apply(add, { x: entropy, y: graph.apply(scale, { x: overlap }, { factor: dice }) }, {});
+}
+
+function entropyLoss(graph: Graph, logits: Value, label: Value, weight: Value, settings: LossSettings): Value {
+  const { kind, ignoreIndex, smoothing, focalGamma: gamma, ohemThreshold: threshold, ohemKept: kept } = settings;
+  if (kind === "focal") return graph.apply(focalLoss, { logits, label, weight }, { ignoreIndex, gamma });
+  const seen = kind === "ohem" ? graph.apply(hardLabels, { logits, label }, { threshold, kept, ignoreIndex }) : label;
+  return graph.apply(crossEntropy, { logits, label: seen, weight }, { ignoreIndex, smoothing });
+}
+
+/**
+ * 1 minus Tversky's index, of each class but the background over the pixels of the whole batch, averaged: of one class the
+ * publication's loss.
+ */
+function tverskyLoss(graph: Graph, logits: Value, label: Value, settings: LossSettings): Value {
+  const { ignoreIndex, diceSmooth: smooth, tverskyAlpha: alpha, tverskyBeta: beta } = settings;
+  const { n, h, w, c } = nhwc("loss", "logits", logits.shape);
+  const whole = { logits: graph.view(logits, [1, n * h, w, c]), label: graph.view(label, [1, n * h, w]) };
+  return graph.apply(softDice, whole, { smooth, ignoreIndex, first: 1, alpha, beta, from: 1 });
 }
 
 function diceLoss(graph: Graph, logits: Value, label: Value, settings: LossSettings): Value {

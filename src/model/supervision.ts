@@ -15,8 +15,11 @@ export type Head = { readonly name: string; readonly logits: Value; readonly wei
 
 export type BinaryTarget = "edges" | "foreground";
 
-/** What an output is trained with: cross-entropy of all pixels or of hard ones (OHEM), or a {@link REGION_LOSSES}. */
-export const LOSSES = ["cross-entropy", "ohem", ...REGION_LOSSES] as const;
+/**
+ * What an output is trained with: cross-entropy of all pixels or of hard ones (OHEM), the focal loss, Tversky's, or a
+ * {@link REGION_LOSSES}.
+ */
+export const LOSSES = ["cross-entropy", "ohem", "focal", "tversky", ...REGION_LOSSES] as const;
 export type LossKind = (typeof LOSSES)[number];
 
 export interface LossSettings {
@@ -27,6 +30,11 @@ export interface LossSettings {
   readonly ohemThreshold: number;
   /** OHEM: as many pixels of a batch are hard at least. */
   readonly ohemKept: number;
+  /** Focal loss: the power of 1 - p by which pixels already sure count less (Lin et al. 2017: 2). */
+  readonly focalGamma: number;
+  /** Tversky: what a false positive and a false negative count (Salehi et al. 2017: best 0.3 and 0.7). */
+  readonly tverskyAlpha: number;
+  readonly tverskyBeta: number;
   /** Label of pixels that count for nothing. */
   readonly ignoreIndex: number;
   /** Share of the target spread evenly over all classes. */
@@ -46,6 +54,9 @@ export const DEFAULT_LOSS: LossSettings = {
   headWeights: null,
   ohemThreshold: 0.9,
   ohemKept: 131072,
+  focalGamma: 2,
+  tverskyAlpha: 0.3,
+  tverskyBeta: 0.7,
   ignoreIndex: IGNORE_LABEL,
   smoothing: 0,
   dice: 0,

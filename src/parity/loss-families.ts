@@ -3,7 +3,7 @@ import { logOdds } from "../kernels/ops/loss/log-odds.ts";
 import { crossEntropy, softDice } from "../kernels/ops/loss/loss.ts";
 import { trainingLoss } from "../model/losses.ts";
 import { type RegionLoss, RegionTargets, regionLoss } from "../model/region-losses.ts";
-import { DEFAULT_LOSS } from "../model/supervision.ts";
+import { DEFAULT_LOSS, type LossSettings } from "../model/supervision.ts";
 import { type FixtureCase, FixtureError } from "./fixture.ts";
 import { callOf, type GoldenCall, valueNamed, valuesNamed } from "./golden-call.ts";
 
@@ -52,7 +52,17 @@ const region = (name: RegionLoss, golden: FixtureCase): GoldenCall => ({
     ),
 });
 
-/** The losses that networks were published with, from logits and labels on as training takes them. */
+/** A loss from logits, labels and class weights on, by the settings that differ from the default. */
+const pixelwise = (golden: FixtureCase, weight: GivenTensor, own: Partial<LossSettings>): GoldenCall => ({
+  inputs: ["logits"],
+  constants: { label: labelOf(golden), weight },
+  body(graph, values) {
+    const { logits, label, weight } = valuesNamed(values, ["logits", "label", "weight"]);
+    return trainingLoss(graph, logits, label, weight, { ...DEFAULT_LOSS, ...own });
+  },
+});
+
+/** Published losses, from logits and labels on as training takes them. */
 const PUBLISHED = {
   structure: (golden) => region("structure", golden),
   bce_dice: (golden) => region("bce-dice", golden),
@@ -60,15 +70,13 @@ const PUBLISHED = {
   ohem(golden) {
     const ohemThreshold = golden.attributes.number("threshold");
     const ohemKept = golden.attributes.integer("kept");
-    const settings = { ...DEFAULT_LOSS, kind: "ohem", ohemThreshold, ohemKept } as const;
-    return {
-      inputs: ["logits"],
-      constants: { label: labelOf(golden), weight: ones(classesOf(golden)) },
-      body(graph, values) {
-        const { logits, label, weight } = valuesNamed(values, ["logits", "label", "weight"]);
-        return trainingLoss(graph, logits, label, weight, settings);
-      },
-    };
+    return pixelwise(golden, ones(classesOf(golden)), { kind: "ohem", ohemThreshold, ohemKept });
+  },
+  focal: (golden) =>
+    pixelwise(golden, golden.float("weight"), { kind: "focal", focalGamma: golden.attributes.number("gamma") }),
+  tversky(golden) {
+    const [tverskyAlpha, tverskyBeta] = [golden.attributes.number("alpha"), golden.attributes.number("beta")];
+    return pixelwise(golden, ones(classesOf(golden)), { kind: "tversky", tverskyAlpha, tverskyBeta });
   },
   emphasis(golden) {
     const classes = golden.attributes.integer("classes");

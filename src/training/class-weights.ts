@@ -1,9 +1,14 @@
-/** How classes weigh in the cross-entropy: alike, or as the authors' code weighs them by a batch's shares. */
+/** How classes weigh in the cross-entropy: alike, as the authors' code weighs them by a batch's shares, or as given. */
 export const CLASS_WEIGHTINGS = ["none", "release"] as const;
-export type ClassWeighting = (typeof CLASS_WEIGHTINGS)[number];
+/** A rule by name, or a weight for every class, the background first. */
+export type ClassWeighting = (typeof CLASS_WEIGHTINGS)[number] | readonly number[];
 
-/** Ones, or the release's weights of a batch: 1 / ln(1.1 + share of the class), 0 for an absent class. `[classes]`. */
+/**
+ * The weights `[classes]` of a batch: ones, the given ones, or the release's, 1 / ln(1.1 + share of the class), 0 for an absent
+ * class. Given ones must be as many as the classes.
+ */
 export function classWeights(kind: ClassWeighting, labels: Int32Array, classes: number): Float32Array {
+  if (typeof kind !== "string") return Float32Array.from(kind);
   const weights = new Float32Array(classes).fill(1);
   if (kind === "none") return weights;
   const counts = new Float64Array(classes);

@@ -1,3 +1,4 @@
+import { focalLoss } from "../../kernels/ops/loss/focal-loss.ts";
 import { hardLabels } from "../../kernels/ops/loss/hard-labels.ts";
 import { logOdds } from "../../kernels/ops/loss/log-odds.ts";
 import { argmaxLast, crossEntropy, segmentationCounts, softDice } from "../../kernels/ops/loss/loss.ts";
@@ -52,6 +53,27 @@ export function crossEntropies(
       divisor += at(weight.data, truth);
     }
     return [total, divisor, sum(classes, (c) => at(weight.data, c))];
+  });
+  const mean = () => (totals.at(1) === 0 ? 0 : totals.at(0) / totals.at(1));
+  return [{ shape: [1], at: mean }, totals, { shape: label.shape, at: lse }];
+}
+
+/** The weighted mean of -(1 - p)^gamma log p; its sum and divisor; each pixel's log-sum-exp. */
+function focalLosses(
+  { logits: x, label, weight }: Tensors<"logits" | "label" | "weight">,
+  { ignoreIndex, gamma }: { readonly ignoreIndex: number; readonly gamma: number },
+): Elements[] {
+  const { classes, lse, share } = shares(x);
+  const totals = together([2], () => {
+    let [total, divisor] = [0, 0];
+    for (const [pixel, truth] of label.data.entries()) {
+      if (!counts(truth, classes, ignoreIndex)) continue;
+      const rest = sum(classes, (c) => (c === truth ? 0 : share(pixel, c)));
+      const entropy = lse(pixel) - at(x.data, pixel * classes + truth);
+      total += at(weight.data, truth) * rest ** gamma * entropy;
+      divisor += at(weight.data, truth);
+    }
+    return [total, divisor];
   });
   const mean = () => (totals.at(1) === 0 ? 0 : totals.at(0) / totals.at(1));
   return [{ shape: [1], at: mean }, totals, { shape: label.shape, at: lse }];
@@ -114,8 +136,28 @@ export const PIXEL_LOSS = {
       })),
     ),
   }),
+  focalLoss: checkOf(focalLoss, {
+    expected: focalLosses,
+    constants: ["weight"],
+    cases: CLASSES.flatMap((c) =>
+      [
+        [0, 2],
+        [0.3, 0.5],
+        [0.3, 0],
+        [1, 2],
+      ].map(([share = 0, gamma = 0]) => ({
+        about: `gamma ${gamma}, a share of ${share} ignored`,
+        inputs: {
+          logits: logits([2, 13, 11, c]),
+          label: share === 1 ? labels([2, 13, 11], c, { index: IGNORED, share }) : wild([2, 13, 11], c, share),
+          weight: noise([c], { centre: 1.1 }),
+        },
+        attrs: { ignoreIndex: IGNORED, gamma },
+      })),
+    ),
+  }),
   softDice: checkOf(softDice, {
-    expected({ logits: x, label }, { smooth, ignoreIndex, first: scored = 0 }) {
+    expected({ logits: x, label }, { smooth, ignoreIndex, first: scored = 0, alpha = 0.5, beta = 0.5, from = 0 }) {
       const { classes, lse, share } = shares(x);
       const [samples = 1] = x.shape;
       const pixels = label.data.length / samples;
@@ -125,9 +167,10 @@ export const PIXEL_LOSS = {
           if (!counts(truth, classes, ignoreIndex)) continue;
           const first = 2 * Math.floor(pixel / pixels) * classes;
           for (let c = 0; c < classes; c++) {
-            const hit = truth === c ? 1 : 0;
-            all[first + c] = at(all, first + c) + hit * share(pixel, c);
-            all[first + classes + c] = at(all, first + classes + c) + share(pixel, c) + hit;
+            const [p, y] = [share(pixel, c), truth === c ? 1 : 0];
+            all[first + c] = at(all, first + c) + p * y;
+            const sides = p * y + alpha * p * (1 - y) + beta * (1 - p) * y;
+            all[first + classes + c] = at(all, first + classes + c) + 2 * sides;
           }
         }
         return all;
@@ -136,20 +179,21 @@ export const PIXEL_LOSS = {
         (2 * sums.at(2 * sample * classes + c) + smooth) / (sums.at((2 * sample + 1) * classes + c) + smooth);
       const total = () => sum(samples, (n) => sum(classes - scored, (c) => score(n, scored + c)));
       return [
-        { shape: [1], at: () => -total() / (samples * (classes - scored)) },
+        { shape: [1], at: () => from - total() / (samples * (classes - scored)) },
         sums,
         { shape: label.shape, at: lse },
       ];
     },
     cases: CLASSES.flatMap((c) =>
       [
-        [0, 0],
-        [0.3, 0],
-        [0.3, 1],
-      ].map(([share = 0, first = 0]) => ({
+        { share: 0, first: 0 },
+        { share: 0.3, first: 0 },
+        { share: 0.3, first: 1 },
+        { share: 0.3, first: 1, alpha: 0.3, beta: 0.9, from: 1 },
+      ].map(({ share, ...attrs }) => ({
         about: `a share of ${share} ignored`,
         inputs: { logits: logits([2, 23, 17, c]), label: wild([2, 23, 17], c, share) },
-        attrs: { smooth: 1, ignoreIndex: IGNORED, first },
+        attrs: { smooth: 1, ignoreIndex: IGNORED, ...attrs },
       })),
     ),
   }),

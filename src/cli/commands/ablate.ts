@@ -82,9 +82,9 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
   note(`written: ${config.out} (ablate.json, ablate.csv, images.csv, run folders)`);
 }
 
-/** The recipe of every run. What differs between them cannot also be given. */
+/** The recipe of every run, the paper's where nothing else is said. What differs between them cannot also be given. */
 function configOf(flags: AblateFlags): TrainConfig {
-  const config = trainConfigFrom(flags);
+  const config = trainConfigFrom(flags, { recipe: "paper" });
   if (config.ablation !== null) {
     throw new UsageError(
       `ablation: ${config.ablation} in the --config file: the table decides the variants; leave it out`,

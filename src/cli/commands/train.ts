@@ -19,12 +19,11 @@ import {
   networkFor,
   plannedFlags,
   precisionOf,
+  rateLine,
   repeatOf,
-  scratchAdvice,
   windowOf,
 } from "../../experiment/settings/recipe.ts";
-import { Timetable } from "../../experiment/train/timetable.ts";
-import { type TrainInput, trainSamples } from "../../experiment/train/train-input.ts";
+import type { TrainInput } from "../../experiment/train/train-input.ts";
 import { runTraining } from "../../experiment/train/train-run.ts";
 import { unjudgeable } from "../../experiment/train/validation.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
@@ -123,9 +122,7 @@ async function trainOn(
   }
   const network = networkFor(config, dataset);
   lossSettings(config, network);
-  const { schedule } = new Timetable(config, trainSamples(dataset).length, normAgainstLoneImages(network) ?? null);
-  const advice = scratchAdvice(config, schedule);
-  if (advice !== null) note(`note: ${advice}`);
+  note(rateLine(config));
   const why = unjudgeable(dataset);
   if (why !== undefined) note(`note: no best checkpoint is kept, ${config.data} cannot judge it: ${why}`);
   const statistics = statisticsOf(dataset);

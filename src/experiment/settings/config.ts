@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { z } from "zod";
 import { OPTIMIZERS } from "../../autograd/optimizer.ts";
-import { SCHEDULES } from "../../autograd/schedule.ts";
+import { SCHEDULE_RATES, SCHEDULES } from "../../autograd/schedule.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
@@ -14,6 +14,9 @@ import type { ConfigFile } from "./config-file.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
 const AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
+
+/** Rate that trains random weights by AdamW. */
+const SCRATCH_RATE = 2e-3;
 
 const count = z.number().int().min(1);
 const unit = z.number().min(0).lt(1);
@@ -37,6 +40,18 @@ export const sizeText = ({ width, height }: z.output<typeof size>): string =>
 
 const gate = z.enum(GATE_KINDS);
 
+/** `none`, `release`, or a weight for every class. */
+const classWeighting = z.union([
+  z.enum(CLASS_WEIGHTINGS),
+  z
+    .array(z.number("expected weights of the classes, such as 1,5").min(0))
+    .min(2, "expected a weight for every class, the background first, such as 1,5")
+    .refine((weights) => weights.some((weight) => weight > 0), "expected a weight above 0"),
+]);
+
+/** Whose training a run follows where no flag decides: this program's, or the paper's to the letter. */
+const RECIPES = ["default", "paper"] as const;
+
 /** Parts of SvANet that can be exchanged; null keeps the preset's. */
 const SVANET_PARTS = {
   encoder: z.enum(ENCODER_NAMES).nullable().default(null),
@@ -55,12 +70,13 @@ const SVANET_PARTS = {
 export const SVANET_FIELDS = Object.keys(SVANET_PARTS) as (keyof typeof SVANET_PARTS)[];
 
 /**
- * Everything a training run is decided by. The defaults are the paper's recipe. A field's flag is its name in kebab
- * case, in the same order as here.
+ * Everything a training run is decided by. The defaults are the paper's recipe, but for what `recipe: default` changes. A
+ * field's flag is its name in kebab case, in the same order as here.
  */
 const trainConfigSchema = z.strictObject({
   data: z.string().min(1),
   out: z.string().min(1),
+  recipe: z.enum(RECIPES).default("default"),
   model: z.string().min(1).default("svanet"),
   preset: z.enum(PRESET_NAMES).default("svanet"),
   ...SVANET_PARTS,
@@ -95,8 +111,11 @@ const trainConfigSchema = z.strictObject({
   headWeights: z.array(z.number().min(0)).min(1).nullable().default(null),
   ohemThreshold: z.number().positive().max(1).default(DEFAULT_LOSS.ohemThreshold),
   ohemKept: count.default(DEFAULT_LOSS.ohemKept),
+  focalGamma: z.number().min(0).default(DEFAULT_LOSS.focalGamma),
+  tverskyAlpha: z.number().positive().default(DEFAULT_LOSS.tverskyAlpha),
+  tverskyBeta: z.number().positive().default(DEFAULT_LOSS.tverskyBeta),
   labelSmoothing: unit.default(0),
-  classWeights: z.enum(CLASS_WEIGHTINGS).default("none"),
+  classWeights: classWeighting.default("none"),
   diceWeight: z.number().min(0).default(0),
   seed: z.number().int().min(0).max(0xffffffff).default(0),
   evalEvery: count.default(1),
@@ -138,6 +157,7 @@ export function choicesOf(field: TrainField): readonly string[] | undefined {
   while (type instanceof z.ZodDefault || type instanceof z.ZodNullable || type instanceof z.ZodArray) {
     type = type.unwrap();
   }
+  if (type instanceof z.ZodUnion) type = type.options.find((option) => option instanceof z.ZodEnum) ?? type;
   return type instanceof z.ZodEnum ? type.options.map(String) : undefined;
 }
 
@@ -172,7 +192,8 @@ export function publishedSettings(field: TrainField): (readonly [network: string
 /** The recipe of the chosen network, without the Dice that goes beside a cross-entropy where another loss is chosen. */
 function publishedRecipe({ model, loss }: Readonly<Record<string, unknown>>): TrainFlags {
   const { diceWeight, ...rest } = PUBLISHED_RECIPES[String(model)] ?? {};
-  return diceWeight === undefined || isRegionLoss(String(loss)) ? rest : { ...rest, diceWeight };
+  const isEntropy = !isRegionLoss(String(loss)) && loss !== "tversky";
+  return diceWeight === undefined || !isEntropy ? rest : { ...rest, diceWeight };
 }
 
 /**
@@ -186,7 +207,10 @@ export function resolveConfig(flags: TrainFlags, file?: ConfigFile, plan: TrainF
   const chosen: Record<string, unknown> = { ...file?.values, ...given };
   const values: Record<string, unknown> = { ...publishedRecipe(chosen), ...plan, ...chosen };
   const parsed = trainConfigSchema.safeParse(values);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    // An explicit null, as runs from before 0.1 wrote it, keeps the schedule's own.
+    return "lr" in values ? parsed.data : { ...parsed.data, lr: defaultRate(parsed.data) };
+  }
   const sentences = parsed.error.issues.map((issue) => {
     const field = String(issue.path[0] ?? "");
     if (!(field in values)) return `${flagOf(field)} is missing: give the flag, or ${field}: in a --config file`;
@@ -195,6 +219,19 @@ export function resolveConfig(flags: TrainFlags, file?: ConfigFile, plan: TrainF
     return `${where}: ${JSON.stringify(value)} does not fit: ${explain(issue, value)}`;
   });
   throw new UsageError(sentences.join("\n"));
+}
+
+/**
+ * The highest learning rate where none was given: the schedule's own, which is published; but of the paper's schedule, whose 5e-5
+ * fine-tunes a pretrained encoder, one that trains random weights where nothing is loaded.
+ */
+export function defaultRate({
+  recipe,
+  schedule,
+  weights,
+}: Pick<TrainConfig, "recipe" | "schedule" | "weights">): number {
+  const own = SCHEDULE_RATES[schedule];
+  return recipe === "paper" || weights !== null || own !== SCHEDULE_RATES.paper ? own : SCRATCH_RATE;
 }
 
 function rejectUnknownKeys(file: ConfigFile): void {
@@ -212,7 +249,9 @@ function nested(value: unknown, path: readonly PropertyKey[]): unknown {
 function explain(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.code === "invalid_value") return suggestion(String(value), issue.values.map(String));
   if (issue.code === "invalid_union") {
-    const inner = issue.errors.flat().map((error) => (error.code === "invalid_value" ? "auto" : plain(error.message)));
+    const inner = issue.errors
+      .flat()
+      .map((error) => (error.code === "invalid_value" ? error.values.join(", ") : plain(error.message)));
     return [...new Set(inner)].join(", or ");
   }
   return plain(issue.message);

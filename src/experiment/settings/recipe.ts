@@ -1,5 +1,11 @@
 import type { OptimizerOptions } from "../../autograd/optimizer.ts";
-import { freezeEpochs, paperSchedule, rateAt, releaseSchedule, type Schedule } from "../../autograd/schedule.ts";
+import {
+  freezeEpochs,
+  paperSchedule,
+  releaseSchedule,
+  SCHEDULE_RATES,
+  type Schedule,
+} from "../../autograd/schedule.ts";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/image/augment.ts";
@@ -7,7 +13,6 @@ import { DataError, UsageError } from "../../errors.ts";
 import { type Allowance, CHEAP, CHECKPOINTS } from "../../kernels/passes/recompute.ts";
 import { weighted } from "../../model/losses.ts";
 import type { ParameterTable } from "../../model/parameters.ts";
-import { isRegionLoss } from "../../model/region-losses.ts";
 import { DEFAULT_LOSS, type LossKind, type LossSettings } from "../../model/supervision.ts";
 import { ABLATIONS, type AblationName } from "../../model/svanet/ablations.ts";
 import type { SvanetConfig } from "../../model/svanet/config.ts";
@@ -16,10 +21,15 @@ import { suggestion } from "../../nearest.ts";
 import type { Precision } from "../../training/passes.ts";
 import { rateFactors } from "../../training/rates.ts";
 import type { TrainerOptions } from "../../training/trainer.ts";
-import { flagOf, START_FIELDS, SVANET_FIELDS, TRAIN_DEFAULTS, type TrainConfig, type TrainFlags } from "./config.ts";
-
-/** Rate that trains a small network from random weights; the paper's 5e-5 is a fine-tuning rate. */
-const SCRATCH_RATE = 2e-3;
+import {
+  defaultRate,
+  flagOf,
+  START_FIELDS,
+  SVANET_FIELDS,
+  TRAIN_DEFAULTS,
+  type TrainConfig,
+  type TrainFlags,
+} from "./config.ts";
 
 /** The network's name in the zoo: SvANet's is that of its preset. */
 export function networkName({ model, preset }: Pick<TrainConfig, "model" | "preset">): string {
@@ -68,7 +78,19 @@ export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "c
         "leave the flag out or raise it",
     );
   }
+  requireClassWeights(config, dataset);
   return networkConfig(config, classes ?? found);
+}
+
+/** UsageError where weights were given and are not one for each class. */
+function requireClassWeights(
+  { classWeights: weights, classes }: TrainConfig,
+  { classes: names }: Pick<CheckedDataset, "classes">,
+): void {
+  if (typeof weights === "string" || weights.length === (classes ?? names.length)) return;
+  throw new UsageError(
+    `--class-weights ${weights}: give one weight for each class, the background first: ${classes ?? names.length} for ${names.join(", ")}`,
+  );
 }
 
 /** Size and batch as the network's publication chooses them for a data set, as flags; none where it does not. */
@@ -107,18 +129,30 @@ function ablation(name: string) {
   return ABLATIONS[name as AblationName];
 }
 
-const OHEM_FLAGS = ["ohemThreshold", "ohemKept"] as const;
-/** Flags of the cross-entropies. */
-const ENTROPY_FLAGS = ["labelSmoothing", "classWeights", "diceWeight"] as const;
+const PLAIN = ["cross-entropy", "ohem"] as const;
+const ENTROPIES = [...PLAIN, "focal"] as const;
+/** The losses that have a place for a flag. */
+const PLACES = {
+  ohemThreshold: ["ohem"],
+  ohemKept: ["ohem"],
+  focalGamma: ["focal"],
+  tverskyAlpha: ["tversky"],
+  tverskyBeta: ["tversky"],
+  labelSmoothing: PLAIN,
+  classWeights: ENTROPIES,
+  diceWeight: ENTROPIES,
+} as const satisfies { readonly [Field in keyof TrainConfig]?: readonly LossKind[] };
 
 /** The loss a network is trained with. UsageError where flags ask for what it has no place for. */
 export function lossSettings(config: TrainConfig, network: NetworkConfig): LossSettings {
   const published = publishedLoss(network);
   const kind = config.loss === "published" ? (published.kind ?? DEFAULT_LOSS.kind) : config.loss;
   requirePlace(config, kind);
-  const { headWeights, ohemThreshold, ohemKept, labelSmoothing: smoothing, diceWeight: dice } = config;
+  const { headWeights, ohemThreshold, ohemKept, focalGamma, tverskyAlpha, tverskyBeta } = config;
+  const { labelSmoothing: smoothing, diceWeight: dice } = config;
   if (headWeights !== null) weighted(traceNetwork(network, { mode: "train", batch: 2 }).heads, headWeights);
-  return { ...DEFAULT_LOSS, ...published, kind, headWeights, ohemThreshold, ohemKept, smoothing, dice };
+  const own = { headWeights, ohemThreshold, ohemKept, focalGamma, tverskyAlpha, tverskyBeta, smoothing, dice };
+  return { ...DEFAULT_LOSS, ...published, kind, ...own };
 }
 
 /** How a network with these parameters is trained. UsageError as {@link lossSettings} and {@link rateFactors} throw it. */
@@ -150,13 +184,14 @@ export function repeatOf({ checkpointActivations }: Pick<TrainConfig, "checkpoin
 export const precisionOf = ({ amp }: Pick<TrainConfig, "amp">): Precision => (amp ? "f16" : "f32");
 
 function requirePlace(config: TrainConfig, kind: LossKind): void {
-  const foreign = [...(kind === "ohem" ? [] : OHEM_FLAGS), ...(isRegionLoss(kind) ? ENTROPY_FLAGS : [])];
+  const fields = Object.keys(PLACES) as (keyof typeof PLACES)[];
+  const foreign = fields.filter((field) => !(PLACES[field] as readonly LossKind[]).includes(kind));
   const wrong = foreign.find((field) => config[field] !== TRAIN_DEFAULTS[field]);
   if (wrong === undefined) return;
   const chosen = config.loss === "published" ? `published (${kind} for ${networkName(config)})` : kind;
-  const place = wrong === "ohemThreshold" || wrong === "ohemKept" ? "--loss ohem" : "--loss cross-entropy or ohem";
+  const place = PLACES[wrong].join(", ").replace(/, ([^,]*)$/, " or $1");
   throw new UsageError(
-    `${flagOf(wrong)} ${config[wrong]} has no place in --loss ${chosen}; leave it out, or choose ${place}`,
+    `${flagOf(wrong)} ${config[wrong]} has no place in --loss ${chosen}; leave it out, or choose --loss ${place}`,
   );
 }
 
@@ -177,16 +212,16 @@ export function duration(config: TrainConfig, perEpoch: number): Duration {
 
 /** The schedule of a run; `--lr` is its peak. */
 export function scheduleOf(config: TrainConfig, epochs: number): Schedule {
-  const peak = config.lr;
+  const peak = peakRate(config);
   switch (config.schedule) {
     case "paper":
-      return peak === null ? paperSchedule(epochs) : paperSchedule(epochs, peak, Math.min(1e-6, peak));
+      return paperSchedule(epochs, peak, Math.min(1e-6, peak));
     case "poly":
-      return { kind: "poly", epochs, high: peak ?? 1e-2 };
+      return { kind: "poly", epochs, high: peak };
     case "release":
-      return releaseSchedule(epochs, config.weights !== null, peak === null ? {} : { high: peak });
+      return releaseSchedule(epochs, config.weights !== null, { high: peak });
     case "constant":
-      return { kind: "constant", high: peak ?? 5e-5 };
+      return { kind: "constant", high: peak };
   }
 }
 
@@ -195,14 +230,16 @@ export function frozenEpochs(config: TrainConfig, epochs: number): number {
   return config.freezeEpochs ?? (config.weights === null ? 0 : freezeEpochs(epochs));
 }
 
-/** What is to be said about rates before a run from random weights. */
-export function scratchAdvice(config: TrainConfig, schedule: Schedule): string | null {
-  const highest = rateAt(schedule, schedule.kind === "release" ? Math.ceil(schedule.epochs / 10) : 0);
-  if (config.weights !== null || highest >= SCRATCH_RATE / 4) return null;
-  return (
-    `training starts from random weights with a peak learning rate of ${highest}, which is a rate for fine-tuning; ` +
-    `--lr ${SCRATCH_RATE} is a good one from scratch`
-  );
+/** The highest rate of a run; runs from before there was a default of their own left it to the schedule. */
+export const peakRate = ({ lr, schedule }: Pick<TrainConfig, "lr" | "schedule">): number =>
+  lr ?? SCHEDULE_RATES[schedule];
+
+/** What is said of the learning rate before a run: the highest, and whose default it is where it is one. */
+export function rateLine(config: TrainConfig): string {
+  const start = config.weights === null ? "from random weights" : "with --weights";
+  const whose = config.recipe === "paper" ? "the paper's" : `the default ${start}`;
+  const why = peakRate(config) === defaultRate(config) ? `, ${whose}` : "";
+  return `learning rate: at most ${peakRate(config)}${why}`;
 }
 
 export function augmentOptions(config: TrainConfig): AugmentOptions {
@@ -223,10 +260,11 @@ export function windowOf({ window }: Pick<TrainConfig, "window">): Window | unde
   return window === null ? undefined : { low: window[0], high: window[1] };
 }
 
-/** Fields that say where, how fast and how far a run is computed, not what its steps compute. */
+/** Fields that say where, how fast and how far a run is computed, not what its steps compute; `recipe` is what they resolve to. */
 const INCIDENTAL = [
   "data",
   "out",
+  "recipe",
   "checkpointActivations",
   "workers",
   "adapter",

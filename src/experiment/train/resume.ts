@@ -4,7 +4,7 @@ import { type Checkpoint, loadCheckpoint, readFacts } from "../checkpoint/checkp
 import type { CheckpointFacts } from "../checkpoint/facts.ts";
 import { hasState, runPaths } from "../run/run-folder.ts";
 import { TRAIN_DEFAULTS, type TrainConfig } from "../settings/config.ts";
-import { recipeText } from "../settings/recipe.ts";
+import { peakRate, recipeText } from "../settings/recipe.ts";
 
 /** A state that a run continues from. */
 export interface Resumed {
@@ -62,10 +62,13 @@ export function checkSameRecipe(config: TrainConfig, { progress }: CheckpointFac
 
 /** The fields of two recipes that are not equal, in words. */
 function recipeDifferences(was: string, is: string): string[] {
-  // A setting that did not exist yet when the run began had what is now its default.
-  const before: Record<string, unknown> = { ...TRAIN_DEFAULTS, ...(JSON.parse(was) as Record<string, unknown>) };
-  const now = JSON.parse(is) as Record<string, unknown>;
-  return Object.keys(now)
+  // A setting that did not exist yet when the run began had what is now its default; a rate of null was the schedule's own.
+  const settled = (text: string): Record<string, unknown> => {
+    const recipe = { ...TRAIN_DEFAULTS, ...(JSON.parse(text) as Partial<TrainConfig>) };
+    return { ...recipe, lr: peakRate(recipe) };
+  };
+  const [before, now] = [settled(was), settled(is)];
+  return Object.keys(JSON.parse(is) as object)
     .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
     .map((key) => `${key} ${JSON.stringify(before[key])}, now ${JSON.stringify(now[key])}`);
 }

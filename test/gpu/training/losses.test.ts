@@ -24,6 +24,8 @@ describe("training by another loss than cross-entropy", () => {
     ["nnunet", { loss: "bce-dice" }],
     ["nnunet", { loss: "ohem", ohemKept: 40 }],
     ["pranet-resnet50", { loss: "published" }],
+    ["svanet", { loss: "focal", classWeights: [1, 2], encoder: "mini" }],
+    ["svanet", { loss: "tversky", encoder: "mini" }],
     ["cfanet", { loss: "published", headWeights: [1, 0.5, 0, 2] }],
     ["unetpp", { loss: "bce-dice", headWeights: [1, 0, 0, 0.5], accumulate: 2 }],
   ])("%s learns with %j", async (model, flags) => {

@@ -1,4 +1,4 @@
-"""Write golden cases of the losses that networks were published with: python3 losses_golden.py FILE
+"""Write golden cases of losses that were published for regions, hard pixels or rare classes: python3 losses_golden.py FILE
 
 A case `c` owns `c.logits`, `c.label` (255 does not count), `c.output`, `c.upstream` and `c.grad.logits`, the gradient of
 sum(output * upstream), in PyTorch's layout. A loss's upstream is the number of pixels, so that its gradients, shares
@@ -72,6 +72,29 @@ def ohem(logits, label, threshold, kept):
     return entropy[p < limit].mean().reshape(1)
 
 
+def focal(logits, label, gamma, weight):
+    """Lin et al. 2017, of softmax probabilities; averaged by the class weights, as PyTorch averages its cross-entropy."""
+    counts = label != IGNORED
+    truth = label.long().masked_fill(~counts, 0)
+    own_logit = logits.gather(1, truth[:, None])[:, 0]
+    others = logits.masked_fill(F.one_hot(truth, logits.shape[1]).movedim(-1, 1).bool(), -torch.inf).logsumexp(1)
+    # log(1 - p): the gradient of (1 - p)^gamma is a number where p rounds to 1, too.
+    log_p, log_rest = F.logsigmoid(own_logit - others), F.logsigmoid(others - own_logit)
+    own = weight[truth] * counts
+    return (-own * (gamma * log_rest).exp() * log_p).sum().reshape(1) / own.sum()
+
+
+def tversky(logits, label, alpha, beta):
+    """Salehi et al. 2017, of each class but the first over the whole batch, 1 added to both sides of twice the ratio."""
+    counts = (label != IGNORED)[:, None]
+    p = logits.softmax(1)[:, 1:] * counts
+    y = torch.stack([label == c for c in range(1, logits.shape[1])], 1).double()
+    over = (0, 2, 3)
+    hit = (p * y).sum(over)
+    sides = hit + alpha * (p * (1 - y)).sum(over) + beta * ((1 - p) * y).sum(over)
+    return 1 - ((2 * hit + 1) / (2 * sides + 1)).mean().reshape(1)
+
+
 def scene(classes, batch, height, width, empty=None):
     """Logits of pixels sure and unsure, and labels in blocks with a share ignored; image `empty` wholly."""
     logits = (torch.randn(batch, classes, height, width, generator=GENERATOR) * 3).float().double()
@@ -123,6 +146,18 @@ def main(path):
     weights = emphasis(masks, counts)
     TENSORS.update({"emphasis.label": label, "emphasis.output": weights, "emphasis.upstream": weights * 0})
     CASES["emphasis"] = json.dumps(dict(op="emphasis", classes=3))
+    for classes, (batch, height, width) in shapes.items():
+        if classes == 1:
+            continue
+        logits, label = scene(classes, batch, height, width)
+        for at, gamma in enumerate((2.0, 0.5)):
+            weight = torch.ones(classes).double() if at else torch.rand(classes, generator=GENERATOR).float().double() + 0.5
+            name = f"focal_{classes}_{at}"
+            case(name, dict(op="focal", gamma=gamma), lambda x, y, g=gamma, w=weight: focal(x, y, g, w), logits, label)
+            TENSORS[f"{name}.weight"] = weight
+        for at, (alpha, beta) in enumerate(((0.3, 0.7), (1.0, 1.0))):
+            case(f"tversky_{classes}_{at}", dict(op="tversky", alpha=alpha, beta=beta),
+                 lambda x, y, a=alpha, b=beta: tversky(x, y, a, b), logits, label)
     print(path, save(path, TENSORS, CASES), "bytes,", len(CASES), "cases")
 
 

@@ -13,7 +13,7 @@ function parse(...args: string[]) {
 }
 
 test("no flags give the defaults", () => {
-  expect(parse()).toEqual({ ...TRAIN_DEFAULTS, data: "d", out: "o" });
+  expect(parse()).toEqual({ ...TRAIN_DEFAULTS, data: "d", out: "o", lr: 2e-3 });
 });
 
 test("a flag can be given bare, as an empty list, or as on", () => {
@@ -38,7 +38,7 @@ test("the help says what an omitted flag means, and where it means something els
   const help = addTrainOptions(new Command()).helpInformation().replace(/\s+/g, " ");
   expect(help).toContain("(default: 0.03; nnunet: 0.00003)");
   expect(help).toContain("(default: 512; nnunet's is planned for the images)");
-  expect(help).toContain("(default: the schedule's own; nnunet: 0.01)");
+  expect(help).toContain("poly: 0.01; nnunet: 0.01)");
   expect(help).not.toContain("undefined");
   expect(help).not.toContain("[object");
 });

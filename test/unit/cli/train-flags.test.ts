@@ -8,6 +8,7 @@ import { addTrainOptions, trainConfigFrom } from "../../../src/cli/options.ts";
 import { TRAIN_OPTIONS } from "../../../src/cli/train-options.ts";
 import {
   choicesOf,
+  defaultRate,
   flagOf,
   sizeText,
   TRAIN_DEFAULTS,
@@ -55,20 +56,26 @@ const sampleValue = (field: TrainField): unknown => TRAIN_OPTIONS[field].sample[
 const written = (field: TrainField): unknown =>
   field === "size" ? sizeText(TRAIN_OPTIONS.size.sample[1]) : sampleValue(field);
 
+/** Fields that the default of `--lr` goes by. */
+const DECIDE_RATE: readonly TrainField[] = ["recipe", "weights", "schedule"];
+
 describe.each(TRAIN_FIELDS)("%s", (field) => {
   const rest = FOLDERS.filter((_, i) => FOLDERS[i - (i % 2)] !== flagOf(field));
 
   test("is reached by its flag, which changes no other field", () => {
     const before = configFrom(FOLDERS);
     const after = configFrom([...rest, ...flagWith(field)]);
-    expect(after).toEqual({ ...before, [field]: sampleValue(field) });
+    const rate = DECIDE_RATE.includes(field) ? { lr: defaultRate(after) } : {};
+    expect(after).toEqual({ ...before, ...rate, [field]: sampleValue(field) });
     expect(after[field]).not.toEqual({ ...TRAIN_DEFAULTS, data: "d", out: "o" }[field]);
   });
 
   test("is reached by its key in a --config file", () => {
     const path = join(folder, `${field}.yaml`);
     writeFileSync(path, stringify({ [field]: written(field) }));
-    expect(configFrom([...rest, "--config", path])).toEqual({ ...configFrom(FOLDERS), [field]: sampleValue(field) });
+    const config = configFrom([...rest, "--config", path]);
+    const rate = DECIDE_RATE.includes(field) ? { lr: defaultRate(config) } : {};
+    expect(config).toEqual({ ...configFrom(FOLDERS), ...rate, [field]: sampleValue(field) });
   });
 
   test("takes the names that the help lists, and only those", () => {
@@ -129,11 +136,13 @@ interface Effect {
 
 const OHEM = ["--loss", "ohem"];
 const SGD = ["--optimizer", "sgd"];
+const TVERSKY = ["--loss", "tversky", "--encoder", "mini", "--width", "4", "--size", "64"];
 
 /** Every field: its effect, or why there is none to see without a GPU, files or threads. */
 const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   data: "the folder that train opens",
   out: "the folder that train writes",
+  recipe: { see: (config) => timetable(config).rate(0), becomes: 5e-5 },
   model: { see: (config) => network(config).kind, becomes: "hrnet" },
   preset: { see: svanet("formerAttention"), becomes: "mhsa" },
   encoder: { see: svanet("encoder"), becomes: "mini" },
@@ -180,7 +189,7 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   epochs: { see: (config) => timetable(config).duration.steps, becomes: 120 },
   steps: { see: (config) => timetable(config).duration.steps, becomes: 300 },
   schedule: { see: (config) => timetable(config).rate(50), becomes: expect.closeTo(1e-2 * 0.5 ** 0.9, 12) },
-  lr: { see: (config) => timetable(config).rate(0), becomes: 0.002 },
+  lr: { see: (config) => timetable(config).rate(0), becomes: 0.004 },
   optimizer: {
     see: (config) => [calls("sgd", "nesterov")(config), calls("adamW", "eps")(config)],
     becomes: [[true], []],
@@ -198,6 +207,9 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   },
   ohemThreshold: { beside: OHEM, see: calls("hardLabels", "threshold"), becomes: [0.7] },
   ohemKept: { beside: OHEM, see: calls("hardLabels", "kept"), becomes: [5] },
+  focalGamma: { beside: ["--loss", "focal", ...TVERSKY.slice(2)], see: calls("focalLoss", "gamma"), becomes: [3] },
+  tverskyAlpha: { beside: TVERSKY, see: calls("softDice", "alpha"), becomes: [0.5] },
+  tverskyBeta: { beside: TVERSKY, see: calls("softDice", "beta"), becomes: [0.9] },
   labelSmoothing: { see: calls("crossEntropy", "smoothing"), becomes: [0.1] },
   classWeights: {
     see: (config) => [...classWeights(config.classWeights, Int32Array.of(0, 0, 0, 1), 3)],

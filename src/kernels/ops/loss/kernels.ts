@@ -12,12 +12,27 @@ export interface CrossEntropyAttrs {
 }
 
 export interface SoftDiceAttrs {
+  /** What false positives and false negatives count: 0.5 each when left out, which is Dice; others make it Tversky's. */
+  readonly alpha?: number;
+  readonly beta?: number;
+  /** What the score is taken from: 0 when left out, so that the loss is minus the score. */
+  readonly from?: number;
   /** Added to both sides of the ratio, so that an absent class that is not predicted scores 1. */
   readonly smooth: number;
   readonly ignoreIndex: number;
   /** The first class that is scored: 1 leaves the background out. 0 when left out. */
   readonly first?: number;
 }
+
+/**
+ * Twice the sides of `h / (h + alpha (p - h) + beta (y - h))`, for sums h of p y, p and y: what p, y and p y count in the
+ * divisor. For Dice 1, 1 and 0.
+ */
+const divisor = ({ alpha = 0.5, beta = 0.5 }: SoftDiceAttrs) => ({
+  over: 2 * alpha,
+  under: 2 * beta,
+  both: 2 * (1 - alpha - beta),
+});
 
 /** The first class that is scored, and what each score of a sample and class counts. */
 function scored({ first = 0 }: SoftDiceAttrs, samples: number, classes: number) {
@@ -173,14 +188,15 @@ export function softDiceSlope(
         ignore: unsigned(attrs.ignoreIndex),
         first: scored(attrs, samples, classes).first,
       },
-      floats: { smooth_by: attrs.smooth, share: scored(attrs, samples, classes).share },
+      floats: { smooth_by: attrs.smooth, share: scored(attrs, samples, classes).share, ...divisor(attrs) },
       functions: `${COUNTED}
 fn slope(sample: u32, c: u32, truth: u32) -> f32 {
   if (c < args.first) { return 0.0; }
   let at = 2u * sample * args.classes + c;
   let total = sums_at(at + args.classes) + args.smooth_by;
   let ratio = (2.0 * sums_at(at) + args.smooth_by) / total;
-  return (ratio - select(0.0, 2.0, c == truth)) / total;
+  let hit = select(0.0, 1.0, c == truth);
+  return (ratio * (args.over + args.both * hit) - 2.0 * hit) / total;
 }`,
       body: `  let base = i * args.classes;
   let truth = label_at(i);
@@ -230,6 +246,7 @@ export function softDiceValue(call: LowerCall<"logits" | "label", SoftDiceAttrs>
       type: "f32",
       tensors: { logits: read(logits), label: read(label), lse: read(lse), partials: write(partials) },
       sizes: { classes, pixels, chunks, base, rest, ignore: unsigned(attrs.ignoreIndex) },
+      floats: divisor(attrs),
       functions: COUNTED,
       body: `  let c = i % args.classes;
   let chunk = (i / args.classes) % args.chunks;
@@ -242,8 +259,8 @@ export function softDiceValue(call: LowerCall<"logits" | "label", SoftDiceAttrs>
     let truth = label_at(pixel);
     if (counted(truth)) {
       let share = exp(logits_at(pixel * args.classes + c) - lse_at(pixel));
-      if (u32(truth) == c) { hits += share; total += 1.0; }
-      total += share;
+      if (u32(truth) == c) { hits += share; total += args.under + args.both * share; }
+      total += args.over * share;
     }
   }
   let at = 2u * (sample * args.chunks + chunk) * args.classes + c;
@@ -267,7 +284,7 @@ export function softDiceValue(call: LowerCall<"logits" | "label", SoftDiceAttrs>
       type: "f32",
       tensors: { sums: read(sums), out: write(out) },
       sizes: { classes, samples, first: scored(attrs, samples, classes).first },
-      floats: { smooth_by: attrs.smooth, share: scored(attrs, samples, classes).share },
+      floats: { smooth_by: attrs.smooth, share: scored(attrs, samples, classes).share, whole: attrs.from ?? 0 },
       body: `  var score = 0.0;
   for (var sample = 0u; sample < args.samples; sample++) {
     for (var c = args.first; c < args.classes; c++) {
@@ -275,7 +292,7 @@ export function softDiceValue(call: LowerCall<"logits" | "label", SoftDiceAttrs>
       score += (2.0 * sums_at(at) + args.smooth_by) / (sums_at(at + args.classes) + args.smooth_by);
     }
   }
-  out_set(0u, -score * args.share);`,
+  out_set(0u, args.whole - score * args.share);`,
     }),
   ];
 }

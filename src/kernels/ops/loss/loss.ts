@@ -73,8 +73,10 @@ const softDiceGrad = defineOp<SoftDiceAttrs>()({
 });
 
 /**
- * Minus the soft Dice score, `(2 sum p y + smooth) / (sum p + sum y + smooth)` for every sample and class (background
- * included), averaged. The extra outputs are [n, 2, classes], sums of p y and of p + y, and each pixel's log-sum-exp.
+ * `from` (0) minus the soft Dice score, `(2 sum p y + smooth) / (sum p + sum y + smooth)` for every sample and class (background
+ * included), averaged. With `alpha` and `beta` it is Tversky's index instead (Salehi et al. 2017, arXiv:1706.05721), where
+ * alpha weighs false positives and beta false negatives: `(2 h + smooth) / (2 (h + alpha (sum p - h) + beta (sum y - h)) +
+ * smooth)`, h = sum p y. The extra outputs are [n, 2, classes], sums of p y and of the divisor, and each pixel's log-sum-exp.
  */
 export const softDice = defineOp<SoftDiceAttrs>()({
   name: "softDice",
