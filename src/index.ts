@@ -1,3 +1,5 @@
+/// <reference types="@webgpu/types" preserve="true" />
+
 /**
  * The library: what a program needs to open a GPU; to build or load a network, start it from public weights and predict;
  * to train on a dataset folder; to write a network or an op of its own; and to write the result for other tools. Commands
@@ -14,10 +16,20 @@ export {
   type CheckedSample,
   type CheckOptions,
   checkDataset,
+  pixelStatistics,
 } from "./data/dataset/check-dataset.ts";
 export { type Dataset, openDataset, type Sample, type SplitName } from "./data/dataset/dataset.ts";
 export { readImage, writePng } from "./data/decode.ts";
+export {
+  type Batch,
+  type BatchStream,
+  evalBatches,
+  type TrainBatchOptions,
+  trainBatches,
+} from "./data/feed/batches.ts";
+export { SamplePool } from "./data/feed/sample-pool.ts";
 export type { Window } from "./data/formats/window.ts";
+export { type AugmentOptions, PAPER_AUGMENTATION } from "./data/image/augment.ts";
 export type { ByteImage } from "./data/image/image.ts";
 export type { PixelStatistics } from "./data/image/normalise.ts";
 export { synthKind } from "./data/synth/kinds.ts";
@@ -56,7 +68,7 @@ export type { ImageFacts, ImagePlan } from "./experiment/predict/image-plan.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
 export type { TileOptions } from "./experiment/predict/tiles.ts";
 export { resolveConfig, type TrainConfig, type TrainFlags } from "./experiment/settings/config.ts";
-export { networkFor } from "./experiment/settings/recipe.ts";
+export { augmentOptions, lossSettings, networkFor, trainerOptions } from "./experiment/settings/recipe.ts";
 export type { TrainInput, TrainResult } from "./experiment/train/train-input.ts";
 export type { StepState, TrainObserver } from "./experiment/train/train-observer.ts";
 export { runTraining } from "./experiment/train/train-run.ts";
@@ -84,6 +96,9 @@ export {
   type Values,
 } from "./kernels/trace/op.ts";
 export type { PerAxis, Shape } from "./kernels/trace/shape.ts";
+export { Evaluation, type ImageResult, type StratumResult } from "./metrics/evaluation.ts";
+export { type RocCurve, rocCurve } from "./metrics/roc.ts";
+export { pairedTTest, wilcoxonSignedRank } from "./metrics/significance.ts";
 export type { Build, Mode } from "./model/build.ts";
 export { classHead } from "./model/definition.ts";
 export { type Activation, activated } from "./model/layers/activation.ts";
@@ -95,7 +110,14 @@ export { globalMean, halved } from "./model/layers/pool.ts";
 export { grow, resizedByCentres, resizedToCorners } from "./model/layers/resize.ts";
 export type { OwnConfig } from "./model/nets/own.ts";
 export type { Initialiser, Parameter, ParameterTable } from "./model/parameters.ts";
-export { type BinaryTarget, DEFAULT_LOSS, type Head, type LossSettings } from "./model/supervision.ts";
+export {
+  type BinaryTarget,
+  DEFAULT_LOSS,
+  type Head,
+  LOSSES,
+  type LossKind,
+  type LossSettings,
+} from "./model/supervision.ts";
 export { SVANET_PRESETS, type SvanetConfig } from "./model/svanet/config.ts";
 export { type Description, describe, fromZoo, type NetworkConfig, ZOO, type ZooEntry } from "./model/zoo.ts";
 export { applyDriverRecord } from "./platform/node/driver-environment.ts";

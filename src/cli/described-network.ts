@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { defaultColours } from "../data/dataset/check-dataset.ts";
+import { defaultColours, pixelStatistics } from "../data/dataset/check-dataset.ts";
 import { UsageError } from "../errors.ts";
 import type { CheckpointFacts } from "../experiment/checkpoint/facts.ts";
 import { IMAGENET_STATISTICS } from "../experiment/checkpoint/import-checkpoint.ts";
@@ -8,7 +8,7 @@ import { readConfigFile } from "../experiment/settings/config-file.ts";
 import { networkConfig, networkName } from "../experiment/settings/recipe.ts";
 import { classesArgument, deviationArgument, type Triple, tripleArgument } from "./arguments.ts";
 import { addTrainOptions } from "./options.ts";
-import { openChecked, statisticsOf } from "./session.ts";
+import { openChecked } from "./session.ts";
 
 /** What of a training configuration decides which network is built. */
 const NETWORK_FIELDS = [
@@ -88,7 +88,7 @@ async function dataFacts({ data, classes: named, mean, std }: DescriptionFlags) 
   if (data !== undefined) {
     const dataset = await openChecked(data, ["train"], named ? { classes: named } : {});
     const { classes: found, colours, window } = dataset;
-    return { ...statisticsOf(dataset), classes: found, colours, ...(window ? { window } : {}) };
+    return { ...pixelStatistics(dataset), classes: found, colours, ...(window ? { window } : {}) };
   }
   if (named === undefined)
     throw new UsageError("--classes is missing: how many the weights tell apart, or their names");

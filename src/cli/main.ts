@@ -31,7 +31,11 @@ async function main(args: readonly string[]): Promise<void> {
   for (const entry of COMMANDS) {
     const command = program.command(entry.name).description(entry.summary);
     if (entry.name !== named) continue;
-    if (entry.gpu) applyDriverRecord();
+    if (entry.gpu) {
+      applyDriverRecord();
+      const { openQuietly } = await import("../platform/node/open-device.ts");
+      openQuietly();
+    }
     const { register } = await entry.load();
     register(command);
   }

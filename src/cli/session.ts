@@ -1,8 +1,5 @@
-import { join } from "node:path";
 import { type CheckedDataset, type CheckOptions, checkDataset } from "../data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../data/dataset/dataset.ts";
-import type { PixelStatistics } from "../data/image/normalise.ts";
-import { DataError } from "../errors.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { openDevice } from "../platform/node/open-device.ts";
 import type { Precision } from "../training/passes.ts";
@@ -63,10 +60,4 @@ export async function openChecked(
   } finally {
     progress.stop();
   }
-}
-
-/** The pixel statistics of a data set; DataError when neither dataset.yaml nor a training split gives them. */
-export function statisticsOf(dataset: CheckedDataset): PixelStatistics {
-  if (dataset.statistics) return dataset.statistics;
-  throw new DataError(`${join(dataset.folder, "train")} is needed for the mean and deviation of its pixels`);
 }

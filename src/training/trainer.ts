@@ -126,24 +126,25 @@ export class Trainer {
     const { config, regions, store } = this.network;
     const { accumulate, classWeights: weighting } = this.#options;
     const count = batch.images.length / (3 * batch.height * batch.width);
-    const compiled = await this.#stepFor(count, step.frozen);
+    const compiled = await this.#stepFor(count, step.frozen ?? false);
     const { trace, program } = compiled;
     trace.feed(program, batch, {
       rate: step.rate,
       classWeights: classWeights(weighting, batch.labels, config.classes),
       draws: trace.draws.sample(step.seed, step.index, regions),
     });
-    if (accumulate > 1 && step.first) {
+    if (accumulate > 1 && (step.first ?? true)) {
       for (const group of GROUPS) store.clear(arenaOf("total", group));
       store.write(LOSS_TOTAL.key, Float32Array.of(0));
     }
     program.run();
     if (accumulate === 1) return { report: readReport(compiled, compiled) };
-    return step.last ? this.#update(compiled, step) : { report: null };
+    return (step.last ?? true) ? this.#update(compiled, step) : { report: null };
   }
 
   /** Updates the weights by the gradients accumulated so far. */
-  async #update(compiled: CompiledStep, { rate, frozen, batches }: SubmitOptions): Promise<Submitted> {
+  async #update(compiled: CompiledStep, step: SubmitOptions): Promise<Submitted> {
+    const { rate, frozen = false, batches = 1 } = step;
     const update = await this.#updateFor(frozen);
     update.trace.feed(update.program, { rate, factor: 1 / batches });
     update.program.run();
@@ -261,10 +262,12 @@ export interface SubmitOptions {
   readonly seed: number;
   /** Number of the batch since training began: the random choices are a function of seed and index. */
   readonly index: number;
+  /** The learning rate. */
   readonly rate: number;
-  readonly frozen: boolean;
-  /** Whether this batch begins and ends an update, and of how many batches the update is. */
-  readonly first: boolean;
-  readonly last: boolean;
-  readonly batches: number;
+  /** Whether the encoder's weights stay as they are (default: they train). */
+  readonly frozen?: boolean;
+  /** Whether this batch begins and ends an update, and of how many batches the update is; by default it is one of its own. */
+  readonly first?: boolean;
+  readonly last?: boolean;
+  readonly batches?: number;
 }

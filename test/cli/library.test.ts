@@ -1,10 +1,22 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readMask, writePng } from "../../src/data/decode.ts";
+import { synthKind } from "../../src/data/synth/kinds.ts";
+import { writeSynth } from "../../src/data/synth/write.ts";
 import { loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { Predictor } from "../../src/experiment/predict/predict.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
@@ -39,19 +51,20 @@ function install(): void {
   mkdirSync(modules);
   cpSync(join(folder, "package"), join(modules, "svanet"), { recursive: true });
   for (const name of Object.keys(packageInfo().dependencies)) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(modules, name), "junction");
   }
 }
 
-/** The program that the README shows. */
-function program(): string {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  return /## Library\n+```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+/** The programs that the README shows: prediction, then training. */
+function program(place = 0): string {
+  const [, library = ""] = readFileSync(join(root, "README.md"), "utf8").split("## Library");
+  return [...library.matchAll(/```ts\n([\s\S]*?)```/g)][place]?.[1] ?? "";
 }
 
 const COMPILER = join(root, "node_modules", "typescript", "bin", "tsc");
 const TYPES = ["--typeRoots", join(root, "node_modules", "@types"), "--types", "node"];
-const COMPILER_OPTIONS = ["--strict", "--module", "nodenext", "--target", "es2022", "--skipLibCheck", ...TYPES];
+const COMPILER_OPTIONS = ["--strict", "--module", "nodenext", "--target", "es2022", ...TYPES];
 
 /** The compiler's complaints about programs that use the package. */
 function compile(...args: readonly string[]): string {
@@ -98,15 +111,37 @@ test("the README's program runs from the packed tarball and predicts what we pre
   network.destroy();
 });
 
-test("the package's types accept the program and refuse a wrong one", () => {
+test("the package's types accept the README's programs and refuse a wrong one", () => {
   writeFileSync(
     join(folder, "right.mts"),
     `${program()}\nexport const mean: readonly number[] = checkpoint.facts.mean;`,
   );
   writeFileSync(join(folder, "wrong.mts"), program().replace("channels: 3", "channels: 4"));
-  const stdout = compile("--noEmit", "right.mts", "wrong.mts");
+  writeFileSync(join(folder, "training.mts"), program(1));
+  const stdout = compile("--noEmit", "right.mts", "wrong.mts", "training.mts");
   expect(stdout.trim().split("\n")).toHaveLength(1);
   expect(stdout).toMatch(/^wrong\.mts.*Type '4' is not assignable/);
+});
+
+test("the README's loop of ten lines trains from the packed tarball", async () => {
+  const lines = program(1)
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("import "));
+  expect(lines).toHaveLength(10);
+  await writeSynth(synthKind("cells"), { out: join(folder, "cells"), train: 8, val: 1, size: 64, seed: 7 });
+  writeFileSync(join(folder, "loop.mjs"), program(1));
+  const losses = run(process.execPath, "loop.mjs")
+    .trim()
+    .split("\n")
+    .map((line) => numbersIn(line)[1] ?? Number.NaN);
+  expect(losses).toHaveLength(4);
+  for (const loss of losses) expect(loss).toBeGreaterThan(0);
+});
+
+test("the package holds what its README links to", () => {
+  const targets = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/\]\(([^)#:]+)\)/g)].map(([, to]) => to);
+  expect(targets.length).toBeGreaterThan(9);
+  expect(targets.filter((target) => !existsSync(join(modules, "svanet", target ?? "?")))).toEqual([]);
 });
 
 test("the examples compile against the package's types, are short, and each is run here", () => {

@@ -11,6 +11,7 @@ const DOCUMENTS = [
     "docs/fuzzing.md",
     "docs/networks.md",
     "docs/outputs.md",
+    "docs/onnx.md",
     "docs/TRUST.md",
     "bench/README.md",
     "test/oracle/README.md",

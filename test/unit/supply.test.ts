@@ -49,16 +49,19 @@ test("one package brings an install script, whose work is not needed; versions a
   }
 });
 
-test("the package holds the built code, its types, the doctor's numbers and the licences, nothing else", () => {
+test("the package holds the built code, its types, the doctor's numbers, pages, examples and licences, nothing else", () => {
   const [packed] = npm("pack", "--dry-run", "--json", "--ignore-scripts") as {
     files: { path: string }[];
     unpackedSize: number;
   }[];
   const paths = (packed?.files ?? []).map(({ path }) => path);
-  const documents = ["LICENSE", "README.md", "THIRD-PARTY.md", "package.json"];
+  const pages = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README", "SECURITY", "THIRD-PARTY", "bench/README"];
+  const documents = ["LICENSE", "package.json", ...pages.map((name) => `${name}.md`)];
   const allowed = [
     /^dist\/[\w/.-]+\.(js|d\.ts)$/,
     /^dist\/fixtures\/ops\/\w+\.safetensors$/,
+    /^docs\/[\w-]+\.(md|png)$/,
+    /^examples\/[\w-]+\.ts$/,
     /^dist\/experiment\/ablate\/paper-tables\.json$/,
   ];
   const strange = paths.filter((path) => !documents.includes(path) && !allowed.some((kind) => kind.test(path)));

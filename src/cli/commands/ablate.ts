@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { pixelStatistics } from "../../data/dataset/check-dataset.ts";
 import { SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
 import { UsageError } from "../../errors.ts";
 import { runAblation } from "../../experiment/ablate/ablate.ts";
@@ -19,7 +20,7 @@ import { requireFit } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { type Column, note, printJson, printLine, printTable } from "../print.ts";
-import { openChecked, statisticsOf, withDevice } from "../session.ts";
+import { openChecked, withDevice } from "../session.ts";
 import { exitCodeOf, stoppable } from "../signals.ts";
 import { figure, mega } from "../units.ts";
 import { watchTraining } from "../watch-training.ts";
@@ -59,7 +60,7 @@ async function ablate(name: string, flags: AblateFlags): Promise<void> {
       window: windowOf(config),
       believed: config.classes ?? 0,
     });
-    const statistics = statisticsOf(dataset);
+    const statistics = pixelStatistics(dataset);
     const observer = watchTraining();
     try {
       return await stoppable(async (stop) => {

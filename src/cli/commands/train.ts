@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
+import { type CheckedDataset, pixelStatistics } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import { DeviceLostError, UsageError } from "../../errors.ts";
 import { hasState, readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
@@ -35,7 +35,7 @@ import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
 import { supervised } from "../restarts.ts";
-import { openChecked, statisticsOf, withDevice } from "../session.ts";
+import { openChecked, withDevice } from "../session.ts";
 import { exitCodeOf, type Stop, stoppable } from "../signals.ts";
 import { figure } from "../units.ts";
 import { watchTraining } from "../watch-training.ts";
@@ -125,7 +125,7 @@ async function trainOn(
   note(rateLine(config));
   const why = unjudgeable(dataset);
   if (why !== undefined) note(`note: no best checkpoint is kept, ${config.data} cannot judge it: ${why}`);
-  const statistics = statisticsOf(dataset);
+  const statistics = pixelStatistics(dataset);
   return observed({ config, network, dataset, statistics, device });
 }
 

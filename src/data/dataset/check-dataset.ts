@@ -255,3 +255,9 @@ export async function checkDataset(
     hashes: survey.hashes,
   };
 }
+
+/** The pixel statistics of a data set; DataError when neither dataset.yaml nor a training split gives them. */
+export function pixelStatistics(dataset: CheckedDataset): PixelStatistics {
+  if (dataset.statistics) return dataset.statistics;
+  throw new DataError(`${join(dataset.folder, "train")} is needed for the mean and deviation of its pixels`);
+}

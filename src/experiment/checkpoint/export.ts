@@ -8,9 +8,19 @@ import { float32, type StoredTensor } from "../../weights/safetensors.ts";
 import { writeSafetensors } from "../../weights/safetensors-file.ts";
 import { type Checkpoint, readTrustedWeights, requireFit } from "./checkpoint.ts";
 
+/** What stands before and after the model where `predict` runs it; docs/onnx.md has the same as a program. */
+const SURROUNDINGS = {
+  channel_order: "RGB",
+  resize: "bicubic (a = -0.5) to size, aspect ratio not kept, antialiased, columns first, bytes after each axis",
+  scale: "(value / 255 - mean) / std",
+  logits_resize: "bilinear to the picture's size, align_corners=False, not antialiased",
+  argmax: "over axis 1 of the resized logits, the first of equal ones",
+} as const;
+
 /**
  * The network of a checkpoint as an ONNX model: its evaluation at the trained size, any batch. The image goes in as
- * `[batch, 3, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out.
+ * `[batch, 3, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out. The metadata
+ * also say what is done before and after ({@link SURROUNDINGS}).
  */
 export function checkpointToOnnx(checkpoint: Checkpoint): Message {
   const { path, facts, tensors } = checkpoint;
@@ -24,7 +34,9 @@ export function checkpointToOnnx(checkpoint: Checkpoint): Message {
     if (!tensor) throw new CheckpointError(`${path} does not fit its own network: ${name} is missing`);
     for (const [key, data] of table.toStorage(name, float32(tensor))) stored.set(key, data);
   }
-  const { preset, classes, mean, std } = facts;
+  const { preset, classes, mean, std, window } = facts;
+  const size = [facts.config.width, facts.config.height];
+  const described = { preset, classes, mean, std, size, ...(window ? { window } : {}), ...SURROUNDINGS };
   return exportOnnx({
     trace(batch) {
       const { build, image, logits } = trace(batch);
@@ -36,9 +48,7 @@ export function checkpointToOnnx(checkpoint: Checkpoint): Message {
       return data;
     },
     version: packageInfo().version,
-    metadata: new Map(
-      Object.entries({ preset, classes, mean, std }).map(([key, value]) => [key, JSON.stringify(value)]),
-    ),
+    metadata: new Map(Object.entries(described).map(([key, value]) => [key, JSON.stringify(value)])),
   });
 }
 

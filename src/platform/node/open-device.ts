@@ -4,6 +4,7 @@ import { describe, requestGpu, targetOf } from "../../kernels/device/adapter.ts"
 import { Device } from "../../kernels/device/device.ts";
 import type { Target } from "../../kernels/target.ts";
 import { machineMemory } from "../../machine-memory.ts";
+import { withQuietStderr } from "./quiet-stderr.ts";
 
 /** Which adapter to open, and as what. */
 export interface DeviceOptions {
@@ -24,6 +25,16 @@ interface DawnModule {
 
 /** Dawn's own root objects. Dropping one while its device lives crashes the process at the next collection. */
 const roots = new Set<GPU>();
+
+let quiet = false;
+
+/**
+ * From now on Dawn's own warnings about limits are kept from stderr while an adapter is opened. For a program that is alone in
+ * its process: stderr is closed for a moment.
+ */
+export function openQuietly(): void {
+  quiet = true;
+}
 
 /** Opens an adapter with everything it offers. Throws DeviceError with what to do when there is none. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
@@ -88,7 +99,9 @@ async function requestAdapter(root: GPU): Promise<GPUAdapter | null> {
 /** Dawn throws, with the list of adapters, where the one it was told to use is missing. */
 async function firstAdapter(root: GPU): Promise<GPUAdapter | null> {
   try {
-    return await root.requestAdapter({ powerPreference: "high-performance" });
+    const request = () => root.requestAdapter({ powerPreference: "high-performance" });
+    // The adapters are looked at before the call returns.
+    return await (quiet ? withQuietStderr(request) : request());
   } catch (error) {
     throw new DeviceError(`--adapter: ${error instanceof Error ? error.message : String(error)}`);
   }
