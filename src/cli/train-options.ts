@@ -1,3 +1,4 @@
+import { PAPER_AUGMENTATIONS } from "../experiment/settings/config.ts";
 import { LOSS_OPTIONS } from "./loss-options.ts";
 import { NETWORK_OPTIONS } from "./network-options.ts";
 import { asList, asNumber, asNumbers, asText, type OptionTable } from "./option-row.ts";
@@ -163,10 +164,10 @@ export const TRAIN_OPTIONS: OptionTable = {
   augment: {
     group: "Data",
     argument: "<list>",
-    help: "random changes of the training images, comma-separated, or none; any of",
-    parse: asList,
+    help: "random changes of the training images, comma-separated, or none; paper stands for the first five, the others are for small sets; any of",
+    parse: (text) => asList(text).flatMap((name) => (name === "paper" ? PAPER_AUGMENTATIONS : name)),
     sample: ["flip,blur", ["flip", "blur"]],
-    omitted: "all",
+    omitted: "paper",
   },
   foregroundCrops: {
     group: "Data",

@@ -39,8 +39,11 @@ export interface PreparedSample {
 function transform(pair: Pair, { size, training }: SampleTask): Pair {
   if (training === undefined) return stretch(pair, size);
   const { seed, epoch, index } = training;
-  const foreground = random(seed, "foreground crop", epoch, index);
-  return augment(pair, size, random(seed, "augment", epoch, index), training.augment, foreground);
+  const further = {
+    foreground: random(seed, "foreground crop", epoch, index),
+    strong: random(seed, "strong augmentation", epoch, index),
+  };
+  return augment(pair, size, random(seed, "augment", epoch, index), training.augment, further);
 }
 
 /**

@@ -5,9 +5,10 @@ import { brightness, contrast, hue, permuteChannels, saturation } from "./colour
 import { type ByteImage, crop, horizontalFlip, type Picture, pad, type Size } from "./image.ts";
 import { resize, resizeNearest } from "./resample.ts";
 import { rotateBilinear, rotateNearest } from "./rotate.ts";
+import { bend, distortStrongly, drawStrong, type StrongOptions } from "./strong.ts";
 
 /** Which steps run. Cropping to the asked size always does. */
-export interface AugmentOptions {
+export interface AugmentOptions extends StrongOptions {
   /** Short side drawn from [R/2, 3R/2], R = the crop's short side; off: the short side becomes R. */
   readonly scale: boolean;
   readonly flip: boolean;
@@ -22,7 +23,7 @@ export interface AugmentOptions {
   readonly foregroundCrops?: number;
 }
 
-/** All on: what the paper's recipe does. */
+/** What the paper's recipe does. */
 export const PAPER_AUGMENTATION: AugmentOptions = { scale: true, flip: true, blur: true, colour: true, rotate: true };
 
 export interface Pair<P extends Picture = Picture> {
@@ -190,13 +191,19 @@ function recolour<P extends Picture>(image: P, draws: AugmentDraws): P {
   return out;
 }
 
+/** Draws from streams of their own. */
+interface FurtherDraws {
+  readonly foreground?: ForegroundDraws | undefined;
+  readonly strong?: ReturnType<typeof drawStrong> | undefined;
+}
+
 /** Applies given draws; see `augment`. */
 export function applyAugmentation<P extends Picture>(
   pair: Pair<P>,
   size: Size,
   draws: AugmentDraws,
   options: AugmentOptions,
-  foreground?: ForegroundDraws,
+  { foreground, strong }: FurtherDraws = {},
 ): Pair<P> {
   const { image, mask } = pair;
   const scaled = scaledSize(image, size, options.scale ? draws.shortSide : undefined);
@@ -205,17 +212,20 @@ export function applyAugmentation<P extends Picture>(
   out = padAndCrop(out, size, draws, foreground);
   if (options.blur && draws.sigma !== undefined) out = { ...out, image: gaussianBlur(out.image, draws.sigma) };
   if (options.colour) out = { ...out, image: recolour(out.image, draws) };
-  if (!options.rotate) return out;
-  return {
-    image: rotateBilinear(out.image, draws.degrees, 0),
-    mask: rotateNearest(out.mask, draws.degrees, IGNORE_LABEL),
-  };
+  if (options.strongColour && strong) out = { ...out, image: distortStrongly(out.image, strong) };
+  if (options.rotate) {
+    out = {
+      image: rotateBilinear(out.image, draws.degrees, 0),
+      mask: rotateNearest(out.mask, draws.degrees, IGNORE_LABEL),
+    };
+  }
+  return strong ? bend(out, options, strong) : out;
 }
 
 /**
  * The release's augmentation in its order (resize, flip, crop, blur, colour, rotation), every probability and range as
- * published: a training pair of exactly `size` from an image and its mask of equal sizes, a pure function of its
- * arguments and of where `random` and `foreground` stand. All draws are made first and in a fixed order, whatever is
+ * published, and {@link StrongOptions} (colour before the rotation, elastic and zoom behind it): a training pair of exactly
+ * `size` from an image and its mask of equal sizes, a pure function of its arguments and of where the streams stand. All draws are made first and in a fixed order, whatever is
  * switched off: leaving one step out changes nothing in the others, so ablations of it are paired. Pixels that no
  * source covers are ignored in the mask (255).
  */
@@ -224,10 +234,11 @@ export function augment<P extends Picture>(
   size: Size,
   random: Random,
   options: AugmentOptions = PAPER_AUGMENTATION,
-  foreground?: Random,
+  further: { readonly foreground?: Random; readonly strong?: Random } = {},
 ): Pair<P> {
-  const aimed = foreground === undefined ? undefined : drawForeground(foreground, options.foregroundCrops ?? 0);
-  return applyAugmentation(pair, size, drawAugmentation(random), options, aimed);
+  const foreground = further.foreground && drawForeground(further.foreground, options.foregroundCrops ?? 0);
+  const strong = further.strong && drawStrong(further.strong);
+  return applyAugmentation(pair, size, drawAugmentation(random), options, { foreground, strong });
 }
 
 /** What evaluation sees: stretched to `size`, aspect ratio not kept; image bicubic with antialiasing, mask nearest. */

@@ -54,8 +54,8 @@ export function rotateNearest<P extends Picture>(image: P, degrees: number, fill
   return { ...image, data: out };
 }
 
-/** Byte offsets of the four neighbours of a source position, and how far it lies past the upper left one. */
-class Neighbours {
+/** Offsets of the four neighbours of a source position, and how far it lies past the upper left one. */
+export class Neighbours {
   upperLeft = 0;
   upperRight = 0;
   lowerLeft = 0;
@@ -77,6 +77,15 @@ class Neighbours {
     this.lowerLeft = lower + first;
     this.lowerRight = lower + second;
   }
+
+  /** A channel's bilinear value. */
+  blend(data: Picture["data"], channel: number): number {
+    const upperLeft = data[this.upperLeft + channel] ?? 0;
+    const lowerLeft = data[this.lowerLeft + channel] ?? 0;
+    const upper = upperLeft + ((data[this.upperRight + channel] ?? 0) - upperLeft) * this.right;
+    const lower = lowerLeft + ((data[this.lowerRight + channel] ?? 0) - lowerLeft) * this.right;
+    return upper + (lower - upper) * this.down;
+  }
 }
 
 /**
@@ -95,13 +104,7 @@ export function rotateBilinear<P extends Picture>(image: P, degrees: number, fil
       if (x < 0 || x >= width || y < 0 || y >= height) continue;
       near.place(image, x, y);
       const to = (row * width + column) * channels;
-      for (let channel = 0; channel < channels; channel++) {
-        const upperLeft = data[near.upperLeft + channel] ?? 0;
-        const lowerLeft = data[near.lowerLeft + channel] ?? 0;
-        const upper = upperLeft + ((data[near.upperRight + channel] ?? 0) - upperLeft) * near.right;
-        const lower = lowerLeft + ((data[near.lowerRight + channel] ?? 0) - lowerLeft) * near.right;
-        out[to + channel] = upper + (lower - upper) * near.down;
-      }
+      for (let channel = 0; channel < channels; channel++) out[to + channel] = near.blend(data, channel);
     }
   }
   return { ...image, data: out };

@@ -13,7 +13,9 @@ import { CLASS_WEIGHTINGS } from "../../training/class-weights.ts";
 import type { ConfigFile } from "./config-file.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
-const AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
+export const PAPER_AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
+/** What small data sets may have besides: see `StrongOptions`. */
+const AUGMENTATIONS = [...PAPER_AUGMENTATIONS, "strong-colour", "elastic", "scale"] as const;
 
 /** Rate that trains random weights by AdamW. */
 const SCRATCH_RATE = 2e-3;
@@ -91,7 +93,7 @@ const trainConfigSchema = z.strictObject({
   layerRates: z.record(z.string(), z.number("expected a factor, such as encoder=0.1").min(0)).default({}),
   window: window.nullable().default(null),
   size: size.default({ width: 512, height: 512 }),
-  augment: z.array(z.enum(AUGMENTATIONS)).default([...AUGMENTATIONS]),
+  augment: z.array(z.enum(AUGMENTATIONS)).default([...PAPER_AUGMENTATIONS]),
   foregroundCrops: z.number().min(0).max(1).default(0),
   batchSize: count.default(4),
   accumulate: count.default(1),

@@ -251,6 +251,9 @@ export function augmentOptions(config: TrainConfig): AugmentOptions {
     blur: on.has("blur"),
     colour: on.has("distortion"),
     rotate: on.has("rotation"),
+    strongColour: on.has("strong-colour"),
+    elastic: on.has("elastic"),
+    zoom: on.has("scale"),
     foregroundCrops: config.foregroundCrops,
   };
 }

@@ -21,7 +21,7 @@ function specks() {
 }
 
 const crop = (index: number, foregroundCrops: number, foreground = random(5, "foreground crop", 0, index)) =>
-  augment(specks(), SIZE, random(5, "augment", 0, index), { ...PAPER_AUGMENTATION, foregroundCrops }, foreground);
+  augment(specks(), SIZE, random(5, "augment", 0, index), { ...PAPER_AUGMENTATION, foregroundCrops }, { foreground });
 
 const ROUNDS = [...Array(40).keys()];
 const holds = (index: number, share: number, label: number) => crop(index, share).mask.data.includes(label);
@@ -57,7 +57,9 @@ test("leave all other draws of the image as they are", () => {
   const options = { ...PAPER_AUGMENTATION, scale: false, foregroundCrops: 1 };
   for (const index of ROUNDS.slice(0, 8)) {
     const plain = augment(pair, SIZE, random(5, "augment", index), { ...options, foregroundCrops: 0 });
-    expect(augment(pair, SIZE, random(5, "augment", index), options, random(5, "f", index))).toEqual(plain);
+    expect(augment(pair, SIZE, random(5, "augment", index), options, { foreground: random(5, "f", index) })).toEqual(
+      plain,
+    );
   }
 });
 
@@ -68,5 +70,5 @@ test("happen as often as asked, and fall back on the drawn place without an obje
   empty.mask.data[7] = IGNORE_LABEL;
   const options = { ...PAPER_AUGMENTATION, foregroundCrops: 1 };
   const plain = augment(empty, SIZE, random(2, "augment"), PAPER_AUGMENTATION);
-  expect(augment(empty, SIZE, random(2, "augment"), options, random(2, "f"))).toEqual(plain);
+  expect(augment(empty, SIZE, random(2, "augment"), options, { foreground: random(2, "f") })).toEqual(plain);
 });
