@@ -28,8 +28,17 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best?.candidate;
 }
 
+/** Whether two names differ in their number alone, and by more than a slip: `resnet101` is no misspelt `resnet18`. */
+function isOtherNumber(one: string, two: string): boolean {
+  const parts = (text: string) => [text.replace(/\d+/g, ""), text.replace(/\D+/g, "")];
+  const [[word, number], [otherWord, otherNumber]] = [parts(one), parts(two)];
+  return word === otherWord && editDistance(number ?? "", otherNumber ?? "") > 1;
+}
+
 /** The sentence that follows an unknown name: the nearest one, or all of them (`listed`, where there are too many). */
 export function suggestion(name: string, candidates: readonly string[], listed = candidates): string {
   const nearest = nearestName(name, candidates);
-  return nearest === undefined ? `Known: ${listed.join(", ")}.` : `Did you mean ${nearest}?`;
+  return nearest === undefined || isOtherNumber(name, nearest)
+    ? `Known: ${listed.join(", ")}.`
+    : `Did you mean ${nearest}?`;
 }

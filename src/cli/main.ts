@@ -7,6 +7,7 @@ import { applyDriverRecord } from "../platform/node/driver-environment.ts";
 import { visible } from "../visible.ts";
 import { COMMANDS } from "./commands.ts";
 import { endingOf } from "./failure.ts";
+import { foreignOption } from "./foreign-words.ts";
 import { noteNow } from "./print.ts";
 import { outliveHangUp } from "./signals.ts";
 import { surviveReaders } from "./streams.ts";
@@ -19,7 +20,8 @@ async function main(args: readonly string[]): Promise<void> {
     .exitOverride()
     .configureOutput({
       // What was typed may come from a script that took it from elsewhere.
-      outputError: (message, write) => write(visible(`svanet: ${message.replace(/^error: /, "")}`)),
+      outputError: (message, write) =>
+        write(visible(`svanet: ${foreignOption(message) ?? message.replace(/^error: /, "")}`)),
     });
 
   // Only the command that was named is loaded: `--help` must not open a GPU, nor wait for one's libraries.

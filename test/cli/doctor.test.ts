@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OPS } from "../../src/kernels/ops.ts";
 import { spoiltOps } from "../support/spoil.ts";
-import { svanet, svanetJson } from "../support/svanet.ts";
+import { mainFile, svanet, svanetJson } from "../support/svanet.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -35,6 +36,14 @@ test("a failing op is named, with what to do", async () => {
   expect(status).toBe(1);
   expect(stdout).toMatch(/FAIL .*linear\.safetensors/);
   expect(stdout).toMatch(/Do not train on this adapter: 1 of the op checks fail \(.*linear\.safetensors\)\./);
+});
+
+test.runIf(process.platform === "linux")("Dawn's warnings about limits reach no pipe", () => {
+  const { stdout } = spawnSync("sh", ["-c", '"$0" "$1" doctor --list 2>&1 | cat', process.execPath, mainFile], {
+    encoding: "utf8",
+  });
+  expect(stdout).toMatch(/\(.+\)/);
+  expect(stdout).not.toContain("artificially");
 });
 
 test("--list names the adapters", () => {

@@ -16,4 +16,5 @@ test("without a near name all of them are listed", () => {
   expect(suggestion("xyzzy", ["paper", "release"])).toBe("Known: paper, release.");
   expect(suggestion("xyzzy", ["up.0", "up.1"], ["up"])).toBe("Known: up.");
   expect(suggestion("releas", ["paper", "release"])).toBe("Did you mean release?");
+  expect(suggestion("resnet101", ["resnet18", "resnet50"])).toBe("Known: resnet18, resnet50.");
 });

@@ -112,6 +112,7 @@ function print(report: AblationReport, table: AblationTable): void {
     "mean and standard deviation over the runs. p: against the first row, two-sided Wilcoxon signed-rank test (t: paired",
   );
   note("t-test) on the images' own Dice, averaged over the runs.");
+  if (table.name !== "svattn") note(`the paper's figures are of SpermHealth, ours of ${report.data}`);
   if (report.note !== undefined) note(`paper: ${report.note}`);
 }
 

@@ -31,7 +31,7 @@ const BUDGET_SECONDS = 20;
 export function addGrowth(bench: Command): void {
   const summary = "images a second and memory against size, batch and width, beside what is proportional to MACs";
   addNetworkOptions(named(bench, "growth", summary), { otherwise: MEASURED })
-    .option("--batch <n>", "images a run while another number grows", wholeNumber(1), 1)
+    .option("--batch-size, --batch <n>", "images a run while another number grows", wholeNumber(1), 1)
     .option("--sizes <list>", "sides of the image", countsArgument, [128, 256, 512, 768, 1024])
     .option("--batches <list>", "images a run", countsArgument, [1, 2, 4, 8, 16])
     .option("--widths <list>", "channels where the network is narrowest", countsArgument, [8, 16, 32])

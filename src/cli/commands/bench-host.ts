@@ -20,7 +20,7 @@ const SIDE = 64;
 export function addHost(bench: Command): void {
   const command = named(bench, "host", "microseconds a dispatch that a run takes the host, the GPU's work left out");
   addNetworkOptions(command, { otherwise: MEASURED, size: SIDE })
-    .option("--batch <n>", "images a run (default: 1, of a training step 4)", wholeNumber(1))
+    .option("--batch-size, --batch <n>", "images a run (default: 1, of a training step 4)", wholeNumber(1))
     .option("--runs <n>", "runs whose median counts", wholeNumber(1), 50)
     .option("--train", "a training step instead of inference")
     .action(host);

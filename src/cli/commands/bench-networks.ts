@@ -38,7 +38,7 @@ function table(bench: Command, name: string, summary: string): Command {
 /** `svanet bench fps`: the paper's Table VII, measured here. */
 export function addFps(bench: Command): void {
   table(bench, "fps", "inference as in the paper's Table VII: parameters, MACs, images a second beside the paper's")
-    .option("--batch <n>", "images a run", wholeNumber(1), 1)
+    .option("--batch-size, --batch <n>", "images a run", wholeNumber(1), 1)
     .addOption(precisionOption())
     .option("--runs <n>", "runs to time (default: the paper's 1000, or as many as fit --budget)", wholeNumber(1))
     .action(fps);
@@ -47,7 +47,7 @@ export function addFps(bench: Command): void {
 /** `svanet bench train`: whole training steps of the same networks. */
 export function addTrain(bench: Command): void {
   table(bench, "train", "whole training steps on a made-up batch: steps and images a second, peak memory")
-    .option("--batch <n>", "images a step", wholeNumber(1), 4)
+    .option("--batch-size, --batch <n>", "images a step", wholeNumber(1), 4)
     .option("--amp", "mixed precision, as svanet train has it")
     .option("--checkpoint-activations", "compute stretches of the network twice instead of holding them")
     .option("--steps <n>", "steps to time (default: as many as fit --budget, 3 to 200)", wholeNumber(1))
@@ -99,7 +99,7 @@ interface Bench {
 }
 
 /** Runs `body`; where it is one of several, a network's own error is its row. */
-export async function rowOf<Row>(
+export async function rowOf<Row extends object>(
   preset: string,
   isOnly: boolean,
   body: () => Row | Promise<Row>,

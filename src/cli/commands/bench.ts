@@ -36,7 +36,7 @@ export function register(command: Command): void {
   addFps(command);
   addTrain(command);
   addNetworkOptions(named(command, "profile", "GPU time of every kernel of one run"), { otherwise: PROFILED })
-    .option("--batch <n>", "images a run", wholeNumber(1), 1)
+    .option("--batch-size, --batch <n>", "images a run", wholeNumber(1), 1)
     .option("--train", "a training step instead of inference")
     .addOption(precisionOption())
     .option("--rounds <n>", "runs whose median counts", wholeNumber(1), 3)

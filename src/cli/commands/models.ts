@@ -1,12 +1,13 @@
 import type { Command } from "commander";
-import type { Supervision } from "../../model/zoo.ts";
+import type { Supervision, ZooEntry } from "../../model/zoo.ts";
 import type { RunCosts } from "../../training/costs.ts";
 import type { Precision } from "../../training/passes.ts";
 import { wholeNumber } from "../arguments.ts";
-import { addNetworkOptions, type NetworkFlags, networksFrom } from "../networks.ts";
+import { addNetworkOptions, everyName, type NetworkFlags, namesFrom, sized } from "../networks.ts";
 import { precisionOption } from "../options.ts";
 import { type Column, note, printJson, printTable } from "../print.ts";
 import { above, giga, mega, memory } from "../units.ts";
+import { type RefusedRow, rowOf } from "./bench-networks.ts";
 
 interface ModelsFlags extends NetworkFlags {
   readonly precision: Precision;
@@ -47,7 +48,7 @@ const MOST_PIXELS = 2 ** 24;
 export function register(command: Command): void {
   addNetworkOptions(command)
     .option(
-      "--batch <n>",
+      "--batch-size, --batch <n>",
       "images that are on the GPU together (default: 1 in inference, 4 in training)",
       wholeNumber(1),
     )
@@ -64,7 +65,9 @@ async function models(flags: ModelsFlags): Promise<void> {
   const { paperCost } = await import("../../experiment/ablate/paper.ts");
   const { precision } = flags;
   const batch = { infer: flags.batch ?? 1, train: flags.batch ?? 4 };
-  const rows = networksFrom(flags).map(({ name: preset, config, difference = null }): ModelRow => {
+  const names = namesFrom(flags, everyName());
+  const rowFor = ({ name: preset, config, ...rest }: ZooEntry): ModelRow => {
+    const difference = rest.difference ?? null;
     for (const [kind, size] of [
       ["inference", batch.infer],
       ["training", batch.train],
@@ -80,11 +83,14 @@ async function models(flags: ModelsFlags): Promise<void> {
     const costs = { parameters, macs, profiledMacs, attentionMacs };
     const runs = { peakBytes: both("bytes"), leastBytes: both("leastBytes"), dispatches: both("dispatches") };
     return { name, preset, ...costs, ...runs, batch, precision, paper, difference, ...supervision(config) };
-  });
+  };
+  const all: (ModelRow | RefusedRow)[] = [];
+  for (const name of names) all.push(await rowOf(name, names.length === 1, () => rowFor(sized(name, flags))));
   if (flags.json) {
-    printJson(rows);
+    printJson(all);
     return;
   }
+  const rows = all.filter((row): row is ModelRow => !("refusal" in row));
   printTable(columns(batch), rows);
   const { size, classes } = flags;
   note(`at ${size}x${size} with ${classes} classes. MACs: multiply-accumulates of convolutions and linear layers;`);

@@ -32,6 +32,7 @@ import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
 import { requireFit } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
+import { requireWeightsFile } from "../foreign-words.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
 import { supervised } from "../restarts.ts";
@@ -88,6 +89,7 @@ export async function train(
   const foreseen = networkConfig(first, first.classes ?? 2);
   lossSettings({ ...first, headWeights: null }, foreseen);
   requireStatistics(first.batchSize, foreseen);
+  if (first.resume === false) requireWeightsFile(first);
   requireWritableFolder(first.out, `--out ${first.out}`);
   return withDevice(first.adapter, precisionOf(first), (device) => {
     const work = { batch: first.batchSize, repeat: repeatOf(first), precision: precisionOf(first) };

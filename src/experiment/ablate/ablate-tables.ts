@@ -57,5 +57,8 @@ function nameOf(text: string): AblationTableName {
     return [name, name.replace("table", ""), numeral?.toLowerCase()].some((known) => known === plain || known === bare);
   });
   if (found) return found;
+  if (["7", "vii"].includes(bare)) {
+    throw new UsageError("Table VII is of speed and compares no variants: svanet bench fps measures it");
+  }
   throw new UsageError(`there is no ablation table ${text}. ${suggestion(text, ABLATION_TABLES)}`);
 }

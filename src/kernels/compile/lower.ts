@@ -50,6 +50,8 @@ function lowerStep(graph: Graph, step: Step, target: Target): PlacedDispatch[] {
   });
 }
 
+const gibibytes = (bytes: number): string => `${Number((bytes / 2 ** 30).toPrecision(3))} GiB`;
+
 const NOTHING: Value = { id: -1, shape: [0], dtype: "f32" };
 
 function rootValue(graph: Graph, value: Value): Value {
@@ -61,9 +63,10 @@ function checkBindings(label: string, path: string, bindings: readonly Binding[]
   const count = bindings.reduce((sum, b) => sum + partCount(byteSize(b.value), target), 0);
   if (count > target.storageBuffers) {
     const sizes = bindings.map((b) => `[${b.value.shape}]`).join(", ");
+    const bytes = bindings.reduce((sum, b) => sum + byteSize(b.value), 0);
     throw new OutOfMemoryError(
-      `${path === "" ? label : `${label} in ${path}`} needs ${count} storage bindings of at most ${target.bindingLimit} bytes ` +
-        `for ${sizes}, but this adapter has ${target.storageBuffers}`,
+      `${path === "" ? label : `${label} in ${path}`} works on ${gibibytes(bytes)} of memory at once, ${sizes}, and ` +
+        `a kernel of this GPU takes ${target.storageBuffers} pieces of at most ${gibibytes(target.bindingLimit)}`,
       { advice: "use a smaller --batch-size, --size or --width" },
     );
   }

@@ -228,7 +228,7 @@ function checkWidths(config: SvanetConfig): void {
   if (odd === undefined && thin === undefined) return;
   throw new UsageError(
     `the encoder's outputs have ${widths.join(", ")} channels; the first four must be even and the last four at least ` +
-      "4: use an even base of at least 4 and an even stem",
+      "4: use an even --width of at least 4",
   );
 }
 
@@ -243,6 +243,6 @@ function checkHeads(config: SvanetConfig): void {
   const fewer = Array.from({ length: heads }, (_, i) => heads - i).find(divides) ?? 1;
   const wider = Math.ceil(Math.max(config.base, 1) / (2 * heads)) * 2 * heads;
   throw new UsageError(
-    `attention works on ${bad / 2} channels, which ${heads} heads do not divide; use --former-heads ${fewer} or --width ${wider}`,
+    `attention works on ${bad / 2} channels, which ${heads} heads do not divide; use --width ${wider} or, where a command has it, --former-heads ${fewer}`,
   );
 }

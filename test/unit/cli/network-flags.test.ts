@@ -40,7 +40,7 @@ test.each([
 
 test("the heads of the AssemFormer's attention can be fewer, where it has heads", () => {
   const narrow = ["--preset", "svanet-text", "--width", "12"];
-  expect(() => network(...narrow)).toThrow("use --former-heads 3 or --width 16");
+  expect(() => network(...narrow)).toThrow("use --width 16 or, where a command has it, --former-heads 3");
   expect(network(...narrow, "--former-heads", "3")).toMatchObject({ formerHeads: 3, base: 12 });
   expect(() => network("--former-heads", "2")).toThrow("--former-heads: the attention of svanet is separable");
 });

@@ -11,7 +11,7 @@ describe("a configuration", () => {
     [{ ...text, classes: 0 }, "classes is 0; it must be a whole number of at least 1"],
     [
       { ...scaled(text, 12) },
-      "attention works on 6 channels, which 4 heads do not divide; use --former-heads 3 or --width 16",
+      "attention works on 6 channels, which 4 heads do not divide; use --width 16 or, where a command has it, --former-heads 3",
     ],
     [{ ...text, mcSizes: [] }, "mcSizes is ; give whole numbers of at least 1, such as 1, 2, 3"],
     [{ ...text, encoder: "resnet5" as "resnet50" }, 'encoder is "resnet5". Did you mean resnet50?'],

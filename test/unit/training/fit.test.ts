@@ -94,7 +94,7 @@ describe("work that is far too large", () => {
     const config = sized("unet", 1_000_032, 4);
     expect(refusal(() => inferenceCosts(config, 1))).toContain("more than any GPU has");
     expect(refusal(() => lower(inferenceTrace(config, { batch: 1 }).graph, DEFAULT_TARGET))).toMatch(
-      /needs \d+ storage bindings of at most 134217728 bytes .*, but this adapter has 8; use a smaller/,
+      /works on \d+ GiB of memory at once, .*, and a kernel of this GPU takes 8 pieces of at most 0.125 GiB; use a smaller/,
     );
   });
 });
