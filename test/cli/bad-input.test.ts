@@ -130,7 +130,11 @@ test("sizes, widths and batches that no network takes", () => {
     2,
     "--size 100x100: the network needs sides that are multiples of 32, such as 96x96 or 128x128",
   );
-  refused(train(good, "--preset", "svanet-text"), 2, "which 4 heads do not divide; use --width 8 or, where a command has it, --former-heads 2");
+  refused(
+    train(good, "--preset", "svanet-text"),
+    2,
+    "which 4 heads do not divide; use --width 8 or, where a command has it, --former-heads 2",
+  );
   refused(
     train(good, "--batch-size", "1"),
     2,

@@ -42,7 +42,10 @@ export function register(command: Command): void {
     )
     .option("--overlap <share>", "share of a tile that neighbours have in common, at least", share(0.9), 0.5)
     .option("--tta", "average the probabilities of flips and quarter turns (eight views)")
-    .option("--probabilities", "also write <stem>-probabilities.npy: float32, height x width x classes; of scans slices first (docs/data.md)")
+    .option(
+      "--probabilities",
+      "also write <stem>-probabilities.npy: float32, height x width x classes; of scans slices first (docs/data.md)",
+    )
     .option("--postprocess", "remove objects by the rules of svanet eval --choose-postprocess (scans: slice by slice)")
     .option(
       "--window <low,high>",

@@ -253,6 +253,8 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.code === "invalid_union") {
     const inner = issue.errors
       .flat()
+      // Names are no advice to who gave a list.
+      .filter(({ code }) => code !== "invalid_value" || !Array.isArray(value))
       .map((error) => (error.code === "invalid_value" ? error.values.join(", ") : plain(error.message)));
     return [...new Set(inner)].join(", or ");
   }

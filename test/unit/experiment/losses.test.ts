@@ -85,6 +85,7 @@ describe("the loss of a run", () => {
     [{ loss: "focal", tverskyBeta: 0.5 }, "--tversky-beta 0.5 has no place in --loss focal"],
     [{ classWeights: [0, 0] }, "--class-weights: [0,0] does not fit: expected a weight above 0"],
     [{ classWeights: [1] }, "expected a weight for every class, the background first, such as 1,5"],
+    [{ classWeights: [1, "x"] }, '--class-weights: [1,"x"] does not fit: expected weights of the classes, such as 1,5'],
     [{ loss: "strukture" }, '--loss: "strukture" does not fit: Did you mean structure?'],
     [{ ohemThreshold: 1.5 }, "--ohem-threshold: 1.5 does not fit"],
   ])("refuses %j", (flags, sentence) => {
