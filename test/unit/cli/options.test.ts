@@ -92,7 +92,7 @@ test("labels and figures of a bar are harmless, and braces in them mean nothing"
   progress.stop();
   const drawn = String(terminal.read());
   expect(drawn).toContain(`${HOSTILE.shown} `);
-  expect(drawn).toContain("5/7 of \\x1b[31mred{total}");
+  expect(drawn).toContain("5/7  of \\x1b[31mred{total}");
   expect(drawn).not.toContain("\u001b]0;");
   expect(drawn).not.toContain("\u001b[31m");
 });
