@@ -97,3 +97,19 @@ export function pairedLabels(
       "header, or add --trust-order, which pairs voxels by number",
   );
 }
+
+/**
+ * Throws DataError, naming both, where another channel of a scan has other sizes, or, unless `trustOrder`, lies elsewhere.
+ */
+export function requireSamePlace(first: NiftiVolume, other: NiftiVolume, trustOrder: boolean): void {
+  if (other === first) return;
+  const sizes = `${other.size.join("x")} voxels, ${first.file} ${first.size.join("x")}`;
+  if (!sameExtents(first.size, other.size)) {
+    throw new DataError(`${other.file}: a channel of the case has ${sizes}; resample one to the other`);
+  }
+  if (trustOrder || misplacement(first, other) <= SAME_WITHIN) return;
+  throw new DataError(
+    `${other.file}: the headers of the channels (${placeText(other.header)}) and ${first.file} (${placeText(first.header)}) ` +
+      "disagree on the place in the patient; resample one to the other, or add --trust-order, which pairs voxels by number",
+  );
+}

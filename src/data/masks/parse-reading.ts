@@ -5,13 +5,15 @@ import { IGNORE_LABEL } from "../../labels.ts";
 import { type MaskReading, shown } from "./reading.ts";
 import { hex } from "./stored-mask.ts";
 
-/** How a person says what the numbers of masks mean: at most one of the three. */
+/** How a person says what the numbers of masks mean: at most one of the four. */
 export interface ReadingOptions {
   /** `255=1`, `0=0,128=ignore,255=1`. */
   readonly map?: string | undefined;
   readonly threshold?: number | undefined;
   /** `#ff0000=1,#00ff00=2`, or a text file of such lines. */
   readonly palette?: string | undefined;
+  /** The numbers are single objects. */
+  readonly instances?: boolean | undefined;
 }
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)$/;
@@ -58,9 +60,11 @@ const colourOf = (text: string) => (COLOUR.test(text) ? Number.parseInt(text.sli
 const numberOf = (text: string) => (NUMBER.test(text) ? Number(text) : undefined);
 
 /** What the options say, undefined where none is given. Throws UsageError for what cannot be read, and for two at once. */
-export function parseReading({ map, threshold, palette }: ReadingOptions): MaskReading | undefined {
-  const given = [map && "--map", threshold !== undefined && "--threshold", palette && "--palette"].filter(Boolean);
+export function parseReading({ map, threshold, palette, instances }: ReadingOptions): MaskReading | undefined {
+  const options = [map && "--map", threshold !== undefined && "--threshold", palette && "--palette"];
+  const given = [...options, instances && "--instances"].filter(Boolean);
   if (given.length > 1) throw new UsageError(`${given.join(" and ")} exclude each other; give one of them`);
+  if (instances) return { kind: "instances" };
   if (threshold !== undefined) return { kind: "threshold", at: threshold };
   if (map !== undefined) return { kind: "map", levels: pairsOf(map, "--map", "255=1", numberOf) };
   if (palette === undefined) return undefined;
@@ -79,6 +83,8 @@ export function readingText(reading: MaskReading): string {
       return `--threshold ${shown(reading.at)}`;
     case "palette":
       return `--palette ${reading.colours.map(([colour, label]) => `${hex(colour)}=${labelName(label)}`).join(",")}`;
+    case "instances":
+      return "--instances";
     default:
       return reading.kind;
   }

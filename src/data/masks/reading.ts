@@ -13,6 +13,8 @@ export type MaskReading =
   | { readonly kind: "threshold"; readonly at: number }
   /** Each colour has a class, [0xRRGGBB, class]; black is background where it is not named. */
   | { readonly kind: "palette"; readonly colours: readonly (readonly [colour: number, label: number])[] }
+  /** Each number but 0 is one object; all are class 1, and the numbers are kept beside. */
+  | { readonly kind: "instances" }
   /** What is shown half as bright as white and more is class 1: a picture drawn in black and white. */
   | { readonly kind: "white" };
 
@@ -47,6 +49,7 @@ export interface LabelSource {
 /** The class of one number. Throws DataError where the reading gives it none: what is no class is refused, never rounded. */
 function classReader(reading: MaskReading, { file, largest, ignore }: LabelSource) {
   if (reading.kind === "threshold") return (value: number) => Number(value >= reading.at);
+  if (reading.kind === "instances") return (value: number) => Number(value > 0);
   if (reading.kind === "map") {
     const levels = new Map([[0, 0] as const, ...reading.levels]);
     const named = [...levels].map(([value, label]) => `${shown(value)}=${label === IGNORE_LABEL ? "ignore" : label}`);
@@ -121,7 +124,7 @@ function requireLevels(mask: StoredMask, reading: MaskReading, placeOf: PlaceOf)
       `a class is a pixel's number: map colours with svanet data prepare folder --palette "${colour}=1"`,
     );
   }
-  if (reading.kind !== "classes") return;
+  if (reading.kind !== "classes" && reading.kind !== "instances") return;
   if (!mask.exact) {
     throw new DataError(
       `${mask.file}: a mask stored as ${mask.mode} keeps no exact class numbers; svanet data prepare folder --threshold 128 ` +

@@ -18,6 +18,7 @@ const entrySchema = z.object({
   key: z.string(),
   files: z.array(inner).readonly(),
   notes: z.array(z.string()).readonly(),
+  classes: z.array(z.object({ label: z.number(), pixels: z.number(), images: z.number() })).readonly(),
 });
 
 /** One line of the journal: a finished task. The first line holds the fingerprint. */

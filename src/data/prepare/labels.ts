@@ -2,10 +2,12 @@ import { DataError } from "../../errors.ts";
 import { readBytes } from "../decode.ts";
 import type { ValueSlice } from "../formats/values.ts";
 import { type ByteImage, filled, type Size } from "../image/image.ts";
+import { type InstanceMap, instanceNumbers, MOST_INSTANCES, tooManyInstances } from "../masks/instances.ts";
 import { readStored } from "../masks/read-mask.ts";
 import { type MaskReading, readClasses, readLevels } from "../masks/reading.ts";
-import { placeIn } from "../masks/stored-mask.ts";
-import type { Layer } from "./plan.ts";
+import { placeIn, type StoredMask } from "../masks/stored-mask.ts";
+import type { FileLayer, PictureTask, ShapesLayer } from "./plan.ts";
+import { paintShapes } from "./shapes.ts";
 
 const CLASS_NUMBERS: MaskReading = { kind: "classes" };
 
@@ -43,16 +45,83 @@ function requireSize(file: string, size: Size, image: Size, imageFile: string): 
   );
 }
 
-/** The mask painted from a picture's layers. Throws DataError where sizes differ or a file is damaged. */
-export async function paintLayers(layers: readonly Layer[], image: Size, imageFile: string): Promise<ByteImage> {
-  const mask = filled(image, 1, 0);
-  for (const { file, value, reading } of layers) {
+/** What the layers of a picture give: classes, and objects where they are kept. */
+export interface Painted {
+  readonly mask: ByteImage;
+  readonly instances: InstanceMap | undefined;
+}
+
+/** Paints one layer after the other, later ones on top. */
+class Painter {
+  readonly mask: ByteImage;
+  readonly instances: InstanceMap | undefined;
+  readonly #imageFile: string;
+  /** Objects so far. */
+  #count = 0;
+
+  constructor({ width, height }: Size, imageFile: string, keepsObjects: boolean) {
+    this.mask = filled({ width, height }, 1, 0);
+    this.instances = keepsObjects ? { width, height, data: new Uint16Array(width * height) } : undefined;
+    this.#imageFile = imageFile;
+  }
+
+  async #stored(file: string): Promise<StoredMask> {
     const stored = await readStored(await readBytes(file), file);
-    requireSize(file, stored, image, imageFile);
-    const labels = readClasses(stored, value === "labels" ? (reading ?? CLASS_NUMBERS) : { kind: "white" }, 254);
+    requireSize(file, stored, this.mask, this.#imageFile);
+    return stored;
+  }
+
+  async file({ file, value, reading = CLASS_NUMBERS }: FileLayer): Promise<void> {
+    const stored = await this.#stored(file);
+    const labels = readClasses(stored, value === "labels" ? reading : { kind: "white" }, 254);
+    const own =
+      value === "labels" && reading.kind === "instances"
+        ? instanceNumbers(stored.values, stored.width, file)
+        : undefined;
+    const object = own === undefined && labels.data.some((label) => label !== 0) ? this.#next(file, 1) : 0;
     labels.data.forEach((label, pixel) => {
-      if (label !== 0) mask.data[pixel] = value === "labels" ? label : value;
+      if (label === 0) return;
+      this.mask.data[pixel] = value === "labels" ? label : value;
+      if (this.instances !== undefined) this.instances.data[pixel] = own?.[pixel] ?? object;
     });
   }
-  return mask;
+
+  shapes({ file, shapes }: ShapesLayer): void {
+    const { mask, instances } = this;
+    const paint = (start: number, length: number, label: number, object: number) => {
+      mask.data.fill(label, start, start + length);
+      instances?.data.fill(object, start, start + length);
+    };
+    this.#next(file, paintShapes(shapes, { size: mask, file, first: this.#count + 1 }, paint));
+  }
+
+  /** Objects told by a label picture of their numbers. */
+  async objects(file: string): Promise<void> {
+    const { values, width, depth } = await this.#stored(file);
+    const none = depth <= 8 ? 255 : -1;
+    const numbers = values.map((value) => (value === none ? 0 : value));
+    this.instances?.data.set(instanceNumbers(numbers, width, file));
+  }
+
+  /** Counts objects of `file`; gives the number of the last. */
+  #next(file: string, objects: number): number {
+    this.#count += objects;
+    if (this.instances !== undefined && this.#count > MOST_INSTANCES) throw tooManyInstances(file, this.#count);
+    return this.#count;
+  }
+}
+
+/**
+ * The mask painted from a picture's layers, and its objects where the task keeps them. Throws DataError where sizes differ or a
+ * file is damaged.
+ */
+export async function paintLayers({ layers, image, instances, objects }: PictureTask, size: Size): Promise<Painted> {
+  const numbered = layers.some((layer) => "reading" in layer && layer.reading?.kind === "instances");
+  const painter = new Painter(size, image, instances === true || numbered || objects !== undefined);
+  for (const layer of layers) {
+    if ("shapes" in layer) painter.shapes(layer);
+    else await painter.file(layer);
+  }
+  if (objects !== undefined) await painter.objects(objects);
+  return painter;
 }

@@ -3,6 +3,7 @@ import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
 import type { MaskReading } from "../masks/reading.ts";
 import type { SetName } from "./set-names.ts";
+import type { Shape } from "./shapes.ts";
 
 /** What the command line decides. */
 export interface Settings {
@@ -11,9 +12,12 @@ export interface Settings {
   readonly window?: Window | undefined;
   /** Page of the pictures, counted from 0, for the kind folder. */
   readonly page?: number | undefined;
-  /** Shares of the patients, volumes or frames that become test and val where the source does not fix the split. */
+  /**
+   * Shares of the patients, volumes or frames that become test and val where the source does not fix the split. `val`
+   * undefined: a tenth where there are enough.
+   */
   readonly test: number;
-  readonly val: number;
+  readonly val?: number | undefined;
   /** Names of the classes without the background, for the generic kinds. */
   readonly classes?: readonly string[] | undefined;
   /** Every how many slices, for the generic kinds. */
@@ -24,15 +28,27 @@ export interface Settings {
   readonly trustOrder?: boolean | undefined;
   /** Take DICOM series whose slices do not lie at equal distances. */
   readonly allowGaps?: boolean | undefined;
+  /** Up to three of several channels a case, by number or by the name that dataset.json gives them: red, green, blue. */
+  readonly channels?: readonly string[] | undefined;
+  /** Which fold of splits_final.json decides train and val. */
+  readonly fold?: number | undefined;
 }
 
 /** A file painted into a mask: white (above half) becomes `value`, or its numbers give the classes. */
-export interface Layer {
+export interface FileLayer {
   readonly file: string;
   readonly value: number | "labels";
   /** How numbers are read; undefined: they are the classes. */
   readonly reading?: MaskReading;
 }
+
+/** Objects drawn in an annotation file, named for messages. */
+export interface ShapesLayer {
+  readonly file: string;
+  readonly shapes: readonly Shape[];
+}
+
+export type Layer = FileLayer | ShapesLayer;
 
 interface Common {
   readonly split: SplitName;
@@ -44,7 +60,13 @@ interface Common {
 export interface PictureTask extends Common {
   readonly kind: "picture";
   readonly image: string;
+  /** Grey pictures that become its green and blue, `image` being its red; it is written as PNG then. */
+  readonly channels?: readonly string[] | undefined;
   readonly layers: readonly Layer[];
+  /** Whether objects are kept: every layer with a value is one, every shape, and every number of layers of instances. */
+  readonly instances?: boolean | undefined;
+  /** A label picture whose numbers are the objects, where the layers do not tell them; 255 of its 8 bits is none. */
+  readonly objects?: string | undefined;
   /** The page to take of a file with several, counted from 0; it is written as PNG. */
   readonly page?: number | undefined;
   /** What a page of more than 8 bits is shown through. */
@@ -64,10 +86,19 @@ export type SliceChoice =
       readonly number: number;
     };
 
+/** One volume of a NIfTI file (4-D ones have several), and its own window where it has one. */
+export interface VolumeChannel {
+  readonly file: string;
+  readonly volume: number;
+  readonly window?: Window | undefined;
+}
+
 /** Axial slices of a NIfTI volume with its label volume. Without a window: the volume's own percentiles. */
 export interface VolumeTask extends Common {
   readonly kind: "volume";
   readonly image: string;
+  /** What becomes red, green and blue; of one the slices are grey. Undefined: the first volume of `image`. */
+  readonly channels?: readonly VolumeChannel[] | undefined;
   readonly label: string;
   readonly slices: SliceChoice;
   readonly window?: Window | undefined;
@@ -108,14 +139,25 @@ export type Task = PictureTask | VolumeTask | ArrayTask | SeriesTask;
 
 /** Where a task writes, and with which colours. */
 export interface Destination {
-  readonly folder: string;
+  /** Undefined: nothing is written, classes are counted. */
+  readonly folder: string | undefined;
   /** Colours by class; undefined: masks are written as grey. */
   readonly palette: readonly Rgb[] | undefined;
+}
+
+/** How much of a class masks hold. */
+export interface ClassCount {
+  readonly label: number;
+  readonly pixels: number;
+  /** Pictures in which it occurs. */
+  readonly images: number;
 }
 
 export interface TaskResult {
   /** Files written or found finished, relative to the folder. */
   readonly files: readonly string[];
+  /** By label, ascending, 255 = ignore included. */
+  readonly classes: readonly ClassCount[];
   /** What a person should know: values replaced, windows chosen. */
   readonly notes: readonly string[];
 }
@@ -132,6 +174,10 @@ export interface PreparationPlan {
   readonly tasks: readonly Task[];
   /** How images, labels and splits were made, in sentences. */
   readonly notes: readonly string[];
+  /** What the folder was recognised as, and by what, where nobody named the kind. */
+  readonly recognised?: { readonly as: SetName; readonly sentence: string } | undefined;
+  /** Small files of the source that are kept beside dataset.yaml, as they are. */
+  readonly kept?: readonly string[] | undefined;
 }
 
 /** A data set that can be prepared. */
@@ -149,9 +195,12 @@ export interface SetKind {
 export function filesOf(task: Task): readonly string[] {
   switch (task.kind) {
     case "picture":
-      return [task.image, ...task.layers.map(({ file }) => file)];
+      return [
+        ...[task.image, ...(task.channels ?? []), ...task.layers.map(({ file }) => file)],
+        ...(task.objects === undefined ? [] : [task.objects]),
+      ];
     case "volume":
-      return [task.image, task.label];
+      return [...new Set([task.image, ...(task.channels ?? []).map(({ file }) => file), task.label])];
     case "array":
       return [task.file];
     case "series":

@@ -12,7 +12,7 @@ import {
 import type { ByteImage } from "../image/image.ts";
 import { type ArrayReading, labelMask } from "./labels.ts";
 import type { ArrayTask } from "./plan.ts";
-import type { Sink } from "./sink.ts";
+import type { Receiver } from "./sink.ts";
 
 /** Rows, columns and channels of an item: [h, w] or [h, w, c]. */
 interface Item {
@@ -137,10 +137,10 @@ class ItemWriter {
   /** What each item was shown through, of those that had a choice. */
   readonly views: ChosenView[] = [];
   readonly #task: ArrayTask;
-  readonly #sink: Sink;
+  readonly #sink: Receiver;
   readonly #window: Window | undefined;
 
-  constructor(task: ArrayTask, sink: Sink, window: Window | undefined) {
+  constructor(task: ArrayTask, sink: Receiver, window: Window | undefined) {
     this.#task = task;
     this.#sink = sink;
     this.#window = window;
@@ -152,12 +152,11 @@ class ItemWriter {
     const [imageAt, labelAt] = [`${task.file}: "${task.image}"`, `${task.file}: "${task.label}"`];
     const [picture, labels] = [itemOf(image, imageAt), itemOf(label, labelAt)];
     const tissue = task.layout === "tissue";
-    await this.#sink.put(
-      task.split,
-      name,
-      tissue ? tissueImage(picture, imageAt) : this.#plain(picture, imageAt),
-      tissue ? tissueMask(labels, labelAt) : plainMask(labels, task, labelAt),
-    );
+    await this.#sink.put({
+      ...{ split: task.split, imageName: name },
+      content: tissue ? tissueImage(picture, imageAt) : this.#plain(picture, imageAt),
+      mask: tissue ? tissueMask(labels, labelAt) : plainMask(labels, task, labelAt),
+    });
   }
 
   #plain(item: Item, where: string): ByteImage {
@@ -168,7 +167,7 @@ class ItemWriter {
 }
 
 /** Writes every item of an npz file as an image and its mask, one in memory at a time. */
-export async function runArrays(task: ArrayTask, sink: Sink): Promise<void> {
+export async function runArrays(task: ArrayTask, sink: Receiver): Promise<void> {
   const npz = await NpzFile.open(task.file);
   try {
     const stack = await isStack(npz, task);

@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import { random } from "../../kernels/random.ts";
-import { readBytes, readPicture } from "../decode.ts";
+import { readBytes } from "../decode.ts";
 import { dicomValues, readDicom } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
 import { maskOf, sortSeries, spacingNotes, windowNotes } from "../formats/dicom-series.ts";
@@ -8,20 +8,23 @@ import { NiftiVolume } from "../formats/nifti.ts";
 import { pairedLabels } from "../formats/placement.ts";
 import { chooseView, drawnSlice, viewText } from "../formats/window.ts";
 import { drawn } from "../image/image.ts";
+import { inColour, openChannels, readChannels } from "./channels.ts";
 import { labelMask, paintLayers } from "./labels.ts";
 import type { Destination, PictureTask, SeriesTask, SliceChoice, Task, TaskResult, VolumeTask } from "./plan.ts";
 import { runArrays } from "./run-arrays.ts";
-import { Sink } from "./sink.ts";
+import { type Receiver, Sink } from "./sink.ts";
 
-async function runPicture(task: PictureTask, sink: Sink): Promise<void> {
-  const { page, window } = task;
-  const name = `${task.stem}${page === undefined ? extname(task.image).toLowerCase() : ".png"}`;
-  if (await sink.isDone(task.split, name)) return;
+async function runPicture(task: PictureTask, sink: Receiver): Promise<void> {
+  const { page, window, split, channels } = task;
+  const isDrawn = page !== undefined || channels !== undefined;
+  const imageName = `${task.stem}${isDrawn ? ".png" : extname(task.image).toLowerCase()}`;
+  if (await sink.isDone(split, imageName)) return;
   // Decoded although it is copied: a damaged file is found now, not while training.
-  const { picture, view } = await readPicture(task.image, { asked: window, page });
-  if (page !== undefined && view !== undefined) sink.notes.push(`${task.image}: ${viewText(view)}`);
-  const content = page === undefined ? task.image : drawn(picture);
-  await sink.put(task.split, name, content, await paintLayers(task.layers, picture, task.image));
+  const options = { asked: window, page };
+  const { picture, views } = await readChannels([task.image, ...(channels ?? [])], options);
+  if (isDrawn) sink.notes.push(...views);
+  const { mask, instances } = await paintLayers(task, picture);
+  await sink.put({ split, imageName, content: isDrawn ? drawn(picture) : task.image, mask, instances });
 }
 
 /** The slices a choice takes from a volume of `count`, ascending. */
@@ -40,36 +43,50 @@ export function chosenSlices(choice: SliceChoice, count: number): readonly numbe
 const DIGITS = 4;
 const numbered = (stem: string, index: number) => `${stem}_${String(index).padStart(DIGITS, "0")}.png`;
 
-/** What of the two files should be known although they can be used. */
-function noteHeaders(image: NiftiVolume, label: NiftiVolume, sink: Sink): void {
-  for (const { file, header } of [image, label]) {
+/** What of the files should be known although they can be used. */
+function noteHeaders(volumes: readonly NiftiVolume[], task: VolumeTask, sink: Receiver): void {
+  for (const { file, header } of volumes) {
     if (header.orientationFrom === "none") sink.notes.push(`${file}: no orientation in its header; taken as RAS`);
   }
-  if (image.volumes > 1) sink.notes.push(`${image.file}: ${image.volumes} volumes in one file; the first was taken`);
+  const [image] = volumes;
+  if (task.channels === undefined && image !== undefined && image.volumes > 1) {
+    sink.notes.push(`${image.file}: ${image.volumes} volumes in one file; the first was taken`);
+  }
 }
 
-async function runVolume(task: VolumeTask, sink: Sink): Promise<void> {
-  const image = await NiftiVolume.open(task.image);
-  const { label, note } = pairedLabels(image, await NiftiVolume.open(task.label), task.trustOrder === true);
+async function runVolume(task: VolumeTask, sink: Receiver): Promise<void> {
+  const { trustOrder = false, window: asked } = task;
+  const [first = { file: task.image, volume: 0 }, ...others] = task.channels ?? [];
+  const scans = await openChannels([first, ...others], { asked, trustOrder });
+  const image = scans[0].volume;
+  const { label, note } = pairedLabels(image, await NiftiVolume.open(task.label), trustOrder);
   if (note !== undefined) sink.notes.push(note);
-  noteHeaders(image, label, sink);
-  function* all() {
-    for (let z = 0; z < image.size[2]; z++) yield image.slice(z);
+  noteHeaders([...new Set(scans.map(({ volume }) => volume)), label], task, sink);
+  for (const { channel, view } of scans) {
+    const name = scans.length > 1 ? `${channel.file}, volume ${channel.volume}` : channel.file;
+    if (asked === undefined && channel.window === undefined) sink.notes.push(`${name}: ${viewText(view)}`);
   }
-  const view = chooseView(all, { asked: task.window });
-  if (task.window === undefined) sink.notes.push(`${task.image}: ${viewText(view)}`);
+  const { split } = task;
   let nonFinite = 0;
   for (const z of chosenSlices(task.slices, image.size[2])) {
-    const name = numbered(task.stem, z);
-    if (await sink.isDone(task.split, name)) continue;
-    const slice = image.slice(z);
-    nonFinite += slice.nonFinite;
-    await sink.put(task.split, name, drawnSlice(slice, view), labelMask(label.slice(z), task, task.label, z));
+    const imageName = numbered(task.stem, z);
+    if (await sink.isDone(split, imageName)) continue;
+    const shown = scans.map((scan) => {
+      const slice = scan.slice(z);
+      nonFinite += slice.nonFinite;
+      return drawnSlice(slice, scan.view);
+    });
+    await sink.put({
+      split,
+      imageName,
+      content: inColour(shown),
+      mask: labelMask(label.slice(z), task, task.label, z),
+    });
   }
   if (nonFinite > 0) sink.notes.push(`${task.image}: ${nonFinite} voxels that are NaN or infinite are shown black`);
 }
 
-async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
+async function runSeries(task: SeriesTask, sink: Receiver): Promise<void> {
   const read = async (file: string) => readDicom(await readBytes(file), file);
   const images: ReturnType<typeof readDicom>[] = [];
   for (const file of task.images) images.push(await read(file));
@@ -85,15 +102,22 @@ async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
   sink.notes.push(`${task.stem}: ${viewText(view)}`, ...windowNotes(task.stem, view, sorted));
   const classOf = (label: string) => task.segments.indexOf(label) + 1;
   for (const [index, image] of sorted.entries()) {
-    const name = numbered(task.stem, index);
-    if (index % task.every !== 0 || (await sink.isDone(task.split, name))) continue;
-    await sink.put(
-      task.split,
-      name,
-      drawnSlice(dicomValues(image), { ...view, inverted: image.inverted }),
-      maskOf(image, segmentations, classOf),
-    );
+    const imageName = numbered(task.stem, index);
+    if (index % task.every !== 0 || (await sink.isDone(task.split, imageName))) continue;
+    await sink.put({
+      ...{ split: task.split, imageName },
+      content: drawnSlice(dicomValues(image), { ...view, inverted: image.inverted }),
+      mask: maskOf(image, segmentations, classOf),
+    });
   }
+}
+
+/** Carries out one task for any receiver. Throws as {@link runTask}. */
+export async function runInto(task: Task, sink: Receiver): Promise<void> {
+  if (task.kind === "picture") await runPicture(task, sink);
+  else if (task.kind === "volume") await runVolume(task, sink);
+  else if (task.kind === "series") await runSeries(task, sink);
+  else await runArrays(task, sink);
 }
 
 /**
@@ -102,9 +126,6 @@ async function runSeries(task: SeriesTask, sink: Sink): Promise<void> {
  */
 export async function runTask({ task, destination }: { task: Task; destination: Destination }): Promise<TaskResult> {
   const sink = new Sink(destination);
-  if (task.kind === "picture") await runPicture(task, sink);
-  else if (task.kind === "volume") await runVolume(task, sink);
-  else if (task.kind === "series") await runSeries(task, sink);
-  else await runArrays(task, sink);
-  return { files: sink.files, notes: sink.notes };
+  await runInto(task, sink);
+  return { files: sink.files, notes: sink.notes, classes: sink.classes };
 }

@@ -4,14 +4,19 @@ import type { SplitName } from "../dataset/dataset.ts";
 
 export interface Shares {
   readonly test: number;
-  readonly val: number;
+  /** Undefined: {@link USUAL_VAL}, or none where that would leave train with less than half. */
+  readonly val?: number | undefined;
   readonly seed: number;
 }
+
+/** The share for val where nobody names one. */
+export const USUAL_VAL = 0.1;
 
 /** How many of `count` go to test and val: rounded, at least one where a share was asked for, and train keeps one. */
 function countsOf(count: number, { test, val }: Shares, what: string): { test: number; val: number } {
   const wanted = (share: number) => (share > 0 ? Math.max(1, Math.round(count * share)) : 0);
-  const counts = { test: wanted(test), val: wanted(val) };
+  const counts = { test: wanted(test), val: wanted(val ?? USUAL_VAL) };
+  if (val === undefined && 2 * (counts.test + counts.val) > count) counts.val = 0;
   if (counts.test + counts.val >= count) {
     throw new DataError(
       `${count} ${what} cannot be split into train, ${counts.val} val and ${counts.test} test; ` +

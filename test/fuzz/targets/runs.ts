@@ -80,8 +80,8 @@ const ENTRY = {
 
 const JOURNAL = [
   { fingerprint: "ab12" },
-  { key: "train/a", files: ["train/a.png", "train/a_mask.png"], notes: [] },
-  { key: "val/b", files: ["val/b.png"], notes: ["window -160 to 240"] },
+  { key: "train/a", files: ["train/a.png", "train/a_mask.png"], notes: [], classes: [] },
+  { key: "val/b", files: ["val/b.png"], notes: ["window -160 to 240"], classes: [{ label: 0, pixels: 4, images: 1 }] },
 ]
   .map((line) => `${JSON.stringify(line)}\n`)
   .join("");

@@ -15,7 +15,7 @@ const journalOf = (...lines: readonly unknown[]) => {
   writeFileSync(join(folder, JOURNAL_NAME), text);
   return readJournal(folder);
 };
-const entry = (key: string, ...files: readonly string[]) => ({ key, files, notes: [] });
+const entry = (key: string, ...files: readonly string[]) => ({ key, files, notes: [], classes: [] });
 
 test("a journal tells what is finished; none is none", async () => {
   expect(await readJournal(folder)).toBeUndefined();
