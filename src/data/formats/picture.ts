@@ -67,7 +67,8 @@ export async function readStoredPicture(bytes: Buffer, file: string, page?: numb
   };
 }
 
-const severalPages = (file: string, count: number) =>
+/** The error of a file of `count` pages of which none is chosen. */
+export const severalPages = (file: string, count: number) =>
   new DataError(
     `${file}: holds ${count} pages (a stack, channels or an animation), a picture has one; store each in a file of its own, ` +
       `or take one with --page 0 to ${count - 1} of svanet predict and svanet data prepare folder`,

@@ -20,8 +20,8 @@ export interface MaskLevels
 /** Values of one mask that are listed. */
 export const MOST_LEVELS = 4096;
 
-/** Fewer values than this are no sign that objects are numbered. */
-const FEWEST_OBJECTS = 10;
+/** Fewer values than this, 0 among them, are no sign that objects are numbered. */
+const FEWEST_OBJECTS = 3;
 
 /** Shares of white up to and from which a level counts as nearly black, nearly white, and as good as white. */
 const DARK = 0.125;
@@ -104,7 +104,7 @@ function piecesByValue({ values, width }: StoredMask): Map<number, number> {
 }
 
 function shareInOnePiece(mask: StoredMask, different: number): number {
-  if (mask.kind === "colour" || different <= FEWEST_OBJECTS) return 0;
+  if (mask.kind === "colour" || different < FEWEST_OBJECTS) return 0;
   const pieces = [...piecesByValue(mask)].filter(([value]) => value !== 0);
   return pieces.filter(([, count]) => count === 1).length / pieces.length;
 }

@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
+import { instanceSigns } from "./instance-signs.ts";
 import type { MaskLevels } from "./mask-levels.ts";
 import { type MaskReading, shown, whole } from "./reading.ts";
 import { hex, whiteIsZeroAdvice } from "./stored-mask.ts";
@@ -150,6 +151,24 @@ function mixedRefusal(set: MaskSet): DataError | undefined {
   );
 }
 
+/** Masks whose numbers are single objects. Throws DataError where they may as well be classes. */
+function instanceMeaning(set: MaskSet): Meaning | undefined {
+  const signs = instanceSigns(set.masks);
+  if (signs === undefined) return undefined;
+  if (signs.sure) {
+    return {
+      reading: { kind: "instances" },
+      note:
+        `Masks number single objects: ${signs.why}. Every object is class 1, its number is kept in instances/; if the ` +
+        "numbers are classes, name these with --classes",
+    };
+  }
+  throw set.refusal(
+    `whether the numbers of the masks are objects or classes cannot be known: ${signs.why}`,
+    "--instances keeps them as objects of one class, --classes names them as classes",
+  );
+}
+
 /** What numbers that are no class numbers are, and the option that helps. */
 function levelRefusal(set: MaskSet): DataError {
   const { values, masks, counts } = set;
@@ -161,15 +180,6 @@ function levelRefusal(set: MaskSet): DataError {
     return set.refusal(
       `the masks hold numbers that are not whole ${what}: soft masks or pictures, no class numbers`,
       `cut them with --threshold ${at}, or give class numbers`,
-    );
-  }
-  const numbered = masks.filter(({ different }) => different > 2);
-  const inPieces = numbered.filter(({ inOnePiece }) => inOnePiece >= 0.9);
-  if (others.length > MOST_UNNAMED_CLASSES && 2 * inPieces.length > numbered.length) {
-    return set.refusal(
-      `the masks number single objects, ${others.length}${listed ? " and more" : ""} different values up to ` +
-        `${Math.max(...others)}, each one connected piece (first: ${set.first((mask) => inPieces.includes(mask))}): instance ids, not classes`,
-      "--threshold 1 makes every object class 1",
     );
   }
   const sum = (pick: (mask: MaskLevels) => number) => masks.reduce((total, mask) => total + pick(mask), 0);
@@ -192,7 +202,7 @@ function levelRefusal(set: MaskSet): DataError {
     `the values of the masks are no class numbers without gaps ${what}`,
     `say what each means with ${mapAdvice(values)}; or name the classes up to the highest number with --classes` +
       (others.length > 2 && Math.min(...others) > MOST_UNNAMED_CLASSES
-        ? "; or, where they number objects, --threshold 1 makes every object class 1"
+        ? "; or, where they number objects, --instances keeps them and makes all class 1"
         : ""),
   );
 }
@@ -207,13 +217,9 @@ function areBlackAndWhite({ masks, values }: MaskSet): boolean {
   return values.some((value) => value > 1) && masks.every(allowed);
 }
 
-/**
- * What the masks of a set mean, decided by every pixel of all of them: class numbers, or black and white. `named`: how
- * many classes beside the background someone named; those numbers are believed. Throws DataError with a brief histogram
- * and the option that helps for what is neither.
- */
-export function meaningOf(folder: string, masks: readonly MaskLevels[], named: number | undefined): Meaning {
-  const set = new MaskSet(folder, masks);
+/** Throws DataError where what masks store is not what they show, or colours. */
+function requireStoredLevels(set: MaskSet): void {
+  const { masks } = set;
   if (masks.some(({ alphaOnly }) => alphaOnly)) {
     throw set.refusal(
       `what the masks show stands in their alpha alone (first: ${set.first(({ alphaOnly }) => alphaOnly)}); a class is a ` +
@@ -230,6 +236,16 @@ export function meaningOf(folder: string, masks: readonly MaskLevels[], named: n
     );
   }
   if (masks.some(({ kind }) => kind === "colour")) throw colourRefusal(set);
+}
+
+/**
+ * What the masks of a set mean, decided by every pixel of all of them: class numbers, or black and white. `named`: how
+ * many classes beside the background someone named; those numbers are believed. Throws DataError with a brief histogram
+ * and the option that helps for what is neither.
+ */
+export function meaningOf(folder: string, masks: readonly MaskLevels[], named: number | undefined): Meaning {
+  const set = new MaskSet(folder, masks);
+  requireStoredLevels(set);
   if (masks.some(({ exact }) => !exact)) return drawnMeaning(set);
   if (areBlackAndWhite(set)) {
     const whites = set.values.filter((value) => value !== 0).map((value) => [value, 1] as const);
@@ -239,6 +255,8 @@ export function meaningOf(folder: string, masks: readonly MaskLevels[], named: n
       note: `Masks are black and white: the white part (${names}) is class 1`,
     };
   }
+  const instances = named === undefined || named === 1 ? instanceMeaning(set) : undefined;
+  if (instances !== undefined) return instances;
   const mixed = mixedRefusal(set);
   if (mixed !== undefined) throw mixed;
   const isNamed = (value: number) =>

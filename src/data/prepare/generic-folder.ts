@@ -1,16 +1,13 @@
 import { join, parse } from "node:path";
-import { DataError, UsageError } from "../../errors.ts";
+import { DataError } from "../../errors.ts";
 import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { IMAGE_EXTENSIONS } from "../decode.ts";
-import { meaningOf } from "../masks/meaning.ts";
-import { highestClass, readingText } from "../masks/parse-reading.ts";
 import { MASK_ENDINGS, MASK_SUFFIX } from "../masks/read-mask.ts";
-import type { MaskReading } from "../masks/reading.ts";
+import { type ReadMasks, readingFor } from "./mask-reading.ts";
 import { casesOf, ignoringReading, namedLabels } from "./nnunet.ts";
-import { ownData, partsOf, requireNamed, splitUnits, type Unit } from "./own-data.ts";
+import { ownData, partsOf, splitUnits, type Unit } from "./own-data.ts";
 import type { PictureTask, SetKind, Settings } from "./plan.ts";
 import { filesWith, list, notThis, requirePairs } from "./raw-folder.ts";
-import { surveyMasks } from "./survey-masks.ts";
 
 const IMAGE_ENDINGS = [...IMAGE_EXTENSIONS];
 const EXPECTED =
@@ -35,7 +32,7 @@ const named = (folders: readonly string[], names: readonly string[]) =>
   folders.find((folder) => names.includes(folder.toLowerCase()));
 
 /** Where images and masks lie: side by side, in each split, or as in a dataset folder, whose splits share mask/. */
-async function placesIn(raw: string): Promise<readonly Place[]> {
+export async function placesIn(raw: string): Promise<readonly Place[]> {
   const places: Place[] = [];
   for (const { folder, split } of await partsOf(raw)) {
     const { folders = [] } = (await list(folder)) ?? {};
@@ -92,41 +89,17 @@ async function pairsIn(raw: string): Promise<readonly Pair[]> {
   return pairs;
 }
 
-interface Read {
-  readonly reading: MaskReading;
-  readonly note: string;
-  /** Names beside the background, where someone gave them or the reading implies them. */
-  readonly classes: readonly string[] | undefined;
-}
-
 /** What the masks mean: as asked for, else as dataset.json and every pixel of all of them say. */
-async function readingFor(raw: string, pairs: readonly Pair[], settings: Settings, workers: number): Promise<Read> {
+async function readingOf(raw: string, pairs: readonly Pair[], settings: Settings, workers: number): Promise<ReadMasks> {
   const described = await namedLabels(raw);
   const classes = settings.classes ?? described?.classes;
-  if (settings.reading !== undefined) {
-    requireNamed({ ...settings, classes });
-    const { reading } = settings;
-    const two = highestClass(reading) === 1 ? ["foreground"] : undefined;
-    return { reading, note: `Masks are read by ${readingText(reading)}`, classes: classes ?? two };
-  }
-  const ignoring = ignoringReading(described);
+  const ignoring = settings.reading === undefined ? ignoringReading(described) : undefined;
   if (ignoring !== undefined) {
     const note = `Mask values are class numbers; ${described?.ignore} is ignored, as dataset.json says`;
     return { reading: ignoring, note, classes };
   }
-  const levels = await surveyMasks(
-    pairs.map(({ mask }) => mask),
-    workers,
-  );
-  const { reading, note } = meaningOf(raw, levels, classes?.length);
-  if (highestClass(reading) === undefined) return { reading, note, classes };
-  if (classes !== undefined && classes.length !== 1) {
-    throw new UsageError(
-      `the masks in ${raw} are black and white, --classes names ${classes.length} classes; name one, or say with --map what ` +
-        "255 means (255=1, or 255=ignore)",
-    );
-  }
-  return { reading, note, classes: classes ?? ["foreground"] };
+  const masks = pairs.map(({ mask }) => mask);
+  return readingFor(raw, masks, { ...settings, classes }, workers);
 }
 
 /** Anyone's own pictures with masks. */
@@ -136,7 +109,7 @@ export const folderKind: SetKind = {
   async plan(raw, settings, workers) {
     const pairs = await pairsIn(raw);
     if (pairs.length === 0) throw await notThis(raw, "a folder of pictures", EXPECTED);
-    const { reading, note, classes } = await readingFor(raw, pairs, settings, workers);
+    const { reading, note, classes } = await readingOf(raw, pairs, settings, workers);
     const split = splitUnits(pairs, settings, "pictures");
     const tasks = pairs.map(
       ({ stem, image, mask }, at): PictureTask => ({

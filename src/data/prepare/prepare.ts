@@ -1,21 +1,26 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rename, rmdir, stat } from "node:fs/promises";
-import { join, relative, resolve, sep } from "node:path";
-import { DataError } from "../../errors.ts";
+import { basename, join, relative, resolve, sep } from "node:path";
+import { DataError, UsageError } from "../../errors.ts";
 import { replaceFile } from "../../files/atomic.ts";
 import { writingSlowly } from "../../files/failure.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { requireRegularFile } from "../../files/regular.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { SplitName } from "../dataset/dataset.ts";
+import { readBytes } from "../decode.ts";
+import { severalPages } from "../formats/picture.ts";
+import { openPicture, sampleType } from "../formats/picture-source.ts";
 import { defaultWorkers } from "../thread-pool.ts";
+import { classTable, type NamedCount } from "./class-table.ts";
 import { appendEntry, type Entry, finishedIn, JOURNAL_NAME, keyOf, openTarget } from "./journal.ts";
 import { filesOf, type PreparationPlan, type SetKind, type Settings, type Task } from "./plan.ts";
 import { datasetYaml } from "./provenance.ts";
 import { affordable, failureOf, runAll } from "./run-all.ts";
 
-interface PrepareOptions {
+/** What is to be prepared from where to where. */
+export interface PrepareOptions {
   readonly set: SetKind;
   readonly from: string;
   readonly out: string;
@@ -24,6 +29,8 @@ interface PrepareOptions {
   readonly workers?: number | undefined;
   /** The command as it was given, for dataset.yaml. */
   readonly command: string;
+  /** Called before anything is written. */
+  readonly onPlan?: (plan: PreparationPlan) => void;
   readonly onStart?: (total: number, done: number) => void;
   readonly onProgress?: (done: number) => void;
 }
@@ -37,6 +44,10 @@ export interface PrepareSummary {
   readonly done: number;
   readonly finishedBefore: number;
   readonly notes: readonly string[];
+  /** What `auto` took the folder for. */
+  readonly recognised: string | undefined;
+  /** What the masks hold, 255 = ignore included. */
+  readonly classes: readonly NamedCount[];
 }
 
 async function sizeOf(file: string): Promise<number> {
@@ -54,6 +65,40 @@ async function fingerprintOf(plan: PreparationPlan, from: string, sizes: Readonl
     typeof value === "string" && value.startsWith(from) ? relative(from, value).split(sep).join("/") : value;
   const text = JSON.stringify([plan.tasks, plan.classes, [...sizes.values()]], withoutFolder);
   return createHash("sha256").update(text).digest("hex");
+}
+
+/**
+ * Decides what a preparation will do; writes nothing. Throws as the kind's `plan`, where two raw files would be written under one
+ * name, and UsageError for a window that nothing would be seen through.
+ */
+export async function planOf({ set, from, settings, workers }: PlanOptions): Promise<PreparationPlan> {
+  const plan = await set.plan(resolve(from), settings, workers);
+  requireDistinct(plan.tasks);
+  await requireWindowUsed(plan.tasks, settings, from);
+  return plan;
+}
+
+interface PlanOptions {
+  readonly set: SetKind;
+  readonly from: string;
+  readonly settings: Settings;
+  readonly workers: number;
+}
+
+/** Throws UsageError where a window is asked for and all pictures have 8 bits, which are shown as they are. */
+async function requireWindowUsed(tasks: readonly Task[], { window, page }: Settings, from: string): Promise<void> {
+  if (window === undefined) return;
+  for (const task of tasks) {
+    if (task.kind !== "picture") return;
+    for (const file of [task.image, ...(task.channels ?? [])]) {
+      const source = await openPicture(await readBytes(file), file, { page, several: severalPages });
+      if (sampleType(source) !== undefined) return;
+    }
+  }
+  throw new UsageError(
+    `--window ${window.low},${window.high}: all pictures in ${from} have 8 bits, which are shown as they are, so that a window changes ` +
+      "nothing; leave it out (it is for scans and for pictures of more than 8 bits)",
+  );
 }
 
 /** Two raw files that would be written under one name would silently become one. */
@@ -77,7 +122,8 @@ function requireApart(from: string, out: string): void {
   }
 }
 
-function countImages(entries: Iterable<Entry>): PrepareSummary["images"] {
+/** Images by split. */
+export function countImages(entries: Iterable<Entry>): PrepareSummary["images"] {
   const images: Partial<Record<SplitName, number>> = {};
   for (const { files } of entries) {
     for (const file of files) {
@@ -100,8 +146,8 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   requireApart(from, out);
   if (!existsSync(join(out, JOURNAL_NAME))) requireWritableFolder(out, `--out ${out}`);
   const workers = options.workers ?? defaultWorkers();
-  const plan = await set.plan(from, settings, workers);
-  requireDistinct(plan.tasks);
+  const plan = await planOf({ set, from, settings, workers });
+  options.onPlan?.(plan);
   const files = [...new Set(plan.tasks.flatMap(filesOf))];
   const sizes = new Map<string, number>();
   for (const file of files) sizes.set(file, await sizeOf(file));
@@ -127,6 +173,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   // Names inside the raw folder: where it lies on this machine is nobody's business.
   const notes = entries.flatMap((entry) => entry.notes.map((note) => note.replaceAll(`${from}${sep}`, "")));
   if (folder !== resolve(out)) {
+    for (const file of plan.kept ?? []) await replaceFile(join(folder, basename(file)), await readBytes(file));
     await replaceFile(join(folder, "dataset.yaml"), datasetYaml(plan, { ...options, fingerprint, notes }));
     await rmdir(out).catch(() => undefined); // an empty folder of that name
     await writingSlowly(out, () => rename(folder, out));
@@ -138,5 +185,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
     done: pending.length,
     finishedBefore: before,
     notes: [...plan.notes, ...notes],
+    recognised: plan.recognised?.sentence,
+    classes: classTable(plan, entries),
   };
 }

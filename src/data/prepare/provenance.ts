@@ -5,7 +5,7 @@ import { readingText } from "../masks/parse-reading.ts";
 import type { PreparationPlan, SetKind, Settings, Task } from "./plan.ts";
 
 /** Pictures that are copied are seen through a window later, when they are read. */
-const isCopied = (task: Task) => task.kind === "picture" && task.page === undefined;
+const isCopied = (task: Task) => task.kind === "picture" && task.page === undefined && task.channels === undefined;
 
 /** The window that every image was drawn through; undefined where there is none, or each scan has its own. */
 function commonWindow(tasks: readonly Task[]): Window | undefined {
@@ -31,14 +31,20 @@ export function datasetYaml(plan: PreparationPlan, { set, settings, command, fin
   const { window, reading, ...rest } = settings;
   const common = commonWindow(plan.tasks);
   const provenance = {
-    ...{ set: set.name, source, command, program: `svanet ${packageInfo().version}`, fingerprint },
+    ...{
+      set: plan.recognised?.as ?? set.name,
+      source,
+      command,
+      program: `svanet ${packageInfo().version}`,
+      fingerprint,
+    },
     settings: {
       ...rest,
       window: window === undefined ? "the set's own" : [window.low, window.high],
       ...(reading ? { masks: readingText(reading) } : {}),
     },
     ...(common ? { window: { low: common.low, high: common.high } } : {}),
-    how: plan.notes,
+    how: [...(plan.recognised ? [plan.recognised.sentence] : []), ...plan.notes],
     ...(notes.length > 0 ? { notes } : {}),
   };
   const copied = plan.tasks.find(isCopied);

@@ -53,8 +53,8 @@ export async function runAll({ tasks, destination, workers, onDone }: Run): Prom
   return failures;
 }
 
-/** Failures a person can mend, in one message; a fault of ours keeps its stack. */
-export function failureOf(failures: readonly Error[], total: number, folder: string): Error {
+/** Failures a person can mend, in one message; a fault of ours keeps its stack. `folder`: where what is finished lies. */
+export function failureOf(failures: readonly Error[], total: number, folder: string | undefined): Error {
   const bug = failures.find((failure) => !(failure instanceof SvanetError));
   if (bug !== undefined) return bug;
   const unwritten = failures.find((failure) => failure instanceof OutputError);
@@ -65,9 +65,7 @@ export function failureOf(failures: readonly Error[], total: number, folder: str
   }
   const shown = failures.slice(0, 10).map(({ message }) => `\n  ${message}`);
   const more = failures.length > shown.length ? `\n  and ${failures.length - shown.length} more` : "";
-  return new DataError(
-    `${failures.length} of ${total} raw items failed; what is finished is kept in ${folder}, the same command goes on from there:` +
-      shown.join("") +
-      more,
-  );
+  const kept =
+    folder === undefined ? "" : `; what is finished is kept in ${folder}, the same command goes on from there`;
+  return new DataError(`${failures.length} of ${total} raw items failed${kept}:${shown.join("")}${more}`);
 }

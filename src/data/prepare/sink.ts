@@ -74,17 +74,17 @@ export class Sink implements Receiver {
   async put({ split, imageName, content, mask, instances }: Made): Promise<void> {
     this.#countClasses(mask);
     const { folder, palette } = this.#destination;
-    if (folder === undefined) return;
-    const names = namesIn(folder, split, imageName);
+    const names = namesIn(folder ?? "", split, imageName);
     // The mask last: where it stands, all of the image does.
     const files = [names.image, ...(instances ? [names.objects] : []), names.mask];
+    this.#countFiles(folder ?? "", ...files);
+    if (folder === undefined) return;
     for (const file of files) makeFolder(dirname(file));
     await replaceFile(names.image, typeof content === "string" ? await readBytes(content) : encodePng(content));
     if (instances) {
       await replaceFile(names.objects, encodeGrey16(instances.width, instances.height, instances.data));
     }
     await replaceFile(names.mask, encodePng(mask, palette));
-    this.#countFiles(folder, ...files);
   }
 
   #countFiles(folder: string, ...files: readonly string[]): void {

@@ -30,7 +30,10 @@ export async function readJson(file: string): Promise<unknown> {
 
 /** `annotations[3].bbox` from the steps that lead there. */
 function pathText(path: readonly PropertyKey[]): string {
-  return path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("").replace(/^\./, "");
+  return path
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`))
+    .join("")
+    .replace(/^\./, "");
 }
 
 /** The first thing in which a value is not as `schema` says: `annotations[3].category_id: expected number`; undefined if none. */

@@ -31,6 +31,8 @@ export interface Layout {
   readonly expected: string;
   /** Looks at names, and at the head of few files. */
   recognise(tree: RawTree): Promise<Recognition>;
+  /** A file without which a folder is of this layout only for those who name it; undefined where there is none. */
+  sign?(tree: RawTree): string | undefined;
   /** As {@link SetKind.plan}, of a folder that was recognised. */
   plan(tree: RawTree, root: string, settings: Settings, workers: number): Promise<PreparationPlan>;
 }
@@ -64,6 +66,8 @@ export function namedKind(layout: Layout): SetKind {
 
 /** The first names of a folder, to show what was looked at. */
 export function contentText({ files, folders }: RawTree): string {
-  const names = [...folders.map((name) => `${name}/`), ...files].filter((name) => !name.replace(/\/$/, "").includes("/"));
+  const names = [...folders.map((name) => `${name}/`), ...files].filter(
+    (name) => !name.replace(/\/$/, "").includes("/"),
+  );
   return names.length === 0 ? "nothing" : someOf(names, 8);
 }

@@ -33,7 +33,8 @@ export class RawTree {
 
   /** Throws DataError where there is no such folder. */
   static async read(raw: string): Promise<RawTree> {
-    if ((await list(raw)) === undefined) throw await notThis(raw, "a folder of images and labels", "a folder that exists");
+    if ((await list(raw)) === undefined)
+      throw await notThis(raw, "a folder of images and labels", "a folder that exists");
     const [files, folders]: [string[], string[]] = [[], []];
     const walk = async (folder: string, depth: number): Promise<void> => {
       const found = await list(folder === "" ? raw : join(raw, folder));
@@ -153,6 +154,8 @@ export function splitOfPath(file: string): SplitName | undefined {
     const split = SPLIT_WORDS[folder.replace(/\d{4}$/, "")];
     if (split !== undefined) return split;
   }
-  const words = parse(file).name.toLowerCase().split(/[^a-z]+/);
+  const words = parse(file)
+    .name.toLowerCase()
+    .split(/[^a-z]+/);
   return SPLIT_NAMES.find((split) => words.some((word) => SPLIT_WORDS[word] === split));
 }
