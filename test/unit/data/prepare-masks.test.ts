@@ -190,7 +190,7 @@ describe("what is no class numbering is refused with the option that helps", () 
         .png()
         .toBuffer(),
     );
-    expect(await refusal(folder)).toMatch(/--map 0=0,60=1,61=2,.* --threshold 1 makes every object class 1$/);
+    expect(await refusal(folder)).toMatch(/--map 0=0,60=1,61=2,.* --instances keeps them and makes all class 1$/);
   });
 
   test("soft edges are told from few grey levels", async () => {
@@ -207,15 +207,15 @@ describe("what is no class numbering is refused with the option that helps", () 
     expect(labels.filter((label, at) => label !== Number((LABELS[at] ?? 0) > 0)).length).toBeLessThan(40);
   });
 
-  test("instance ids are named as such", async () => {
+  test("instance ids are recognised and kept", async () => {
     const cells = Array.from({ length: SIDE * SIDE }, (_, at) => {
       const [row, column] = [Math.floor(at / SIDE), at % SIDE];
       return row % 3 === 2 || column % 3 === 2 ? 0 : 301 + Math.floor(row / 3) * 8 + Math.floor(column / 3);
     });
     const folder = await folderOf(".tif", () => tiffBytes({ ...SIZE, values: cells, bits: 16 }));
-    expect(await refusal(folder)).toMatch(
-      /^RAW: the masks number single objects, 64 different values up to 364, .*masks\/p0\.tif\): instance ids, not classes; --threshold 1 /,
-    );
+    const { labels, notes } = await prepared(folder);
+    expect(labels).toEqual(cells.map((id) => Number(id > 0)));
+    expect(notes).toContain("Masks number single objects: 64 different values up to 364, each one connected piece.");
     expect((await prepared(folder, settingsOf({ threshold: 1 }))).labels).toEqual(cells.map((id) => Number(id > 0)));
   });
 });

@@ -6,8 +6,9 @@ import { readJson } from "./json-file.ts";
 
 /** Folders deeper than this are not looked into. */
 const DEEPEST = 6;
-/** Annotation files that are opened to recognise a layout. */
-const MOST_OPENED = 6;
+/** Annotation files that are opened to recognise a layout: of each folder, and together. */
+const MOST_OPENED = 3;
+const MOST_TOGETHER = 12;
 
 /** Endings of pictures, masks among them. */
 export const PICTURE_ENDINGS: ReadonlySet<string> = new Set([
@@ -92,18 +93,20 @@ export class RawTree {
     return first;
   }
 
-  /** The first JSON and GeoJSON files of the folders, parsed, one a folder: enough to tell their kind. */
+  /** The first JSON and GeoJSON files of the folders whose names begin with different words, parsed: enough to tell their kind. */
   jsonSamples(): Promise<readonly JsonSample[]> {
     this.#samples ??= this.#openSamples();
     return this.#samples;
   }
 
   async #openSamples(): Promise<readonly JsonSample[]> {
-    const seen = new Set<string>();
+    const seen = new Map<string, Set<string>>();
     const first = this.files.filter((file) => {
-      const place = `${folderOf(file)} ${extname(file).toLowerCase()}`;
-      if (!/\.(geo)?json$/i.test(file) || seen.has(place)) return false;
-      seen.add(place);
+      if (!/\.(geo)?json$/i.test(file)) return false;
+      const words = seen.get(folderOf(file)) ?? new Set();
+      const word = /^[a-z]*/i.exec(basename(file))?.[0] ?? "";
+      if (words.has(word) || words.size === MOST_OPENED) return false;
+      seen.set(folderOf(file), words.add(word));
       return true;
     });
     const open = async (file: string): Promise<JsonSample> => {
@@ -114,7 +117,7 @@ export class RawTree {
         return { file, value: undefined, fault: error.message };
       }
     };
-    return Promise.all(first.slice(0, MOST_OPENED).map(open));
+    return Promise.all(first.slice(0, MOST_TOGETHER).map(open));
   }
 }
 
