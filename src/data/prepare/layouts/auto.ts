@@ -83,10 +83,11 @@ const PUBLISHED: readonly Candidate[] = [
 
 const OWN: readonly Candidate[] = [
   fromKind(niftiKind, "NIfTI volumes", fileLike(/\.nii(\.gz)?$/i)),
-  fromKind(folderKind, "folders of pictures and masks", async ({ raw }) => {
-    const [place] = await placesIn(raw);
-    const inside = (path: string) => path.slice(raw.length + 1);
-    return place && `${inside(place.images)}/ and ${inside(place.masks)}/ are there`;
+  fromKind(folderKind, "folders of pictures and masks", async (tree) => {
+    const inside = (path: string) => path.slice(tree.raw.length + 1).replaceAll("\\", "/");
+    const places = (await placesIn(tree.raw)).map((place) => [inside(place.images), inside(place.masks)] as const);
+    const found = places.find((folders) => folders.every((folder) => tree.pictures(folder).length > 0));
+    return found && `${found[0]}/ and ${found[1]}/ hold pictures`;
   }),
   fromKind(npzKind, "NumPy archives", fileLike(/\.npz$/i)),
   fromKind(dicomKind, "DICOM", fileLike(/\.dcm$|(^|\/)DICOMDIR$/i)),
