@@ -24,6 +24,8 @@ export interface CheckedSample extends Sample {
   readonly height: number;
   /** [label, pixels] of every label in the mask, ascending; 255 = ignore included. */
   readonly labels: readonly (readonly [label: number, pixels: number])[];
+  /** Bits a sample of the mask as stored. */
+  readonly maskDepth?: number | undefined;
 }
 
 export interface CheckedDataset {
@@ -190,7 +192,8 @@ export function classesOf(
 
 /** What the check keeps of a surveyed pair. */
 export function checkedSample({ imageFacts, maskFacts, ...sample }: SurveyedSample): CheckedSample {
-  return { ...sample, width: imageFacts.width, height: imageFacts.height, labels: maskFacts.labels };
+  const { width, height } = imageFacts;
+  return { ...sample, width, height, labels: maskFacts.labels, maskDepth: maskFacts.depth };
 }
 
 /** A sentence about pictures that stand in two of the splits in use; whoever measures on them measures memory. */

@@ -1,9 +1,10 @@
 import { copyFile, mkdir, readdir } from "node:fs/promises";
-import { isAbsolute, join, parse, relative, resolve } from "node:path";
+import { dirname, isAbsolute, join, parse, relative, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
 import { writeFolder } from "../../files/new-folder.ts";
 import type { Rgb } from "../codec/png.ts";
 import { readMask, writePng } from "../decode.ts";
+import { INSTANCE_FOLDER } from "../masks/instances.ts";
 import { defaultColours } from "./check-dataset.ts";
 import { type Dataset, SPLIT_NAMES, type SplitName } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
@@ -83,12 +84,16 @@ async function writeMask(from: string, to: string, renumber: boolean, colours: r
 async function filesOf(folder: string): Promise<string[]> {
   const top = await readdir(folder, { withFileTypes: true });
   const names = top.filter((entry) => entry.isFile()).map(({ name }) => name);
-  for (const inner of [...SPLIT_NAMES, "mask"]) {
+  for (const inner of [...SPLIT_NAMES, "mask", INSTANCE_FOLDER]) {
     const entries = await readdir(join(folder, inner), { withFileTypes: true }).catch(() => []);
     names.push(...entries.filter((entry) => entry.isFile()).map(({ name }) => join(inner, name)));
   }
   return names;
 }
+
+/** The folder of objects, where a dataset has one. */
+const instanceFolder = (names: readonly string[]) =>
+  names.some((name) => dirname(name) === INSTANCE_FOLDER) ? [INSTANCE_FOLDER] : [];
 
 /**
  * Copies a verified dataset to the new folder `out` with those things put right that cannot lose or change what it
@@ -108,12 +113,18 @@ export async function fixDataset(dataset: Dataset, verification: Verification, o
   const colours = dataset.yaml.colours ?? defaultColours(Math.max(2, verification.classes.length));
   let copied = 0;
   await writeFolder(out, async (partial) => {
-    for (const inner of [...SPLIT_NAMES.filter((split) => dataset.splits[split] !== undefined), "mask"]) {
+    const names = await filesOf(dataset.folder);
+    for (const inner of [
+      ...SPLIT_NAMES.filter((split) => dataset.splits[split] !== undefined),
+      "mask",
+      ...instanceFolder(names),
+    ]) {
       await mkdir(join(partial, inner), { recursive: true });
     }
-    for (const name of await filesOf(dataset.folder)) {
+    const orphans = new Set([...corrections.orphaned].map((mask) => join(INSTANCE_FOLDER, `${parse(mask).name}.png`)));
+    for (const name of names) {
       const [from, to] = [join(dataset.folder, name), join(partial, name)];
-      if (corrections.leftOut.has(from) || corrections.orphaned.has(from)) continue;
+      if (corrections.leftOut.has(from) || corrections.orphaned.has(from) || orphans.has(name)) continue;
       if (corrections.renumbered.has(from) || corrections.restored.has(from)) {
         await writeMask(
           from,

@@ -1,10 +1,13 @@
 import { IGNORE_LABEL } from "../../labels.ts";
+import { countingSigns } from "../masks/instance-signs.ts";
 import { areClassNumbers, cutAdvice, gapsIn, inBrief, MOST_UNNAMED_CLASSES, mapAdvice } from "../masks/meaning.ts";
 import { type Problem, problem } from "./problems.ts";
 
 interface MaskValues {
   readonly mask: string;
   readonly labels: readonly (readonly [label: number, pixels: number])[];
+  /** Bits a sample as stored; undefined: 8. */
+  readonly maskDepth?: number | undefined;
 }
 
 const ignoredPixels = ({ labels }: MaskValues) => labels.find(([label]) => label === IGNORE_LABEL)?.[1] ?? 0;
@@ -41,11 +44,31 @@ export function zeroAnd255Warning(dataset: string, masks: readonly MaskValues[])
   );
 }
 
+/** The problem of a set whose masks seem to number objects, while nobody names the classes. */
+function objectNumbersProblem(folder: string, masks: readonly MaskValues[]): Problem | undefined {
+  const numbers = masks.map(({ labels, maskDepth = 8 }) => {
+    const own = labels.map(([label]) => label).filter((label) => label !== 0 && label !== IGNORE_LABEL);
+    return { objects: own.length, highest: Math.max(0, ...own), depth: maskDepth };
+  });
+  const counting = countingSigns(numbers);
+  if (counting === undefined) return undefined;
+  const highest = Math.max(...numbers.map((one) => one.highest));
+  return problem(
+    "not-class-numbers",
+    folder,
+    `the numbers of its masks look like single objects, not classes: ${counting}, and nobody names the classes`,
+    `svanet data prepare folder --from ${folder} --out NEW-FOLDER --instances makes all objects one class and keeps them; if they are ` +
+      `classes, name them in dataset.yaml or train with --classes ${highest + 1}`,
+  );
+}
+
 /**
  * The problem of a set whose classes nobody names and whose masks hold what are hardly class numbers: more than 32, or
  * numbers with gaps, as black-and-white masks with soft edges or grey levels of a drawing have. Undefined where all is well.
  */
 export function classNumbersProblem(folder: string, masks: readonly MaskValues[]): Problem | undefined {
+  const numbered = objectNumbersProblem(folder, masks);
+  if (numbered !== undefined) return numbered;
   const counts = new Map<number, number>();
   for (const { labels } of masks) {
     for (const [label, pixels] of labels) counts.set(label, (counts.get(label) ?? 0) + pixels);

@@ -23,6 +23,7 @@ type ProblemCode =
   | "mask-modes-differ"
   | "mask-in-colour"
   | "unused-mask"
+  | "instances-differ"
   | "identifier-in-name"
   | "burnt-in-text"
   | "not-indexed";

@@ -18,6 +18,7 @@ import {
   type VerifiedClass,
 } from "./findings.ts";
 import { privacyFindings } from "./identifiers.ts";
+import { instanceFindings } from "./instance-files.ts";
 import { type Problem, problem } from "./problems.ts";
 import { pictureWindow, type Survey, type SurveyOptions, surveyDataset } from "./survey.ts";
 
@@ -86,7 +87,8 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
     ...privacyFindings(splits),
   ];
   const absent = doubtful ? [] : absentClasses(dataset.folder, verified, readSplits);
-  const rest = [...absent, ...modeFindings(splits), ...restFindings(dataset, survey)];
+  const objects = await instanceFindings(dataset, splits);
+  const rest = [...absent, ...modeFindings(splits), ...objects, ...restFindings(dataset, survey)];
   const grave = new Set<Problem>(fatal);
   const isGrave = (one: Problem) => grave.has(one) || one.code === "duplicate-across-splits";
   const findings = [...fatal, ...odd, ...rest].map(

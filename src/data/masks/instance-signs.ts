@@ -53,25 +53,43 @@ export function instanceSigns(masks: readonly MaskLevels[]): InstanceSigns | und
     const more = numbered.some(({ mask }) => mask.different > MOST_LEVELS) ? " and more" : "";
     return { sure: true, why: `${values.size - 1}${more} different values up to ${highest}, ${each}` };
   }
-  return fewSigns(numbered, highest, inPieces.length === several.length);
+  if (inPieces.length < several.length) return undefined;
+  return fewSigns(numbered.map(({ mask: { depth }, ...numbers }) => ({ ...numbers, depth })));
 }
 
-/** The same for numbers that are few enough to be classes. */
-function fewSigns(numbered: readonly Numbered[], highest: number, allInPieces: boolean): InstanceSigns | undefined {
-  const deep = numbered.every(({ mask }) => mask.depth >= 16);
+/** Numbers that one mask holds. */
+export interface MaskNumbers {
+  /** Different ones beside 0, and the highest. */
+  readonly objects: number;
+  readonly highest: number;
+  /** Bits a sample as stored. */
+  readonly depth: number;
+}
+
+/**
+ * Whether masks count: every one from 1 without gaps, up to a number that differs from mask to mask. Class numbers leave gaps where a
+ * class is absent, or are the same everywhere. Undefined where they do not, or where few nested classes would look so.
+ */
+export function countingSigns(masks: readonly MaskNumbers[]): string | undefined {
+  const numbered = masks.filter(({ objects }) => objects > 0);
+  const deep = isDeep(numbered);
   const counts = new Set(numbered.map(({ objects }) => objects));
-  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
+  const enough = highestOf(numbered) >= LEAST_HIGHEST[deep ? "deep" : "bytes"] && counts.size >= (deep ? 2 : 3);
+  if (!enough || !isCounting(numbered)) return undefined;
+  return `they count from 1 in every mask, to ${Math.min(...counts)} in one and to ${Math.max(...counts)} in another`;
+}
+
+const isDeep = (masks: readonly MaskNumbers[]) => masks.every(({ depth }) => depth >= 16);
+const isCounting = (masks: readonly MaskNumbers[]) => masks.every(({ objects, highest }) => objects === highest);
+const highestOf = (masks: readonly MaskNumbers[]) => Math.max(0, ...masks.map(({ highest }) => highest));
+
+/** Signs of numbers that are few enough to be classes, each one connected piece. */
+function fewSigns(numbered: readonly MaskNumbers[]): InstanceSigns | undefined {
   const each = "each one connected piece";
-  if (!allInPieces) return undefined;
-  const isCounting = numbered.every((one) => one.objects === one.highest);
-  const enough = highest >= LEAST_HIGHEST[deep ? "deep" : "bytes"] && counts.size >= (deep ? 2 : 3);
-  if (isCounting && enough) {
-    return {
-      sure: true,
-      why: `they count from 1 in every mask, to ${fewest} in one and to ${most} in another, ${each}`,
-    };
-  }
-  if (!deep || highest < LEAST_UNCLEAR) return undefined;
-  const range = isCounting ? `1 to ${highest} in every mask` : `up to ${highest}, with gaps`;
+  const counting = countingSigns(numbered);
+  if (counting !== undefined) return { sure: true, why: `${counting}, ${each}` };
+  const highest = highestOf(numbered);
+  if (!isDeep(numbered) || highest < LEAST_UNCLEAR) return undefined;
+  const range = isCounting(numbered) ? `1 to ${highest} in every mask` : `up to ${highest}, with gaps`;
   return { sure: false, why: `16 bits hold ${range}, ${each}` };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { decodePng } from "../../../src/data/codec/png.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
+import { verifyDataset } from "../../../src/data/dataset/verify.ts";
 import { readImage, readMask } from "../../../src/data/decode.ts";
 import { LAYOUTS } from "../../../src/data/prepare/layouts/auto.ts";
 import { LAYOUT_NAMES } from "../../../src/data/prepare/set-names.ts";
@@ -35,7 +36,25 @@ async function prepared(tree: (root: string) => void | Promise<void>, settings =
   const [raw, out] = [fresh(), fresh()];
   await tree(raw);
   const summary = await run("auto", raw, out, settings);
-  const { yaml } = await openDataset(out);
+  const dataset = await openDataset(out);
+  const { findings } = await verifyDataset(dataset, { workers: 0 });
+  // Tiny pictures look alike and hold little; what matters is that nothing is wrong with files, labels and objects.
+  const odd = findings.filter(
+    ({ code }) =>
+      ![
+        "near-duplicate",
+        "duplicate-within-split",
+        "duplicate-across-splits",
+        "class-never-present",
+        "empty-mask",
+        "flat-image",
+        "shared-patient",
+        "identifier-in-name",
+        "image-modes-differ",
+      ].includes(code),
+  );
+  expect(odd).toEqual([]);
+  const { yaml } = dataset;
   return { raw, out, summary, yaml, notes: summary.notes.join("\n"), recognised: summary.recognised ?? "" };
 }
 
