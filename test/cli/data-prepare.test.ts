@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { cocoTree } from "../support/raw/layout-trees.ts";
 import { kitsTree } from "../support/raw/trees.ts";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -58,4 +59,27 @@ test("what is wrong is said in a sentence: wrong usage exits 2, a wrong folder 1
     1,
     expect.stringContaining("does not look like ATLAS. Expected: imagesTr/"),
   ]);
+});
+
+test("auto says what it recognised; --preview shows classes and three pictures and writes no dataset", async () => {
+  const [from, to] = [join(base, "theirs"), join(base, "ours")];
+  await cocoTree(from);
+  const shown = data("prepare", "auto", "--from", from, "--out", to, "--preview", "--workers", "0");
+  expect([shown.status, shown.stderr]).toEqual([
+    0,
+    expect.stringMatching(
+      /^Recognised as COCO \(coco\): annotations.instances_train2017\.json has 3 images and 4 annotations\n/,
+    ),
+  ]);
+  expect(shown.stdout).toMatch(/class +name +pixels +% +images\n.*\n +0 +background +510 +88\.54 +6\n/);
+  expect(shown.stdout).toContain(`${join(`${to}-preview`, "preview-3.png")}: val/000000000105.jpg`);
+  expect(readdirSync(`${to}-preview`)).toEqual(["preview-1.png", "preview-2.png", "preview-3.png"]);
+  expect(existsSync(to)).toBe(false);
+  const unused = data("prepare", "auto", "--from", from, "--out", to, "--fold", "1");
+  expect([unused.status, unused.stderr]).toEqual([
+    2,
+    expect.stringContaining("--fold says nothing about coco: it is for nnunet"),
+  ]);
+  const folder = data("prepare", "coco", "--from", raw, "--out", to);
+  expect([folder.status, folder.stderr]).toEqual([1, expect.stringContaining("does not look like COCO: ")]);
 });
