@@ -154,7 +154,7 @@ const COLUMNS: readonly Column<NamedCount>[] = [
   { title: "class", align: "right", cell: ({ label }) => String(label) },
   { title: "name", cell: ({ name }) => name },
   { title: "pixels", align: "right", cell: ({ pixels }) => String(pixels) },
-  { title: "%", align: "right", cell: ({ percent }) => percent.toFixed(percent < 0.1 ? 4 : 2) },
+  { title: "%", align: "right", cell: ({ percent }) => (percent === 0 ? "0" : percent.toFixed(percent < 0.1 ? 4 : 2)) },
   { title: "images", align: "right", cell: ({ images }) => String(images) },
 ];
 
@@ -181,13 +181,14 @@ function printSummary(summary: PrepareSummary, json: boolean): void {
 async function showPreview(options: PrepareOptions, json: boolean, onDone: () => void): Promise<void> {
   const { preview } = await import("../../data/prepare/preview.ts");
   const { writePng } = await import("../../data/decode.ts");
-  const { makeFolder } = await import("../../files/folder.ts");
   const { overlay } = await import("../../experiment/evaluate/overlay.ts");
   const { join } = await import("node:path");
+  const { makeFolder, requireWritableFolder } = await import("../../files/folder.ts");
   const folder = `${options.out.replace(/[/\\]+$/, "")}-preview`;
+  requireWritableFolder(folder, `${folder} (the preview of --out)`);
   const { plan, classes, pictures, colours, images } = await preview(options);
   onDone();
-  makeFolder(folder, `${folder} (the preview of --out)`);
+  makeFolder(folder);
   const drawn: { file: string; shows: string }[] = [];
   for (const [at, { split, imageName, image, mask }] of pictures.entries()) {
     const file = join(folder, `preview-${at + 1}.png`);

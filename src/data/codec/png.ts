@@ -271,13 +271,6 @@ function encodePlain({ width, height, channels, data }: ByteImage): Buffer {
   return PNG.sync.write(png, { colorType, inputColorType: colorType, inputHasAlpha: false, bitDepth: 8 });
 }
 
-/** Numbers up to 65535, row by row, as a grey PNG of 16 bits that keeps them exactly. No time or text is stored. */
-export function encodeGrey16(width: number, height: number, data: Uint16Array): Buffer {
-  const png = new PNG({ width, height });
-  png.data = Buffer.from(data.slice().buffer); // pngjs looks at the whole buffer
-  return PNG.sync.write(png, { colorType: 0, inputColorType: 0, inputHasAlpha: false, bitDepth: 16 });
-}
-
 /** pngjs writes no palettes. */
 function encodeIndexed({ width, height, data }: ByteImage, palette: readonly Rgb[]): Buffer {
   const header = Buffer.alloc(13);

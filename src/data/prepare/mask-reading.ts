@@ -33,7 +33,11 @@ export async function readingFor(
   if (settings.reading !== undefined) {
     requireNamed(settings);
     const { reading } = settings;
-    return { reading, note: `Masks are read by ${readingText(reading)}`, classes: classes ?? onlyClass(reading) };
+    const note =
+      reading.kind === "instances"
+        ? "Every number of the masks is one object: all are class 1, the numbers are kept in instances/"
+        : `Masks are read by ${readingText(reading)}`;
+    return { reading, note, classes: classes ?? onlyClass(reading) };
   }
   const { reading, note } = meaningOf(raw, await surveyMasks(masks, workers), classes?.length);
   if (highestClass(reading) === undefined) return { reading, note, classes };

@@ -8,7 +8,7 @@ import { writingSlowly } from "../../files/failure.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { requireRegularFile } from "../../files/regular.ts";
 import type { Rgb } from "../codec/png.ts";
-import type { SplitName } from "../dataset/dataset.ts";
+import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { readBytes } from "../decode.ts";
 import { severalPages } from "../formats/picture.ts";
 import { openPicture, sampleType } from "../formats/picture-source.ts";
@@ -124,14 +124,11 @@ function requireApart(from: string, out: string): void {
 
 /** Images by split. */
 export function countImages(entries: Iterable<Entry>): PrepareSummary["images"] {
-  const images: Partial<Record<SplitName, number>> = {};
-  for (const { files } of entries) {
-    for (const file of files) {
-      const [part] = file.split("/");
-      if (part === "train" || part === "val" || part === "test") images[part] = (images[part] ?? 0) + 1;
-    }
-  }
-  return images;
+  const files = [...entries].flatMap((entry) => entry.files);
+  const counts = SPLIT_NAMES.map(
+    (split) => [split, files.filter((file) => file.startsWith(`${split}/`)).length] as const,
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
 /**

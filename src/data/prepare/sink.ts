@@ -3,7 +3,8 @@ import { dirname, join, parse, relative, sep } from "node:path";
 import { DataError } from "../../errors.ts";
 import { replaceFile } from "../../files/atomic.ts";
 import { makeFolder } from "../../files/folder.ts";
-import { encodeGrey16, encodePng } from "../codec/png.ts";
+import { encodePng } from "../codec/png.ts";
+import { encodeGrey16 } from "../codec/png-grey16.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import { readBytes, readMask } from "../decode.ts";
 import type { ByteImage } from "../image/image.ts";
@@ -82,7 +83,7 @@ export class Sink implements Receiver {
     for (const file of files) makeFolder(dirname(file));
     await replaceFile(names.image, typeof content === "string" ? await readBytes(content) : encodePng(content));
     if (instances) {
-      await replaceFile(names.objects, encodeGrey16(instances.width, instances.height, instances.data));
+      await replaceFile(names.objects, encodeGrey16(instances.data, instances.width, instances.height));
     }
     await replaceFile(names.mask, encodePng(mask, palette));
   }

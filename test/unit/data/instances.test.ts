@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { encodeGrey16, encodePng } from "../../../src/data/codec/png.ts";
+import { encodePng } from "../../../src/data/codec/png.ts";
+import { encodeGrey16 } from "../../../src/data/codec/png-grey16.ts";
 import { checkDataset } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { fixDataset } from "../../../src/data/dataset/fix.ts";
@@ -19,10 +20,10 @@ test("objects are read back; what fits no mask is found; a fixed copy has them",
   const file = (stem: string) => join(out, "instances", `${stem}.png`);
   expect([...(await readInstances(file("well_1"))).data]).toEqual(objectLabels(12));
   const data = Uint16Array.from(objectLabels(3));
-  writeFileSync(file("well_2"), encodeGrey16(HEIGHT, WIDTH, data));
-  writeFileSync(file("well_3"), encodeGrey16(WIDTH, HEIGHT, data.with(5 * WIDTH + 1, 77)));
+  writeFileSync(file("well_2"), encodeGrey16(data, HEIGHT, WIDTH));
+  writeFileSync(file("well_3"), encodeGrey16(data.with(5 * WIDTH + 1, 77), WIDTH, HEIGHT));
   writeFileSync(file("well_4"), encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) }));
-  writeFileSync(file("well_9"), encodeGrey16(WIDTH, HEIGHT, data));
+  writeFileSync(file("well_9"), encodeGrey16(data, WIDTH, HEIGHT));
   const dataset = await openDataset(out);
   const verification = await verifyDataset(dataset);
   const said = verification.findings
@@ -51,7 +52,7 @@ test.each([
       const labels = objectLabels(count);
       const mask = encodePng({ width: WIDTH, height: HEIGHT, channels: 1, data: Uint8Array.from(labels) });
       put(folder, `train/p${at}.png`, photo(at));
-      put(folder, `mask/p${at}.png`, bits === 16 ? encodeGrey16(WIDTH, HEIGHT, Uint16Array.from(labels)) : mask);
+      put(folder, `mask/p${at}.png`, bits === 16 ? encodeGrey16(Uint16Array.from(labels), WIDTH, HEIGHT) : mask);
     }
     const checked = openDataset(folder).then((dataset) => checkDataset(dataset, ["train"], { workers: 0 }));
     if (!refused) {

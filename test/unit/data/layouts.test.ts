@@ -126,6 +126,8 @@ describe("scans of nnU-Net and the Decathlon", () => {
     expect(all(out)[0]).toBe("t_000_0000.png");
     expect(yaml.classes).toEqual(["background", "liver", "tumour"]);
     expect(notes).toMatch(/CT is shown from (40|4\d\.?\d*) to (5\d\.?\d*|60) in every volume/);
+    const { low, high } = yaml.provenance?.window ?? { low: 0, high: 0 };
+    expect(low >= 40 && high <= 60 && high > low).toBe(true);
     const { data } = await readImage(join(out, "train", "t_000_0000.png"));
     expect([...new Set(data)].sort((a, b) => a - b)).toEqual([0, 255]);
     // Axial slices stand as radiologists look at them: RAS voxels turned by half a turn.

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { decodePng, encodeGrey16 } from "../../../src/data/codec/png.ts";
+import { decodePng } from "../../../src/data/codec/png.ts";
+import { encodeGrey16 } from "../../../src/data/codec/png-grey16.ts";
 import { instanceNumbers } from "../../../src/data/masks/instances.ts";
 import { bitmapSpans, polygonSpans, type Ring, type Spans } from "../../../src/data/masks/polygon.ts";
 import { decodeRuns, runsOfText } from "../../../src/data/masks/rle.ts";
@@ -123,7 +124,7 @@ describe("numbers of objects", () => {
       "f: holds 65536 objects, a picture of a dataset folder at most 65535",
     );
     const data = Uint16Array.from([0, 1, 255, 256, 513, 65535]);
-    const { depth, kind, samples } = decodePng(encodeGrey16(3, 2, data), "f");
+    const { depth, kind, samples } = decodePng(encodeGrey16(data, 3, 2), "f");
     expect([depth, kind, [...samples]]).toEqual([16, "grey", [...data]]);
   });
 });

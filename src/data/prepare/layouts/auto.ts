@@ -95,6 +95,9 @@ const OWN: readonly Candidate[] = [
 
 const CANDIDATES: readonly Candidate[] = [...PUBLISHED, ...LAYOUTS.map(fromLayout), ...OWN];
 
+/** What many a folder could be read as: not worth saying beside a layout that says more. */
+const GENERAL: ReadonlySet<string> = new Set([...OWN.map(({ kind }) => kind.name), pairs.name]);
+
 interface Found {
   readonly candidate: Candidate;
   readonly recognition: Recognition;
@@ -128,7 +131,7 @@ export const autoKind: SetKind = {
     if (first === undefined || !first.recognition.is) throw unknown(tree, all);
     const { kind } = first.candidate;
     refuseUnused(kind.name, settings);
-    const also = others.map(({ candidate }) => candidate.kind.name);
+    const also = others.map(({ candidate }) => candidate.kind.name).filter((name) => !GENERAL.has(name));
     const rest =
       also.length > 0 ? `. It could be read as ${someOf(also, 8)} too: name one instead of auto if that is meant` : "";
     const sentence = `Recognised as ${kind.title} (${kind.name}): ${first.recognition.evidence}${rest}`;

@@ -172,6 +172,9 @@ export async function planCases(set: CaseSet, given: Settings): Promise<Preparat
   const split = splitOf(set, settings);
   const tasks = chosenCases.map((one, at) => {
     const own = { ...one, split: split.of(at) };
+    // The window of the only channel is that of the set: it travels on into checkpoints.
+    if (volumes && chosen.numbers.length === 1)
+      return volumeTask(own, { ...settings, window: settings.window ?? window });
     return volumes
       ? volumeTask(own, settings, (place) => (isCt(chosen.numbers[place] ?? -1) ? window : undefined))
       : pictureTask(own, settings);
@@ -200,7 +203,7 @@ type SplitCase = Case & { readonly split: SplitName };
 function volumeTask(
   { stem, split, channels, label }: SplitCase,
   settings: Settings,
-  windowOf: (place: number) => Window | undefined,
+  windowOf: (place: number) => Window | undefined = () => undefined,
 ): VolumeTask {
   return {
     ...{ kind: "volume", split, stem, label, image: channels[0]?.file ?? "" },

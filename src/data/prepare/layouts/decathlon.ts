@@ -90,10 +90,7 @@ export const decathlon: Layout = {
         ...{ raw: tree.raw, root, cases: several, channelNames, volumes: true },
         labels: await namedLabels(tree.path(root)),
         modality: named.join(", ") || "volumes",
-        notes:
-          unlabelled > 0
-            ? [`${counted(unlabelled, "test case")} without labels left out: svanet predict takes them as they are`]
-            : [],
+        notes: unlabelled > 0 ? [`${counted(unlabelled, "test case")} without labels left out`] : [],
       },
       settings,
     );

@@ -122,6 +122,9 @@ async function folded(tree: RawTree, root: string, cases: readonly Case[], { fol
   return { cases: used, notes, kept: [path] };
 }
 
+const unlabelledNote = (cases: number, channels: number) =>
+  `imagesTs/ has ${counted(cases, "case")} without labels, left out${channels === 1 ? ": svanet predict takes them as they are" : ""}`;
+
 /** nnU-Net's raw folders, of its first and its second version. */
 export const nnunet: Layout = {
   name: "nnunet",
@@ -181,11 +184,7 @@ export const nnunet: Layout = {
             ? ["dataset.json names regions, or numbers with gaps: labels are taken as they are, without its names"]
             : []),
           ...(hasTest ? ["imagesTs/ has labels: it is the test split"] : []),
-          ...(unlabelled > 0
-            ? [
-                `imagesTs/ has ${counted(unlabelled, "case")} without labels, left out: svanet predict takes them as they are`,
-              ]
-            : []),
+          ...(unlabelled > 0 ? [unlabelledNote(unlabelled, count)] : []),
         ],
       },
       settings,

@@ -34,8 +34,7 @@ export class RawTree {
 
   /** Throws DataError where there is no such folder. */
   static async read(raw: string): Promise<RawTree> {
-    if ((await list(raw)) === undefined)
-      throw await notThis(raw, "a folder of images and labels", "a folder that exists");
+    if ((await list(raw)) === undefined) throw await notThis(raw, "any layout", "images with their labels, unpacked");
     const [files, folders]: [string[], string[]] = [[], []];
     const walk = async (folder: string, depth: number): Promise<void> => {
       const found = await list(folder === "" ? raw : join(raw, folder));
