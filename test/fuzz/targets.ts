@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FuzzTarget } from "./target.ts";
 import { IMAGE_TARGETS } from "./targets/images.ts";
+import { LAYOUT_TARGETS } from "./targets/layouts.ts";
 import { RUN_TARGETS } from "./targets/runs.ts";
 import { SCAN_TARGETS } from "./targets/scans.ts";
 import { TEXT_TARGETS } from "./targets/texts.ts";
@@ -14,6 +15,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...SCAN_TARGETS,
   ...WEIGHTS_TARGETS,
   ...TEXT_TARGETS,
+  ...LAYOUT_TARGETS,
   ...RUN_TARGETS,
 ];
 
