@@ -22,7 +22,10 @@ test("a set knows the window of all its scans, chosen or its own; scans scaled o
   expect(await windowOf("kits23", trees.kitsTree)).toEqual({ low: -160, high: 240 });
   expect(await windowOf("kits23", trees.kitsTree, { low: 0, high: 255 })).toEqual({ low: 0, high: 255 });
   expect(await windowOf("atlas", trees.atlasTree)).toBeUndefined();
-  expect(await windowOf("spermhealth", trees.spermTree, { low: 0, high: 9 })).toBeUndefined();
+  expect(await windowOf("spermhealth", trees.spermTree)).toBeUndefined();
+  await expect(windowOf("spermhealth", trees.spermTree, { low: 0, high: 9 })).rejects.toThrow(
+    /--window 0,9: all pictures in .* have 8 bits/,
+  );
 });
 
 test("dataset.yaml: the window is checked, all else about how a folder was made is free", async () => {
