@@ -11,8 +11,9 @@ import * as pictures from "../../support/raw/layout-pictures.ts";
 import * as scans from "../../support/raw/layout-scans.ts";
 import * as trees from "../../support/raw/layout-trees.ts";
 import { fresh, run, stems } from "../../support/raw/prepare.ts";
+import { put } from "../../support/raw/trees.ts";
 
-const layouts = { ...pictures, ...scans, ...trees };
+const layouts = { ...pictures, ...scans, ...trees, put };
 
 const labels = async (out: string, stem: string) => [...(await readMask(join(out, "mask", `${stem}.png`))).data];
 const objects = (out: string, stem: string) => {
@@ -95,6 +96,20 @@ describe("nnU-Net's pictures", () => {
       ["nucleus", 3 * 9],
       ["(ignored)", 9],
     ]);
+  });
+
+  test("without dataset.json masks mean what their pixels say: black and white, objects", async () => {
+    const bare = (mask: (at: number) => Uint8Array) => (root: string) => {
+      for (const at of [0, 1, 2, 3]) {
+        layouts.put(root, `imagesTr/c${at}_0000.png`, layouts.photo(at));
+        layouts.put(root, `labelsTr/c${at}.png`, mask(at));
+      }
+    };
+    const white = await prepared(bare((at) => layouts.grey(layouts.boxes(255, at === 0 ? 0 : 255))));
+    expect(white.yaml.classes).toEqual(["background", "foreground"]);
+    expect(await labels(white.out, "c1")).toEqual([...layouts.boxes(1, 1)]);
+    const numbered = await prepared(bare((at) => layouts.labelTiff(layouts.objectLabels(3 + at))));
+    expect(objects(numbered.out, "c3")).toEqual(layouts.objectLabels(6));
   });
 
   test("a fold and a channel are chosen; what is not there is named", async () => {

@@ -8,8 +8,9 @@ import { pairedLabels } from "../../formats/placement.ts";
 import { LARGEST_MEASURED, PERCENTILES, rangeText, type Window } from "../../formats/window.ts";
 import { whole } from "../../masks/reading.ts";
 import { MOST_CHANNELS } from "../channels.ts";
+import { readingFor } from "../mask-reading.ts";
 import { ignoringReading, type NamedLabels } from "../nnunet.ts";
-import { largestLabel, ownData, splitUnits } from "../own-data.ts";
+import { largestLabel, ownData, requireNamed, splitUnits } from "../own-data.ts";
 import type { PictureTask, PreparationPlan, Settings, VolumeChannel, VolumeTask } from "../plan.ts";
 import { splitGroups } from "../splits.ts";
 import { someOf } from "./layout.ts";
@@ -152,11 +153,25 @@ function splitOf({ cases, volumes }: CaseSet, settings: Settings): Split {
   };
 }
 
+/** The settings with what labels mean: as asked for, as dataset.json says, of pictures else as every pixel of them says. */
+async function labelled({ raw, cases, labels, volumes }: CaseSet, given: Settings, workers: number) {
+  const settings = { ...given, classes: given.classes ?? labels?.classes };
+  requireNamed(settings);
+  const ignoring = given.reading === undefined ? ignoringReading(labels) : undefined;
+  if (ignoring !== undefined) {
+    const notes = [`Label ${labels?.ignore} is ignored (255), as dataset.json says`];
+    return { settings: { ...settings, reading: ignoring }, notes };
+  }
+  if (volumes) return { settings, notes: [] };
+  const files = cases.map(({ label }) => label);
+  const { reading, note, classes } = await readingFor(raw, files, settings, workers);
+  return { settings: { ...settings, reading, classes }, notes: [note] };
+}
+
 /** The plan of cases with several channels and label files of class numbers. */
-export async function planCases(set: CaseSet, given: Settings): Promise<PreparationPlan> {
-  const { cases, channelNames, labels, volumes } = set;
-  const classes = given.classes ?? labels?.classes;
-  const settings = { ...given, classes, reading: given.reading ?? ignoringReading(labels) };
+export async function planCases(set: CaseSet, given: Settings, workers: number): Promise<PreparationPlan> {
+  const { cases, channelNames, volumes } = set;
+  const { settings, notes: read } = await labelled(set, given, workers);
   const chosen = chooseChannels(channelNames, settings.channels);
   const isCt = (at: number) => /^ct$/i.test(channelNames[at] ?? "");
   const chosenCases = cases.map((one) => ({
@@ -182,9 +197,7 @@ export async function planCases(set: CaseSet, given: Settings): Promise<Preparat
   const notes = [
     ...[split.note, chosen.note ?? "", ...set.notes].filter((note) => note !== ""),
     ...(volumes ? [windowNote(settings.window, window)] : []),
-    ...(labels?.ignore === undefined || given.reading !== undefined
-      ? []
-      : [`Label ${labels.ignore} is ignored (255), as dataset.json says`]),
+    ...read,
   ];
   return { ...ownData(set.raw, set.modality, settings), tasks, notes };
 }

@@ -72,7 +72,7 @@ export const decathlon: Layout = {
       `${own.file} lists ${counted(training.length, "pair")} for training, the first ${first?.image}`,
     );
   },
-  async plan(tree, root, settings) {
+  async plan(tree, root, settings, workers) {
     const file = join(root, "dataset.json");
     const task = asSchema(schema, await readJson(tree.path(file)), tree.path(file));
     const cases = await casesOf(tree, root, file, task);
@@ -93,6 +93,7 @@ export const decathlon: Layout = {
         notes: unlabelled > 0 ? [`${counted(unlabelled, "test case")} without labels left out`] : [],
       },
       settings,
+      workers,
     );
     const { name, licence, reference } = task;
     return { ...plan, name: name ?? plan.name, licence: licence ?? plan.licence, source: reference ?? plan.source };

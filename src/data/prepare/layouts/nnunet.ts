@@ -157,7 +157,7 @@ export const nnunet: Layout = {
           : "dataset.json of nnU-Net 1";
     return like(root, `${first[1]} and ${labels}/ with ${counted(labelled.size, "label")}, ${version}`);
   },
-  async plan(tree, root, settings) {
+  async plan(tree, root, settings, workers) {
     const described = (await descriptionIn(tree, root)) ?? {};
     const train = casesIn(tree, root, ["imagesTr", "labelsTr"], undefined);
     const hasTest =
@@ -188,6 +188,7 @@ export const nnunet: Layout = {
         ],
       },
       settings,
+      workers,
     );
     return { ...plan, name: described.name ?? basename(join(tree.raw.replaceAll("\\", "/"), root)), kept };
   },

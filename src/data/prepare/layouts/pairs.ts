@@ -20,8 +20,8 @@ const SUFFIXES: readonly RegExp[] = [
   /[-_ ](labels?|lbl|annotations?|anno)$/i,
   MASK_SUFFIX,
 ];
-/** A second opinion on what `_manual1` and `_1stHO` show. */
-const SECOND = /[-_ ](manual2|2ndHO)$/i;
+/** Neither images nor masks: second opinions on what `_manual1` and `_1stHO` show, what ISIC gives along. */
+const NEITHER = /[-_ ](manual2|2ndHO|superpixels)$/i;
 /** What stands behind an image's name to call it an image. */
 const IMAGE_SUFFIX = /[-_ ](img|image|im|training|test|orig|original|raw|input)$/i;
 
@@ -32,7 +32,7 @@ interface Pair {
 
 interface Pairs {
   readonly pairs: readonly Pair[];
-  /** Masks of a suffix that another one is surer than, and second opinions. */
+  /** Masks of a suffix that another one is surer than, and what is neither. */
   readonly left: readonly string[];
   /** Pictures beside pairs that have no mask. */
   readonly alone: readonly string[];
@@ -70,7 +70,7 @@ function sorted(tree: RawTree) {
   for (const file of tree.pictures()) {
     const stem = stemOf(file);
     const mask = maskName(stem);
-    if (SECOND.test(stem)) left.push(file);
+    if (NEITHER.test(stem)) left.push(file);
     else if (mask === undefined) images.push(file);
     else named.push({ file, ...mask });
   }
