@@ -35,6 +35,8 @@ export interface Annotations {
 
 /** What annotation programs call a region that is to be left out of training: `ignore`, `__ignore__`, `Ignore*`. */
 const IGNORED = /^_*ignored?_*\*?$/i;
+/** What they call what is no object: `_background_`. */
+const BACKGROUND = /^_*background_*$/i;
 /** The name under which shapes are ignored, whatever the file calls them. */
 export const IGNORE_NAME = "ignore";
 
@@ -95,12 +97,18 @@ export function planAnnotated(
   annotations: Annotations,
   settings: Settings,
 ): PreparationPlan {
-  const { pictures, names, colours } = annotations;
+  const { names, colours } = annotations;
+  const isBackground = ({ name }: NamedShape) => BACKGROUND.test(name);
+  const backgrounds = annotations.pictures.reduce((sum, { shapes }) => sum + shapes.filter(isBackground).length, 0);
+  const pictures = annotations.pictures.map((one) => ({
+    ...one,
+    shapes: one.shapes.filter((shape) => !isBackground(shape)),
+  }));
   const used = new Set(
     pictures.flatMap(({ shapes }) => shapes.map(({ name }) => name)).filter((name) => !IGNORED.test(name)),
   );
   const { chosen, notes } = chosenClasses(
-    names.filter((name) => !IGNORED.test(name)),
+    names.filter((name) => !IGNORED.test(name) && !BACKGROUND.test(name)),
     used,
     settings,
     tree.raw,
@@ -134,6 +142,7 @@ export function planAnnotated(
       split.note,
       FILL_RULE,
       ...(empty > 0 ? [`${counted(empty, "picture")} without objects: all background`] : []),
+      ...(backgrounds > 0 ? [`${counted(backgrounds, "shape")} called background left out`] : []),
       ...notes,
       ...annotations.notes,
     ],

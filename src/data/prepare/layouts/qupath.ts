@@ -48,7 +48,7 @@ const annotationFiles = (tree: RawTree) => tree.files.filter((file) => /\.(geo)?
 
 const classOf = ({ properties }: Feature): string | undefined => {
   const { name, names } = properties?.classification ?? {};
-  return name ?? (names === undefined || names.length === 0 ? undefined : names.join(": "));
+  return name || (names === undefined || names.length === 0 ? undefined : names.join(": "));
 };
 
 /** Red, green, blue; older files have one signed number of 0xAARRGGBB. */

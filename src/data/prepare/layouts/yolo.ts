@@ -11,7 +11,9 @@ import { folderOf, type RawTree, splitOfPath, stemOf } from "./raw-tree.ts";
 const EXPECTED =
   "images/NAME.jpg and labels/NAME.txt (also in train/ and val/), each line a class number and a polygon as x y x y ... in shares " +
   "of the sides, class names in data.yaml";
-const namesSchema = z.looseObject({ names: z.union([z.array(z.string()), z.record(z.string(), z.string())]) });
+const namesSchema = z.looseObject({
+  names: z.union([z.array(z.string().min(1)), z.record(z.string(), z.string().min(1))]),
+});
 const NAME_FILES = ["classes.txt", "obj.names", "labels.txt"];
 
 /** The label file of a picture: Ultralytics puts `labels` for the last `images` of its path; or it lies beside the picture. */
