@@ -48,7 +48,8 @@ try {
     observer: {
       note: (text) => console.log(text),
       step: ({ step, loss }) => console.log(`step ${step}: loss ${loss.toFixed(4)}`),
-      validated: ({ epoch, result }) => console.log(`epoch ${epoch}: mIoU ${result.strata["all"]?.mIoU.toFixed(1)} %`),
+      validated: ({ epoch, result }) =>
+        console.log(`epoch ${epoch}: foreground Dice ${result.strata["all"]?.foregroundDice.toFixed(1)} %`),
     },
   });
   console.log(`${result.steps} steps done; weights: ${join(config.out, "checkpoints", "best.safetensors")}`);

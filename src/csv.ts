@@ -9,3 +9,9 @@ function written(cell: Cell): string {
   const text = String(cell ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
+
+/** A table with one more column, the same in every row; no cell of it holds a line break. */
+export function withColumn(table: string, title: string, value: string): string {
+  const [head = "", ...rows] = table.trimEnd().split("\n");
+  return `${[`${head},${title}`, ...rows.map((row) => `${row},${value}`)].join("\n")}\n`;
+}

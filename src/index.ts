@@ -57,13 +57,15 @@ export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/i
 export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
 export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";
 export { type ChosenImage, EvalPictures, type JudgedMap, writeOverlay } from "./experiment/evaluate/eval-pictures.ts";
-export { type EvaluateOptions, type EvaluationResult, evaluateSplit } from "./experiment/evaluate/evaluate.ts";
+export { type EvaluateOptions, evaluateSplit } from "./experiment/evaluate/evaluate.ts";
+export { evaluateNative, type NativeOptions } from "./experiment/evaluate/native.ts";
 export {
   type EvaluationReport,
   type EvaluationSource,
   evaluationReport,
   writeEvaluation,
 } from "./experiment/evaluate/report.ts";
+export type { EvaluatedMap, EvaluationResult, ScoredAt, ScoreOptions } from "./experiment/evaluate/scores.ts";
 export type { ImageFacts, ImagePlan } from "./experiment/predict/image-plan.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
 export type { TileOptions } from "./experiment/predict/tiles.ts";

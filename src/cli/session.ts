@@ -34,7 +34,13 @@ export async function withDevice<R>(
 export async function openChecked(
   folder: string,
   splits: readonly SplitName[],
-  { classes, believed, window, trained }: Pick<CheckOptions, "classes" | "believed" | "window" | "trained"> = {},
+  {
+    classes,
+    believed,
+    window,
+    trained,
+    leaveOut = false,
+  }: Pick<CheckOptions, "classes" | "believed" | "window" | "trained" | "leaveOut"> = {},
 ): Promise<CheckedDataset> {
   const dataset = await openDataset(folder);
   const total = splits.reduce((sum, split) => sum + (dataset.splits[split]?.length ?? 0), 0);
@@ -45,6 +51,7 @@ export async function openChecked(
       believed,
       window,
       trained,
+      leaveOut,
       onProgress: (done) => progress.update(done),
     });
     progress.stop();

@@ -1,3 +1,5 @@
+import { scoredAtText } from "../experiment/evaluate/scores.ts";
+import type { BestBy } from "../experiment/settings/config.ts";
 import type { StepState, TrainObserver } from "../experiment/train/train-observer.ts";
 import { note } from "./print.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -29,15 +31,17 @@ export function watchTraining(label = "training"): TrainObserver & { stop(): voi
         "waiting for data": `${(100 * state.waiting).toFixed(0)} %`,
       });
     },
-    validated({ epoch, result, best }) {
+    validated({ epoch, result, best, bestBy }) {
       const { all } = result.strata;
+      const start = `epoch ${epoch + 1}: validation ${scoredAtText(result.scoredAt)}:`;
       if (all && all.images === all.emptyImages) {
-        quiet(`epoch ${epoch + 1}: validation mIoU -, mDice -, foreground Dice -: no label map of val holds an object`);
+        quiet(`${start} foreground Dice -, mIoU -: no label map of val holds an object`);
         return;
       }
+      const mark = (by: BestBy) => (best && bestBy === by ? " (best so far)" : "");
       quiet(
-        `epoch ${epoch + 1}: validation mIoU ${figure(all?.mIoU)}, mDice ${figure(all?.mDice)}, ` +
-          `foreground Dice ${figure(all?.foregroundDice)} %${best ? " (best so far)" : ""}`,
+        `${start} foreground Dice ${figure(all?.foregroundDice)} %${mark("foreground-dice")}, ` +
+          `mIoU ${figure(all?.mIoU)} %${mark("miou")}`,
       );
     },
     stop() {

@@ -47,9 +47,9 @@ export interface SurfaceResult {
   readonly class: number;
   /** Percent, mean over images by the policy for empty masks. */
   readonly surfaceDice: number;
-  /** Pixels, mean over the images that have a distance; NaN unless one of them holds the class in both maps. */
+  /** In the unit of the borders, mean over the images that have a distance; NaN unless one of them holds the class in both. */
   readonly hausdorff95: number;
-  /** Pixels, mean over the images where both maps hold the class (`distances - bothEmpty` of them); NaN without any. */
+  /** Mean over the images where both maps hold the class (`distances - bothEmpty` of them); NaN without any. */
   readonly hausdorff95Present: number;
   /** Images behind the distance: all but those where one map alone is empty. */
   readonly distances: number;
@@ -68,7 +68,7 @@ export interface SurfaceSummary {
   readonly images: number;
   /** Plain mean over foreground classes of their means over images, percent. */
   readonly surfaceDice: number;
-  /** Plain mean over the foreground classes that have a distance, pixels. */
+  /** Plain mean over the foreground classes that have a distance, in the unit of the borders. */
   readonly hausdorff95: number;
   readonly classes: readonly SurfaceResult[];
 }
@@ -81,20 +81,35 @@ export interface ExtendedResult {
   readonly intervals: Readonly<Record<string, Intervals>>;
   readonly lesions: readonly (LesionResult & { readonly intervals: Readonly<Record<LesionRate, Interval>> })[];
   readonly surface: {
-    /** Pixels at the evaluated size by which borders may differ and still agree. */
+    /** Pixels at the evaluated size, or millimetres where every image has a spacing. */
+    readonly unit: LengthUnit;
+    /** Distance by which borders may differ and still agree. */
     readonly tolerance: number;
     readonly policy: string;
     readonly strata: Readonly<Record<string, SurfaceSummary>>;
   };
 }
 
+/** What lengths are given in. */
+export type LengthUnit = "px" | "mm";
+
 const LESION_RATES = ["recall", "precision", "f1"] as const;
 type LesionRate = (typeof LESION_RATES)[number];
 
 export interface ExtendedOptions extends BootstrapOptions {
   readonly classes: number;
-  /** Tolerance of surface Dice in pixels at the evaluated size. */
+  /** Tolerance of surface Dice in {@link unit}. */
   readonly tolerance?: number;
+  /** Unit of lengths: pixels by default; millimetres need the spacing of every image. */
+  readonly unit?: LengthUnit;
+}
+
+interface ExtendedImage {
+  readonly height: number;
+  readonly width: number;
+  readonly strata: readonly string[];
+  /** Millimetres between rows and between columns of the maps. */
+  readonly spacing?: readonly [row: number, column: number] | undefined;
 }
 
 interface Entry {
@@ -137,24 +152,21 @@ export class ExtendedEvaluation {
   }
 
   /** Counts one image: maps `[height, width]`, and the strata it belongs to. */
-  add(
-    prediction: Labels,
-    target: Labels,
-    { height, width, strata }: { readonly height: number; readonly width: number; readonly strata: readonly string[] },
-  ): void {
-    const { classes, tolerance = SURFACE_TOLERANCE } = this.#options;
+  add(prediction: Labels, target: Labels, { height, width, strata, spacing: measured }: ExtendedImage): void {
+    const { classes, tolerance = SURFACE_TOLERANCE, unit = "px" } = this.#options;
+    const spacing = unit === "mm" ? measured : undefined;
     const shown = withoutIgnored(prediction, target);
     const labels = Array.from({ length: classes - 1 }, (_, c) => c + 1);
     this.#entries.push({
       strata,
       lesions: labels.map((label) => matchLesions(shown, target, { label, height, width })),
-      surface: labels.map((label) => surfaceScore(shown, target, { label, height, width, tolerance })),
+      surface: labels.map((label) => surfaceScore(shown, target, { label, height, width, spacing, tolerance })),
     });
   }
 
   /** Everything gathered. `kept`: the images' counts in the order they were added here. */
   result(strata: readonly string[], kept: readonly ScoredImage[]): ExtendedResult {
-    const { tolerance = SURFACE_TOLERANCE, seed, resamples, level } = { ...BOOTSTRAP, ...this.#options };
+    const { tolerance = SURFACE_TOLERANCE, unit = "px", seed, resamples, level } = { ...BOOTSTRAP, ...this.#options };
     const draws = { seed, resamples, level };
     const places = (name: string) => [...this.#entries.keys()].filter((i) => this.#entries[i]?.strata.includes(name));
     const intervals = strata.map((name) => {
@@ -166,7 +178,7 @@ export class ExtendedEvaluation {
       bootstrap: draws,
       intervals: Object.fromEntries(intervals),
       lesions: this.#lesions(draws),
-      surface: { tolerance, policy: SURFACE_POLICY, strata: Object.fromEntries(surface) },
+      surface: { unit, tolerance, policy: SURFACE_POLICY, strata: Object.fromEntries(surface) },
     };
   }
 

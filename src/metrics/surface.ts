@@ -2,11 +2,11 @@ import { IGNORE_LABEL } from "../labels.ts";
 import type { Labels } from "./totals.ts";
 
 /** Which of the two maps does not hold the class. */
-type Emptiness = "none" | "both" | "prediction" | "target";
+export type Emptiness = "none" | "both" | "prediction" | "target";
 
 /**
- * Border agreement of one class in one image, as MetricsReloaded computes `nsd` and `hd_perc` of 95: borders by direct
- * neighbours, the larger of the two directed percentiles, 0 for two empty maps.
+ * Border agreement of one class in one image or volume, as MetricsReloaded computes `nsd` and `hd_perc` of 95: borders by
+ * direct neighbours, the larger of the two directed percentiles, 0 for two empty maps.
  */
 export interface SurfaceScore {
   readonly empty: Emptiness;
@@ -16,8 +16,8 @@ export interface SurfaceScore {
    */
   readonly dice: number;
   /**
-   * 95 % Hausdorff distance in pixels: the larger of the two directed 95th percentiles (linear interpolation). Both maps
-   * empty: 0. One empty: NaN, there is no distance.
+   * 95 % Hausdorff distance in the unit of the spacing: the larger of the two directed 95th percentiles (linear
+   * interpolation). Both maps empty: 0. One empty: NaN, there is no distance.
    */
   readonly hausdorff95: number;
 }
@@ -26,11 +26,15 @@ interface SurfaceOptions {
   readonly label: number;
   readonly height: number;
   readonly width: number;
-  /** Pixels by which borders may differ and still agree. */
+  /** Slices of a volume `[depth, height, width]`; left out, the maps are images `[height, width]`. */
+  readonly depth?: number;
+  /** Distance of neighbours along each axis of the maps, in their order; 1, a pixel, where left out. */
+  readonly spacing?: readonly number[] | undefined;
+  /** Distance by which borders may differ and still agree, in the unit of the spacing. */
   readonly tolerance?: number;
 }
 
-/** Tolerance of surface Dice in pixels at the evaluated size. */
+/** Tolerance of surface Dice: pixels at the evaluated size, or millimetres where the spacing is known. */
 export const SURFACE_TOLERANCE = 2;
 
 /** What is said of empty masks wherever these numbers are printed. */
@@ -45,62 +49,84 @@ export function withoutIgnored(prediction: Labels, target: Labels): Labels {
     : prediction;
 }
 
-/** A border: rows and columns of its pixels. */
-interface Border {
-  readonly rows: number[];
-  readonly columns: number[];
+/** One axis of the maps: how many places it has, how far apart their values are stored, and how far apart they lie. */
+interface Axis {
+  readonly extent: number;
+  readonly stride: number;
+  readonly spacing: number;
 }
 
-function borderOf(labels: Labels, { label, height, width }: SurfaceOptions): Border {
-  const border: Border = { rows: [], columns: [] };
-  for (let row = 0, at = 0; row < height; row++) {
-    for (let column = 0; column < width; column++, at++) {
-      if (labels[at] !== label) continue;
-      const inside =
-        row > 0 &&
-        column > 0 &&
-        row + 1 < height &&
-        column + 1 < width &&
-        labels[at - 1] === label &&
-        labels[at + 1] === label &&
-        labels[at - width] === label &&
-        labels[at + width] === label;
-      if (inside) continue;
-      border.rows.push(row);
-      border.columns.push(column);
-    }
+/** The axes from the fastest on that a distance goes along: rows, columns, and slices of a volume. */
+function axesOf({ height, width, depth, spacing }: SurfaceOptions): readonly [rows: Axis, columns: Axis, slices: Axis] {
+  const [column = 1, row = 1, slice = 1] = (spacing ?? []).toReversed();
+  return [
+    { extent: height, stride: width, spacing: row },
+    { extent: width, stride: 1, spacing: column },
+    { extent: depth ?? 1, stride: height * width, spacing: slice },
+  ];
+}
+
+/** The places of a class's border pixels in the map. */
+function borderOf(labels: Labels, options: SurfaceOptions): number[] {
+  const { label, depth } = options;
+  const axes = axesOf(options).slice(0, depth === undefined ? 2 : 3);
+  const border: number[] = [];
+  for (let at = 0; at < labels.length; at++) {
+    if (labels[at] !== label) continue;
+    if (!axes.every((axis) => isAmongOwn(labels, at, axis))) border.push(at);
   }
   return border;
 }
 
-/** For every pixel the rows to the nearest border pixel of its column, squared; Infinity in columns without one. */
-function columnSquares({ rows, columns }: Border, { height, width }: SurfaceOptions): Float64Array {
-  const gaps = new Float64Array(height * width).fill(Number.POSITIVE_INFINITY);
-  for (const [i, row] of rows.entries()) gaps[row * width + (columns[i] ?? 0)] = 0;
-  for (let at = width; at < gaps.length; at++) {
-    gaps[at] = Math.min(gaps[at] ?? 0, (gaps[at - width] ?? 0) + 1);
-  }
-  for (let at = gaps.length - width - 1; at >= 0; at--) {
-    gaps[at] = Math.min(gaps[at] ?? 0, (gaps[at + width] ?? 0) + 1);
-  }
-  return gaps.map((gap) => gap * gap);
+/** Whether both neighbours along an axis have the label of the pixel itself. */
+function isAmongOwn(labels: Labels, at: number, { extent, stride }: Axis): boolean {
+  const place = Math.floor(at / stride) % extent;
+  const label = labels[at];
+  return place > 0 && place + 1 < extent && labels[at - stride] === label && labels[at + stride] === label;
 }
 
-/** Distances of the pixels of `from` to the nearest pixel of `to`, neither empty. Exact: outward until nothing is nearer. */
-function distances(from: Border, to: Border, options: SurfaceOptions): Float64Array {
-  const { width } = options;
-  const squares = columnSquares(to, options);
-  return Float64Array.from(from.rows, (row, i) => {
-    const column = from.columns[i] ?? 0;
-    const start = row * width;
-    let nearest = squares[start + column] ?? 0;
-    for (let step = 1; step * step < nearest && step < width; step++) {
-      const left = column < step ? nearest : (squares[start + column - step] ?? 0);
-      const right = column + step >= width ? nearest : (squares[start + column + step] ?? 0);
-      nearest = Math.min(nearest, Math.min(left, right) + step * step);
-    }
-    return Math.sqrt(nearest);
-  });
+/** For every pixel the squared distance to the nearest border pixel of its column; Infinity in columns without one. */
+function columnSquares(border: readonly number[], { extent, stride, spacing }: Axis, pixels: number): Float64Array {
+  const gaps = new Float64Array(pixels).fill(Number.POSITIVE_INFINITY);
+  for (const at of border) gaps[at] = 0;
+  const slice = extent * stride;
+  for (let at = 0; at < pixels; at++) {
+    if (at % slice >= stride) gaps[at] = Math.min(gaps[at] ?? 0, (gaps[at - stride] ?? 0) + 1);
+  }
+  for (let at = pixels - 1; at >= 0; at--) {
+    if (at % slice < slice - stride) gaps[at] = Math.min(gaps[at] ?? 0, (gaps[at + stride] ?? 0) + 1);
+  }
+  return gaps.map((gap) => (gap * spacing) ** 2);
+}
+
+/** The least of the squares along an axis through `at`, each with the way there added: outward until nothing is nearer. */
+function nearest(squares: (at: number) => number, at: number, { extent, stride, spacing }: Axis): number {
+  const place = Math.floor(at / stride) % extent;
+  let least = squares(at);
+  for (let step = 1; step < extent; step++) {
+    const way = (step * spacing) ** 2;
+    if (way >= least) break;
+    if (place >= step) least = Math.min(least, squares(at - step * stride) + way);
+    if (place + step < extent) least = Math.min(least, squares(at + step * stride) + way);
+  }
+  return least;
+}
+
+/** Distances of the pixels of `from` to the nearest pixel of `to`, neither empty. Exact. */
+function distances(from: readonly number[], to: readonly number[], options: SurfaceOptions): Float64Array {
+  const [rows, columns, slices] = axesOf(options);
+  const pixels = rows.extent * columns.extent * slices.extent;
+  const inColumn = columnSquares(to, rows, pixels);
+  // Of a volume only the pixels near borders are ever asked for, those again and again.
+  const known = slices.extent > 1 ? new Float64Array(pixels).fill(Number.NaN) : null;
+  const inSlice = (at: number): number => {
+    const kept = known?.[at] ?? Number.NaN;
+    if (!Number.isNaN(kept)) return kept;
+    const found = nearest((place) => inColumn[place] ?? 0, at, columns);
+    if (known) known[at] = found;
+    return found;
+  };
+  return Float64Array.from(from, (at) => Math.sqrt(nearest(inSlice, at, slices)));
 }
 
 /** The `q`-quantile (0..1) of values in any order, linear between neighbours as NumPy's default; NaN without values. */
@@ -114,17 +140,17 @@ export function quantile(values: ArrayLike<number>, q: number): number {
 }
 
 /**
- * Compares the borders of one class in two maps `[height, width]`, distances in pixels. The border of a class: its
- * pixels with a direct neighbour (left, right, above, below) outside it; beyond the picture's edge everything is
- * outside. Ignored pixels must be out of the prediction already.
+ * Compares the borders of one class in two maps, `[height, width]` or `[depth, height, width]`. The border of a class: its
+ * pixels with a direct neighbour (of a volume also in the slices beside) outside it; beyond the edge everything is outside.
+ * Ignored pixels must be out of the prediction already.
  */
 export function surfaceScore(prediction: Labels, target: Labels, options: SurfaceOptions): SurfaceScore {
   const { tolerance = SURFACE_TOLERANCE } = options;
   const predicted = borderOf(prediction, options);
   const labelled = borderOf(target, options);
-  if (predicted.rows.length === 0 && labelled.rows.length === 0) return { empty: "both", dice: 1, hausdorff95: 0 };
-  if (predicted.rows.length === 0) return { empty: "prediction", dice: 0, hausdorff95: Number.NaN };
-  if (labelled.rows.length === 0) return { empty: "target", dice: 0, hausdorff95: Number.NaN };
+  if (predicted.length === 0 && labelled.length === 0) return { empty: "both", dice: 1, hausdorff95: 0 };
+  if (predicted.length === 0) return { empty: "prediction", dice: 0, hausdorff95: Number.NaN };
+  if (labelled.length === 0) return { empty: "target", dice: 0, hausdorff95: Number.NaN };
   const there = distances(predicted, labelled, options);
   const back = distances(labelled, predicted, options);
   const near = (values: Float64Array) => values.filter((distance) => distance <= tolerance).length;

@@ -134,7 +134,9 @@ test("eval by other strata chooses rules; tiles, views and rules are applied", a
     expect.stringMatching(/^smallest-1-val-\d{4}-overlay\.png$/),
     expect.stringMatching(/^worst-1-val-\d{4}-overlay\.png$/),
   ]);
-  expect(readFileSync(join(run, "eval", "roc.csv"), "utf8")).toMatch(/^curve,threshold,.*\nforeground,Infinity,0,0\n/);
+  expect(readFileSync(join(run, "eval", "roc.csv"), "utf8")).toMatch(
+    /^curve,threshold,.*\nforeground,Infinity,0,0,native\n/,
+  );
   expect(JSON.parse(readFileSync(join(run, "eval", "eval.json"), "utf8"))).toEqual(report);
 
   // A rule of our own that certainly acts: everything but what fills the picture goes.

@@ -149,7 +149,18 @@ test("kits23 by the commands alone; predict shows scans through the window the s
   expect(svanetJson("data", "stats", folder)).toMatchObject([{ splits: { train: 8, test: 2 }, objects: { all: 10 } }]);
   const tiny = ["--encoder", "mini", "--width", "4", "--size", "64", "--batch-size", "2", "--steps", "2"];
   expect(said("train", "--data", folder, "--out", out, ...tiny)).toContain("done: 2 steps");
-  const report = svanetJson("eval", out, "--data", folder, "--split", "test", "--strata", LIMITS.join());
+  const report = svanetJson(
+    "eval",
+    out,
+    "--data",
+    folder,
+    "--split",
+    "test",
+    "--at",
+    "trained",
+    "--strata",
+    LIMITS.join(),
+  );
   const { strata, classes } = report as { readonly strata: object; readonly classes: readonly string[] };
   expect(classes).toEqual(["background", "kidney", "tumour", "cyst"]);
   expect(Object.keys(strata).sort()).toEqual(stratumNames);

@@ -10,6 +10,7 @@ const DOCUMENTS = [
     "docs/data.md",
     "docs/fuzzing.md",
     "docs/networks.md",
+    "docs/scores.md",
     "docs/outputs.md",
     "docs/onnx.md",
     "docs/TRUST.md",

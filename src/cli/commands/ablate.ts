@@ -38,6 +38,7 @@ export function register(command: Command): void {
   addTrainOptions(
     command,
     TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume"),
+    { recipe: "paper" },
   )
     .option("--repeats <n>", "runs of each configuration, seeds one apart", wholeNumber(1), 3)
     .addOption(new Option("--split <name>", "split to evaluate").choices(SPLIT_NAMES).default("val"))
@@ -113,6 +114,9 @@ function print(report: AblationReport, table: AblationTable): void {
   );
   note("t-test) on the images' own Dice, averaged over the runs.");
   if (table.name !== "svattn") note(`the paper's figures are of SpermHealth, ours of ${report.data}`);
+  note(
+    `Scored at ${report.scoredAt}, the trained size, as the paper does; svanet eval scores a run at its images' own size.`,
+  );
   if (report.note !== undefined) note(`paper: ${report.note}`);
 }
 

@@ -1,26 +1,21 @@
-import type { EvaluationResult } from "../../experiment/evaluate/evaluate.ts";
+import { type EvaluationResult, scoredAtText } from "../../experiment/evaluate/scores.ts";
+import type { CaseResult, CasesResult } from "../../metrics/cases.ts";
 import type { StratumResult } from "../../metrics/evaluation.ts";
 import type { ExtendedResult, IntervalMetric, SurfaceResult } from "../../metrics/extended.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import { note, printLine, printTable } from "../print.ts";
-import { figure, firstFew } from "../units.ts";
+import { figure } from "../units.ts";
+import { byLimit, stratumTitle } from "./eval-summary.ts";
 
 type Row = StratumResult & { readonly name: string };
 
 const RIGHT = "right" as const;
 
-const limitOf = (name: string): number => (name === "all" ? 100 : Number(name));
-
-/** Strata from the smallest on; keys that look like whole numbers come first in an object. */
-function byLimit<T>(strata: Readonly<Record<string, T>>): [name: string, stratum: T][] {
-  return Object.entries(strata).sort(([one], [two]) => limitOf(one) - limitOf(two));
-}
-
-const stratumTitle = (name: string): string => (name === "all" ? "all" : `< ${name} %`);
-
 /** The tables of an evaluation. Headings say how a number is averaged; the same code computes them for every network. */
 export function printEvaluation(result: EvaluationResult, classes: readonly string[], area: AreaRule): void {
   const rows = byLimit(result.strata).map(([name, stratum]) => ({ name, ...stratum }));
+  const title = (what: string) => printLine(`${what}, images scored ${scoredAtText(result.scoredAt)}:`);
+  title("Overlap");
   printOverlap(rows, result.extended);
   note(
     "mDice, mIoU, sensitivity, F2: pixels pooled per class, classes weighted by the images they occur in, background",
@@ -30,32 +25,34 @@ export function printEvaluation(result: EvaluationResult, classes: readonly stri
   );
   note(`images. Strata by the largest object of an image, at the mask's own size, area by the rule "${area}"; images`);
   note("without objects belong to every stratum.");
-  for (const line of uncounted(result)) note(line);
+  printLine("");
+  title("Errors");
   printErrors(rows);
   const all = byLimit(result.strata).at(-1)?.[1];
-  if (all && classes.length > 2) printClasses(all, classes);
-  if (result.extended) printExtended(result.extended, classes);
+  if (all && classes.length > 2) {
+    printLine("");
+    title("Classes");
+    printClasses(all, classes);
+  }
+  if (result.extended) {
+    printLine("");
+    title("Objects");
+    printObjects(result.extended);
+    printLine("");
+    title("Borders");
+    printBorders(result.extended, classes);
+  }
+  if (result.cases) {
+    printLine("");
+    title("Volumes");
+    printCases(result.cases, classes);
+  }
   if (result.roc) note(`area under the foreground ROC curve: ${result.roc.area.toFixed(4)}`);
   if (result.rocClasses) {
     note(
       `area under the ROC curve of every foreground class against the rest, pooled: ${result.rocClasses.area.toFixed(4)}`,
     );
   }
-}
-
-/** What is not counted, and why. */
-function uncounted({ strata, ignored }: EvaluationResult): string[] {
-  const objectless = byLimit(strata).filter(([, { images, emptyImages }]) => images === emptyImages);
-  return [
-    ...(ignored.length > 0
-      ? [`${ignored.length} images are ignored as a whole (255) and count nowhere: ${firstFew(ignored)}.`]
-      : []),
-    ...objectless.map(([name, { images }]) =>
-      images === 0
-        ? `${stratumTitle(name)}: no images, nothing to measure.`
-        : `${stratumTitle(name)}: none of the ${images} label maps holds an object, so there is no overlap to measure ("-").`,
-    ),
-  ];
 }
 
 function printOverlap(rows: readonly Row[], extended: ExtendedResult | undefined): void {
@@ -94,7 +91,6 @@ function printErrors(rows: readonly Row[]): void {
     cell: (row: Row) => (Number.isNaN(value(row)) ? "-" : value(row).toFixed(digits)),
     align: RIGHT,
   });
-  printLine("");
   printTable<Row>(
     [
       { title: "objects", cell: ({ name }) => stratumTitle(name) },
@@ -114,7 +110,6 @@ function printErrors(rows: readonly Row[]): void {
 }
 
 function printClasses(all: StratumResult, classes: readonly string[]): void {
-  printLine("");
   printTable(
     [
       { title: "class", cell: (row) => classes[row.class] ?? String(row.class) },
@@ -132,8 +127,7 @@ function distanceCell({ hausdorff95, notCounted }: SurfaceResult): string {
   return figure(hausdorff95) + (notCounted > 0 ? ` (${notCounted} not counted)` : "");
 }
 
-function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes: readonly string[]): void {
-  printLine("");
+function printObjects({ lesions }: ExtendedResult): void {
   printTable(
     [
       { title: "found objects, IoU", cell: (row) => `>= ${row.overlap}` },
@@ -159,15 +153,18 @@ function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes:
     "Objects: 8-connected, of all foreground classes, matched one to one. Recall by size in the label map, precision by",
   );
   note("predicted size; images without objects add only wrong ones.");
-  printLine("");
+}
+
+function printBorders({ surface, bootstrap }: ExtendedResult, classes: readonly string[]): void {
+  const { unit, tolerance } = surface;
   printTable(
     [
       { title: "borders of", cell: (row) => classes[row.class] ?? String(row.class) },
       { title: "objects", cell: (row) => stratumTitle(row.name) },
       { title: "images", cell: (row) => String(row.images), align: RIGHT },
-      { title: `surface Dice (${surface.tolerance} px)`, cell: (row) => figure(row.surfaceDice), align: RIGHT },
-      { title: "HD95 (px)", cell: distanceCell, align: RIGHT },
-      { title: "HD95, in both (px)", cell: (row) => figure(row.hausdorff95Present), align: RIGHT },
+      { title: `surface Dice (${tolerance} ${unit})`, cell: (row) => figure(row.surfaceDice), align: RIGHT },
+      { title: `HD95 (${unit})`, cell: distanceCell, align: RIGHT },
+      { title: `HD95, in both (${unit})`, cell: (row) => figure(row.hausdorff95Present), align: RIGHT },
       { title: "images with distance", cell: (row) => String(row.distances), align: RIGHT },
       { title: "absent in both", cell: (row) => String(row.bothEmpty), align: RIGHT },
       { title: "not predicted", cell: (row) => String(row.predictionEmpty), align: RIGHT },
@@ -177,6 +174,29 @@ function printExtended({ lesions, surface, bootstrap }: ExtendedResult, classes:
       stratum.classes.map((row) => ({ name, images: stratum.images, ...row })),
     ),
   );
-  note(`Borders, mean over images, pixels at the evaluated size; ${surface.policy}.`);
+  const lengths = unit === "mm" ? "millimetres as dataset.yaml says" : "pixels at the evaluated size";
+  note(`Borders, mean over images, ${lengths}; ${surface.policy}.`);
   note(`Intervals: percentile bootstrap over images, ${bootstrap.resamples} draws, seed ${bootstrap.seed}.`);
+}
+
+function printCases(result: CasesResult, classes: readonly string[]): void {
+  const right = (title: string, cell: (row: CaseResult) => string) => ({ title, cell, align: RIGHT });
+  const ofClass = ({ classes: own }: CaseResult, label: number) => own.find((one) => one.class === label);
+  printTable<CaseResult>(
+    [
+      { title: "volume", cell: ({ name }) => name },
+      right("slices", ({ slices }) => String(slices)),
+      right("3-D fg Dice", ({ foregroundDice }) => figure(foregroundDice)),
+      ...result.classes.flatMap(({ class: label }) => {
+        const name = classes[label] ?? `class ${label}`;
+        return [
+          ...(classes.length > 2 ? [right(`Dice ${name}`, (row) => figure(ofClass(row, label)?.dice))] : []),
+          right(`HD95 ${name} (mm)`, (row) => figure(ofClass(row, label)?.hausdorff95)),
+          right(`surface Dice ${name} (${result.tolerance} mm)`, (row) => figure(ofClass(row, label)?.surfaceDice)),
+        ];
+      }),
+    ],
+    result.cases,
+  );
+  note(`${result.policy}.`);
 }

@@ -1,24 +1,20 @@
 import type { Command } from "commander";
 import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
-import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
-import { readPostprocess } from "../../experiment/evaluate/postprocess.ts";
+import { checkpointPath, loadNetwork } from "../../experiment/checkpoint/load-run.ts";
 import { FORMATS, type Format } from "../../experiment/predict/outputs.ts";
-import { Predictor, type PredictorOptions } from "../../experiment/predict/predict.ts";
+import { Predictor } from "../../experiment/predict/predict.ts";
 import { checkTargets, listInputs } from "../../experiment/predict/predict-inputs.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
 import type { Precision } from "../../training/passes.ts";
-import { share, someOf, wholeNumber, windowArgument } from "../arguments.ts";
+import { someOf, wholeNumber, windowArgument } from "../arguments.ts";
 import { FileFailures } from "../file-failures.ts";
 import { adapterOption, precisionOption } from "../options.ts";
+import { addPredictorOptions, type PredictorFlags, predictorOptions } from "../predictor-flags.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { withDevice } from "../session.ts";
 import { type FileFlags, pathsOf, predictFiles } from "./predict-files.ts";
 
-interface PredictFlags extends FileFlags {
-  readonly tile?: number | true;
-  readonly overlap: number;
-  readonly tta?: true;
-  readonly postprocess?: true;
+interface PredictFlags extends FileFlags, PredictorFlags {
   readonly precision: Precision;
   readonly adapter?: string;
   readonly json?: true;
@@ -34,14 +30,8 @@ export function register(command: Command): void {
       "--format <list>",
       `what to write, of ${FORMATS.join(", ")}; see docs/outputs.md (default: png, of scans nifti)`,
       someOf<Format>(FORMATS),
-    )
-    .option(
-      "--tile [pixels]",
-      "cut large images into square tiles (default size: as trained), blended smoothly",
-      wholeNumber(1),
-    )
-    .option("--overlap <share>", "share of a tile that neighbours have in common, at least", share(0.9), 0.5)
-    .option("--tta", "average the probabilities of flips and quarter turns (eight views)")
+    );
+  addPredictorOptions(command)
     .option(
       "--probabilities",
       "also write <stem>-probabilities.npy: float32, height x width x classes; of scans slices first (docs/data.md)",
@@ -103,15 +93,4 @@ function summary(count: number, { format = ["png"], out }: PredictFlags, { class
   const masks = others.length < format.length ? [`${count} masks (value = class index: ${classes.join(", ")})`] : [];
   const all = [...masks, ...others].join(", ");
   return `${all} and overlays${masks.length > 0 ? "" : ` of ${count} inputs`} in ${out}`;
-}
-
-function predictorOptions(path: string, { config }: CheckpointFacts, flags: PredictFlags): PredictorOptions {
-  const { tile, overlap, tta, postprocess, precision } = flags;
-  const size = typeof tile === "number" ? { width: tile, height: tile } : config;
-  return {
-    precision,
-    ...(tile === undefined ? {} : { tiles: { size: { width: size.width, height: size.height }, overlap } }),
-    ...(tta ? { views: true } : {}),
-    ...(postprocess ? { rules: readPostprocess(runOf(path), config.classes).rules } : {}),
-  };
 }

@@ -23,7 +23,7 @@ import {
   repeatOf,
   windowOf,
 } from "../../experiment/settings/recipe.ts";
-import type { TrainInput } from "../../experiment/train/train-input.ts";
+import type { TrainInput, TrainResult } from "../../experiment/train/train-input.ts";
 import { runTraining } from "../../experiment/train/train-run.ts";
 import { unjudgeable } from "../../experiment/train/validation.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
@@ -147,14 +147,23 @@ async function observed(input: Omit<TrainInput, "observer" | "stopped">): Promis
       note(`stopped after step ${result.steps}; continue with: svanet train --out ${config.out} --resume`);
       return exitCodeOf(signal);
     }
-    const best = result.best === null ? "" : `, best validation mIoU ${figure(result.best)} %`;
-    note(`done: ${result.steps} steps${best}; run folder ${config.out}`);
-    const split = dataset.splits.val ? "val" : "test";
-    note(`next: svanet eval ${config.out} --data ${config.data} --split ${split}`);
-    return 0;
+    return ended(result, config, dataset);
   } finally {
     observer.stop();
   }
+}
+
+/** Says how a run ended and what comes next; returns the exit code, 1 for a run that diverged. */
+function ended(result: TrainResult, config: TrainConfig, dataset: CheckedDataset): number {
+  const { steps, best, bestBy, trouble } = result;
+  const name = bestBy === "miou" ? "mIoU" : "foreground Dice";
+  const diverged = trouble?.kind === "diverged";
+  note(`${diverged ? "ended after" : "done:"} ${steps} steps; run folder ${config.out}`);
+  if (best !== null) note(`best validation at ${config.size.width}x${config.size.height}: ${name} ${figure(best)} %`);
+  if (trouble !== null) for (const line of [trouble.text, trouble.hint]) note(line);
+  if (diverged) return 1;
+  note(`next: svanet eval ${config.out}${dataset.splits.val ? "" : " --split test"}`);
+  return 0;
 }
 
 /** A run that is to end is not started again where the GPU goes meanwhile: its last checkpoint is what there is. */

@@ -51,6 +51,8 @@ export interface CheckedDataset {
   readonly warnings: readonly string[];
   /** Files decoded in this check; 0 = all were known from the index. */
   readonly decoded: number;
+  /** What could not be used and was left out, where that was asked for. */
+  readonly leftOut: readonly Problem[];
   /** SHA-256 of every image and mask of the splits, by its name in the folder, such as `mask/a.png`. */
   readonly hashes: ReadonlyMap<string, string>;
 }
@@ -60,9 +62,20 @@ export interface CheckOptions extends SurveyOptions {
   readonly classes?: readonly string[];
   /** So many classes, background included, are believed where only the masks tell: however many, and with gaps. */
   readonly believed?: number | undefined;
+  /** Leave out images that cannot be used, and list them, instead of throwing; where none is left, it is an error still. */
+  readonly leaveOut?: boolean;
 }
 
 const MOST_LISTED = 20;
+
+/** Problems of single images; all others concern a set as a whole. */
+const OF_ONE_FILE: ReadonlySet<Problem["code"]> = new Set([
+  "not-an-image",
+  "shared-stem",
+  "unpaired",
+  "unreadable",
+  "size-mismatch",
+]);
 
 interface ReadSplit {
   readonly split: SplitName;
@@ -70,12 +83,32 @@ interface ReadSplit {
   readonly problems: readonly Problem[];
 }
 
-/** Labels that name no class; 255 = ignore is none of them. */
-function labelProblems(samples: readonly CheckedSample[], classes: readonly string[]): Problem[] {
+/** Labels that name no class; 255 = ignore is none of them. Beyond those of a network, which no mask is to blame for: one sentence. */
+function labelProblems(
+  samples: readonly CheckedSample[],
+  { classes, classSource }: HeldClasses,
+  { folder }: Dataset,
+): Problem[] {
   const known = classes.map((name, label) => `${label} ${name}`).join(", ");
+  const isBeyond = ([label]: readonly [number, number]) => label >= classes.length && label !== IGNORE_LABEL;
+  const beyond = samples.filter(({ labels }) => labels.some(isBeyond));
+  const [first, second] = beyond;
+  if (classSource === "given" && first && second) {
+    const labels = new Set(beyond.flatMap(({ labels: own }) => own.filter(isBeyond).map(([label]) => label)));
+    const which = [...labels].sort((a, b) => a - b).join(", ");
+    return [
+      problem(
+        "label-beyond-classes",
+        folder,
+        `${beyond.length} of ${samples.length} masks hold labels that the network does not know (${which}; first ` +
+          `${first.mask}): it has ${classes.length} classes (${known}; 255 = ignore)`,
+        "take a network that was trained on these classes, or a data set with its classes",
+      ),
+    ];
+  }
   return samples.flatMap(({ mask, labels }) =>
     labels
-      .filter(([label]) => label >= classes.length && label !== IGNORE_LABEL)
+      .filter(isBeyond)
       .map(([label, pixels]) =>
         problem(
           "label-beyond-classes",
@@ -154,15 +187,12 @@ function throwProblems(dataset: Dataset, splits: readonly SplitName[], problems:
 }
 
 /** Everything found wrong in the splits, in their order: what nobody can train on or measure with. */
-export function allProblems(
-  read: readonly ReadSplit[],
-  { classes, classSource }: HeldClasses,
-  { folder }: Dataset,
-  believed = 0,
-): Problem[] {
+export function allProblems(read: readonly ReadSplit[], held: HeldClasses, dataset: Dataset, believed = 0): Problem[] {
+  const { classes, classSource } = held;
+  const { folder } = dataset;
   const found = read.flatMap(({ split, samples, problems }) => {
     const unmapped = zeroAnd255Problem(folder, join(folder, split), samples);
-    return [...problems, ...(unmapped === undefined ? [] : [unmapped]), ...labelProblems(samples, classes)];
+    return [...problems, ...(unmapped === undefined ? [] : [unmapped]), ...labelProblems(samples, held, dataset)];
   });
   const doubtful =
     classSource === "masks" && classes.length > believed
@@ -225,7 +255,13 @@ export async function checkDataset(
   const samples = read.flatMap((one) => one.samples);
   const held = classesOf(dataset, samples, options.classes);
   const { classes, classSource } = held;
-  throwProblems(dataset, splits, allProblems(read, held, dataset, options.believed));
+  const problems = allProblems(read, held, dataset, options.believed);
+  const single = options.leaveOut && samples.length > 0 ? problems.filter(({ code }) => OF_ONE_FILE.has(code)) : [];
+  throwProblems(
+    dataset,
+    splits,
+    problems.filter((one) => !single.includes(one)),
+  );
   if (classes.length < 2) {
     throw new DataError(
       `${dataset.folder}: every mask holds only 0 (background); there is nothing to learn or measure`,
@@ -254,6 +290,7 @@ export async function checkDataset(
     shown: shownText(survey.splits, pictureWindow(dataset, options).why),
     splits: Object.fromEntries(read.map(({ split, samples }) => [split, samples])),
     warnings: warnings.filter((warning) => warning !== undefined),
+    leftOut: single,
     decoded: survey.decoded,
     hashes: survey.hashes,
   };

@@ -29,6 +29,8 @@ const window = z
   .strictObject({ low: z.number(), high: z.number() })
   .refine(({ low, high }) => high > low, "high must lie above low");
 
+const millimetres = z.number().positive();
+
 const schema = z.strictObject({
   name: z.string().min(1).optional(),
   /** Names by class index, background first. */
@@ -41,6 +43,18 @@ const schema = z.strictObject({
   licence: z.string().optional(),
   /** What pictures of more than 8 bits are shown through; without it each through its own percentiles. */
   window: window.optional(),
+  /** Millimetres between columns and between rows of all pictures. */
+  spacing: z.tuple([millimetres, millimetres]).optional(),
+  /**
+   * The volumes whose slices the images called `<volume>_<number>` are, such as `case_01_0042`; with millimetres between
+   * columns, rows and slices where they are known.
+   */
+  volumes: z
+    .record(
+      z.string(),
+      z.strictObject({ spacing: z.tuple([millimetres, millimetres, millimetres]).optional() }).nullable(),
+    )
+    .optional(),
   /**
    * How the folder was made: source, command, seed, settings; written by `svanet data prepare`, read by people. Only the
    * window that all scans were shown through is read by programs.
@@ -57,6 +71,10 @@ export interface DatasetYaml {
   readonly std?: readonly [number, number, number] | undefined;
   readonly licence?: string | undefined;
   readonly window?: Window | undefined;
+  readonly spacing?: readonly [column: number, row: number] | undefined;
+  readonly volumes?:
+    | Readonly<Record<string, { readonly spacing?: readonly [number, number, number] | undefined } | null>>
+    | undefined;
   readonly provenance?: (Readonly<Record<string, unknown>> & { readonly window?: Window | undefined }) | undefined;
 }
 

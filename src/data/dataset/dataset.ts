@@ -6,12 +6,13 @@ import type { Window } from "../formats/window.ts";
 import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
 import { MaskFolder } from "./mask-names.ts";
 import { type Problem, problem } from "./problems.ts";
+import { type PlaceFacts, placeOf } from "./volumes.ts";
 
 export const SPLIT_NAMES = ["train", "val", "test"] as const;
 export type SplitName = (typeof SPLIT_NAMES)[number];
 
 /** One image with its mask; the files exist by name, their content is `checkDataset`'s matter. */
-export interface Sample {
+export interface Sample extends PlaceFacts {
   /** File name without extension: the name of its mask, its predictions and its rows. */
   readonly stem: string;
   readonly image: string;
@@ -60,7 +61,14 @@ interface Listing {
   readonly problems: readonly Problem[];
 }
 
-function pairUp(folder: string, split: SplitName, names: readonly string[], masks: MaskFolder): Listing {
+/** A dataset folder while it is listed. */
+interface Listed {
+  readonly folder: string;
+  readonly masks: MaskFolder;
+  readonly yaml: DatasetYaml;
+}
+
+function pairUp({ folder, masks, yaml }: Listed, split: SplitName, names: readonly string[]): Listing {
   const problems: Problem[] = [];
   const samples = new Map<string, Sample>();
   for (const name of names) {
@@ -75,7 +83,7 @@ function pairUp(folder: string, split: SplitName, names: readonly string[], mask
       problems.push(problem("shared-stem", image, what, "rename one"));
     } else {
       const found = masks.maskOf(stem, image);
-      if ("mask" in found) samples.set(stem, { stem, image, mask: found.mask });
+      if ("mask" in found) samples.set(stem, { stem, image, mask: found.mask, ...placeOf(stem, yaml) });
       else problems.push(found.problem);
     }
   }
@@ -103,7 +111,7 @@ export async function openDataset(folder: string): Promise<Dataset> {
   const splits: Partial<Record<SplitName, readonly Sample[]>> = {};
   const problems: Partial<Record<SplitName, readonly Problem[]>> = {};
   for (const [split, names] of present) {
-    const listing = pairUp(folder, split, names ?? [], maskFolder);
+    const listing = pairUp({ folder, masks: maskFolder, yaml }, split, names ?? []);
     splits[split] = listing.samples;
     problems[split] = listing.problems;
   }

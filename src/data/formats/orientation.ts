@@ -26,7 +26,7 @@ const LETTERS = [
 const entry = (affine: Affine, row: number, column: number) => affine[row * 4 + column] ?? 0;
 
 /** Length of a voxel's edge along each array axis, in the affine's unit. */
-function voxelSizes(affine: Affine): readonly [number, number, number] {
+export function voxelSizes(affine: Affine): readonly [number, number, number] {
   const size = (column: number) => Math.hypot(...[0, 1, 2].map((row) => entry(affine, row, column)));
   return [size(0), size(1), size(2)];
 }

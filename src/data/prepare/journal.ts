@@ -19,6 +19,12 @@ const entrySchema = z.object({
   files: z.array(inner).readonly(),
   notes: z.array(z.string()).readonly(),
   classes: z.array(z.object({ label: z.number(), pixels: z.number(), images: z.number() })).readonly(),
+  volume: z
+    .object({
+      name: z.string(),
+      spacing: z.tuple([z.number(), z.number(), z.number()]).readonly().optional(),
+    })
+    .optional(),
 });
 
 /** One line of the journal: a finished task. The first line holds the fingerprint. */

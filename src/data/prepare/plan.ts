@@ -160,6 +160,14 @@ export interface TaskResult {
   readonly classes: readonly ClassCount[];
   /** What a person should know: values replaced, windows chosen. */
   readonly notes: readonly string[];
+  /** The volume that the files are slices of, where they are: its name, and its spacing where that is known. */
+  readonly volume?: TaskVolume | undefined;
+}
+
+/** A volume that was cut into slices `<name>_<number>`; millimetres between columns, rows and slices. */
+export interface TaskVolume {
+  readonly name: string;
+  readonly spacing?: readonly [column: number, row: number, slice: number] | undefined;
 }
 
 /** What a preparation will do, decided before anything is written: tasks that threads can carry out in any order. */

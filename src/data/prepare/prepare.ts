@@ -169,9 +169,10 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   const entries = plan.tasks.flatMap((task) => finished.get(keyOf(task)) ?? []);
   // Names inside the raw folder: where it lies on this machine is nobody's business.
   const notes = entries.flatMap((entry) => entry.notes.map((note) => note.replaceAll(`${from}${sep}`, "")));
+  const volumes = entries.flatMap(({ volume }) => volume ?? []);
   if (folder !== resolve(out)) {
     for (const file of plan.kept ?? []) await replaceFile(join(folder, basename(file)), await readBytes(file));
-    await replaceFile(join(folder, "dataset.yaml"), datasetYaml(plan, { ...options, fingerprint, notes }));
+    await replaceFile(join(folder, "dataset.yaml"), datasetYaml(plan, { ...options, fingerprint, notes, volumes }));
     await rmdir(out).catch(() => undefined); // an empty folder of that name
     await writingSlowly(out, () => rename(folder, out));
   }

@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { packageInfo } from "../../package-info.ts";
 import type { Window } from "../formats/window.ts";
 import { readingText } from "../masks/parse-reading.ts";
-import type { PreparationPlan, SetKind, Settings, Task } from "./plan.ts";
+import type { PreparationPlan, SetKind, Settings, Task, TaskVolume } from "./plan.ts";
 
 /** Pictures that are copied are seen through a window later, when they are read. */
 const isCopied = (task: Task) => task.kind === "picture" && task.page === undefined && task.channels === undefined;
@@ -23,10 +23,19 @@ interface Origin {
   readonly fingerprint: string;
   /** What was found while the raw files were read. */
   readonly notes: readonly string[];
+  /** The volumes that were cut into slices. */
+  readonly volumes: readonly TaskVolume[];
 }
 
+/** Volumes by name, each with its spacing in millimetres where that is known. */
+const volumeList = (volumes: readonly TaskVolume[]) =>
+  Object.fromEntries(volumes.map(({ name, spacing }) => [name, spacing ? { spacing: [...spacing] } : {}]));
+
 /** The content of dataset.yaml: names, and all that a reader needs to make the folder again. */
-export function datasetYaml(plan: PreparationPlan, { set, settings, command, fingerprint, notes }: Origin): string {
+export function datasetYaml(
+  plan: PreparationPlan,
+  { set, settings, command, fingerprint, notes, volumes }: Origin,
+): string {
   const { name, classes, colours, modality, licence, source } = plan;
   const { window, reading, ...rest } = settings;
   const common = commonWindow(plan.tasks);
@@ -56,6 +65,7 @@ export function datasetYaml(plan: PreparationPlan, { set, settings, command, fin
     ...(colours ? { colours } : {}),
     modality,
     licence,
+    ...(volumes.length > 0 ? { volumes: volumeList(volumes) } : {}),
     provenance,
   });
 }

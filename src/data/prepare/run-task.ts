@@ -6,11 +6,21 @@ import { readSegmentation } from "../formats/dicom-seg.ts";
 import { maskOf, sortSeries, spacingNotes, windowNotes } from "../formats/dicom-series.ts";
 import { NiftiVolume } from "../formats/nifti.ts";
 import { pairedLabels } from "../formats/placement.ts";
+import { niftiSpacing, seriesSpacing } from "../formats/spacing.ts";
 import { chooseView, drawnSlice, viewText } from "../formats/window.ts";
 import { drawn } from "../image/image.ts";
 import { inColour, openChannels, readChannels } from "./channels.ts";
 import { labelMask, paintLayers } from "./labels.ts";
-import type { Destination, PictureTask, SeriesTask, SliceChoice, Task, TaskResult, VolumeTask } from "./plan.ts";
+import type {
+  Destination,
+  PictureTask,
+  SeriesTask,
+  SliceChoice,
+  Task,
+  TaskResult,
+  TaskVolume,
+  VolumeTask,
+} from "./plan.ts";
 import { runArrays } from "./run-arrays.ts";
 import { type Receiver, Sink } from "./sink.ts";
 
@@ -54,7 +64,7 @@ function noteHeaders(volumes: readonly NiftiVolume[], task: VolumeTask, sink: Re
   }
 }
 
-async function runVolume(task: VolumeTask, sink: Receiver): Promise<void> {
+async function runVolume(task: VolumeTask, sink: Receiver): Promise<TaskVolume> {
   const { trustOrder = false, window: asked } = task;
   const [first = { file: task.image, volume: 0 }, ...others] = task.channels ?? [];
   const scans = await openChannels([first, ...others], { asked, trustOrder });
@@ -84,9 +94,10 @@ async function runVolume(task: VolumeTask, sink: Receiver): Promise<void> {
     });
   }
   if (nonFinite > 0) sink.notes.push(`${task.image}: ${nonFinite} voxels that are NaN or infinite are shown black`);
+  return { name: task.stem, spacing: niftiSpacing(image) };
 }
 
-async function runSeries(task: SeriesTask, sink: Receiver): Promise<void> {
+async function runSeries(task: SeriesTask, sink: Receiver): Promise<TaskVolume> {
   const read = async (file: string) => readDicom(await readBytes(file), file);
   const images: ReturnType<typeof readDicom>[] = [];
   for (const file of task.images) images.push(await read(file));
@@ -110,14 +121,15 @@ async function runSeries(task: SeriesTask, sink: Receiver): Promise<void> {
       mask: maskOf(image, segmentations, classOf),
     });
   }
+  return { name: task.stem, spacing: seriesSpacing(sorted) };
 }
 
-/** Carries out one task for any receiver. Throws as {@link runTask}. */
-export async function runInto(task: Task, sink: Receiver): Promise<void> {
-  if (task.kind === "picture") await runPicture(task, sink);
-  else if (task.kind === "volume") await runVolume(task, sink);
-  else if (task.kind === "series") await runSeries(task, sink);
-  else await runArrays(task, sink);
+/** Carries out one task for any receiver; gives the volume that it cut, if it did. Throws as {@link runTask}. */
+export async function runInto(task: Task, sink: Receiver): Promise<TaskVolume | undefined> {
+  if (task.kind === "volume") return runVolume(task, sink);
+  if (task.kind === "series") return runSeries(task, sink);
+  await (task.kind === "picture" ? runPicture(task, sink) : runArrays(task, sink));
+  return undefined;
 }
 
 /**
@@ -126,6 +138,6 @@ export async function runInto(task: Task, sink: Receiver): Promise<void> {
  */
 export async function runTask({ task, destination }: { task: Task; destination: Destination }): Promise<TaskResult> {
   const sink = new Sink(destination);
-  await runInto(task, sink);
-  return { files: sink.files, notes: sink.notes, classes: sink.classes };
+  const volume = await runInto(task, sink);
+  return { files: sink.files, notes: sink.notes, classes: sink.classes, ...(volume ? { volume } : {}) };
 }

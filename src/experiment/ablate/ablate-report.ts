@@ -48,6 +48,8 @@ export interface AblationReport {
   readonly data: string;
   readonly split: string;
   readonly repeats: number;
+  /** The trained size, `512x512` (width x height): images and masks are compared at it. */
+  readonly scoredAt: string;
   /** What stands for the paper's figures where its text does not give them. */
   readonly note?: string;
   readonly rows: readonly AblationRow[];

@@ -10,6 +10,7 @@ import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import { traceNetwork } from "../../model/zoo.ts";
 import { checkpointPath, loadNetwork } from "../checkpoint/load-run.ts";
 import { evaluateSplit } from "../evaluate/evaluate.ts";
+import { scoredAtName } from "../evaluate/scores.ts";
 import type { TrainConfig } from "../settings/config.ts";
 import { networkFor } from "../settings/recipe.ts";
 import { checkSameRecipe, factsToResume } from "../train/resume.ts";
@@ -78,7 +79,7 @@ async function plannedRuns(input: AblateInput): Promise<Run[]> {
         runs.push({ variant, config: own, done: 0, finished: false });
         continue;
       }
-      checkSameRecipe(own, facts);
+      checkSameRecipe(own, network, facts);
       checkSameData(own, facts, dataset, statistics);
       const { step } = facts.progress;
       runs.push({ variant, config: own, done: step, finished: step >= steps });
@@ -135,6 +136,7 @@ function report(input: AblateInput, evaluated: readonly EvaluatedRun[]): Ablatio
     data: dataset.folder,
     split,
     repeats,
+    scoredAt: scoredAtName(config.size),
     ...(note === undefined ? {} : { note }),
     rows,
     runs: evaluated,

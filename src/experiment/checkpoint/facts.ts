@@ -24,7 +24,7 @@ export interface Progress {
   readonly step: number;
   readonly epoch: number;
   readonly stepInEpoch: number;
-  /** Best micro mIoU on the validation split so far, percent; null before the first validation. */
+  /** Best score of the validation split so far, by what the recipe names, percent; null before the first validation. */
   readonly best: number | null;
   readonly bestEpoch: number | null;
   /** The recipe without paths, as text: two runs with equal recipes and data are the same run. Empty: never trained here. */

@@ -3,53 +3,23 @@ import { readMask } from "../../data/decode.ts";
 import { evalBatches } from "../../data/feed/batches.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
-import { Evaluation, type ImageResult, type StratumResult } from "../../metrics/evaluation.ts";
-import { ExtendedEvaluation, type ExtendedOptions, type ExtendedResult } from "../../metrics/extended.ts";
-import type { AreaRule } from "../../metrics/objects.ts";
-import { type RocCurve, RocHistogram } from "../../metrics/roc.ts";
+import { CrossEntropy } from "../../metrics/cross-entropy.ts";
 import { type ImageShares, imageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
+import { Counting } from "./counting.ts";
 import { type ClassRule, postprocessed } from "./postprocess.ts";
+import type { EvaluationResult, ScoreOptions } from "./scores.ts";
 
-export interface EvaluateOptions {
-  readonly samples: readonly CheckedSample[];
-  readonly classes: number;
+export interface EvaluateOptions extends ScoreOptions {
   readonly statistics: PixelStatistics;
   readonly inference: Inference;
   readonly pool?: SamplePool;
   /** Sizes of the largest objects, kept between evaluations of one split by image path. */
   readonly shares?: Map<string, ImageShares>;
-  /** Also gather the ROC curves. Needs an inference with probabilities. */
-  readonly roc?: boolean;
-  /** Area rule and upper limits (percent) of the size strata; the paper's when left out. */
-  readonly area?: AreaRule;
-  readonly limits?: readonly number[];
-  /** Also match objects, compare borders and draw intervals. */
-  readonly extended?: Omit<ExtendedOptions, "classes">;
   /** Rules the predictions go through before anything is counted. */
   readonly postprocess?: readonly ClassRule[];
-  readonly onImage?: (done: number, total: number, image: EvaluatedMap) => void | Promise<void>;
-}
-
-/** One evaluated image as `onImage` sees it; the maps are `[height, width]` at the evaluated size. */
-export interface EvaluatedMap {
-  readonly sample: CheckedSample;
-  readonly prediction: Int32Array;
-  readonly target: Int32Array;
-  readonly height: number;
-  readonly width: number;
-}
-
-export interface EvaluationResult {
-  readonly strata: Readonly<Record<string, StratumResult>>;
-  readonly images: readonly ImageResult[];
-  /** Names of the images that are ignored as a whole: they count nowhere. */
-  readonly ignored: readonly string[];
-  /** Foreground against background. */
-  readonly roc?: RocCurve;
-  /** Every foreground class against the rest, pooled; only with more than one. */
-  readonly rocClasses?: RocCurve;
-  readonly extended?: ExtendedResult;
+  /** Also the mean cross-entropy of the main output. */
+  readonly loss?: boolean;
 }
 
 /**
@@ -58,9 +28,10 @@ export interface EvaluationResult {
  * are dropped: an image's result does not depend on its batch.
  */
 export async function evaluateSplit(network: Network, options: EvaluateOptions): Promise<EvaluationResult> {
-  const { samples, statistics, inference, shares = new Map<string, ImageShares>() } = options;
+  const { samples, classes, statistics, inference, shares = new Map<string, ImageShares>() } = options;
   const { height, width } = network.config;
-  const counting = new Counting(options);
+  const counting = new Counting(options, { width, height });
+  const entropy = options.loss ? new CrossEntropy() : null;
   const stream = evalBatches({
     samples,
     size: { width, height },
@@ -71,7 +42,7 @@ export async function evaluateSplit(network: Network, options: EvaluateOptions):
   const pixels = height * width;
   let done = 0;
   for await (const batch of stream) {
-    const maps = await infer(inference, batch.images, pixels * 3, options.roc === true);
+    const maps = await infer(inference, batch.images, pixels * 3, options);
     for (const i of batch.names.keys()) {
       const sample = samples[done];
       if (!sample) continue;
@@ -80,67 +51,35 @@ export async function evaluateSplit(network: Network, options: EvaluateOptions):
       const size = { height, width };
       const prediction = postprocessed(part(maps.classes, pixels), size, options.postprocess ?? []);
       const map = { sample, prediction, target: part(batch.labels, pixels), ...size };
-      counting.add(map, await sharesOf(sample, shares), part(maps.probabilities, pixels * options.classes));
+      entropy?.add(part(maps.logits, pixels * classes), map.target, classes);
+      if (counting.add(map, await sharesOf(sample, shares))) {
+        counting.addScores(part(maps.probabilities, pixels * classes), map.target);
+      }
       done++;
       await options.onImage?.(done, samples.length, map);
     }
   }
-  return counting.result();
+  return { ...counting.result(), ...(entropy ? { loss: entropy.value } : {}) };
 }
 
-/** Everything that is counted over a split. */
-class Counting {
-  readonly #classes: number;
-  readonly #evaluation: Evaluation;
-  readonly #extended: ExtendedEvaluation | null;
-  readonly #foreground: RocHistogram | null;
-  readonly #rest: RocHistogram | null;
-
-  constructor({ classes, area, limits, extended, roc }: EvaluateOptions) {
-    this.#classes = classes;
-    this.#evaluation = new Evaluation({
-      classes,
-      ...(area ? { area } : {}),
-      ...(limits ? { limits } : {}),
-      keep: extended !== undefined,
-    });
-    this.#extended = extended ? new ExtendedEvaluation({ classes, ...extended }) : null;
-    this.#foreground = roc ? new RocHistogram() : null;
-    this.#rest = roc && classes > 2 ? new RocHistogram() : null;
-  }
-
-  add({ sample, prediction, target, height, width }: EvaluatedMap, shares: ImageShares, scores: Float32Array): void {
-    const image = { name: sample.stem, height, width, shares };
-    const row = this.#evaluation.add(prediction, target, image);
-    if (row === undefined) return;
-    this.#extended?.add(prediction, target, { height, width, strata: row.strata });
-    this.#foreground?.addForeground(scores, target, this.#classes);
-    this.#rest?.addOneVersusRest(scores, target, this.#classes);
-  }
-
-  result(): EvaluationResult {
-    const strata = this.#evaluation.strata();
-    return {
-      strata,
-      images: this.#evaluation.images,
-      ignored: this.#evaluation.ignored,
-      ...(this.#foreground ? { roc: this.#foreground.curve() } : {}),
-      ...(this.#rest ? { rocClasses: this.#rest.curve() } : {}),
-      ...(this.#extended ? { extended: this.#extended.result(Object.keys(strata), this.#evaluation.kept) } : {}),
-    };
-  }
-}
-
-async function infer(inference: Inference, images: Float32Array, perImage: number, probabilities: boolean) {
+async function infer(
+  inference: Inference,
+  images: Float32Array,
+  perImage: number,
+  { roc = false, loss = false }: Pick<EvaluateOptions, "roc" | "loss">,
+) {
   const full = new Float32Array(inference.batch * perImage);
   full.set(images);
   inference.feed(inference.program, full);
   inference.program.run();
-  const wanted = probabilities ? [inference.classes, inference.probabilities] : [inference.classes];
-  const [classes, scores] = await inference.program.readAll(wanted);
+  const { classes, probabilities, logits } = inference;
+  const wanted = [classes, ...(roc ? [probabilities] : []), ...(loss ? [logits] : [])];
+  const found = await inference.program.readAll(wanted);
+  const floats = (at: number) => new Float32Array(found[at] ?? new ArrayBuffer(0));
   return {
-    classes: new Int32Array(classes ?? new ArrayBuffer(0)),
-    probabilities: new Float32Array(scores ?? new ArrayBuffer(0)),
+    classes: new Int32Array(found[0] ?? new ArrayBuffer(0)),
+    probabilities: floats(roc ? 1 : wanted.length),
+    logits: floats(loss ? wanted.length - 1 : wanted.length),
   };
 }
 

@@ -1,13 +1,15 @@
 import { join } from "node:path";
+import { withColumn } from "../../csv.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeFolder } from "../../files/folder.ts";
+import { caseTable } from "../../metrics/cases.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
 import { EMPTY_POLICIES } from "../../metrics/extended.ts";
 import { lesionTable } from "../../metrics/lesions.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import { rocTable } from "../../metrics/roc.ts";
-import type { EvaluationResult } from "./evaluate.ts";
 import type { ClassRule } from "./postprocess.ts";
+import { type EvaluationResult, scoredAtName } from "./scores.ts";
 
 /** What was evaluated, as the head of its document. */
 export interface EvaluationSource {
@@ -19,6 +21,8 @@ export interface EvaluationSource {
   /** Names, the background first. */
   readonly classes: readonly string[];
   readonly area: AreaRule;
+  /** Sentences about the images that could not be scored; none where all could. */
+  readonly failures?: readonly string[];
 }
 
 /** The content of an eval.json: strata by name, percentages as in the paper. */
@@ -33,9 +37,9 @@ export function evaluationReport(
   result: EvaluationResult,
   postprocess?: readonly ClassRule[],
 ): EvaluationReport {
-  const { checkpoint, data, split, classes, area } = source;
+  const { checkpoint, data, split, classes, area, failures = [] } = source;
   const applied = postprocess ? { postprocess } : {};
-  return { checkpoint, data, split, classes, area, ...documentOf(result), ...applied };
+  return { checkpoint, data, split, classes, area, ...documentOf(result), failures, ...applied };
 }
 
 /**
@@ -51,29 +55,36 @@ export function writeEvaluation(folder: string, report: EvaluationReport, result
 }
 
 /** The JSON document of an evaluation: strata by name, percentages as in the paper. */
-export function documentOf({ roc, rocClasses, strata, ignored, extended }: EvaluationResult) {
+export function documentOf({ scoredAt, roc, rocClasses, strata, ignored, extended, cases }: EvaluationResult) {
   const { intervals = {}, lesions, surface, bootstrap } = extended ?? {};
   const complete = Object.entries(strata).map(([name, stratum]) => {
     const own = intervals[name];
     return [name, own ? { ...stratum, intervals: own } : stratum];
   });
   return {
+    /** `native`, or the size that all images were stretched to, such as `128x128`. */
+    scoredAt: scoredAtName(scoredAt),
     strata: Object.fromEntries(complete) as Record<string, StratumResult>,
     ignored,
     ...(roc ? { auc: roc.area } : {}),
     ...(rocClasses ? { aucClasses: rocClasses.area } : {}),
     ...(extended ? { bootstrap, lesions, surface } : {}),
+    ...(cases ? { cases } : {}),
     emptyMasks: EMPTY_POLICIES,
   };
 }
 
-/** The CSV tables of an evaluation by file name. */
-function tablesOf({ images, strata, roc, rocClasses, extended }: EvaluationResult): Record<string, string> {
+/** The CSV tables of an evaluation by file name. The last column of each says the size at which was scored. */
+function tablesOf(result: EvaluationResult): Record<string, string> {
+  const { images, strata, roc, rocClasses, extended, cases, scoredAt } = result;
   const curves = { ...(roc ? { foreground: roc } : {}), ...(rocClasses ? { classes: rocClasses } : {}) };
-  return {
+  const tables = {
     "images.csv": imageTable(images),
     "classes.csv": classTable(strata),
     ...(roc ? { "roc.csv": rocTable(curves) } : {}),
     ...(extended ? { "lesions.csv": lesionTable(extended.lesions) } : {}),
+    ...(cases ? { "cases.csv": caseTable(cases) } : {}),
   };
+  const at = scoredAtName(scoredAt);
+  return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, withColumn(table, "scoredAt", at)]));
 }

@@ -6,7 +6,7 @@ import { syncFolder, writeFileAtomic } from "../../files/atomic.ts";
 import { writing } from "../../files/failure.ts";
 import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
 import { removeTemporaryFiles } from "../../files/temporary.ts";
-import { resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
+import { BEFORE_THEY_EXISTED, resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
 import { readConfigFile } from "../settings/config-file.ts";
 import type { Environment } from "./environment.ts";
 import { appendMetrics, cutMetrics, type MetricsRow } from "./metrics-log.ts";
@@ -166,7 +166,7 @@ export function readRunConfig(folder: string): TrainConfig {
   const { config } = runPaths(folder);
   if (!existsSync(config)) throw new UsageError(`${folder} holds no run: there is no ${config}`);
   try {
-    return resolveConfig({}, readConfigFile(config));
+    return resolveConfig({}, readConfigFile(config), BEFORE_THEY_EXISTED);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     throw new UsageError(

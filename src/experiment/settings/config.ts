@@ -20,6 +20,10 @@ const AUGMENTATIONS = [...PAPER_AUGMENTATIONS, "strong-colour", "elastic", "scal
 /** Rate that trains random weights by AdamW. */
 const SCRATCH_RATE = 2e-3;
 
+/** The scores that can say which checkpoint is the best: Dice of the foreground classes, or mIoU with the background. */
+export const BEST_BY = ["foreground-dice", "miou"] as const;
+export type BestBy = (typeof BEST_BY)[number];
+
 const count = z.number().int().min(1);
 const unit = z.number().min(0).lt(1);
 
@@ -121,6 +125,7 @@ const trainConfigSchema = z.strictObject({
   diceWeight: z.number().min(0).default(0),
   seed: z.number().int().min(0).max(0xffffffff).default(0),
   evalEvery: count.default(1),
+  bestBy: z.enum(BEST_BY).nullable().default(null),
   patience: count.nullable().default(null),
   checkpointEvery: count.nullable().default(null),
   workers: z.number().int().min(0).nullable().default(null),
@@ -140,6 +145,9 @@ export type TrainConfig = z.output<typeof trainConfigSchema>;
 export type TrainField = keyof TrainConfig;
 /** Values as a flag or a file gives them, not yet checked. */
 export type TrainFlags = { readonly [Field in TrainField]?: unknown };
+
+/** What runs had from before these settings existed, where that is no longer the default. */
+export const BEFORE_THEY_EXISTED = { bestBy: "miou" } as const satisfies TrainFlags;
 
 /** The fields in the order of the schema. */
 export const TRAIN_FIELDS = Object.keys(trainConfigSchema.shape) as TrainField[];
@@ -272,8 +280,10 @@ export function writeConfig(path: string, config: TrainConfig): void {
   writeFileAtomic(path, formatConfig(config));
 }
 
-/** The text that `writeConfig` writes. */
+/** The text that `writeConfig` writes: what is off, or left to the machine or the data, is no line of it. */
 function formatConfig(config: TrainConfig): string {
-  const kept = Object.entries(config).filter(([field]) => !(START_FIELDS as readonly string[]).includes(field));
+  const kept = Object.entries(config).filter(
+    ([field, value]) => value !== null && !(START_FIELDS as readonly string[]).includes(field),
+  );
   return stringify({ ...Object.fromEntries(kept), size: sizeText(config.size) });
 }

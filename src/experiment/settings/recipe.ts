@@ -22,6 +22,7 @@ import type { Precision } from "../../training/passes.ts";
 import { rateFactors } from "../../training/rates.ts";
 import type { TrainerOptions } from "../../training/trainer.ts";
 import {
+  type BestBy,
   defaultRate,
   flagOf,
   START_FIELDS,
@@ -242,6 +243,10 @@ export function rateLine(config: TrainConfig): string {
   return `learning rate: at most ${peakRate(config)}${why}`;
 }
 
+/** By which score of the validation split the best checkpoint is chosen. */
+export const bestByOf = ({ bestBy, recipe }: Pick<TrainConfig, "bestBy" | "recipe">): BestBy =>
+  bestBy ?? (recipe === "paper" ? "miou" : "foreground-dice");
+
 export function augmentOptions(config: TrainConfig): AugmentOptions {
   const on = new Set<string>(config.augment);
   return {
@@ -278,6 +283,8 @@ const INCIDENTAL = [
 
 /** The recipe as text: equal text, data and adapter give equal bits. */
 export function recipeText(config: TrainConfig): string {
-  const rest = Object.entries(config).filter(([name]) => !(INCIDENTAL as readonly string[]).includes(name));
+  const rest = Object.entries({ ...config, bestBy: bestByOf(config) }).filter(
+    ([name]) => !(INCIDENTAL as readonly string[]).includes(name),
+  );
   return JSON.stringify(Object.fromEntries(rest));
 }

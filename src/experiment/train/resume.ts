@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { CheckpointError, UsageError } from "../../errors.ts";
+import type { NetworkConfig } from "../../model/zoo.ts";
 import { type Checkpoint, loadCheckpoint, readFacts } from "../checkpoint/checkpoint.ts";
 import type { CheckpointFacts } from "../checkpoint/facts.ts";
 import { hasState, runPaths } from "../run/run-folder.ts";
-import { TRAIN_DEFAULTS, type TrainConfig } from "../settings/config.ts";
-import { peakRate, recipeText } from "../settings/recipe.ts";
+import { BEFORE_THEY_EXISTED, TRAIN_DEFAULTS, type TrainConfig } from "../settings/config.ts";
+import { recipeText } from "../settings/recipe.ts";
+import { resolvedConfig } from "../settings/resolved.ts";
 
 /** A state that a run continues from. */
 export interface Resumed {
@@ -13,8 +15,11 @@ export interface Resumed {
   readonly insteadOf: string | null;
 }
 
-/** The state a run continues from, checked whole: the last one, or the one before where that is damaged. Null: it starts. */
-export async function stateToResume(config: TrainConfig): Promise<Resumed | null> {
+/**
+ * The state a run with this `network` continues from, checked whole: the last one, or the one before where that is damaged.
+ * Null: it starts.
+ */
+export async function stateToResume(config: TrainConfig, network: NetworkConfig): Promise<Resumed | null> {
   const paths = runPaths(config.out);
   if (config.resume === false || (config.resume === "auto" && !hasState(paths))) return null;
   if (!hasState(paths)) {
@@ -23,7 +28,7 @@ export async function stateToResume(config: TrainConfig): Promise<Resumed | null
     );
   }
   const [checkpoint, insteadOf] = await newest(config.out, loadCheckpoint);
-  checkSameRecipe(config, checkpoint.facts);
+  checkSameRecipe(config, network, checkpoint.facts);
   return { checkpoint: { ...checkpoint, path: paths.last }, insteadOf };
 }
 
@@ -45,14 +50,25 @@ async function newest<R>(out: string, read: (path: string) => Promise<R>): Promi
   }
 }
 
-/** Throws UsageError, naming what differs, when a run was started with another recipe. */
-export function checkSameRecipe(config: TrainConfig, { progress }: CheckpointFacts): void {
-  if (progress.recipe === "") {
+/**
+ * Throws UsageError, naming what differs, when a run was started with another recipe than `config`, whose network is
+ * `network`. A default and the value it stands for are no difference.
+ */
+export function checkSameRecipe(config: TrainConfig, network: NetworkConfig, facts: CheckpointFacts): void {
+  const { recipe } = facts.progress;
+  if (recipe === "") {
     throw new UsageError(
       `${config.out} holds no training to resume: its checkpoint was made of other weights (--weights)`,
     );
   }
-  const differences = recipeDifferences(progress.recipe, recipeText(config));
+  // A setting that did not exist yet when the run began had what was then the only way, mostly what is its default now.
+  const before = {
+    ...config,
+    ...TRAIN_DEFAULTS,
+    ...BEFORE_THEY_EXISTED,
+    ...(JSON.parse(recipe) as Partial<TrainConfig>),
+  };
+  const differences = recipeDifferences(resolvedConfig(before, facts.config), resolvedConfig(config, network));
   if (differences.length === 0) return;
   throw new UsageError(
     `the run in ${config.out} was started with another recipe (${differences.join(", ")}); ` +
@@ -61,14 +77,10 @@ export function checkSameRecipe(config: TrainConfig, { progress }: CheckpointFac
 }
 
 /** The fields of two recipes that are not equal, in words. */
-function recipeDifferences(was: string, is: string): string[] {
-  // A setting that did not exist yet when the run began had what is now its default; a rate of null was the schedule's own.
-  const settled = (text: string): Record<string, unknown> => {
-    const recipe = { ...TRAIN_DEFAULTS, ...(JSON.parse(text) as Partial<TrainConfig>) };
-    return { ...recipe, lr: peakRate(recipe) };
-  };
-  const [before, now] = [settled(was), settled(is)];
-  return Object.keys(JSON.parse(is) as object)
+function recipeDifferences(was: TrainConfig, is: TrainConfig): string[] {
+  const before = JSON.parse(recipeText(was)) as Record<string, unknown>;
+  const now = JSON.parse(recipeText(is)) as Record<string, unknown>;
+  return Object.keys(now)
     .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
     .map((key) => `${key} ${JSON.stringify(before[key])}, now ${JSON.stringify(now[key])}`);
 }

@@ -2,7 +2,7 @@ import type { Batch } from "../../data/feed/batches.ts";
 import { DataError } from "../../errors.ts";
 import { LOSS_SCALE_RULE } from "../../kernels/ops/update/kernels.ts";
 import type { StepReport } from "../../training/trainer.ts";
-import type { EvaluationResult } from "../evaluate/evaluate.ts";
+import { type EvaluationResult, scoredAtName } from "../evaluate/scores.ts";
 import type { RunFolder } from "../run/run-folder.ts";
 import type { Timetable } from "./timetable.ts";
 import type { TrainObserver } from "./train-observer.ts";
@@ -24,6 +24,7 @@ export class StepLog {
   /** Those of them after which the loss scale could still come down. */
   #scaledDown = 0;
   #images = 0;
+  #lastLoss = 0;
 
   /** `whatIsLeft` says which checkpoint there is to go back to. */
   constructor(folder: RunFolder, timetable: Timetable, observer: TrainObserver, whatIsLeft: () => string) {
@@ -38,6 +39,11 @@ export class StepLog {
     return this.#skippedInARow;
   }
 
+  /** The loss of the last update; 0 before the first. */
+  get lastLoss(): number {
+    return this.#lastLoss;
+  }
+
   submitted(batch: Batch): void {
     this.#images += batch.names.length;
   }
@@ -48,12 +54,14 @@ export class StepLog {
     const { epoch } = batch;
     const dice = foregroundDice(report.counts);
     const { loss, gradientNorm, scaling } = report;
+    this.#lastLoss = loss;
     const row = { loss: finite(loss), dice: finite(dice), gradientNorm: finite(gradientNorm) };
     const skipped = report.skipped ? { skipped: 1 } : {};
     this.#folder.record({
       step,
       kind: "train",
       epoch,
+      time: now(),
       ...row,
       rate: this.#timetable.rate(epoch),
       ...skipped,
@@ -72,15 +80,25 @@ export class StepLog {
     });
   }
 
-  validation(step: number, epoch: number, { strata: { all } }: EvaluationResult): void {
+  /** A validation: percent, also of each class by its label (`dice1`, `iou1`); nothing of a class that no mask holds. */
+  validation(step: number, epoch: number, { strata: { all }, loss, scoredAt }: EvaluationResult): void {
+    const held = all?.classes.filter(({ images }) => images > 0) ?? [];
+    const classes = held.flatMap(({ class: label, dice, iou }) => [
+      [`dice${label}`, finite(100 * dice)],
+      [`iou${label}`, finite(100 * iou)],
+    ]);
     this.#folder.record({
       step,
       kind: "val",
       epoch,
+      time: now(),
+      scoredAt: scoredAtName(scoredAt),
+      loss: finite(loss ?? Number.NaN),
+      foregroundDice: finite(all?.foregroundDice ?? Number.NaN),
       mIoU: finite(all?.mIoU ?? Number.NaN),
       mDice: finite(all?.mDice ?? Number.NaN),
-      foregroundDice: finite(all?.foregroundDice ?? Number.NaN),
       sensitivity: finite(all?.sensitivity ?? Number.NaN),
+      ...Object.fromEntries(classes),
     });
   }
 
@@ -115,5 +133,8 @@ function foregroundDice(counts: Uint32Array): number {
   const sizes = sum(1) + sum(2);
   return sizes === 0 ? Number.NaN : (200 * sum(0)) / sizes;
 }
+
+/** The time of day, to the millisecond, in UTC. */
+const now = (): string => new Date().toISOString();
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

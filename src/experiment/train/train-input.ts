@@ -2,8 +2,9 @@ import type { CheckedDataset, CheckedSample } from "../../data/dataset/check-dat
 import type { PixelStatistics } from "../../data/image/normalise.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
-import type { TrainConfig } from "../settings/config.ts";
+import type { BestBy, TrainConfig } from "../settings/config.ts";
 import type { TrainObserver } from "./train-observer.ts";
+import type { Trouble } from "./trouble.ts";
 
 export interface TrainInput {
   readonly config: TrainConfig;
@@ -19,7 +20,11 @@ export interface TrainInput {
 export interface TrainResult {
   readonly steps: number;
   readonly finished: boolean;
+  /** The best validation's score, by {@link bestBy}, percent; null before the first. */
   readonly best: number | null;
+  readonly bestBy: BestBy;
+  /** Why a finished run is nothing to be glad of, with a hint; null where nothing is known against it. */
+  readonly trouble: Trouble | null;
 }
 
 export function trainSamples(dataset: CheckedDataset): readonly CheckedSample[] {

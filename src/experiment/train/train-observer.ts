@@ -1,5 +1,6 @@
 import type { StepReport } from "../../training/trainer.ts";
-import type { EvaluationResult } from "../evaluate/evaluate.ts";
+import type { EvaluationResult } from "../evaluate/scores.ts";
+import type { BestBy } from "../settings/config.ts";
 
 /** What a training run tells whoever watches it. */
 export interface TrainObserver {
@@ -7,7 +8,15 @@ export interface TrainObserver {
   /** After every update. */
   step(state: StepState): void;
   /** After every validation. */
-  validated(state: { readonly epoch: number; readonly result: EvaluationResult; readonly best: boolean }): void;
+  validated(state: ValidationState): void;
+}
+
+export interface ValidationState {
+  readonly epoch: number;
+  readonly result: EvaluationResult;
+  /** Whether it is the best so far by the score `bestBy`. */
+  readonly best: boolean;
+  readonly bestBy: BestBy;
 }
 
 export interface StepState {

@@ -4,6 +4,7 @@ import { writeDataRecord } from "../run/data-index.ts";
 import { describeEnvironment } from "../run/environment.ts";
 import { RunFolder } from "../run/run-folder.ts";
 import type { TrainConfig } from "../settings/config.ts";
+import { resolvedConfig } from "../settings/resolved.ts";
 import { type Resumed, stateToResume } from "./resume.ts";
 import { checkSameData, usedFiles } from "./same-data.ts";
 import { Timetable } from "./timetable.ts";
@@ -22,9 +23,9 @@ export async function runTraining(input: TrainInput): Promise<TrainResult> {
       `--patience ${config.patience}: ${config.data} has nothing to judge by (${why}); leave it out`,
     );
   }
-  const resumed = await stateToResume(config);
+  const resumed = await stateToResume(config, input.network);
   const dataNotes = resumed ? checkSameData(config, resumed.checkpoint.facts, dataset, statistics) : [];
-  const folder = openFolder(config, resumed);
+  const folder = openFolder(resolvedConfig(config, input.network), resumed);
   try {
     for (const line of [...(resumed ? resumeNotes(resumed, timetable) : []), ...folder.notes, ...dataNotes]) {
       observer.note(line);

@@ -7,13 +7,14 @@ import { type Checkpoint, restoreNetwork, restoreTrainer } from "../checkpoint/c
 import type { CheckpointFacts, Progress } from "../checkpoint/facts.ts";
 import { loadPretrained } from "../checkpoint/pretrained.ts";
 import type { RunFolder } from "../run/run-folder.ts";
-import { augmentOptions, networkName, recipeText, trainerOptions } from "../settings/recipe.ts";
+import { augmentOptions, bestByOf, networkName, recipeText, trainerOptions } from "../settings/recipe.ts";
 import { Keeper } from "./keeper.ts";
 import { startNotes } from "./start-notes.ts";
 import { StepLog } from "./step-log.ts";
 import type { Timetable } from "./timetable.ts";
 import { type TrainInput, type TrainResult, trainSamples } from "./train-input.ts";
-import { Validation } from "./validation.ts";
+import { troubleOf } from "./trouble.ts";
+import { findsForeground, scoreOf, Validation } from "./validation.ts";
 
 /** A submitted update whose report has not been read. */
 interface Waiting {
@@ -31,6 +32,8 @@ export class TrainingRun {
   readonly #keeper: Keeper;
   readonly #log: StepLog;
   #progress: Progress;
+  /** Whether any validation of this process predicted a foreground pixel; null before the first. */
+  #found: boolean | null = null;
 
   private constructor(
     input: TrainInput,
@@ -140,7 +143,10 @@ export class TrainingRun {
 
   #result(): TrainResult {
     const { step, best } = this.#progress;
-    return { steps: step, finished: this.#isOver(), best };
+    const finished = this.#isOver();
+    const bestBy = bestByOf(this.#input.config);
+    const ending = { lastLoss: this.#log.lastLoss, found: this.#found, best, bestBy };
+    return { steps: step, finished, best, bestBy, trouble: finished ? troubleOf(ending) : null };
   }
 
   #batches(): BatchStream {
@@ -188,14 +194,15 @@ export class TrainingRun {
   async #validate(epoch: number): Promise<void> {
     const tensors = await this.#keeper.soundNetwork(this.#progress.step);
     const result = await this.#validation.evaluate();
-    const score = result.strata["all"]?.mIoU ?? Number.NaN;
+    const score = scoreOf(result, bestByOf(this.#input.config));
+    this.#found = this.#found === true || findsForeground(result);
     const better = Number.isFinite(score) && (this.#progress.best === null || score > this.#progress.best);
     // The step before a skipped one may be what went wrong.
     const best = better && this.#log.skippedInARow === 0;
     if (best) this.#progress = { ...this.#progress, best: score, bestEpoch: epoch };
     this.#log.validation(this.#progress.step, epoch, result);
     if (best) await this.#keeper.keepBest(tensors, this.#facts());
-    this.#input.observer.validated({ epoch, result, best });
+    this.#input.observer.validated({ epoch, result, best, bestBy: bestByOf(this.#input.config) });
   }
 
   /** Keeps the state, unless steps are being skipped; one skipped step at the very end leaves a state as good as before. */

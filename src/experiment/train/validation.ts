@@ -4,7 +4,9 @@ import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
-import { type EvaluationResult, evaluateSplit } from "../evaluate/evaluate.ts";
+import { evaluateSplit } from "../evaluate/evaluate.ts";
+import type { EvaluationResult } from "../evaluate/scores.ts";
+import type { BestBy } from "../settings/config.ts";
 
 interface ValidationInput {
   readonly network: Network;
@@ -21,7 +23,17 @@ export function unjudgeable({ splits: { val = [] } }: CheckedDataset): string | 
   return val.some(holdsObject) ? undefined : `none of the ${val.length} masks of val holds an object`;
 }
 
-/** The validation split of a run, evaluated again and again. */
+/** The score of a validation that chooses the best checkpoint, percent; NaN where there was nothing to measure. */
+export function scoreOf({ strata: { all } }: EvaluationResult, by: BestBy): number {
+  return (by === "miou" ? all?.mIoU : all?.foregroundDice) ?? Number.NaN;
+}
+
+/** Whether a validation predicts any pixel of a class other than the background. */
+export function findsForeground({ strata: { all } }: EvaluationResult): boolean {
+  return all?.classes.some((one) => one.class > 0 && one.predicted > 0) === true;
+}
+
+/** The validation split of a run, evaluated again and again at the trained size. */
 export class Validation {
   readonly #input: ValidationInput;
   readonly #samples: readonly CheckedSample[];
@@ -52,6 +64,7 @@ export class Validation {
       inference: this.#inference,
       pool,
       shares: this.#shares,
+      loss: true,
     });
   }
 }

@@ -33,7 +33,7 @@ test("training ends when the validation has not risen for so many epochs, resume
   expect(notes).toContain("stopping early: no better validation in 2 epochs (--patience)");
   const scores = [...readMetrics(runPaths(join(scratch.path, "whole")).metrics)]
     .filter(({ kind }) => kind === "val")
-    .map(({ mIoU }) => Number(mIoU));
+    .map(({ foregroundDice }) => Number(foregroundDice));
   expect(scores).toHaveLength(steps);
   expect(scores.indexOf(Math.max(...scores))).toBe(steps - 3);
   expect(best).toBe(Math.max(...scores));

@@ -18,6 +18,7 @@ import {
 } from "../../../src/experiment/settings/config.ts";
 import {
   augmentOptions,
+  bestByOf,
   frozenEpochs,
   networkConfig,
   networkFor,
@@ -221,6 +222,7 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
     see: (config) => [3, 4].map((epoch) => timetable(config).isValidation({ epoch, indexInEpoch: 5 })),
     becomes: [false, true],
   },
+  bestBy: { see: bestByOf, becomes: "miou" },
   patience: {
     see: (config) => [5, 6].map((epoch) => timetable(config).isStale({ epoch, stepInEpoch: 0, bestEpoch: null })),
     becomes: [false, true],

@@ -156,25 +156,27 @@ describe("the learning rate of a run", () => {
 
 describe("the recipe of a run", () => {
   const config = resolveConfig({ data: "d", out: "o", model: "pranet" });
-  const stored = (recipe: object) => ({ progress: { recipe: JSON.stringify(recipe) } }) as never;
+  const network = networkConfig(config, 2);
+  const stored = (recipe: object) => ({ config: network, progress: { recipe: JSON.stringify(recipe) } }) as never;
 
   test("holds the loss, which a resumed run must share", () => {
     const other = resolveConfig({ data: "d", out: "o", model: "pranet", loss: "published" });
-    expect(() => checkSameRecipe(other, stored(JSON.parse(recipeText(config))))).toThrow(
+    expect(() => checkSameRecipe(other, network, stored(JSON.parse(recipeText(config))))).toThrow(
       'loss "cross-entropy", now "published"',
     );
   });
 
   test("of a run from before there was a choice was cross-entropy on the network's own outputs", () => {
     const { loss: _loss, headWeights: _weights, ohemKept: _kept, ...older } = JSON.parse(recipeText(config));
-    expect(() => checkSameRecipe(config, stored(older))).not.toThrow();
-    const { lr: _lr, recipe: _recipe, ...rest } = older;
-    const old = { ...config, lr: null };
-    expect(() => checkSameRecipe(old, stored({ ...rest, lr: null }))).not.toThrow();
-    expect(() =>
-      checkSameRecipe({ ...config, recipe: "paper", lr: 5e-5 }, stored({ ...rest, lr: null })),
-    ).not.toThrow();
-    expect(() => checkSameRecipe(config, stored({ ...rest, lr: null }))).toThrow("lr 0.00005, now 0.002");
-    expect(() => checkSameRecipe({ ...config, headWeights: [1, 0, 0, 0] }, stored(older))).toThrow("headWeights null");
+    expect(() => checkSameRecipe(config, network, stored(older))).not.toThrow();
+    const { lr: _lr, recipe: _recipe, bestBy: _bestBy, ...rest } = older;
+    const old = { ...config, lr: null, bestBy: "miou" } as const;
+    const before = stored({ ...rest, lr: null });
+    expect(() => checkSameRecipe(old, network, before)).not.toThrow();
+    expect(() => checkSameRecipe({ ...config, recipe: "paper", lr: 5e-5 }, network, before)).not.toThrow();
+    expect(() => checkSameRecipe(config, network, before)).toThrow("lr 0.00005, now 0.002");
+    expect(() => checkSameRecipe({ ...config, headWeights: [1, 0, 0, 0] }, network, stored(older))).toThrow(
+      "headWeights [1,1,1,1], now [1,0,0,0]",
+    );
   });
 });

@@ -15,6 +15,7 @@ test("an evaluation becomes an eval.json and tables without the command line, in
   const roc = new RocHistogram();
   roc.addForeground(Float32Array.of(0.9, 0.1, 0.2, 0.8), Int32Array.of(0, 1), 2);
   const result = {
+    scoredAt: "native" as const,
     strata: evaluation.strata(),
     images: evaluation.images,
     ignored: evaluation.ignored,
@@ -27,8 +28,8 @@ test("an evaluation becomes an eval.json and tables without the command line, in
   expect(tables.sort()).toEqual(["classes.csv", "images.csv", "roc.csv"]);
   expect(readdirSync(folder).sort()).toEqual(["classes.csv", "eval.json", "images.csv", "roc.csv"]);
   const written = JSON.parse(readFileSync(join(folder, "eval.json"), "utf8"));
-  expect(written).toMatchObject({ ...source, area: "release", auc: 1 });
+  expect(written).toMatchObject({ ...source, area: "release", auc: 1, scoredAt: "native", failures: [] });
   expect(written.strata.all.foregroundDice).toBeCloseTo(80, 5);
   expect(written).not.toHaveProperty("postprocess");
-  expect(readFileSync(join(folder, "images.csv"), "utf8").split("\n")[1]).toMatch(/^one,2,2,/);
+  expect(readFileSync(join(folder, "images.csv"), "utf8").split("\n")[1]).toMatch(/^one,2,2,.*,native$/);
 });

@@ -1,0 +1,102 @@
+import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
+import { readMask, readPicture } from "../../data/decode.ts";
+import type { ByteImage, Picture, Size } from "../../data/image/image.ts";
+import { DataError } from "../../errors.ts";
+import { imageShares } from "../../metrics/strata.ts";
+import { Counting } from "./counting.ts";
+import type { EvaluationResult, ScoreOptions } from "./scores.ts";
+
+/** What predicts images at their own size: a `Predictor`, with its tiles, views and rules. */
+interface NativePredictor {
+  /** The class of every pixel; `sink` takes the probabilities `[rows, width, classes]` from top to bottom. */
+  mask(image: Picture, sink?: (rows: Float32Array) => void): Promise<ByteImage>;
+  /** Throws OutOfMemoryError, by the image's `name`, where one of this size does not fit. */
+  plan(image: Size & { readonly bytes: number }, name: string, probabilities: boolean): unknown;
+}
+
+export interface NativeOptions extends ScoreOptions {
+  readonly predictor: NativePredictor;
+  /** Takes an image that could not be read, which is left out; without it that is an error. */
+  readonly onFailure?: (failure: DataError, sample: CheckedSample) => void;
+}
+
+interface Pair {
+  readonly picture: Picture;
+  readonly mask: ByteImage;
+}
+
+/**
+ * Evaluates a network on images at their own size: what `svanet predict` would write is compared with the masks, pixel by
+ * pixel. Throws OutOfMemoryError, with the tiles that help, before anything is predicted where the largest image does not
+ * fit, and DataError for a file that cannot be read (any more).
+ */
+export async function evaluateNative(options: NativeOptions): Promise<EvaluationResult> {
+  const { samples, classes, predictor, roc = false, onFailure } = options;
+  requireRoom(predictor, samples, roc);
+  const counting = new Counting(options, "native");
+  let done = 0;
+  for await (const { sample, found } of pairsOf(samples)) {
+    done++;
+    if (found instanceof DataError) {
+      if (onFailure === undefined) throw found;
+      onFailure(found, sample);
+      counting.leaveOut(sample);
+      continue;
+    }
+    const { picture, mask } = found;
+    const target = mask.data;
+    let counted = 0;
+    const sink = (rows: Float32Array) => {
+      const end = counted + rows.length / classes;
+      counting.addScores(rows, target.subarray(counted, end));
+      counted = end;
+    };
+    const { width, height, data } = await predictor.mask(picture, roc ? sink : undefined);
+    const map = { sample, prediction: data, target, height, width };
+    counting.add(map, imageShares(target, height, width));
+    await options.onImage?.(done, samples.length, map);
+  }
+  return counting.result();
+}
+
+function requireRoom(predictor: NativePredictor, samples: readonly CheckedSample[], roc: boolean): void {
+  const pixels = ({ width, height }: CheckedSample) => width * height;
+  const [first, ...others] = samples;
+  if (first === undefined) return;
+  const largest = others.reduce((most, one) => (pixels(one) > pixels(most) ? one : most), first);
+  const { width, height, image } = largest;
+  predictor.plan({ width, height, bytes: 3 * pixels(largest) }, image, roc);
+}
+
+interface ReadPair {
+  readonly sample: CheckedSample;
+  readonly found: Pair | DataError;
+}
+
+/** The images with their masks in order, each read while the one before is worked on. */
+async function* pairsOf(samples: readonly CheckedSample[]): AsyncGenerator<ReadPair> {
+  let ahead = samples[0] && readPair(samples[0]);
+  for (const [i, sample] of samples.entries()) {
+    const pair = ahead;
+    const following = samples[i + 1];
+    if (pair === undefined) return;
+    const found = await pair;
+    ahead = following && readPair(following);
+    yield { sample, found };
+  }
+}
+
+/** What is wrong with the files comes back as a value: nobody may be waiting for it yet. */
+async function readPair({ image, mask, window }: CheckedSample): Promise<Pair | DataError> {
+  try {
+    const [{ picture }, labels] = await Promise.all([readPicture(image, { dataset: window }), readMask(mask)]);
+    if (picture.width === labels.width && picture.height === labels.height) return { picture, mask: labels };
+    return new DataError(
+      `${mask}: the mask is ${labels.width}x${labels.height}, its image ${image} is ${picture.width}x${picture.height}; ` +
+        "the files changed since they were checked",
+    );
+  } catch (error) {
+    if (error instanceof DataError) return error;
+    throw error;
+  }
+}
