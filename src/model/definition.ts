@@ -10,7 +10,15 @@ export interface CommonConfig {
   readonly classes: number;
   readonly height: number;
   readonly width: number;
+  /** Channels of the image, 1 to {@link MOST_CHANNELS}; 3 where left out, as all stored configurations from before did. */
+  readonly inChannels?: number;
 }
+
+/** Channels that an image may have. */
+export const MOST_CHANNELS = 8;
+
+/** Channels of a network's image. */
+export const channelsOf = ({ inChannels = 3 }: { readonly inChannels?: number | undefined }): number => inChannels;
 
 export interface NetworkOutput {
   /** `[n, h, w, classes]`, at the size of the image. */
@@ -73,7 +81,15 @@ export function requireWhole(numbers: Readonly<Record<string, number>>): void {
   }
 }
 
-/** UsageError unless the three fields every network has make sense. Sides are padded, so any size will do. */
-export function requireCommon({ classes, height, width }: CommonConfig): void {
+/** UsageError unless the fields every network has make sense. Sides are padded, so any size will do. */
+export function requireCommon({ classes, height, width, ...config }: CommonConfig): void {
   requireWhole({ classes, height, width });
+  requireChannels(config);
+}
+
+/** UsageError unless the image has 1 to {@link MOST_CHANNELS} channels. */
+export function requireChannels(config: Pick<CommonConfig, "inChannels">): void {
+  const channels = channelsOf(config);
+  if (Number.isInteger(channels) && channels >= 1 && channels <= MOST_CHANNELS) return;
+  throw new UsageError(`an image has ${channels} channels; networks take 1 to ${MOST_CHANNELS}`);
 }

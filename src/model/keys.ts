@@ -5,7 +5,7 @@ import type { BinaryTarget } from "./supervision.ts";
  * arenas these lie in. Nobody writes such a name out elsewhere.
  */
 export const INPUT = {
-  /** `[n, h, w, 3]`, normalised. */
+  /** `[n, h, w, channels]`, normalised. */
   image: "image",
   /** i32 `[n, h, w]`. */
   label: "label",

@@ -4,7 +4,14 @@ import type { Value } from "../kernels/trace/op.ts";
 import { suggestion } from "../nearest.ts";
 import { Build, type Mode } from "./build.ts";
 import { type Counts, count } from "./count.ts";
-import type { CommonConfig, Fingerprint, NetworkDefinition, NetworkOutput, PatchPlan } from "./definition.ts";
+import {
+  type CommonConfig,
+  channelsOf,
+  type Fingerprint,
+  type NetworkDefinition,
+  type NetworkOutput,
+  type PatchPlan,
+} from "./definition.ts";
 import { INPUT } from "./keys.ts";
 import { CARANET, type CaranetConfig, caranet } from "./nets/caranet.ts";
 import { CFANET, type CfanetConfig, cfanet } from "./nets/cfanet.ts";
@@ -214,11 +221,14 @@ export interface Sizing {
   readonly width: number;
   /** Channels where the network is narrowest; its own when left out. */
   readonly base?: number | undefined;
+  /** Channels of the image; its own (3) when left out. */
+  readonly inChannels?: number | undefined;
 }
 
-/** A network for a task: its classes, its size and, if asked for, its width. UsageError where that cannot be. */
-export function fitted(config: NetworkConfig, { base, ...sizes }: Sizing): NetworkConfig {
-  const sized = { ...config, ...sizes };
+/** A network for a task: its classes, its size, its image's channels and, if asked for, its width. UsageError where that cannot be. */
+export function fitted(config: NetworkConfig, { base, inChannels, ...sizes }: Sizing): NetworkConfig {
+  const channels = inChannels ?? channelsOf(config);
+  const sized = { ...config, ...sizes, ...(channels === 3 ? {} : { inChannels: channels }) };
   const definition = definitionOf(sized);
   const own = base ?? definition.planWidth?.(sized);
   return checked(own === undefined ? sized : definition.scaled(sized, own));
@@ -260,7 +270,7 @@ export function traceNetwork(
   const definition = definitionOf(config);
   const { parameters = new ParameterTable(definition.levels(config)) } = options;
   const build = new Build({ graph, mode, parameters });
-  const image = graph.input(INPUT.image, [batch, height, width, 3]);
+  const image = graph.input(INPUT.image, [batch, height, width, channelsOf(config)]);
   return { build, image, ...definition.trace(build, config, image) };
 }
 

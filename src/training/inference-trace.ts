@@ -38,7 +38,7 @@ export interface InferenceTrace {
   readonly intermediates: ReadonlyMap<string, Value>;
   /** All of these: what is read after a run. */
   readonly keep: readonly Value[];
-  /** Writes the images `[n, h, w, 3]`, normalised, before a run. */
+  /** Writes the images `[n, h, w, channels]`, normalised, before a run. */
   feed(program: Program, images: Float32Array): void;
 }
 

@@ -3,6 +3,7 @@ import { Program } from "../kernels/compile/program.ts";
 import { LOSS_SCALE_RULE } from "../kernels/ops/update/kernels.ts";
 import type { Allowance } from "../kernels/passes/recompute.ts";
 import type { Shape } from "../kernels/trace/shape.ts";
+import { channelsOf } from "../model/definition.ts";
 import { arenaOf, CONTROL, clockKey, GROUPS, LOSS_SCALE, LOSS_TOTAL, type Role } from "../model/keys.ts";
 import type { LossSettings } from "../model/supervision.ts";
 import { type KeptFor, trainingArenas } from "./arenas.ts";
@@ -125,7 +126,7 @@ export class Trainer {
   async submit(batch: TrainingBatch, step: SubmitOptions): Promise<Submitted> {
     const { config, regions, store } = this.network;
     const { accumulate, classWeights: weighting } = this.#options;
-    const count = batch.images.length / (3 * batch.height * batch.width);
+    const count = batch.images.length / (channelsOf(config) * batch.height * batch.width);
     const compiled = await this.#stepFor(count, step.frozen ?? false);
     const { trace, program } = compiled;
     trace.feed(program, batch, {

@@ -46,7 +46,7 @@ export interface TrainingSettings {
 
 /** What a training step learns from. */
 export interface TrainingBatch {
-  /** `[n, height, width, 3]`, normalised. */
+  /** `[n, height, width, channels]`, normalised. */
   readonly images: Float32Array;
   /** `[n, height, width]`. */
   readonly labels: Int32Array;

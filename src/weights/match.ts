@@ -7,6 +7,8 @@ export interface Slot {
   readonly name: string;
   readonly shape: readonly number[];
   readonly kind: string;
+  /** Its shape in the same network for RGB images, where that is another: then public weights are adapted. */
+  readonly rgbShape?: readonly number[];
 }
 
 interface Shaped {
@@ -20,6 +22,8 @@ interface Matched<T> {
   readonly found: ReadonlyMap<string, T>;
   /** By our names; tensors of a file with one foreground class that here need a row for the background in front. */
   readonly foreground: ReadonlyMap<string, T>;
+  /** By our names; tensors that see RGB, where the network sees other channels. */
+  readonly rgb: ReadonlyMap<string, T>;
   /** Every name that is missing, has no place or another shape, as sentences. */
   readonly problems: readonly string[];
   /** Sentences on tensors that are known to be of no use here. */
@@ -42,6 +46,7 @@ export function matchNames<T extends Shaped>(slots: readonly Slot[], tensors: Re
   );
   const found = new Map<string, T>();
   const foreground = new Map<string, T>();
+  const rgb = new Map<string, T>();
   const placed = new Set<string>();
   const wrong: string[] = [];
   const homeless: string[] = [];
@@ -54,6 +59,7 @@ export function matchNames<T extends Shaped>(slots: readonly Slot[], tensors: Re
     placed.add(slot.name);
     if (slot.shape.join() === tensor.shape.join()) found.set(slot.name, tensor);
     else if (lacksBackground(map, slot, tensor)) foreground.set(slot.name, tensor);
+    else if (slot.rgbShape?.join() === tensor.shape.join()) rgb.set(slot.name, tensor);
     else wrong.push(shapeProblem(theirs, slot, tensor));
   }
   const { extra, notes } = sorted(homeless, map, known);
@@ -62,6 +68,7 @@ export function matchNames<T extends Shaped>(slots: readonly Slot[], tensors: Re
     label: map.label,
     found,
     foreground,
+    rgb,
     problems: [...wrong, ...missingAndExtra(missing, extra)],
     notes,
   };

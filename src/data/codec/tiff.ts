@@ -25,6 +25,22 @@ export interface TiffPage {
   readonly orientation: number;
   /** Byte places of the numbers of three tags. */
   readonly places: Readonly<Record<"format" | "photometric" | "orientation", readonly number[]>>;
+  /** How several samples a pixel lie in the file. */
+  readonly layout: TiffLayout;
+}
+
+/** How the samples of a page lie in its file. */
+export interface TiffLayout {
+  /** One plane of the picture behind the other, instead of pixel by pixel. */
+  readonly planes: boolean;
+  /** 1 none, 2 differences between neighbouring pixels, 3 those of floats. */
+  readonly predictor: number;
+  /** Rows of a strip; the picture's own where it is one strip. */
+  readonly rowsPerStrip: number;
+  /** Undefined where it is stored in strips. */
+  readonly tile: { readonly width: number; readonly height: number } | undefined;
+  /** Where the entry of each tag stands. */
+  readonly entries: ReadonlyMap<number, number>;
 }
 
 const PHOTOMETRIC = {
@@ -46,6 +62,8 @@ type Photometric = (typeof PHOTOMETRIC)[keyof typeof PHOTOMETRIC] | "unknown";
 
 export interface TiffFile {
   readonly littleEndian: boolean;
+  /** A BigTIFF: 8 bytes for a place or a count. */
+  readonly big: boolean;
   /** The pictures in their order, without reduced copies of others and transparency masks. */
   readonly pages: readonly TiffPage[];
   /** Pictures of the file; more than `pages` where ImageJ stores a stack behind one header. */
@@ -63,9 +81,13 @@ const TAGS = {
   stripOffsets: 273,
   orientation: 274,
   samples: 277,
+  rowsPerStrip: 278,
   stripBytes: 279,
   planar: 284,
+  predictor: 317,
   colourMap: 320,
+  tileWidth: 322,
+  tileHeight: 323,
   extra: 338,
   format: 339,
   noData: 42113,
@@ -96,6 +118,8 @@ interface Entry {
   readonly count: number;
   /** Where its content starts. */
   readonly at: number;
+  /** Where the entry itself starts. */
+  readonly place: number;
 }
 
 /** What stands in a header, by tag. */
@@ -171,7 +195,7 @@ class Reader {
       const amount = this.long(place + 4);
       const content = place + entryBytes - inline;
       const outside = amount * (TYPE_BYTES[type] ?? 1) > inline;
-      entries.set(this.short(place), { type, count: amount, at: outside ? this.long(content) : content });
+      entries.set(this.short(place), { type, count: amount, at: outside ? this.long(content) : content, place });
     }
     return { entries, next: this.long(at + countBytes + count * entryBytes) };
   }
@@ -200,6 +224,7 @@ function pageOf(reader: Reader, entries: Header, index: number): TiffPage {
     const { count = 0, at = 0 } = entries.get(tag) ?? {};
     return Array.from({ length: Math.min(count, 16) }, (_, place) => at + 2 * place);
   };
+  const height = one(TAGS.height, 0);
   const samples = one(TAGS.samples, 1);
   const extra = all(TAGS.extra);
   const photometric = PHOTOMETRIC[one(TAGS.photometric, 1) as keyof typeof PHOTOMETRIC] ?? "unknown";
@@ -213,7 +238,7 @@ function pageOf(reader: Reader, entries: Header, index: number): TiffPage {
   return {
     ...{ index, samples, photometric },
     width: one(TAGS.width, 0),
-    height: one(TAGS.height, 0),
+    height,
     bits: one(TAGS.bits, 1),
     format: FORMATS[one(TAGS.format, 1) as keyof typeof FORMATS] ?? "other",
     hasAlpha: isRgba || extra.includes(1) || extra.includes(2),
@@ -226,6 +251,15 @@ function pageOf(reader: Reader, entries: Header, index: number): TiffPage {
       format: places(TAGS.format),
       photometric: places(TAGS.photometric),
       orientation: places(TAGS.orientation),
+    },
+    layout: {
+      planes: one(TAGS.planar, 1) === 2,
+      predictor: one(TAGS.predictor, 1),
+      rowsPerStrip: Math.min(one(TAGS.rowsPerStrip, height), height),
+      tile: entries.has(TAGS.tileWidth)
+        ? { width: one(TAGS.tileWidth, 0), height: one(TAGS.tileHeight, 0) }
+        : undefined,
+      entries: new Map([...entries].map(([tag, { place }]) => [tag, place] as const)),
     },
   };
 }
@@ -250,7 +284,7 @@ export function readTiff(bytes: Uint8Array, file: string): TiffFile {
     const pages = headers.flatMap((entries, index) => (isCopy(entries) ? [] : [pageOf(reader, entries, index)]));
     if (pages.length === 0) throw new RangeError("no picture in it");
     const stack = description === undefined ? 1 : imagesOf(reader.text(description));
-    return { littleEndian: reader.littleEndian, pages, count: Math.max(pages.length, stack) };
+    return { littleEndian: reader.littleEndian, big: reader.big, pages, count: Math.max(pages.length, stack) };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new DataError(`${file}: the TIFF is damaged or cut short (${why}); restore the file from its source`);

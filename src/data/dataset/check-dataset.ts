@@ -1,17 +1,19 @@
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
+import type { ChannelPlan } from "../channels.ts";
 import type { Rgb } from "../codec/png.ts";
-import { viewsText, type Window } from "../formats/window.ts";
+import type { Window } from "../formats/window.ts";
 import type { PixelStatistics } from "../image/normalise.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
 import { classNumbersProblem, zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
 import { type Problem, problem } from "./problems.ts";
+import { shownText } from "./shown-text.ts";
 import {
   pictureWindow,
-  type SplitSurvey,
+  planInUse,
   type Survey,
   type SurveyedSample,
   type SurveyOptions,
@@ -44,6 +46,8 @@ export interface CheckedDataset {
    * values (CT: Hounsfield units); undefined where there is no such window.
    */
   readonly window: Window | undefined;
+  /** What the images' channels are and what each is shown through; undefined: red, green and blue. */
+  readonly channels: ChannelPlan | undefined;
   readonly splits: Readonly<Partial<Record<SplitName, readonly CheckedSample[]>>>;
   /** How pictures of more than 8 bits are shown, in a sentence; undefined where there are none. */
   readonly shown: string | undefined;
@@ -73,6 +77,7 @@ const OF_ONE_FILE: ReadonlySet<Problem["code"]> = new Set([
   "not-an-image",
   "shared-stem",
   "unpaired",
+  "channels-differ",
   "unreadable",
   "size-mismatch",
 ]);
@@ -134,27 +139,12 @@ function countedClasses(samples: readonly CheckedSample[]): readonly string[] {
 function statisticsOf(images: readonly ImageFacts[]): PixelStatistics {
   const pixels = images.reduce((sum, { width, height }) => sum + width * height, 0);
   const total = (pick: (facts: ImageFacts) => number) => images.reduce((sum, facts) => sum + pick(facts), 0);
-  const mean: [number, number, number] = [0, 0, 0];
-  const std: [number, number, number] = [0, 0, 0];
-  for (const channel of [0, 1, 2] as const) {
-    const first = total(({ sums }) => sums[channel]) / pixels;
-    const second = total(({ squares }) => squares[channel]) / pixels;
-    mean[channel] = first / 255;
-    std[channel] = Math.max(Math.sqrt(Math.max(second - first * first, 0)), 1) / 255;
-  }
-  return { mean, std };
-}
-
-/** How the pictures that are no bytes are shown, `why` where through one window for all: `12 pictures of 16 bits, shown from 0 to 4095 (as dataset.yaml says)`. */
-export function shownText(splits: readonly SplitSurvey[], why: string): string | undefined {
-  const images = splits.flatMap(({ samples }) => samples.map(({ imageFacts }) => imageFacts));
-  const deep = images.filter(({ shown }) => shown !== undefined);
-  if (deep.length === 0) return undefined;
-  const depths = [...new Set(deep.map(({ depth }) => depth))].sort((a, b) => a - b).join(" and ");
-  const views = deep.flatMap(({ shown }) =>
-    shown === undefined ? [] : [{ window: shown, why: shown.own ? shown.why : why }],
-  );
-  return `${deep.length === 1 ? "1 picture" : `${deep.length} pictures`} of ${depths} bits, ${viewsText(views)}`;
+  const moments = (images[0]?.sums ?? []).map((_, channel) => {
+    const first = total(({ sums }) => sums[channel] ?? 0) / pixels;
+    const second = total(({ squares }) => squares[channel] ?? 0) / pixels;
+    return { mean: first / 255, std: Math.max(Math.sqrt(Math.max(second - first * first, 0)), 1) / 255 };
+  });
+  return { mean: moments.map(({ mean }) => mean), std: moments.map(({ std }) => std) };
 }
 
 const DISPLAY_COLOURS: readonly Rgb[] = [
@@ -287,7 +277,8 @@ export async function checkDataset(
     colours: colours !== undefined && colours.length === classes.length ? colours : defaultColours(classes.length),
     statistics: mean !== undefined && std !== undefined ? { mean, std } : measured,
     window: pictureWindow(dataset, options).window ?? dataset.yaml.provenance?.window,
-    shown: shownText(survey.splits, pictureWindow(dataset, options).why),
+    channels: planInUse(dataset, options),
+    shown: shownText(survey.splits, pictureWindow(dataset, options).why, dataset.yaml.channels),
     splits: Object.fromEntries(read.map(({ split, samples }) => [split, samples])),
     warnings: warnings.filter((warning) => warning !== undefined),
     leftOut: single,

@@ -2,7 +2,9 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { requireRegularFile } from "../../files/regular.ts";
+import { MOST_CHANNELS } from "../../model/definition.ts";
 import { nearestName } from "../../nearest.ts";
+import { areColours, type ChannelPlan, channelNames, channelsText, channelWindows } from "../channels.ts";
 import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
 import { parseYaml, YamlFault } from "../yaml-text.ts";
@@ -21,6 +23,9 @@ const colour = z.union([
     }),
 ]);
 
+const WINDOW_FORMS =
+  "a window is {low: A, high: B} with A below B, or a list of one for each channel, {low: A, high: B} or percentiles";
+
 const channel = z.number().min(0).max(1);
 const spread = z.number().positive().max(1);
 
@@ -38,11 +43,18 @@ const schema = z.strictObject({
   colours: z.array(colour).optional(),
   modality: z.string().optional(),
   /** Per channel, of pixels in [0, 1]. */
-  mean: z.tuple([channel, channel, channel]).optional(),
-  std: z.tuple([spread, spread, spread]).optional(),
+  mean: z.array(channel).min(1).max(MOST_CHANNELS).optional(),
+  std: z.array(spread).min(1).max(MOST_CHANNELS).optional(),
   licence: z.string().optional(),
-  /** What pictures of more than 8 bits are shown through; without it each through its own percentiles. */
-  window: window.optional(),
+  /** Names of the images' channels, where they are not red, green and blue. */
+  channels: channelNames.optional(),
+  /** The pages of an image file are its channels. */
+  pages: z.boolean().optional(),
+  /**
+   * What pictures of more than 8 bits are shown through, or each of their channels; without it each through its own
+   * percentiles.
+   */
+  window: z.union([window, channelWindows], WINDOW_FORMS).optional(),
   /** Millimetres between columns and between rows of all pictures. */
   spacing: z.tuple([millimetres, millimetres]).optional(),
   /**
@@ -67,10 +79,12 @@ export interface DatasetYaml {
   readonly classes?: readonly string[] | undefined;
   readonly colours?: readonly Rgb[] | undefined;
   readonly modality?: string | undefined;
-  readonly mean?: readonly [number, number, number] | undefined;
-  readonly std?: readonly [number, number, number] | undefined;
+  readonly mean?: readonly number[] | undefined;
+  readonly std?: readonly number[] | undefined;
   readonly licence?: string | undefined;
   readonly window?: Window | undefined;
+  /** What the channels are, where they are not red, green and blue; with a window for each where the file has them. */
+  readonly channels?: ChannelPlan | undefined;
   readonly spacing?: readonly [column: number, row: number] | undefined;
   readonly volumes?:
     | Readonly<Record<string, { readonly spacing?: readonly [number, number, number] | undefined } | null>>
@@ -123,5 +137,35 @@ export async function readDatasetYaml(file: string): Promise<DatasetYaml | undef
   if ((mean === undefined) !== (std === undefined)) {
     throw new DataError(`${file}: mean and std belong together; give both or neither (then they are measured)`);
   }
-  return result.data;
+  const { pages: _pages, ...said } = result.data;
+  return { ...said, ...channelsIn(file, result.data) };
+}
+
+/** Throws DataError where a list has not one entry for each channel. */
+function requireOneEach(
+  file: string,
+  names: readonly string[] | undefined,
+  lists: Record<string, readonly unknown[] | undefined>,
+) {
+  const count = names?.length ?? 3;
+  const what = names === undefined ? "an image has 3 channels, red, green and blue" : `it names ${channelsText(names)}`;
+  for (const [key, list] of Object.entries(lists)) {
+    if (list === undefined || list.length === count) continue;
+    throw new DataError(`${file}: ${key} has ${list.length} entries and ${what}; give one for each channel`);
+  }
+}
+
+/** The window and the channels of a file. Throws DataError where their numbers differ. */
+function channelsIn(
+  file: string,
+  { channels: names, pages, window: found, mean, std }: z.output<typeof schema>,
+): Required<Pick<DatasetYaml, "window" | "channels">> {
+  const [window, windows] = Array.isArray(found) ? [undefined, found] : [found, undefined];
+  requireOneEach(file, names, { mean, std, window: windows });
+  if (names === undefined || areColours(names)) {
+    if (windows === undefined && pages !== true) return { window, channels: undefined };
+    const key = pages === true ? "pages: true" : "a window for each channel";
+    throw new DataError(`${file}: ${key} is for named channels that are no colours; add such as channels: [ADC, T2]`);
+  }
+  return { window, channels: { names, ...(windows ? { windows } : {}), ...(pages ? { pages } : {}) } };
 }

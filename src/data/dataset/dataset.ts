@@ -1,8 +1,11 @@
 import { readdir } from "node:fs/promises";
 import { basename, join, parse, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
+import { ARRAY_EXTENSIONS } from "../channel-samples.ts";
+import type { ChannelPlan } from "../channels.ts";
 import { IMAGE_EXTENSIONS } from "../decode.ts";
 import type { Window } from "../formats/window.ts";
+import { channelHint, type GroupedFiles, groupChannels, isImageName } from "./channel-files.ts";
 import { type DatasetYaml, readDatasetYaml } from "./dataset-yaml.ts";
 import { MaskFolder } from "./mask-names.ts";
 import { type Problem, problem } from "./problems.ts";
@@ -16,8 +19,12 @@ export interface Sample extends PlaceFacts {
   /** File name without extension: the name of its mask, its predictions and its rows. */
   readonly stem: string;
   readonly image: string;
+  /** The files of the channels after the first, where each channel has one. */
+  readonly further?: readonly string[];
+  /** What the channels are; undefined: red, green and blue. */
+  readonly channels?: ChannelPlan;
   readonly mask: string;
-  /** What the image is shown through where it is no bytes; undefined: its own percentiles. */
+  /** What the image is shown through where it is no bytes; undefined: its channels' own, else its own percentiles. */
   readonly window?: Window;
 }
 
@@ -61,6 +68,17 @@ interface Listing {
   readonly problems: readonly Problem[];
 }
 
+/** What is wrong with a file of a split that is no image. */
+function strayProblem(image: string, channels: ChannelPlan | undefined): Problem {
+  const ending = parse(image).ext.toLowerCase();
+  const known = [...IMAGE_EXTENSIONS].join(" ");
+  const isArray = channels === undefined && ARRAY_EXTENSIONS.has(ending);
+  const cure = isArray
+    ? "name its channels in dataset.yaml, such as channels: [ADC, T2]"
+    : "convert it or move it away";
+  return problem("not-an-image", image, `no image format we read (${known})`, cure);
+}
+
 /** A dataset folder while it is listed. */
 interface Listed {
   readonly folder: string;
@@ -68,24 +86,55 @@ interface Listed {
   readonly yaml: DatasetYaml;
 }
 
-function pairUp({ folder, masks, yaml }: Listed, split: SplitName, names: readonly string[]): Listing {
-  const problems: Problem[] = [];
+/** The image that files of a split are, with its mask; or what is wrong with them. */
+function sampleOf(
+  { stem, names, problem: wrong }: GroupedFiles,
+  files: readonly string[],
+  { masks, yaml }: Listed,
+): Sample | Problem {
+  const { channels } = yaml;
+  const [image = "", ...others] = files;
+  if (wrong !== undefined) {
+    return problem(
+      "channels-differ",
+      image,
+      wrong,
+      "add or remove files, or name the channels there are in dataset.yaml",
+    );
+  }
+  const found = masks.maskOf(stem, image);
+  if ("mask" in found) {
+    const further = others.length > 0 ? { further: others } : {};
+    return { stem, image, ...further, ...(channels ? { channels } : {}), mask: found.mask, ...placeOf(stem, yaml) };
+  }
+  const hint = channels === undefined ? channelHint(names[0] ?? "", (one) => masks.has(one)) : undefined;
+  return hint === undefined ? found.problem : problem("unpaired", image, "has no mask", hint);
+}
+
+/** The files of a split as images, each of one file where no channels are named. */
+function groupsIn(names: readonly string[], { masks, yaml: { channels } }: Listed): readonly GroupedFiles[] {
+  if (channels !== undefined) return groupChannels(names, channels, (stem) => masks.has(stem));
+  return names.map((name) => ({ stem: parse(name).name, names: [name], problem: undefined }));
+}
+
+function pairUp(listed: Listed, split: SplitName, names: readonly string[]): Listing {
+  const { folder, yaml } = listed;
+  const path = (name: string) => join(folder, split, name);
+  const images = names.filter((name) => isImageName(name, yaml.channels));
+  const strays = names.filter((name) => !images.includes(name));
+  const problems = strays.map((name) => strayProblem(path(name), yaml.channels));
   const samples = new Map<string, Sample>();
-  for (const name of names) {
-    const { name: stem, ext } = parse(name);
-    const image = join(folder, split, name);
-    const earlier = samples.get(stem);
-    if (!IMAGE_EXTENSIONS.has(ext.toLowerCase())) {
-      const known = [...IMAGE_EXTENSIONS].join(" ");
-      problems.push(problem("not-an-image", image, `no image format we read (${known})`, "convert it or move it away"));
-    } else if (earlier !== undefined) {
+  for (const group of groupsIn(images, listed)) {
+    const files = group.names.map(path);
+    const earlier = samples.get(group.stem);
+    if (earlier !== undefined) {
       const what = `has the same stem as ${earlier.image}, both would share one mask`;
-      problems.push(problem("shared-stem", image, what, "rename one"));
-    } else {
-      const found = masks.maskOf(stem, image);
-      if ("mask" in found) samples.set(stem, { stem, image, mask: found.mask, ...placeOf(stem, yaml) });
-      else problems.push(found.problem);
+      problems.push(problem("shared-stem", files[0] ?? "", what, "rename one"));
+      continue;
     }
+    const found = sampleOf(group, files, listed);
+    if ("code" in found) problems.push(found);
+    else samples.set(found.stem, found);
   }
   return { samples: [...samples.values()].sort((a, b) => byCodeUnits(a.stem, b.stem)), problems };
 }

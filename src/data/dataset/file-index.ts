@@ -7,11 +7,10 @@ import { DataError } from "../../errors.ts";
 import { replaceFile } from "../../files/atomic.ts";
 import { makeFolder } from "../../files/folder.ts";
 import { requireInside, requireRegularFile } from "../../files/regular.ts";
-import type { Window } from "../formats/window.ts";
-import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts, holdFor } from "./file-facts.ts";
+import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts, holdFor, type Reading } from "./file-facts.ts";
 
 /** Raised whenever facts or decoding change, so that older indexes are made anew. */
-const INDEX_VERSION = 6;
+const INDEX_VERSION = 7;
 
 const entry = z.object({
   size: z.number(),
@@ -73,22 +72,25 @@ export class FileIndex {
   }
 
   /**
-   * The facts about `file`, from the index where size and time or hash agree and, of an image that is no bytes, what it is
+   * The facts about `file`, and the files of its further channels, from the index where size and time or hash agree and, of an image that is no bytes, what it is
    * shown through; else by `read`.
    */
   async facts<K extends FileFacts["kind"]>(
     file: string,
     kind: K,
     read: FactsReader,
-    window?: Window,
+    reading: Reading = {},
   ): Promise<FactsOf<K>> {
-    requireInside(file, this.#folder);
-    requireRegularFile(file);
-    const { size, mtimeMs: time, ctimeMs: changed } = await statOf(file);
+    const { further = [] } = reading;
+    for (const one of [file, ...further]) {
+      requireInside(one, this.#folder);
+      requireRegularFile(one);
+    }
+    const { size, time, changed } = await statOf([file, ...further]);
     const name = this.#nameOf(file);
     const entry = this.#entries.get(name);
     const known =
-      entry !== undefined && entry.size === size && isOf(entry.facts, kind) && fits(entry.facts, window)
+      entry !== undefined && entry.size === size && isOf(entry.facts, kind) && fits(entry.facts, reading)
         ? entry
         : undefined;
     if (known !== undefined && known.time === time && known.changed === changed) {
@@ -96,7 +98,7 @@ export class FileIndex {
       return known.facts as FactsOf<K>;
     }
     this.#changed = true;
-    const { sha256, facts } = await read({ file, kind, window, known: known?.sha256 });
+    const { sha256, facts } = await read({ file, kind, ...reading, known: known?.sha256 });
     this.hashes.set(name, sha256);
     if (facts === undefined && known !== undefined) {
       this.#entries.set(name, { ...known, time, changed });
@@ -132,12 +134,18 @@ function isOf<K extends FileFacts["kind"]>(facts: FileFacts, kind: K): facts is 
   return facts.kind === kind;
 }
 
-const fits = (facts: FileFacts, window: Window | undefined) => facts.kind === "mask" || holdFor(facts, window);
+const fits = (facts: FileFacts, reading: Reading) => facts.kind === "mask" || holdFor(facts, reading);
 
-async function statOf(file: string) {
-  try {
-    return await stat(file);
-  } catch (error) {
-    throw new DataError(`${file}: cannot be read (${String(error)})`);
+/** Bytes of the files together, and when the last of them changed. */
+async function statOf(files: readonly string[]) {
+  let [size, time, changed] = [0, 0, 0];
+  for (const file of files) {
+    try {
+      const { size: bytes, mtimeMs, ctimeMs } = await stat(file);
+      [size, time, changed] = [size + bytes, Math.max(time, mtimeMs), Math.max(changed, ctimeMs)];
+    } catch (error) {
+      throw new DataError(`${file}: cannot be read (${String(error)})`);
+    }
   }
+  return { size, time, changed };
 }

@@ -38,7 +38,10 @@ function leftOutOf({ survey }: Verification): Map<string, string> {
   for (const group of equalImages(survey.splits)) {
     const keeper = KEEPERS.find((split) => group.some((one) => one.split === split));
     const kept = group.find(({ split }) => split === keeper);
-    for (const { split, sample } of group) if (split !== keeper) out.set(sample.image, kept?.sample.image ?? "");
+    for (const { split, sample } of group) {
+      if (split === keeper) continue;
+      for (const file of [sample.image, ...(sample.further ?? [])]) out.set(file, kept?.sample.image ?? "");
+    }
   }
   return out;
 }

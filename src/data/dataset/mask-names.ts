@@ -23,6 +23,11 @@ export class MaskFolder {
     this.#byHint = grouped(names, pointsTo);
   }
 
+  /** Whether a mask is named as an image of that stem. */
+  has(stem: string): boolean {
+    return this.#byStem.has(stem);
+  }
+
   /**
    * The mask of an image: `<stem>.png`, else a PNG or TIFF of that stem however its ending is written; or what is wrong,
    * naming the file that seems to be meant and what reads it.

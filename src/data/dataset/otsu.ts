@@ -1,5 +1,6 @@
 import { IGNORE_LABEL } from "../../labels.ts";
-import { readMask, readPicture } from "../decode.ts";
+import { readImageSource } from "../channel-picture.ts";
+import { readMask } from "../decode.ts";
 import { luma } from "../image/colour.ts";
 import { drawn } from "../image/image.ts";
 import type { Sample } from "./dataset.ts";
@@ -37,7 +38,7 @@ export async function otsuDice(samples: readonly Sample[]): Promise<number> {
   let both = 0;
   let either = 0;
   for (const sample of samples) {
-    const gray = luma(drawn((await readPicture(sample.image, { dataset: sample.window })).picture));
+    const gray = luma(drawn(await readImageSource(sample, { dataset: sample.window })));
     const { data } = await readMask(sample.mask);
     const threshold = otsuThreshold(gray);
     for (let pixel = 0; pixel < gray.length; pixel++) {

@@ -6,6 +6,7 @@ type ProblemCode =
   | "not-an-image"
   | "shared-stem"
   | "unpaired"
+  | "channels-differ"
   | "empty-split"
   | "unreadable"
   | "size-mismatch"

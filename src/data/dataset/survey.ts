@@ -1,3 +1,4 @@
+import type { ChannelPlan } from "../channels.ts";
 import type { Window } from "../formats/window.ts";
 import { defaultWorkers, ThreadPool, threadProgram } from "../thread-pool.ts";
 import { type Dataset, type Sample, SPLIT_NAMES, type SplitName } from "./dataset.ts";
@@ -40,6 +41,8 @@ export interface SurveyOptions {
   readonly window?: Window | undefined;
   /** What a network was trained with; where no `window` is asked for. */
   readonly trained?: Window | undefined;
+  /** What a network's channels were trained with: its windows come before those of dataset.yaml. */
+  readonly trainedChannels?: ChannelPlan | undefined;
   /** After every pair; `file` is the image. */
   readonly onProgress?: (done: number, total: number, file: string) => void;
 }
@@ -75,8 +78,9 @@ async function surveyPair(
   read: FactsReader,
   problems: Problem[],
 ): Promise<SurveyedSample | undefined> {
+  const { window, further, channels } = sample;
   const [image, mask] = await Promise.allSettled([
-    index.facts(sample.image, "image", read, sample.window),
+    index.facts(sample.image, "image", read, { window, further, channels }),
     index.facts(sample.mask, "mask", read),
   ]);
   if (image.status === "rejected") problems.push(unreadable(sample.image, image.reason));
@@ -100,6 +104,15 @@ export function pictureWindow({ yaml }: Dataset, { window, trained }: SurveyOpti
   return { window: yaml.window, why: "as dataset.yaml says" };
 }
 
+/** What the channels are and what each is shown through: without windows of their own where all are seen through one. */
+export function planInUse(dataset: Dataset, options: SurveyOptions): ChannelPlan | undefined {
+  const { channels } = dataset.yaml;
+  if (channels === undefined) return undefined;
+  const { windows: own, ...plan } = channels;
+  const windows = options.trainedChannels?.windows ?? own;
+  return windows === undefined || pictureWindow(dataset, options).window !== undefined ? plan : { ...plan, windows };
+}
+
 /**
  * Surveys the given splits (those the dataset has, by default): every file is decoded once, or known from the index.
  * What cannot be used is listed; nothing wrong in a file makes it throw.
@@ -114,10 +127,12 @@ export async function surveyDataset(
   const workers = options.workers ?? defaultWorkers();
   const reader = new Reader(workers);
   const { window } = pictureWindow(dataset, options);
+  const plan = planInUse(dataset, options);
+  const seen = { ...(window === undefined ? {} : { window }), ...(plan === undefined ? {} : { channels: plan }) };
   const pairs = splits.flatMap((split) =>
     (dataset.splits[split] ?? []).map((sample) => ({
       split,
-      sample: window === undefined ? sample : { ...sample, window },
+      sample: { ...sample, ...seen },
       problems: [] as Problem[],
       found: undefined as SurveyedSample | undefined,
     })),

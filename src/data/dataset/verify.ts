@@ -1,4 +1,4 @@
-import { allProblems, checkedSample, classesOf, shownText } from "./check-dataset.ts";
+import { allProblems, checkedSample, classesOf } from "./check-dataset.ts";
 import type { Dataset, SplitName } from "./dataset.ts";
 import { placed } from "./duplicates.ts";
 import {
@@ -20,6 +20,7 @@ import {
 import { privacyFindings } from "./identifiers.ts";
 import { instanceFindings } from "./instance-files.ts";
 import { type Problem, problem } from "./problems.ts";
+import { shownText } from "./shown-text.ts";
 import { pictureWindow, type Survey, type SurveyOptions, surveyDataset } from "./survey.ts";
 
 /** A problem and how grave it is: with an error nobody should train. */
@@ -96,7 +97,7 @@ export async function verifyDataset(dataset: Dataset, options: SurveyOptions = {
   );
   const errors = findings.filter(({ severity }) => severity === "error");
   const samples = placed(splits).map(({ sample }) => sample);
-  const shown = shownText(splits, pictureWindow(dataset, options).why);
+  const shown = shownText(splits, pictureWindow(dataset, options).why, dataset.yaml.channels);
   return {
     name: dataset.name,
     folder: dataset.folder,

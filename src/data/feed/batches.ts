@@ -8,7 +8,7 @@ import type { PreparedSample, SampleTask } from "./sample.ts";
 import { SamplePool } from "./sample-pool.ts";
 
 export interface Batch {
-  /** [n, height, width, 3] channels last, (x / 255 - mean) / std. */
+  /** [n, height, width, channels] channels last, (x / 255 - mean) / std. */
   readonly images: Float32Array<ArrayBuffer>;
   /** [n, height, width], 255 = ignore. */
   readonly labels: Int32Array<ArrayBuffer>;
@@ -123,12 +123,17 @@ function* evalOutlines({ samples, batchSize }: EvalBatchOptions): Generator<Batc
   }
 }
 
-function assemble(outline: BatchOutline, prepared: readonly PreparedSample[], { samples, size }: LoaderOptions): Batch {
+function assemble(
+  outline: BatchOutline,
+  prepared: readonly PreparedSample[],
+  { samples, size, statistics }: LoaderOptions,
+): Batch {
   const pixels = size.width * size.height;
-  const images = new Float32Array(prepared.length * pixels * 3);
+  const values = pixels * statistics.mean.length;
+  const images = new Float32Array(prepared.length * values);
   const labels = new Int32Array(prepared.length * pixels);
   prepared.forEach(({ image, label }, index) => {
-    images.set(image, index * pixels * 3);
+    images.set(image, index * values);
     labels.set(label, index * pixels);
   });
   const { members, ...place } = outline;
@@ -232,7 +237,8 @@ function streamOf(
 function fileTask({ samples, size, statistics }: LoaderOptions, member: number): Omit<SampleTask, "training"> {
   const sample = samples[member];
   if (sample === undefined) throw new RangeError(`sample ${member} of ${samples.length}`);
-  return { image: sample.image, mask: sample.mask, window: sample.window, size, statistics };
+  const { image, further, channels, mask, window } = sample;
+  return { image, further, channels, mask, window, size, statistics };
 }
 
 /**

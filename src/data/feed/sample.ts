@@ -1,14 +1,14 @@
 import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
-import { readMask, readPicture } from "../decode.ts";
+import { type ImageSource, readImageSource } from "../channel-picture.ts";
+import { readMask } from "../decode.ts";
 import type { Window } from "../formats/window.ts";
 import { type AugmentOptions, augment, type Pair, stretch } from "../image/augment.ts";
 import type { Size } from "../image/image.ts";
 import { normalise, type PixelStatistics } from "../image/normalise.ts";
 
 /** Plain data, so that it can travel to a worker. */
-export interface SampleTask {
-  readonly image: string;
+export interface SampleTask extends ImageSource {
   readonly mask: string;
   /** What the image is shown through where it is no bytes; undefined: its own percentiles. */
   readonly window?: Window | undefined;
@@ -28,7 +28,7 @@ interface TrainingDraw {
 }
 
 export interface PreparedSample {
-  /** [height, width, 3] channels last, (x / 255 - mean) / std. */
+  /** [height, width, channels] channels last, (x / 255 - mean) / std. */
   readonly image: Float32Array<ArrayBuffer>;
   /** [height, width], 255 = ignore. */
   readonly label: Int32Array<ArrayBuffer>;
@@ -51,10 +51,7 @@ function transform(pair: Pair, { size, training }: SampleTask): Pair {
  * and of the files' content. Throws DataError naming the file that is missing, damaged or unequal.
  */
 export async function prepareSample(task: SampleTask): Promise<PreparedSample> {
-  const [{ picture: image }, mask] = await Promise.all([
-    readPicture(task.image, { dataset: task.window }),
-    readMask(task.mask),
-  ]);
+  const [image, mask] = await Promise.all([readImageSource(task, { dataset: task.window }), readMask(task.mask)]);
   if (image.width !== mask.width || image.height !== mask.height) {
     throw new DataError(
       `${task.mask}: the mask is ${mask.width}x${mask.height}, its image ${task.image} is ${image.width}x${image.height}; ` +

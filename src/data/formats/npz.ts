@@ -39,7 +39,7 @@ class Cutter {
 }
 
 /** Reads values of a Fortran-ordered array in C order. */
-function transposed(read: ValueReader, shape: readonly number[]): ValueReader {
+export function transposed(read: ValueReader, shape: readonly number[]): ValueReader {
   const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((product, extent) => product * extent, 1));
   return (index) => {
     let [rest, place] = [index, 0];

@@ -3,12 +3,28 @@ import { emptyLike, type Picture } from "./image.ts";
 
 const { fround } = Math;
 
+/** Whether the channels are red, green and blue. */
+const isRgb = ({ channels, measured }: Picture): boolean => channels === 3 && measured !== true;
+
+/** Each pixel's mean over its channels, of bytes rounded. */
+function meanOfChannels<P extends Picture>({ data, channels }: P): P["data"] {
+  const out = emptyLike<P["data"]>(data, data.length / channels);
+  for (let index = 0; index < out.length; index++) {
+    let sum = 0;
+    for (let at = index * channels; at < (index + 1) * channels; at++) sum += data[at] ?? 0;
+    out[index] = data instanceof Float32Array ? sum / channels : Math.round(sum / channels);
+  }
+  return out;
+}
+
 /**
  * Pillow's luma: 0.299 R + 0.587 G + 0.114 B, of bytes in 16-bit fixed point. One sample a pixel, of the picture's kind;
- * one-channel images as they are.
+ * one-channel images as they are, of channels that are no colours their mean.
  */
-export function luma<P extends Picture>({ data, channels }: P): P["data"] {
+export function luma<P extends Picture>(image: P): P["data"] {
+  const { data, channels } = image;
   if (channels === 1) return data;
+  if (!isRgb(image)) return meanOfChannels(image);
   const out = emptyLike<P["data"]>(data, data.length / 3);
   const isFloat = data instanceof Float32Array;
   for (let index = 0, at = 0; index < out.length; index++, at += 3) {
@@ -39,20 +55,36 @@ export function brightness<P extends Picture>(image: P, factor: number): P {
   return mapped(image, (value) => blend(0, value, single));
 }
 
-/** Distance from the image's mean luma times `factor` (1 = unchanged). */
-export function contrast<P extends Picture>(image: P, factor: number): P {
-  const gray = luma(image);
+/** The mean of samples, of bytes rounded. */
+function meanOf(samples: Picture["data"]): number {
   let sum = 0;
-  for (const value of gray) sum += value;
-  const exact = sum / gray.length;
-  const mean = gray instanceof Float32Array ? exact : Math.trunc(exact + 0.5);
-  const single = fround(factor);
-  return mapped(image, (value) => blend(mean, value, single));
+  for (const value of samples) sum += value;
+  const exact = sum / samples.length;
+  return samples instanceof Float32Array ? exact : Math.trunc(exact + 0.5);
 }
 
-/** Distance from the pixel's own luma times `factor` (1 = unchanged). One-channel images have none and stay. */
+/**
+ * Distance from the image's mean luma times `factor` (1 = unchanged); where channels are no colours, from each channel's
+ * own mean.
+ */
+export function contrast<P extends Picture>(image: P, factor: number): P {
+  const single = fround(factor);
+  if (isRgb(image) || image.channels === 1) {
+    const mean = meanOf(luma(image));
+    return mapped(image, (value) => blend(mean, value, single));
+  }
+  const { channels } = image;
+  const data = emptyLike(image.data, image.data.length);
+  for (let channel = 0; channel < channels; channel++) {
+    const mean = meanOf(image.data.filter((_, at) => at % channels === channel));
+    for (let at = channel; at < data.length; at += channels) data[at] = blend(mean, image.data[at] ?? 0, single);
+  }
+  return { ...image, data };
+}
+
+/** Distance from the pixel's own luma times `factor` (1 = unchanged). Images without colours have none and stay. */
 export function saturation<P extends Picture>(image: P, factor: number): P {
-  if (image.channels === 1) return image;
+  if (!isRgb(image)) return image;
   const gray = luma(image);
   const single = fround(factor);
   const data = emptyLike(image.data, image.data.length);
@@ -113,9 +145,9 @@ function writeRgb(out: Uint8Array, at: number, h: number, s: number, v: number):
   }
 }
 
-/** Hue turned by `shift` of a full turn (-0.5 to 0.5; 0 still passes bytes through 8-bit HSV). One-channel images stay. */
+/** Hue turned by `shift` of a full turn (-0.5 to 0.5; 0 still passes bytes through 8-bit HSV). Images without colours stay. */
 export function hue<P extends Picture>(image: P, shift: number): P {
-  if (image.channels === 1) return image;
+  if (!isRgb(image)) return image;
   const { data } = image;
   if (data instanceof Float32Array) return { ...image, data: floatHue(data, shift) };
   const out = new Uint8Array(data.length);
@@ -133,9 +165,9 @@ export function hue<P extends Picture>(image: P, shift: number): P {
   return { ...image, data: out };
 }
 
-/** Channels in another order: output channel i is input channel order[i]. */
+/** Colours in another order: output channel i is input channel order[i]. Images without colours stay. */
 export function permuteChannels<P extends Picture>(image: P, order: ArrayLike<number>): P {
-  if (image.channels === 1) return image;
+  if (!isRgb(image)) return image;
   const { data } = image;
   const [first = 0, second = 1, third = 2] = [order[0], order[1], order[2]];
   const out = emptyLike(data, data.length);

@@ -3,12 +3,15 @@ import { ShapeError } from "../../errors.ts";
 interface Raster<Samples> {
   readonly width: number;
   readonly height: number;
-  readonly channels: 1 | 3;
+  /** Samples a pixel, 1 to 8. */
+  readonly channels: number;
   /** height * width * channels samples, row-major, channels last. */
   readonly data: Samples;
+  /** The channels are measurements, each for itself: even three of them are no colours. */
+  readonly measured?: true;
 }
 
-/** Bytes in rows, columns, channels. An image has three channels (RGB), a mask one (class index; 255 = ignore). */
+/** Bytes in rows, columns, channels. An image has three channels (RGB) or the named ones of its data set, a mask one (class index; 255 = ignore). */
 export type ByteImage = Raster<Uint8Array>;
 
 /** A picture of more than 8 bits a sample, seen through its window: 0 (black) to 255 (white), not rounded. */
@@ -30,21 +33,23 @@ export function drawn(picture: Picture): ByteImage {
 
 /**
  * Throws ShapeError, in the name of `op`, unless a picture of unknown origin is what it says: whole sides of at least 1,
- * bytes or floats in RGB, as many as the sides ask for, and no NaN or infinity among them.
+ * bytes or floats in RGB, or in `expected` channels, as many as the sides ask for, and no NaN or infinity among them.
  */
-export function requirePicture(op: string, { width, height, channels, data }: Picture): void {
+export function requirePicture(op: string, { width, height, channels, data }: Picture, expected = 3): void {
   const isSide = (side: number) => Number.isSafeInteger(side) && side >= 1;
   if (!isSide(width) || !isSide(height)) {
     throw new ShapeError(`${op}: the picture is ${width}x${height}; both sides must be whole numbers of at least 1`);
   }
-  if (channels !== 3)
-    throw new ShapeError(`${op}: the picture has ${channels} channels; it must have 3, red, green, blue`);
+  const inWords = expected === 3 ? "3, red, green, blue" : `${expected}, as the network was trained`;
+  if (channels !== expected)
+    throw new ShapeError(`${op}: the picture has ${channels} channels; it must have ${inWords}`);
   if (!(data instanceof Uint8Array || data instanceof Float32Array)) {
     throw new ShapeError(`${op}: data must be a Uint8Array, or a Float32Array of 0 (black) to 255 (white)`);
   }
-  if (data.length !== width * height * 3) {
+  if (data.length !== width * height * expected) {
+    const kind = expected === 3 ? "RGB" : `${expected} channels`;
     throw new ShapeError(
-      `${op}: data has ${data.length} samples; a picture of ${width}x${height} in RGB has ${width * height * 3}`,
+      `${op}: data has ${data.length} samples; a picture of ${width}x${height} in ${kind} has ${width * height * expected}`,
     );
   }
   const wrong = data instanceof Float32Array ? data.findIndex((value) => !Number.isFinite(value)) : -1;
@@ -63,7 +68,7 @@ interface Rectangle extends Size {
 }
 
 /** An image of one byte value. */
-export function filled({ width, height }: Size, channels: 1 | 3, value: number): ByteImage {
+export function filled({ width, height }: Size, channels: number, value: number): ByteImage {
   return { width, height, channels, data: new Uint8Array(width * height * channels).fill(value) };
 }
 

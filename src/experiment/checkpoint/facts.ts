@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { type ChannelPlan, channelPlan } from "../../data/channels.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { CheckpointError } from "../../errors.ts";
+import { channelsOf } from "../../model/definition.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
 import { parseNetworkConfig } from "./network-schema.ts";
 
@@ -12,8 +14,10 @@ export interface CheckpointFacts {
   readonly classes: readonly string[];
   readonly colours: readonly (readonly [number, number, number])[];
   /** Per-channel mean and standard deviation of pixels in [0, 1] that images are normalised with. */
-  readonly mean: readonly [number, number, number];
-  readonly std: readonly [number, number, number];
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** What the network's channels are, where they are not red, green and blue. */
+  readonly channels?: ChannelPlan;
   /** What the training scans were shown through, in their own values (CT: Hounsfield units); where one is known. */
   readonly window?: Window;
   /** Where training stands: steps done, and the recipe a resumed run must share. */
@@ -58,8 +62,9 @@ const factsSchema = z
     }),
     classes: z.array(z.string()).min(1).max(255),
     colours: z.array(z.tuple([byte, byte, byte])).max(255),
-    mean: z.tuple([level, level, level]),
-    std: z.tuple([spread, spread, spread]),
+    mean: z.array(level),
+    std: z.array(spread),
+    channels: channelPlan.exactOptional(),
     window: z
       .strictObject({ low: z.number(), high: z.number() })
       .refine(({ low, high }) => high > low, "high must lie above low")
@@ -69,6 +74,11 @@ const factsSchema = z
   .refine(
     ({ config, classes }) => config.classes === classes.length,
     "the number of class names is not the network's number of classes",
+  )
+  .refine(
+    ({ config, mean, std, channels }) =>
+      [mean, std, channels?.names ?? mean].every(({ length }) => length === channelsOf(config)),
+    "the numbers of means, deviations and channel names are not the network's number of channels",
   );
 
 /**

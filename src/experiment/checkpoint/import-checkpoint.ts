@@ -1,11 +1,10 @@
 import { CheckpointError, UsageError } from "../../errors.ts";
 import { initialValues, type Parameter } from "../../model/parameters.ts";
-import { traceNetwork } from "../../model/zoo.ts";
 import { readWeights } from "../../weights/read-weights.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../../weights/safetensors.ts";
 import { type Checkpoint, isCheckpoint } from "./checkpoint.ts";
 import type { CheckpointFacts } from "./facts.ts";
-import { fitWeights } from "./fit-weights.ts";
+import { fitWeights, slotsOf } from "./fit-weights.ts";
 
 /** What nearly all public encoders were trained under. */
 export const IMAGENET_STATISTICS = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
@@ -29,7 +28,7 @@ export async function importCheckpoint(
       `${path} is a checkpoint, which says itself which network it holds: leave the network's flags out`,
     );
   }
-  const slots = traceNetwork(facts.config, { mode: "eval", batch: 2 }).build.parameters.list();
+  const slots = slotsOf(facts.config);
   const { tensors, notes } = fitWeights(slots, file, { label: path, partial });
   const missing = slots.filter(({ name, kind }) => kind !== "region" && !tensors.has(name));
   if (missing.length > 0 && !partial) {

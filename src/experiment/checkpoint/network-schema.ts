@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MOST_CHANNELS } from "../../model/definition.ts";
 import { FORMER_CHOICES } from "../../model/svanet/assemformer.ts";
 import { ENCODER_NAMES, LINKS, SV_MODES } from "../../model/svanet/config.ts";
 import { GATE_KINDS } from "../../model/svanet/gates.ts";
@@ -18,7 +19,12 @@ const factor = z.number().positive().max(1024);
 const blocks = z.array(z.int().min(1).max(256)).min(1).max(8);
 const reaches = z.array(z.int().min(1).max(1024)).min(1).max(16);
 
-const common = { classes: z.int().min(1).max(255), height: side, width: side };
+const common = {
+  classes: z.int().min(1).max(255),
+  height: side,
+  width: side,
+  inChannels: z.int().min(1).max(MOST_CHANNELS).exactOptional(),
+};
 const backbone = { encoder: z.enum(["res2net", "resnet"]), base: channels, blocks };
 const dilated = { base: channels, blocks, auxiliary: z.number().min(0).max(1024) };
 

@@ -1,7 +1,7 @@
 import type { Network } from "../../training/network.ts";
 import { float32, int32 } from "../../weights/safetensors.ts";
 import { readTrustedWeights } from "./checkpoint.ts";
-import { fitWeights } from "./fit-weights.ts";
+import { fitWeights, slotsOf } from "./fit-weights.ts";
 
 export interface Pretrained {
   /** Tensors that were loaded, and tensors of the network that keep their random start. */
@@ -22,7 +22,7 @@ export async function loadPretrained(
   path: string,
   { partial = false }: { readonly partial?: boolean } = {},
 ): Promise<Pretrained> {
-  const slots = network.table.list();
+  const slots = slotsOf(network.config);
   const { tensors, notes } = fitWeights(slots, await readTrustedWeights(path), { label: `--weights ${path}`, partial });
   for (const { name, kind } of slots) {
     const tensor = tensors.get(name);

@@ -42,7 +42,7 @@ export async function evaluateSplit(network: Network, options: EvaluateOptions):
   const pixels = height * width;
   let done = 0;
   for await (const batch of stream) {
-    const maps = await infer(inference, batch.images, pixels * 3, options);
+    const maps = await infer(inference, batch.images, pixels * statistics.mean.length, options);
     for (const i of batch.names.keys()) {
       const sample = samples[done];
       if (!sample) continue;

@@ -14,12 +14,12 @@ export interface DataRecord extends PixelStatistics {
   readonly files: DataIndex;
 }
 
-const triple = z.tuple([z.number(), z.number(), z.number()]);
+const perChannel = z.array(z.number()).min(1);
 
 const indexSchema = z.strictObject({
   version: z.literal(1),
-  mean: triple,
-  std: triple,
+  mean: perChannel,
+  std: perChannel,
   files: z.array(z.tuple([z.string(), z.string().regex(/^[0-9a-f]{64}$/)])),
 });
 

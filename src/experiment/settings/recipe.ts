@@ -37,13 +37,13 @@ export function networkName({ model, preset }: Pick<TrainConfig, "model" | "pres
   return model === "svanet" ? preset : model;
 }
 
-/** The network a configuration asks for, checked. */
-export function networkConfig(config: TrainConfig, classes: number): NetworkConfig {
+/** The network a configuration asks for, for images of so many channels, checked. */
+export function networkConfig(config: TrainConfig, classes: number, inChannels = 3): NetworkConfig {
   const own = fromZoo(networkName(config)).config;
   const changed = own.kind === "svanet" ? { ...own, ...svanetChanges(config, own) } : unchanged(own, config);
   if (own.kind === "svanet") checkSize(config);
   const { height, width } = config.size;
-  const network = fitted(changed, { classes, height, width, base: config.width ?? undefined });
+  const network = fitted(changed, { classes, height, width, base: config.width ?? undefined, inChannels });
   if (Object.keys(config.layerRates).length > 0) {
     rateFactors(traceNetwork(network, { mode: "eval", batch: 2 }).build.parameters, config);
   }
@@ -69,8 +69,11 @@ function unchanged<T>(own: T, config: TrainConfig): T {
   throw new UsageError(`${flagOf(wrong)} is a choice of SvANet, and ${config.model} has none${named}`);
 }
 
-/** The network for a data set: its classes, or more where the configuration says so. */
-export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "classes" | "folder">): NetworkConfig {
+/** The network for a data set: its images' channels, its classes, or more where the configuration says so. */
+export function networkFor(
+  config: TrainConfig,
+  dataset: Pick<CheckedDataset, "classes" | "folder"> & Partial<Pick<CheckedDataset, "channels">>,
+): NetworkConfig {
   const { classes } = config;
   const found = dataset.classes.length;
   if (classes !== null && classes < found) {
@@ -80,7 +83,7 @@ export function networkFor(config: TrainConfig, dataset: Pick<CheckedDataset, "c
     );
   }
   requireClassWeights(config, dataset);
-  return networkConfig(config, classes ?? found);
+  return networkConfig(config, classes ?? found, dataset.channels?.names.length);
 }
 
 /** UsageError where weights were given and are not one for each class. */

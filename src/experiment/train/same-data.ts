@@ -1,4 +1,5 @@
 import { relative, sep } from "node:path";
+import type { ChannelPlan } from "../../data/channels.ts";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { DataError } from "../../errors.ts";
@@ -11,7 +12,8 @@ import type { TrainConfig } from "../settings/config.ts";
 const MOST_LISTED = 5;
 
 /** What of a data set decides what a run computes: files, classes, and what pixels are shown through and normalised by. */
-type UsedData = Pick<CheckedDataset, "classes" | "folder" | "hashes" | "splits" | "window">;
+type UsedData = Pick<CheckedDataset, "classes" | "folder" | "hashes" | "splits" | "window"> &
+  Partial<Pick<CheckedDataset, "channels">>;
 
 /** The images and masks that training reads, by name in the dataset's folder. */
 export function usedFiles({ folder, hashes, splits }: UsedData): DataIndex {
@@ -52,7 +54,7 @@ export function checkSameData(
 }
 
 function otherFacts(
-  { classes, mean, std, window }: CheckpointFacts,
+  { classes, mean, std, window, channels }: CheckpointFacts,
   dataset: UsedData,
   statistics: PixelStatistics,
 ): string[] {
@@ -65,6 +67,19 @@ function otherFacts(
     ...([...mean, ...std].join() === [...statistics.mean, ...statistics.std].join()
       ? []
       : ["the mean or deviation of the training pixels"]),
+    ...(planText(channels) === planText(dataset.channels)
+      ? []
+      : [`channels ${planText(channels)}, now ${planText(dataset.channels)}`]),
     ...(shown(window) === shown(dataset.window) ? [] : [`window ${shown(window)}, now ${shown(dataset.window)}`]),
   ];
+}
+
+/** Channels with the windows of their own, as text. */
+function planText(plan: ChannelPlan | undefined): string {
+  if (plan === undefined) return "red, green, blue";
+  const each = plan.names.map((name, channel) => {
+    const window = plan.windows?.[channel];
+    return typeof window === "object" ? `${name} (${window.low} to ${window.high})` : name;
+  });
+  return each.join(", ");
 }

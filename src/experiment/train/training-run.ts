@@ -1,3 +1,4 @@
+import type { ChannelPlan } from "../../data/channels.ts";
 import { defaultColours } from "../../data/dataset/check-dataset.ts";
 import { type Batch, type BatchStream, trainBatches } from "../../data/feed/batches.ts";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
@@ -219,13 +220,14 @@ export class TrainingRun {
   #facts(): CheckpointFacts {
     const { config, network, statistics, dataset } = this.#input;
     const { mean, std } = statistics;
-    const { window } = dataset;
+    const { window, channels } = dataset;
     return {
       preset: networkName(config),
       config: network,
       ...classesOf(this.#input),
       mean,
       std,
+      ...(channels ? { channels: storedPlan(channels) } : {}),
       ...(window ? { window } : {}),
       progress: this.#progress,
     };
@@ -237,6 +239,11 @@ export class TrainingRun {
     this.#trainer.destroy();
     this.#trainer.network.destroy();
   }
+}
+
+/** A plan without what it leaves open. */
+function storedPlan({ names, windows, pages }: ChannelPlan): ChannelPlan {
+  return { names, ...(windows ? { windows } : {}), ...(pages ? { pages } : {}) };
 }
 
 /** Names and colours of the network's classes; a network may have more than its data set. */

@@ -11,7 +11,7 @@ export interface OwnConfig extends CommonConfig {
   /** Images are padded to whole multiples of it, so that the network can halve them: 8 for three halvings. */
   readonly multiple: number;
   /**
-   * Traces the network on an image `[n, h, w, 3]` and returns what the loss looks at, the main output first. Called once
+   * Traces the network on an image `[n, h, w, inChannels]` and returns what the loss looks at, the main output first. Called once
    * for each shape and mode (`build.mode`), so it must ask for the same parameters every time.
    */
   readonly outputs: (build: Build, image: Value) => readonly Head[];

@@ -1,5 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { suggestion } from "../../nearest.ts";
+import { requireChannels } from "../definition.ts";
 import { type AssemFormerSettings, FORMER_CHOICES } from "./assemformer.ts";
 import { GATE_KINDS, type GateKind } from "./gates.ts";
 
@@ -34,6 +35,8 @@ export interface SvanetConfig extends AssemFormerSettings {
   readonly classes: number;
   readonly height: number;
   readonly width: number;
+  /** Channels of the image; 3 where left out. */
+  readonly inChannels?: number;
   readonly encoder: EncoderName;
   /** Planes of the first residual stage. */
   readonly base: number;
@@ -196,6 +199,7 @@ function checkChoices(config: SvanetConfig): void {
 }
 
 function checkNumbers(config: SvanetConfig): void {
+  requireChannels(config);
   checkSides(config);
   for (const key of ["classes", "base", "stem", "asppChannels", "formerHeads", "svDivisor", "gateDivisor"] as const) {
     if (Number.isInteger(config[key]) && config[key] >= 1) continue;

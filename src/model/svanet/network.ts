@@ -17,7 +17,7 @@ import { bare } from "./style.ts";
 const BRANCHES = 4;
 
 /**
- * SvANet on an image `[n, h, w, 3]`, in its literal form. Its intermediates are encoder.0-4, aspp, neck.b, guide.s-t and
+ * SvANet on an image `[n, h, w, channels]`, in its literal form. Its intermediates are encoder.0-4, aspp, neck.b, guide.s-t and
  * link.b.
  */
 function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput {

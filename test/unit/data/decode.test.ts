@@ -13,7 +13,8 @@ function noise(width: number, height: number, channels: 1 | 3, count: number): B
 
 const grey = noise(37, 23, 1, 4);
 const rgb = noise(37, 23, 3, 256);
-const raw = (image: ByteImage) => sharp(image.data, { raw: image });
+const raw = ({ data, width, height, channels }: ByteImage) =>
+  sharp(data, { raw: { width, height, channels: channels === 1 ? 1 : 3 } });
 const PALETTE = [
   [0, 0, 0],
   [255, 0, 0],
