@@ -51,6 +51,14 @@ export function textArgument(text: string): string {
   throw new InvalidArgumentError("Expected a text.");
 }
 
+/** Channels that a picture is drawn of, counted from 0: one, or three for red, green and blue. */
+export function shownArgument(text: string): readonly number[] {
+  const channels = decimals(text) ?? [];
+  const isRight = channels.length === 1 || channels.length === 3;
+  if (isRight && channels.every((channel) => Number.isInteger(channel) && channel >= 0)) return channels;
+  throw new InvalidArgumentError("Expected one channel or three, counted from 0, such as 2 or 0,1,2.");
+}
+
 /** One or several of `choices` in a comma-separated list, added to those of the option given before; each once. */
 export function someOf<Choice extends string>(choices: readonly Choice[]) {
   return (text: string, before: readonly Choice[] = []): readonly Choice[] => {

@@ -1,17 +1,19 @@
 import { join } from "node:path";
+import { decodeChannels, readImageBytes } from "../../data/channel-picture.ts";
 import { encodePng } from "../../data/codec/png.ts";
-import { decodePicture, readBytes } from "../../data/decode.ts";
+import { decodePicture, type PictureOptions, readBytes } from "../../data/decode.ts";
 import type { ShownClass } from "../../data/export/found-object.ts";
 import { type PictureFacts, pictureFacts } from "../../data/formats/picture.ts";
 import { type ChosenView, viewsText, viewText, type Window } from "../../data/formats/window.ts";
-import { drawn } from "../../data/image/image.ts";
+import { drawn, type Picture } from "../../data/image/image.ts";
+import { shownInColour } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
 import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
 import { planText } from "../../experiment/predict/image-plan.ts";
 import { NpyFile } from "../../experiment/predict/npy-file.ts";
 import { type Format, type OutputPaths, Outputs } from "../../experiment/predict/outputs.ts";
 import type { Predictor } from "../../experiment/predict/predict.ts";
-import type { PredictInput } from "../../experiment/predict/predict-inputs.ts";
+import { furtherOf, type PredictInput } from "../../experiment/predict/predict-inputs.ts";
 import {
   openNifti,
   openSeries,
@@ -34,6 +36,8 @@ export interface FileFlags {
   readonly volume?: number;
   readonly page?: number;
   readonly allowGaps?: true;
+  /** Channels that pictures for people are drawn of. */
+  readonly show?: readonly number[];
 }
 
 /** What was written for one input; a form's path stands under its name. */
@@ -51,7 +55,13 @@ interface Result extends Pick<Written, "overlay" | "probabilities"> {
   readonly files: OutputPaths;
   readonly notes?: readonly string[];
   /** What a picture was shown through, where through anything. */
-  readonly shown?: { readonly stem: string; readonly view: ChosenView };
+  readonly shown?: readonly ShownPicture[];
+}
+
+/** A picture, or a channel of one, and what it was shown through. */
+interface ShownPicture {
+  readonly stem: string;
+  readonly view: ChosenView;
 }
 
 /** The files of results, without pictures for people. */
@@ -75,7 +85,7 @@ function writtenOf(image: string, { files, overlay, probabilities }: Result): Wr
 /** Up to so many pictures have a note each about their window. */
 const MOST_NAMED = 4;
 
-function shownNotes(shown: readonly { readonly stem: string; readonly view: ChosenView }[]): string[] {
+function shownNotes(shown: readonly ShownPicture[]): string[] {
   if (shown.length <= MOST_NAMED) return shown.map(({ stem, view }) => `${stem}: ${viewText(view)}`);
   return [`${shown.length} pictures ${viewsText(shown.map(({ view }) => view))}`];
 }
@@ -106,7 +116,7 @@ export async function predictFiles(
   const progress = createProgress({ label: "predicting", total: inputs.length });
   const written: Written[] = [];
   const notes: string[] = [];
-  const pictures: NonNullable<Result["shown"]>[] = [];
+  const pictures: ShownPicture[] = [];
   try {
     for (const [i, input] of inputs.entries()) {
       const onSlice = (slice: number, slices: number) =>
@@ -118,7 +128,7 @@ export async function predictFiles(
       for (const result of results ?? []) {
         written.push(writtenOf(input.file, result));
         notes.push(...(result.notes ?? []));
-        if (result.shown !== undefined) pictures.push(result.shown);
+        pictures.push(...(result.shown ?? []));
       }
       progress.update(i + 1);
     }
@@ -153,15 +163,40 @@ function foresee(predictor: Predictor, file: string, facts: PictureFacts, { prob
   if (pixels >= LARGE_IMAGE) note(planText(file, facts, plan));
 }
 
+/** An input as the network sees it, and what it is shown through. `foreseen` is told what is known before or, of named channels, after it is decoded. */
+async function readInput(
+  input: PredictInput,
+  options: PictureOptions,
+  { channels }: CheckpointFacts,
+  foreseen: (facts: PictureFacts) => void,
+): Promise<{ readonly image: Picture; readonly shown: readonly ShownPicture[] }> {
+  const { file, stem } = input;
+  if (channels === undefined) {
+    const bytes = await readBytes(file);
+    foreseen(await pictureFacts(bytes, file, options.page));
+    const { picture, view } = await decodePicture(bytes, file, options);
+    return { image: picture, shown: view === undefined ? [] : [{ stem, view }] };
+  }
+  const source = { image: file, further: furtherOf(input) };
+  const bytes = await readImageBytes(source);
+  const { picture, views } = await decodeChannels(bytes, source, channels, options, "the network takes");
+  foreseen({ width: picture.width, height: picture.height, bytes: picture.data.byteLength });
+  const shown = views.flatMap((view, at) =>
+    view === undefined ? [] : [{ stem: `${stem} ${channels.names[at]}`, view }],
+  );
+  return { image: picture, shown };
+}
+
 async function predictImage(
   predictor: Predictor,
-  { file, stem }: PredictInput,
+  input: PredictInput,
   { flags, facts, classes, outputs }: InputWork,
 ): Promise<Result> {
+  const { file, stem } = input;
   const { window: asked, page } = flags;
-  const bytes = await readBytes(file);
-  foresee(predictor, file, await pictureFacts(bytes, file, page), flags);
-  const { picture: image, view } = await decodePicture(bytes, file, { asked, trained: facts.window, page });
+  const { image, shown } = await readInput(input, { asked, trained: facts.window, page }, facts, (found) =>
+    foresee(predictor, file, found, flags),
+  );
   const shape = [image.height, image.width, facts.config.classes];
   const npy = flags.probabilities ? new NpyFile(probabilitiesPath(flags, stem), shape) : null;
   const overlay = join(flags.out, `${stem}-overlay.png`);
@@ -171,8 +206,8 @@ async function predictImage(
     const own = outputs.open({ file, stem, isScan: false });
     own.add(mask);
     const files = own.finish();
-    writeFileAtomic(overlay, encodePng(predictionPage(drawn(image), mask, classes)));
-    return { files, overlay, ...(npy ? { probabilities: npy.path } : {}), ...(view ? { shown: { stem, view } } : {}) };
+    writeFileAtomic(overlay, encodePng(predictionPage(shownInColour(drawn(image), flags.show), mask, classes)));
+    return { files, overlay, ...(npy ? { probabilities: npy.path } : {}), shown };
   } catch (error) {
     npy?.discard();
     throw error;
@@ -192,7 +227,10 @@ async function predictScans(
       : undefined;
     const own = outputs.open({ file: input.file, stem, isScan: true });
     const target = { folder, stem, classes, outputs: own };
-    return predictScan(predictor, scan, target, { window, trained: facts.window, probabilities, onSlice });
+    const [first] = facts.channels?.windows ?? [];
+    const trained = facts.window ?? (typeof first === "object" ? first : undefined);
+    const { channels } = facts;
+    return predictScan(predictor, scan, target, { window, trained, channels, probabilities, onSlice });
   };
   if (input.kind !== "dicom") return [await one(await openNifti(input.file, flags.volume), input.stem)];
   const series = [...(await readSeries(input.files)).values()];

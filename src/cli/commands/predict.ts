@@ -1,4 +1,7 @@
 import type { Command } from "commander";
+import { requireShown } from "../../data/image/shown-channels.ts";
+import { UsageError } from "../../errors.ts";
+import { readFacts } from "../../experiment/checkpoint/checkpoint.ts";
 import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
 import { checkpointPath, loadNetwork } from "../../experiment/checkpoint/load-run.ts";
 import { FORMATS, type Format } from "../../experiment/predict/outputs.ts";
@@ -6,7 +9,7 @@ import { Predictor } from "../../experiment/predict/predict.ts";
 import { checkTargets, listInputs } from "../../experiment/predict/predict-inputs.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
 import type { Precision } from "../../training/passes.ts";
-import { someOf, wholeNumber, windowArgument } from "../arguments.ts";
+import { shownArgument, someOf, wholeNumber, windowArgument } from "../arguments.ts";
 import { FileFailures } from "../file-failures.ts";
 import { adapterOption, precisionOption } from "../options.ts";
 import { addPredictorOptions, type PredictorFlags, predictorOptions } from "../predictor-flags.ts";
@@ -53,6 +56,11 @@ export function register(command: Command): void {
       wholeNumber(0),
     )
     .option(
+      "--show <channels>",
+      "channels that overlays are drawn of, counted from 0: one in grey, or three (default: the first three, else the first)",
+      shownArgument,
+    )
+    .option(
       "--allow-gaps",
       "take DICOM series whose slices do not lie at equal distances; NIfTI cannot hold their places",
     )
@@ -62,9 +70,16 @@ export function register(command: Command): void {
     .action(predict);
 }
 
+const COLOURS = ["red", "green", "blue"];
+
 async function predict(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const path = checkpointPath(run);
-  const inputs = listInputs(paths);
+  const { channels } = await readFacts(path);
+  requireShown(flags.show, channels?.names ?? COLOURS);
+  if (flags.page !== undefined && channels !== undefined) {
+    throw new UsageError("--page: this network has named channels, which one page cannot hold; leave it out");
+  }
+  const inputs = listInputs(paths, channels);
   checkTargets(inputs, flags.out, flags.format);
   requireWritableFolder(flags.out, `--out ${flags.out}`);
   await withDevice(flags.adapter ?? null, flags.precision, async (device) => {

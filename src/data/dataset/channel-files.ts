@@ -59,6 +59,19 @@ export function groupChannels(
   return [...whole, ...grouped];
 }
 
+/**
+ * Files of a folder where no mask tells which are whole: as {@link groupChannels} where a stem has one file for each channel, all
+ * others by themselves. Ordered by their stems.
+ */
+export function completeGroups(files: readonly string[], plan: ChannelPlan): GroupedFiles[] {
+  const groups = groupChannels(files, plan, () => false).flatMap((group) =>
+    group.problem === undefined
+      ? [group]
+      : group.names.map((name) => ({ stem: parse(name).name, names: [name], problem: undefined })),
+  );
+  return groups.sort((a, b) => (a.stem < b.stem ? -1 : 1));
+}
+
 /** What to say of a picture whose name looks like a channel's where no channels are named; undefined where it does not. */
 export function channelHint(name: string, hasMask: (stem: string) => boolean): string | undefined {
   const part = channelOf(name);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { type ChannelPlan, channelsText } from "../../data/channels.ts";
 import { encodePng } from "../../data/codec/png.ts";
 import { readBytes } from "../../data/decode.ts";
 import type { ShownClass } from "../../data/export/found-object.ts";
@@ -10,6 +11,7 @@ import { NiftiLabelMap } from "../../data/formats/nifti-write.ts";
 import type { ValueSlice } from "../../data/formats/values.ts";
 import { type ChosenView, chooseView, shownSlice, viewText, type Window } from "../../data/formats/window.ts";
 import { drawn, type FloatImage } from "../../data/image/image.ts";
+import { shownInColour } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { PackedMap } from "../evaluate/packed-map.ts";
@@ -41,6 +43,8 @@ interface ScanOptions {
   readonly window?: Window | undefined;
   /** What the checkpoint's training scans were shown through; used unless `window` is given. */
   readonly trained?: Window | undefined;
+  /** What the network's channels are, where they are not red, green and blue. */
+  readonly channels?: ChannelPlan | undefined;
   /** Which volume of a 4-D NIfTI file, counted from 0. */
   readonly volume?: number | undefined;
   /** Class probabilities go here, `[slices, height, width, classes]`. */
@@ -116,11 +120,20 @@ function* slicesOf(scan: Scan): Generator<ValueSlice> {
   for (let z = 0; z < scan.slices; z++) yield scan.slice(z);
 }
 
-/** Grey as the three equal channels that image files of grey pixels are read as. */
-function rgb({ width, height, data }: FloatImage): FloatImage {
+/** Grey as the three equal channels that image files of grey pixels are read as, or as the one that a network takes. */
+function seen({ width, height, data }: FloatImage, channels: ChannelPlan | undefined): FloatImage {
+  if (channels !== undefined) return { width, height, channels: 1, measured: true, data };
   const out = new Float32Array(3 * data.length);
   for (const [at, value] of data.entries()) out.fill(value, 3 * at, 3 * at + 3);
   return { width, height, channels: 3, data: out };
+}
+
+/** Throws UsageError where a network of several named channels is to see a scan. */
+function requireOneChannel(name: string, channels: ChannelPlan | undefined): void {
+  if (channels === undefined || channels.names.length === 1) return;
+  throw new UsageError(
+    `${name}: a scan has one channel, the network takes ${channelsText(channels.names)}; store its slices as pictures of these`,
+  );
 }
 
 /** Where a scan's results go. */
@@ -146,9 +159,10 @@ export async function predictScan(
   const { width, height } = scan;
   const bytes = 3 * Float32Array.BYTES_PER_ELEMENT * width * height;
   predictor.plan({ width, height, bytes }, target.stem, probabilities !== undefined);
-  const { window: asked, trained } = options;
+  const { window: asked, trained, channels } = options;
+  requireOneChannel(target.stem, channels);
   const view = chooseView(() => slicesOf(scan), { asked, trained, file: scan.window, inverted: scan.inverted(0) });
-  const shown = (z: number) => rgb(shownSlice(scan.slice(z), { ...view, inverted: scan.inverted(z) }));
+  const shown = (z: number) => seen(shownSlice(scan.slice(z), { ...view, inverted: scan.inverted(z) }), channels);
   const shape = [scan.slices, scan.height, scan.width];
   const npy = probabilities ? new NpyFile(probabilities.path, [...shape, probabilities.classes]) : null;
   const masks: PackedMap[] = [];
@@ -171,7 +185,7 @@ export async function predictScan(
   const overlay = join(target.folder, `${target.stem}-overlay.png`);
   const slices = montageSlices(found, scan).flatMap((slice) => {
     const mask = masks[slice]?.unpack();
-    return mask ? [{ slice, image: drawn(shown(slice)), mask }] : [];
+    return mask ? [{ slice, image: shownInColour(drawn(shown(slice))), mask }] : [];
   });
   const title = `${target.stem}: found in ${found.filter((count) => count > 0).length} of ${scan.slices} slices`;
   if (slices.length > 0) writeFileAtomic(overlay, encodePng(montage(title, slices, target.classes)));

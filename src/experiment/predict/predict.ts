@@ -2,6 +2,7 @@ import { type ByteImage, type Picture, requirePicture, type Size } from "../../d
 import { normalise } from "../../data/image/normalise.ts";
 import { resize } from "../../data/image/resample.ts";
 import { OutOfMemoryError } from "../../errors.ts";
+import { channelsOf } from "../../model/definition.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import type { Precision } from "../../training/passes.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -44,9 +45,9 @@ export class Predictor {
     this.#options = options;
   }
 
-  /** Class of every pixel of an RGB image, at its own size. ShapeError where the image is not what it says. */
+  /** Class of every pixel of an image, of RGB or of the network's channels, at its own size. ShapeError where the image is not what it says. */
   async mask(image: Picture, sink?: ProbabilitySink): Promise<ByteImage> {
-    requirePicture("Predictor.mask", image);
+    requirePicture("Predictor.mask", image, channelsOf(this.#network.config));
     const { tiles, views, rules = [] } = this.#options;
     const labels = await this.#explained(image, sink, () =>
       tiles || views ? this.#averaged(image, sink) : this.#direct(image, sink),
