@@ -65,7 +65,8 @@ export async function describedFacts(flags: DescriptionFlags): Promise<Described
   }
   const config = configOf(flags);
   const data = await dataFacts(flags);
-  const network = networkConfig(config, data.classes.length);
+  const { channels } = data;
+  const network = networkConfig(config, data.classes.length, channels?.names.length);
   const { mean = data.mean, std = data.std } = flags;
   return {
     facts: { preset: networkName(config), config: network, ...data, mean, std },
@@ -87,8 +88,14 @@ async function dataFacts({ data, classes: named, mean, std }: DescriptionFlags) 
   if ((mean === undefined) !== (std === undefined)) throw new UsageError("--mean and --std go together: give both");
   if (data !== undefined) {
     const dataset = await openChecked(data, ["train"], named ? { classes: named } : {});
-    const { classes: found, colours, window } = dataset;
-    return { ...pixelStatistics(dataset), classes: found, colours, ...(window ? { window } : {}) };
+    const { classes: found, colours, window, channels } = dataset;
+    return {
+      ...pixelStatistics(dataset),
+      classes: found,
+      colours,
+      ...(channels ? { channels } : {}),
+      ...(window ? { window } : {}),
+    };
   }
   if (named === undefined)
     throw new UsageError("--classes is missing: how many the weights tell apart, or their names");

@@ -1,5 +1,7 @@
+import { requireSameChannels } from "../data/channels.ts";
 import { type CheckedDataset, type CheckOptions, checkDataset } from "../data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../data/dataset/dataset.ts";
+import type { CheckpointFacts } from "../experiment/checkpoint/facts.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { openDevice } from "../platform/node/open-device.ts";
 import type { Precision } from "../training/passes.ts";
@@ -26,6 +28,11 @@ export async function withDevice<R>(
   }
 }
 
+interface OpenOptions extends Pick<CheckOptions, "classes" | "believed" | "window" | "trained" | "leaveOut"> {
+  /** A network that is to see the images: its channels must be theirs. */
+  readonly network?: Pick<CheckpointFacts, "channels">;
+}
+
 /**
  * Opens a dataset folder and checks every file of the splits, with a progress bar. Says what was found. `classes` must
  * hold; so many classes as `believed` are taken from the masks without doubt. Pictures of more than 8 bits are seen through
@@ -34,15 +41,10 @@ export async function withDevice<R>(
 export async function openChecked(
   folder: string,
   splits: readonly SplitName[],
-  {
-    classes,
-    believed,
-    window,
-    trained,
-    leaveOut = false,
-  }: Pick<CheckOptions, "classes" | "believed" | "window" | "trained" | "leaveOut"> = {},
+  { classes, believed, window, trained, leaveOut = false, network }: OpenOptions = {},
 ): Promise<CheckedDataset> {
   const dataset = await openDataset(folder);
+  if (network !== undefined) requireSameChannels(folder, dataset.yaml.channels, network.channels);
   const total = splits.reduce((sum, split) => sum + (dataset.splits[split]?.length ?? 0), 0);
   const progress = createProgress({ label: "checking files", total });
   try {
@@ -51,6 +53,7 @@ export async function openChecked(
       believed,
       window,
       trained,
+      trainedChannels: network?.channels,
       leaveOut,
       onProgress: (done) => progress.update(done),
     });

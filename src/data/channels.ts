@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DataError } from "../errors.ts";
 import { MOST_CHANNELS } from "../model/definition.ts";
 import type { Window } from "./formats/window.ts";
 
@@ -53,3 +54,22 @@ export const areColours = (names: readonly string[]): boolean =>
 /** `4 channels (ADC, HBV, T2, mask)`. */
 export const channelsText = (names: readonly string[]): string =>
   `${names.length} ${names.length === 1 ? "channel" : "channels"} (${names.join(", ")})`;
+
+/** Throws DataError where the images of a data set have not the channels, in their order, that a network was trained on. */
+export function requireSameChannels(
+  folder: string,
+  found: ChannelPlan | undefined,
+  trained: ChannelPlan | undefined,
+): void {
+  const listOf = (plan: ChannelPlan | undefined) => plan?.names ?? ["red", "green", "blue"];
+  const [has, takes] = [listOf(found), listOf(trained)];
+  if ((found === undefined) === (trained === undefined) && has.join() === takes.join()) return;
+  const file = `${folder}/dataset.yaml`;
+  const cure =
+    trained === undefined
+      ? "take a network that was trained on such images"
+      : `if its images have these, say channels: [${takes.join(", ")}] there`;
+  throw new DataError(
+    `${file}: its images have ${channelsText(has)}, the network takes ${channelsText(takes)}, in this order; ${cure}`,
+  );
+}

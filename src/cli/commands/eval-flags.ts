@@ -9,7 +9,7 @@ import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
 import { AREA_RULES, type AreaRule } from "../../metrics/objects.ts";
 import { STRATUM_LIMITS } from "../../metrics/strata.ts";
 import { SURFACE_TOLERANCE } from "../../metrics/surface.ts";
-import { limitsArgument, numberFrom, wholeNumber, windowArgument } from "../arguments.ts";
+import { limitsArgument, numberFrom, shownArgument, wholeNumber, windowArgument } from "../arguments.ts";
 import { adapterOption, precisionOption } from "../options.ts";
 import { addPredictorOptions, type PredictorFlags } from "../predictor-flags.ts";
 
@@ -26,6 +26,7 @@ export interface EvalFlags extends PredictorFlags {
   readonly batchSize?: number;
   readonly out?: string;
   readonly overlays: number;
+  readonly show?: readonly number[];
   readonly roc: boolean;
   readonly strata?: readonly number[];
   readonly area?: AreaRule;
@@ -73,6 +74,11 @@ export function addEvalOptions(command: Command): Command {
       "pictures of the worst, median and best images and of the smallest objects",
       wholeNumber(0),
       8,
+    )
+    .option(
+      "--show <channels>",
+      "channels that pictures are drawn of, counted from 0: one in grey, or three (default: the first three, else the first)",
+      shownArgument,
     )
     .option("--full", "print all tables, not ten lines; eval.json and the CSV tables hold them in any case")
     .addOption(precisionOption())

@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
+import { COLOUR_NAMES, requireShown } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
 import type { Checkpoint } from "../../experiment/checkpoint/checkpoint.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
@@ -49,10 +50,13 @@ export async function evaluateRun(run: string, flags: EvalFlags): Promise<Evalua
   requireWritableFolder(folder, flags.out === undefined ? folder : `--out ${folder}`);
   return withDevice(flags.adapter ?? null, flags.precision ?? "f32", async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
+    const { facts } = checkpoint;
+    requireShown(flags.show, facts.channels?.names ?? COLOUR_NAMES);
     const dataset = await openChecked(data, [flags.split], {
-      classes: checkpoint.facts.classes,
+      classes: facts.classes,
       window: flags.window,
-      trained: checkpoint.facts.window,
+      trained: facts.window,
+      network: facts,
       leaveOut: true,
     });
     const samples = dataset.splits[flags.split] ?? [];
@@ -108,7 +112,7 @@ async function evaluateSamples(work: Work): Promise<EvaluationResult> {
   const rules = flags.postprocess ? rulesOf(work) : undefined;
   const report = evaluationReport(source, result, rules);
   const tables = writeEvaluation(folder, report, result);
-  const shown = { count: flags.overlays, classes: checkpoint.facts.config.classes };
+  const shown = { count: flags.overlays, show: flags.show, classes: checkpoint.facts.config.classes };
   await pictures.write(join(folder, "overlays"), result.images, shown);
   if (flags.json) printJson(report);
   else print(work, result);

@@ -85,9 +85,9 @@ function writtenOf(image: string, { files, overlay, probabilities }: Result): Wr
 /** Up to so many pictures have a note each about their window. */
 const MOST_NAMED = 4;
 
-function shownNotes(shown: readonly ShownPicture[]): string[] {
+function shownNotes(shown: readonly ShownPicture[], what: string): string[] {
   if (shown.length <= MOST_NAMED) return shown.map(({ stem, view }) => `${stem}: ${viewText(view)}`);
-  return [`${shown.length} pictures ${viewsText(shown.map(({ view }) => view))}`];
+  return [`${shown.length} ${what} ${viewsText(shown.map(({ view }) => view))}`];
 }
 
 interface Work {
@@ -139,7 +139,10 @@ export async function predictFiles(
   }
   const seen = inputs.some(({ kind }) => kind !== "image") || pictures.length > 0;
   const unused = flags.window && !seen ? ["--window: pictures of 8 bits are shown as they are"] : [];
-  return { written, notes: [...notes, ...shownNotes(pictures), ...unused] };
+  return {
+    written,
+    notes: [...notes, ...shownNotes(pictures, facts.channels ? "channels of pictures" : "pictures"), ...unused],
+  };
 }
 
 interface InputWork extends Omit<Work, "failures"> {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { requireShown } from "../../data/image/shown-channels.ts";
+import { COLOUR_NAMES, requireShown } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
 import { readFacts } from "../../experiment/checkpoint/checkpoint.ts";
 import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
@@ -70,12 +70,10 @@ export function register(command: Command): void {
     .action(predict);
 }
 
-const COLOURS = ["red", "green", "blue"];
-
 async function predict(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const path = checkpointPath(run);
   const { channels } = await readFacts(path);
-  requireShown(flags.show, channels?.names ?? COLOURS);
+  requireShown(flags.show, channels?.names ?? COLOUR_NAMES);
   if (flags.page !== undefined && channels !== undefined) {
     throw new UsageError("--page: this network has named channels, which one page cannot hold; leave it out");
   }

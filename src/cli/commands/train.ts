@@ -127,6 +127,9 @@ async function trainOn(
   note(rateLine(config));
   const why = unjudgeable(dataset);
   if (why !== undefined) note(`note: no best checkpoint is kept, ${config.data} cannot judge it: ${why}`);
+  if (dataset.channels !== undefined) {
+    note("augmentation changes brightness and contrast of each channel; hue, saturation and order are for colours");
+  }
   const statistics = pixelStatistics(dataset);
   return observed({ config, network, dataset, statistics, device });
 }

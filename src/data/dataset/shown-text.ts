@@ -13,12 +13,15 @@ const bitsText = (images: readonly ImageFacts[]): string =>
 
 /** Named channels: `images of 2 channels (ADC, T2), 16 bits; ADC shown from ...; T2 as stored`. */
 function channelsShown(images: readonly ImageFacts[], { names }: ChannelPlan, why: string): string {
+  const deep = images.flatMap(({ channels }) => channels?.shown ?? []).filter((shown) => shown !== null);
+  const head = `images of ${channelsText(names)}, ${bitsText(images)}`;
+  if (deep.length === 0) return head;
+  if (deep.every(({ own }) => own)) return `${head}; each channel of each shown from its own percentiles`;
   const each = names.map((name, channel) => {
     const shown = images.flatMap(({ channels }) => channels?.shown[channel] ?? []);
     return `${name} ${shown.length === 0 ? "as stored" : viewsOf(shown, why)}`;
   });
-  const isDeep = images.some(({ channels }) => channels?.shown.some((shown) => shown !== null));
-  return `images of ${channelsText(names)}, ${bitsText(images)}${isDeep ? `; ${each.join("; ")}` : ""}`;
+  return `${head}; ${each.join("; ")}`;
 }
 
 /**

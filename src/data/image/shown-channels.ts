@@ -22,6 +22,9 @@ export function shownInColour(image: ByteImage, chosen: readonly number[] = usua
   return { width, height, channels: 3, data: out };
 }
 
+/** The channels of networks that name none. */
+export const COLOUR_NAMES: readonly string[] = ["red", "green", "blue"];
+
 /** Throws UsageError where `--show` names channels that an image of channels of these names has not. */
 export function requireShown(chosen: readonly number[] | undefined, names: readonly string[]): void {
   const wrong = chosen?.find((channel) => channel >= names.length);

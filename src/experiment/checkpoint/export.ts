@@ -19,8 +19,9 @@ const SURROUNDINGS = {
 
 /**
  * The network of a checkpoint as an ONNX model: its evaluation at the trained size, any batch. The image goes in as
- * `[batch, 3, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out. The metadata
- * also say what is done before and after ({@link SURROUNDINGS}).
+ * `[batch, channels, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out. The metadata
+ * also say what is done before and after ({@link SURROUNDINGS}): `channel_order` is RGB, or the list of the channels' names, each with its
+ * own entry in `channel_windows` where it has a window.
  */
 export function checkpointToOnnx(checkpoint: Checkpoint): Message {
   const { path, facts, tensors } = checkpoint;
@@ -34,9 +35,14 @@ export function checkpointToOnnx(checkpoint: Checkpoint): Message {
     if (!tensor) throw new CheckpointError(`${path} does not fit its own network: ${name} is missing`);
     for (const [key, data] of table.toStorage(name, float32(tensor))) stored.set(key, data);
   }
-  const { preset, classes, mean, std, window } = facts;
+  const { preset, classes, mean, std, window, channels } = facts;
   const size = [facts.config.width, facts.config.height];
-  const described = { preset, classes, mean, std, size, ...(window ? { window } : {}), ...SURROUNDINGS };
+  const described = {
+    ...{ preset, classes, mean, std, size, ...SURROUNDINGS },
+    ...(window ? { window } : {}),
+    ...(channels ? { channel_order: channels.names } : {}),
+    ...(channels?.windows ? { channel_windows: channels.windows } : {}),
+  };
   return exportOnnx({
     trace(batch) {
       const { build, image, logits } = trace(batch);

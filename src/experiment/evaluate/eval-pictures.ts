@@ -1,8 +1,10 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { readPicture, writePng } from "../../data/decode.ts";
+import { type ImageSource, readImageSource } from "../../data/channel-picture.ts";
+import { writePng } from "../../data/decode.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { drawn } from "../../data/image/image.ts";
+import { shownInColour } from "../../data/image/shown-channels.ts";
 import { makeInnerFolder } from "../../files/folder.ts";
 import type { ImageResult } from "../../metrics/evaluation.ts";
 import { judgedOverlay, type LabelMap, VERDICTS } from "./overlay.ts";
@@ -11,7 +13,7 @@ import { type LegendEntry, picturePage } from "./picture-page.ts";
 
 /** An evaluated image: its file, and what was found in it beside the truth, of any size. */
 export interface JudgedMap {
-  readonly sample: { readonly stem: string; readonly image: string; readonly window?: Window | undefined };
+  readonly sample: ImageSource & { readonly stem: string; readonly window?: Window | undefined };
   readonly prediction: ArrayLike<number>;
   readonly target: ArrayLike<number>;
   readonly height: number;
@@ -29,6 +31,14 @@ export interface ChosenImage {
   readonly number: number;
   /** Foreground Dice in percent; 0 where there is nothing and something was found, 100 where rightly nothing. */
   readonly dice: number;
+}
+
+/** How images are drawn. */
+interface DrawnOptions {
+  /** The network's. */
+  readonly classes: number;
+  /** Channels that pictures are made of, one in grey or three; undefined: the first three, else the first. */
+  readonly show?: readonly number[] | undefined;
 }
 
 /** What of an image's scores decides. */
@@ -87,7 +97,7 @@ export class EvalPictures {
   async write(
     folder: string,
     images: readonly Scored[],
-    { count, classes }: { readonly count: number; readonly classes: number },
+    { count, classes, show }: DrawnOptions & { readonly count: number },
   ): Promise<ChosenImage[]> {
     const chosen = chooseImages(images, count);
     if (count > 0) makeInnerFolder(folder);
@@ -97,7 +107,7 @@ export class EvalPictures {
       if (kept === undefined) continue;
       const map = { sample: kept.sample, prediction: kept.prediction.unpack(), target: kept.target.unpack() };
       const title = [name, `${reason} ${number} of ${images.length} images: foreground Dice ${dice.toFixed(1)} %`];
-      await writeJudged(join(folder, `${reason}-${number}-${name}-overlay.png`), map, { title, classes });
+      await writeJudged(join(folder, `${reason}-${number}-${name}-overlay.png`), map, { title, classes, show });
     }
     return chosen;
   }
@@ -117,9 +127,9 @@ export function verdictLegend(classes: number): LegendEntry[] {
 async function writeJudged(
   file: string,
   { sample, prediction, target }: { sample: JudgedMap["sample"]; prediction: LabelMap; target: LabelMap },
-  { title, classes }: { readonly title: readonly string[]; readonly classes: number },
+  { title, classes, show }: DrawnOptions & { readonly title: readonly string[] },
 ): Promise<void> {
-  const image = drawn((await readPicture(sample.image, { dataset: sample.window })).picture);
+  const image = shownInColour(drawn(await readImageSource(sample, { dataset: sample.window })), show);
   const pictures = [{ picture: image }, { picture: judgedOverlay(image, prediction, target) }];
   await writePng(file, picturePage(pictures, { title, legend: verdictLegend(classes) }));
 }

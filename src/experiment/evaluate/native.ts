@@ -1,5 +1,6 @@
+import { readImageSource } from "../../data/channel-picture.ts";
 import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
-import { readMask, readPicture } from "../../data/decode.ts";
+import { readMask } from "../../data/decode.ts";
 import type { ByteImage, Picture, Size } from "../../data/image/image.ts";
 import { DataError } from "../../errors.ts";
 import { imageShares } from "../../metrics/strata.ts";
@@ -87,9 +88,10 @@ async function* pairsOf(samples: readonly CheckedSample[]): AsyncGenerator<ReadP
 }
 
 /** What is wrong with the files comes back as a value: nobody may be waiting for it yet. */
-async function readPair({ image, mask, window }: CheckedSample): Promise<Pair | DataError> {
+async function readPair(sample: CheckedSample): Promise<Pair | DataError> {
+  const { image, mask, window } = sample;
   try {
-    const [{ picture }, labels] = await Promise.all([readPicture(image, { dataset: window }), readMask(mask)]);
+    const [picture, labels] = await Promise.all([readImageSource(sample, { dataset: window }), readMask(mask)]);
     if (picture.width === labels.width && picture.height === labels.height) return { picture, mask: labels };
     return new DataError(
       `${mask}: the mask is ${labels.width}x${labels.height}, its image ${image} is ${picture.width}x${picture.height}; ` +
