@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.ts";
 import type { TiffFile, TiffPage } from "./tiff.ts";
+import { TAGS } from "./tiff-tags.ts";
 
 /**
  * Decoders know pictures of up to four channels. A picture of more, pixel by pixel, is stored byte for byte as a grey one that is so many
@@ -11,19 +12,6 @@ export interface GreyView {
   restored<S extends Uint8Array | Float32Array | Float64Array>(samples: S): S;
 }
 
-const TAGS = {
-  width: 256,
-  height: 257,
-  bits: 258,
-  photometric: 262,
-  samples: 277,
-  rows: 278,
-  planar: 284,
-  predictor: 317,
-  tileWidth: 322,
-  extra: 338,
-  format: 339,
-} as const;
 const FORMATS = { unsigned: 1, signed: 2, float: 3, other: 4 } as const;
 
 /** The file with single numbers in the place of what some entries hold. */
@@ -134,7 +122,7 @@ export function asGrey(bytes: Buffer, file: string, tiff: TiffFile, page: TiffPa
     [at(TAGS.bits), bits],
     [at(TAGS.photometric), 1],
     [at(TAGS.samples), 1],
-    [at(TAGS.rows), rowsPerStrip],
+    [at(TAGS.rowsPerStrip), rowsPerStrip],
     [at(TAGS.planar), 1],
     [at(TAGS.predictor), undo ? 1 : predictor],
     [planes || tile === undefined ? undefined : at(TAGS.tileWidth), (tile?.width ?? 0) * samples],
