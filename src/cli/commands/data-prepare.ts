@@ -28,6 +28,7 @@ interface PrepareFlags {
   readonly preview?: true;
   readonly trustOrder?: true;
   readonly allowGaps?: true;
+  readonly keepValues?: true;
   readonly workers?: number;
   readonly json?: true;
 }
@@ -87,6 +88,10 @@ export function addPrepare(command: Command): void {
     .option("--instances", "the numbers of your own masks are single objects: all class 1, kept in instances/")
     .option("--trust-order", "pair labels with volumes voxel by voxel where their headers disagree on the place")
     .option("--allow-gaps", "take DICOM series whose slices do not lie at equal distances")
+    .option(
+      "--keep-values",
+      "store the slices of scans as TIFF of their own values, not of 256 grey levels; needs a window",
+    )
     .option("--workers <n>", "threads; 0 does it in the main thread (default: by the number of cores)", wholeNumber(0))
     .option("--json", "print what was written as JSON")
     .action(prepareSet);

@@ -15,6 +15,7 @@ const FOR_KINDS = {
   fold: ["nnunet"],
   trustOrder: ["nifti", "nnunet", "decathlon", "atlas", "kits23"],
   allowGaps: ["dicom"],
+  keepValues: ["nifti", "dicom", "nnunet", "decathlon", "atlas", "kits23"],
 } as const satisfies Record<string, readonly SetName[]>;
 type Option = keyof typeof FOR_KINDS;
 

@@ -30,6 +30,8 @@ export interface Settings {
   readonly allowGaps?: boolean | undefined;
   /** Up to three of several channels a case, by number or by the name that dataset.json gives them: red, green, blue. */
   readonly channels?: readonly string[] | undefined;
+  /** Store scans' own values instead of grey levels. */
+  readonly keepValues?: boolean | undefined;
   /** Which fold of splits_final.json decides train and val. */
   readonly fold?: number | undefined;
 }
@@ -102,6 +104,8 @@ export interface VolumeTask extends Common {
   readonly label: string;
   readonly slices: SliceChoice;
   readonly window?: Window | undefined;
+  /** Slices are stored as values, not as they are shown. */
+  readonly keepValues?: boolean | undefined;
   /** Largest label allowed. */
   readonly largest: number;
   readonly reading?: MaskReading | undefined;
@@ -132,6 +136,8 @@ export interface SeriesTask extends Common {
   readonly segments: readonly string[];
   readonly every: number;
   readonly window?: Window | undefined;
+  /** As of a volume. */
+  readonly keepValues?: boolean | undefined;
   readonly allowGaps?: boolean | undefined;
 }
 

@@ -15,6 +15,7 @@ import { openPicture, sampleType } from "../formats/picture-source.ts";
 import { defaultWorkers } from "../thread-pool.ts";
 import { classTable, type NamedCount } from "./class-table.ts";
 import { appendEntry, type Entry, finishedIn, JOURNAL_NAME, keyOf, openTarget } from "./journal.ts";
+import { keepingValues } from "./keep-values.ts";
 import { filesOf, type PreparationPlan, type SetKind, type Settings, type Task } from "./plan.ts";
 import { datasetYaml } from "./provenance.ts";
 import { affordable, failureOf, runAll } from "./run-all.ts";
@@ -69,10 +70,11 @@ async function fingerprintOf(plan: PreparationPlan, from: string, sizes: Readonl
 
 /**
  * Decides what a preparation will do; writes nothing. Throws as the kind's `plan`, where two raw files would be written under one
- * name, and UsageError for a window that nothing would be seen through.
+ * name, and UsageError for a window that nothing would be seen through and for values that cannot be kept.
  */
 export async function planOf({ set, from, settings, workers }: PlanOptions): Promise<PreparationPlan> {
-  const plan = await set.plan(resolve(from), settings, workers);
+  const planned = await set.plan(resolve(from), settings, workers);
+  const plan = settings.keepValues ? { ...planned, tasks: keepingValues(planned.tasks, from) } : planned;
   requireDistinct(plan.tasks);
   await requireWindowUsed(plan.tasks, settings, from);
   return plan;

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Rgb } from "../codec/png.ts";
 import { defaultColours } from "../dataset/check-dataset.ts";
 import type { SplitName } from "../dataset/dataset.ts";
-import { readPicture } from "../decode.ts";
+import { decodePicture, readBytes } from "../decode.ts";
 import { type ByteImage, drawn } from "../image/image.ts";
 import { defaultWorkers } from "../thread-pool.ts";
 import { classTable, type NamedCount } from "./class-table.ts";
@@ -68,7 +68,11 @@ async function pictureOf(task: Task): Promise<readonly PreviewPicture[]> {
   if (keeper.best === undefined) return [];
   const { split, imageName, content, mask } = keeper.best;
   const window = "window" in task ? task.window : undefined;
-  const image = typeof content === "string" ? drawn((await readPicture(content, { asked: window })).picture) : content;
+  const seen = async (bytes: Buffer, name: string) =>
+    drawn((await decodePicture(bytes, name, { asked: window })).picture);
+  let image: ByteImage;
+  if (typeof content === "string") image = await seen(await readBytes(content), content);
+  else image = content instanceof Uint8Array ? await seen(content, imageName) : content;
   return [{ split, imageName, image, mask }];
 }
 

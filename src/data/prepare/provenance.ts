@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import { packageInfo } from "../../package-info.ts";
 import type { Window } from "../formats/window.ts";
 import { readingText } from "../masks/parse-reading.ts";
+import { keptWindow } from "./keep-values.ts";
 import type { PreparationPlan, SetKind, Settings, Task, TaskVolume } from "./plan.ts";
 
 /** Pictures that are copied are seen through a window later, when they are read. */
@@ -57,7 +58,7 @@ export function datasetYaml(
     ...(notes.length > 0 ? { notes } : {}),
   };
   const copied = plan.tasks.find(isCopied);
-  const later = copied?.kind === "picture" ? copied.window : undefined;
+  const later = keptWindow(plan.tasks) ?? (copied?.kind === "picture" ? copied.window : undefined);
   return stringify({
     name,
     ...(later ? { window: { low: later.low, high: later.high } } : {}),

@@ -1,5 +1,6 @@
 import { extname } from "node:path";
 import { random } from "../../kernels/random.ts";
+import { encodeTiff } from "../codec/tiff-write.ts";
 import { readBytes } from "../decode.ts";
 import { dicomValues, readDicom } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
@@ -51,7 +52,8 @@ export function chosenSlices(choice: SliceChoice, count: number): readonly numbe
 }
 
 const DIGITS = 4;
-const numbered = (stem: string, index: number) => `${stem}_${String(index).padStart(DIGITS, "0")}.png`;
+const numbered = (stem: string, index: number, { keepValues = false }: Pick<VolumeTask, "keepValues">) =>
+  `${stem}_${String(index).padStart(DIGITS, "0")}.${keepValues ? "tif" : "png"}`;
 
 /** What of the files should be known although they can be used. */
 function noteHeaders(volumes: readonly NiftiVolume[], task: VolumeTask, sink: Receiver): void {
@@ -79,17 +81,19 @@ async function runVolume(task: VolumeTask, sink: Receiver): Promise<TaskVolume> 
   const { split } = task;
   let nonFinite = 0;
   for (const z of chosenSlices(task.slices, image.size[2])) {
-    const imageName = numbered(task.stem, z);
+    const imageName = numbered(task.stem, z, task);
     if (await sink.isDone(split, imageName)) continue;
-    const shown = scans.map((scan) => {
-      const slice = scan.slice(z);
-      nonFinite += slice.nonFinite;
-      return drawnSlice(slice, scan.view);
-    });
+    const slices = scans.map((scan) => scan.slice(z));
+    nonFinite += slices.reduce((sum, slice) => sum + slice.nonFinite, 0);
+    const [only] = slices;
+    const content =
+      task.keepValues && only
+        ? encodeTiff(only)
+        : inColour(scans.map(({ view }, at) => drawnSlice(slices[at] ?? image.slice(z), view)));
     await sink.put({
       split,
       imageName,
-      content: inColour(shown),
+      content,
       mask: labelMask(label.slice(z), task, task.label, z),
     });
   }
@@ -113,11 +117,13 @@ async function runSeries(task: SeriesTask, sink: Receiver): Promise<TaskVolume> 
   sink.notes.push(`${task.stem}: ${viewText(view)}`, ...windowNotes(task.stem, view, sorted));
   const classOf = (label: string) => task.segments.indexOf(label) + 1;
   for (const [index, image] of sorted.entries()) {
-    const imageName = numbered(task.stem, index);
+    const imageName = numbered(task.stem, index, task);
     if (index % task.every !== 0 || (await sink.isDone(task.split, imageName))) continue;
     await sink.put({
       ...{ split: task.split, imageName },
-      content: drawnSlice(dicomValues(image), { ...view, inverted: image.inverted }),
+      content: task.keepValues
+        ? encodeTiff({ ...dicomValues(image), inverted: image.inverted })
+        : drawnSlice(dicomValues(image), { ...view, inverted: image.inverted }),
       mask: maskOf(image, segmentations, classOf),
     });
   }

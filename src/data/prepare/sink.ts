@@ -31,8 +31,8 @@ export interface Made {
   readonly split: SplitName;
   /** With its ending; masks and objects are named after its stem. */
   readonly imageName: string;
-  /** A file's path: it is taken as it is. */
-  readonly content: ByteImage | string;
+  /** A picture to be stored as PNG; a file's path: it is taken as it is; or the file itself. */
+  readonly content: ByteImage | string | Buffer;
   readonly mask: ByteImage;
   readonly instances?: InstanceMap | undefined;
 }
@@ -81,7 +81,7 @@ export class Sink implements Receiver {
     this.#countFiles(folder ?? "", ...files);
     if (folder === undefined) return;
     for (const file of files) makeFolder(dirname(file));
-    await replaceFile(names.image, typeof content === "string" ? await readBytes(content) : encodePng(content));
+    await replaceFile(names.image, await bytesOf(content));
     if (instances) {
       await replaceFile(names.objects, encodeGrey16(instances.data, instances.width, instances.height));
     }
@@ -101,6 +101,12 @@ export class Sink implements Receiver {
       this.#counts.set(label, { pixels: before.pixels + count, images: before.images + 1 });
     }
   }
+}
+
+/** The bytes of an image's file. */
+async function bytesOf(content: Made["content"]): Promise<Buffer> {
+  if (content instanceof Uint8Array) return content;
+  return typeof content === "string" ? await readBytes(content) : encodePng(content);
 }
 
 function namesIn(folder: string, split: SplitName, imageName: string) {
