@@ -10,6 +10,8 @@
 
 export { differentiate } from "./autograd/differentiate.ts";
 export type { OptimizerOptions } from "./autograd/optimizer.ts";
+export { type ImageSource, readImageSource } from "./data/channel-picture.ts";
+export type { ChannelPlan, ChannelWindow } from "./data/channels.ts";
 export type { Rgb } from "./data/codec/png.ts";
 export {
   type CheckedDataset,

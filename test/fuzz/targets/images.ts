@@ -1,10 +1,13 @@
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
+import { readChannelSamples } from "../../../src/data/channel-samples.ts";
 import { decodePng, encodePng } from "../../../src/data/codec/png.ts";
 import { readTiff } from "../../../src/data/codec/tiff.ts";
 import { decodeMask, decodePicture } from "../../../src/data/decode.ts";
 import { readStored } from "../../../src/data/masks/read-mask.ts";
 import { bmpBytes } from "../../support/raw/bmp.ts";
+import { npyBytes } from "../../support/raw/npz.ts";
+import { tiffBytes as valuesTiff } from "../../support/raw/tiff.ts";
 import { tiffBytes } from "../../support/raw/tiff-labels.ts";
 import type { FuzzTarget } from "../target.ts";
 
@@ -86,6 +89,14 @@ const labelSeeds = async () => [
   await raw().gif().toBuffer(),
 ];
 
+const BANDS = Uint16Array.from({ length: 16 * 12 * 5 }, (_, at) => (at * 97) % 65536);
+const channelSeeds = () => [
+  valuesTiff({ ...SIZE, samples: 5, photometric: 1, data: BANDS }),
+  valuesTiff({ ...SIZE, samples: 5, photometric: 1, data: BANDS, planes: true }),
+  valuesTiff({ ...SIZE, data: BANDS.subarray(0, 192) }, { ...SIZE, data: BANDS.subarray(192, 384) }),
+  npyBytes({ descr: "<u2", shape: [12, 16, 5], data: new Uint8Array(BANDS.buffer) }),
+];
+
 export const IMAGE_TARGETS: readonly FuzzTarget[] = [
   { name: "png", ...PNG, run: (bytes) => decodePng(bytes, "fuzzed.png") },
   { name: "mask", ...PNG, seeds: maskSeeds, run: (bytes) => decodeMask(bytes, "fuzzed.png") },
@@ -104,6 +115,17 @@ export const IMAGE_TARGETS: readonly FuzzTarget[] = [
     words: TIFF_WORDS,
     writes: [],
     run: (bytes) => readTiff(bytes, "fuzzed.tif"),
+  },
+  {
+    name: "channels",
+    seeds: channelSeeds,
+    head: 250,
+    words: [...TIFF_WORDS, "\x15\x01\x03\0", "\x1c\x01\x03\0", "\x3d\x01\x03\0", "(12, 16, 5)"],
+    writes: [],
+    run: (bytes) => {
+      const name = bytes[0] === 0x93 ? "fuzzed.npy" : "fuzzed.tif";
+      return readChannelSamples(bytes, name, 5, { pages: true });
+    },
   },
   {
     name: "picture",
