@@ -98,9 +98,11 @@ async function surveyPair(
 }
 
 /** What a dataset's pictures that are no bytes are shown through, if all through one window, and why. */
-export function pictureWindow({ yaml }: Dataset, { window, trained }: SurveyOptions) {
+export function pictureWindow({ yaml }: Dataset, { window, trained, trainedChannels }: SurveyOptions) {
   if (window !== undefined) return { window, why: "as asked for" };
   if (trained !== undefined) return { window: trained, why: "as the training data" };
+  // Each channel has its own then.
+  if (trainedChannels?.windows !== undefined) return { window: undefined, why: "as the training data" };
   return { window: yaml.window, why: "as dataset.yaml says" };
 }
 

@@ -121,12 +121,12 @@ function groupedInputs(inputs: readonly PredictInput[], channels: ChannelPlan): 
   const folders = new Set(pictures.map(({ file }) => dirname(file)));
   const grouped = [...folders].flatMap((folder) => {
     const own = pictures.filter(({ file }) => dirname(file) === folder).map(({ file }) => basename(file));
-    return completeGroups([...new Set(own)], channels).map(({ stem, names: [name = "", ...others] }): PredictInput => {
+    return completeGroups(own, channels).map(({ stem, names: [name = "", ...others] }): PredictInput => {
       const further = others.map((other) => join(folder, other));
       return { kind: "image", file: join(folder, name), stem, ...(further.length > 0 ? { further } : {}) };
     });
   });
-  return [...grouped, ...inputs.filter((input) => input.kind !== "image")];
+  return [...grouped, ...withoutChannel(inputs.filter((input) => input.kind !== "image"))];
 }
 
 /** Names in the folder of results that an input's are written under; of a folder of slices its own. */

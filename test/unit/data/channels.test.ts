@@ -166,6 +166,12 @@ describe("a dataset folder of named channels", () => {
     );
     expect((await check(path)).decoded).toBe(1);
     expect((await check(path, { window: { low: 0, high: 99 } })).channels).toEqual({ names: ["ADC", "T2"] });
+    // What a network was trained with comes before what a file says of all channels.
+    writeFileSync(join(path, "dataset.yaml"), "channels: [ADC, T2]\nwindow: {low: 0, high: 99}\n");
+    const windows = [{ low: 0, high: 50 }, "percentiles"] as const;
+    const seen = await check(path, { trainedChannels: { names: ["ADC", "T2"], windows } });
+    expect(seen.channels?.windows).toEqual(windows);
+    expect(seen.splits.train?.[0]?.window).toBeUndefined();
   });
 
   test("a file of all channels; a stem that ends in digits stays whole where its mask says so", async () => {
@@ -186,14 +192,14 @@ describe("a dataset folder of named channels", () => {
     expect(statistics?.std.length).toBe(5);
     expect(shown).toBe("images of 5 channels (a, b, c, d, e), 8 bits");
   });
+});
 
+describe("a dataset folder whose channels are none, or do not fit", () => {
   test("colours are what a set without names has", async () => {
     const path = folder("channels: [red, green, blue]\n");
     expect((await openDataset(path)).yaml.channels).toBeUndefined();
   });
-});
 
-describe("a dataset folder whose channels do not fit", () => {
   test.each([
     [
       "channels: [a, b]\n",

@@ -27,7 +27,10 @@ describe("what predict is given", () => {
       ["y_0000", 0],
       ["z", 0],
     ]);
-    expect(listed(["t_0000.png"], { names: ["CT"] })).toEqual([["t", 0]]);
+    expect(listed(["t_0000.png", "v_0000.nii"], { names: ["CT"] })).toEqual([
+      ["t", 0],
+      ["v", 0],
+    ]);
   });
 
   test("pictures for people are drawn of three channels or one", () => {
