@@ -10,7 +10,7 @@ import { requireInside, requireRegularFile } from "../../files/regular.ts";
 import { type FactsAnswer, type FactsTask, type FileFacts, fileFacts, holdFor, type Reading } from "./file-facts.ts";
 
 /** Raised whenever facts or decoding change, so that older indexes are made anew. */
-const INDEX_VERSION = 7;
+export const INDEX_VERSION = 7;
 
 const entry = z.object({
   size: z.number(),

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { FileIndex } from "../../../src/data/dataset/file-index.ts";
+import { FileIndex, INDEX_VERSION } from "../../../src/data/dataset/file-index.ts";
 import { JOURNAL_NAME, readJournal } from "../../../src/data/prepare/journal.ts";
 import { DataError } from "../../../src/errors.ts";
 import { changedFiles, readDataRecord } from "../../../src/experiment/run/data-index.ts";
@@ -167,7 +167,7 @@ export const RUN_TARGETS: readonly FuzzTarget[] = [
   },
   {
     name: "file-index",
-    seeds: () => [Buffer.from(JSON.stringify({ version: 6, files: { "fuzzed.png": ENTRY } }))],
+    seeds: () => [Buffer.from(JSON.stringify({ version: INDEX_VERSION, files: { "fuzzed.png": ENTRY } }))],
     head: 350,
     words: [...JSON_WORDS, '"facts":', '"kind":"image"', '"sums":[1,2,3]', '"fuzzed.png":'],
     writes: ["fuzzed.json", "fuzzed.png"],
