@@ -72,6 +72,7 @@ export function register(command: Command): void {
 
 async function predict(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const path = checkpointPath(run);
+  requireWritableFolder(flags.out, `--out ${flags.out}`);
   const { channels } = await readFacts(path);
   requireShown(flags.show, channels?.names ?? COLOUR_NAMES);
   if (flags.page !== undefined && channels !== undefined) {
@@ -79,7 +80,6 @@ async function predict(run: string, paths: readonly string[], flags: PredictFlag
   }
   const inputs = listInputs(paths, channels);
   checkTargets(inputs, flags.out, flags.format);
-  requireWritableFolder(flags.out, `--out ${flags.out}`);
   await withDevice(flags.adapter ?? null, flags.precision, async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
     const { facts } = checkpoint;
