@@ -116,11 +116,11 @@ test("the package's types accept the README's programs and refuse a wrong one", 
     join(folder, "right.mts"),
     `${program()}\nexport const mean: readonly number[] = checkpoint.facts.mean;`,
   );
-  writeFileSync(join(folder, "wrong.mts"), program().replace("channels: 3", "channels: 4"));
+  writeFileSync(join(folder, "wrong.mts"), program().replace("channels: 3", 'channels: "3"'));
   writeFileSync(join(folder, "training.mts"), program(1));
   const stdout = compile("--noEmit", "right.mts", "wrong.mts", "training.mts");
   expect(stdout.trim().split("\n")).toHaveLength(1);
-  expect(stdout).toMatch(/^wrong\.mts.*Type '4' is not assignable/);
+  expect(stdout).toMatch(/^wrong\.mts.*Type 'string' is not assignable/);
 });
 
 test("the README's loop of ten lines trains from the packed tarball", async () => {
