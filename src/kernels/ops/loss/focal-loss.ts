@@ -1,10 +1,10 @@
 import { ShapeError } from "../../../errors.ts";
-import { chunksOf, foldSums } from "../../shader/chunks.ts";
 import { perInvocation, read, write } from "../../shader/shader.ts";
 import { FREE } from "../../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, type LowerCall, NO_MACS } from "../../trace/op.ts";
-import { lastOf, sameShape, sizeOf } from "../../trace/shape.ts";
-import { COUNTED, LOG_SUM, pixelShape, unsigned } from "./text.ts";
+import { lastOf, sizeOf } from "../../trace/shape.ts";
+import { pixelSums, type WeightedPixels } from "./pixel-sums.ts";
+import { COUNTED, pixelShape, unsigned, weightedPixelShape } from "./text.ts";
 
 interface FocalAttrs {
   /** Pixels with this label do not count. Neither do labels outside the classes. */
@@ -31,51 +31,16 @@ fn certainty(p: u32, truth: u32, all: f32, rest: f32) -> f32 {
 }
 fn focus(rest: f32) -> f32 { return pow(max(rest, 1e-37), args.gamma); }`;
 
-function focalValue(call: LowerCall<"logits" | "label" | "weight", FocalAttrs>): Dispatch[] {
-  const { inputs, out, extra, attrs, target, scratch } = call;
-  const { logits, label, weight } = inputs;
+function focalValue(call: LowerCall<WeightedPixels, FocalAttrs>): Dispatch[] {
+  const { out, extra, attrs, target } = call;
   const [totals = out, lse = out] = extra;
-  const classes = lastOf(logits.shape);
-  const { chunks, base, rest } = chunksOf(sizeOf(label.shape), 1, target, target.software ? 256 : 8192);
-  const partials = scratch([chunks, 2]);
-  const name = "focalLoss";
+  const each = `      let rest = missing(pixel, u32(truth), all);
+      sum -= own * focus(rest) * certainty(pixel, u32(truth), all, rest);`;
+  const floats = { gamma: attrs.gamma };
   return [
+    ...pixelSums(call, { name: "focalLoss", sums: totals, lse, floats, functions: PIXEL, each }),
     perInvocation({
-      label: name,
-      target,
-      count: chunks,
-      type: "f32",
-      tensors: {
-        logits: read(logits),
-        label: read(label),
-        weight: read(weight),
-        lse: write(lse),
-        partials: write(partials),
-      },
-      sizes: { classes, ignore: unsigned(attrs.ignoreIndex), base, rest },
-      floats: { gamma: attrs.gamma },
-      functions: `${LOG_SUM}\n${COUNTED}\n${PIXEL}`,
-      body: `  let pixels = args.base + select(0u, 1u, i < args.rest);
-  var sum = 0.0;
-  var divisor = 0.0;
-  for (var turn = 0u; turn < pixels; turn++) {
-    let pixel = i + turn * args.count;
-    let all = log_sum(pixel);
-    lse_set(pixel, all);
-    let truth = label_at(pixel);
-    if (counted(truth)) {
-      let own = weight_at(u32(truth));
-      let rest = missing(pixel, u32(truth), all);
-      sum -= own * focus(rest) * certainty(pixel, u32(truth), all, rest);
-      divisor += own;
-    }
-  }
-  partials_set(2u * i, sum);
-  partials_set(2u * i + 1u, divisor);`,
-    }),
-    ...foldSums({ label: name, target, scratch, partials, parts: chunks, outer: 1, columns: 2, outs: [totals] }),
-    perInvocation({
-      label: `${name} mean`,
+      label: "focalLoss mean",
       target,
       count: 1,
       type: "f32",
@@ -148,12 +113,7 @@ export const focalLoss = defineOp<FocalAttrs>()({
   name: "focalLoss",
   inputs: ["logits", "label", "weight"],
   shape({ logits, label, weight }, { gamma }) {
-    pixelShape("focalLoss", logits, label);
-    if (!sameShape(weight, [lastOf(logits)])) {
-      throw new ShapeError(
-        `focalLoss: weight [${weight}] must have one number a class of logits [${logits}], label [${label}]`,
-      );
-    }
+    weightedPixelShape("focalLoss", { logits, label, weight });
     if (!(gamma >= 0)) throw new ShapeError(`focalLoss: gamma ${gamma} must be at least 0`);
     return [1];
   },

@@ -2,6 +2,7 @@ import { chunksOf, foldSums } from "../../shader/chunks.ts";
 import { perInvocation, read, write } from "../../shader/shader.ts";
 import type { Dispatch, LowerCall } from "../../trace/op.ts";
 import { lastOf, sizeOf } from "../../trace/shape.ts";
+import { pixelSums, type WeightedPixels } from "./pixel-sums.ts";
 import { COUNTED, LOG_SUM, unsigned } from "./text.ts";
 
 export interface CrossEntropyAttrs {
@@ -79,9 +80,9 @@ export function crossEntropySlope(
   ];
 }
 
-export function crossEntropyValue(call: LowerCall<"logits" | "label" | "weight", CrossEntropyAttrs>): Dispatch[] {
+export function crossEntropyValue(call: LowerCall<WeightedPixels, CrossEntropyAttrs>): Dispatch[] {
   const {
-    inputs: { logits, label, weight },
+    inputs: { logits, weight },
     out,
     extra: [totals = out, lse = out],
     attrs,
@@ -89,55 +90,13 @@ export function crossEntropyValue(call: LowerCall<"logits" | "label" | "weight",
     scratch,
   } = call;
   const classes = lastOf(logits.shape);
-  const pixels = sizeOf(label.shape);
-  const { chunks, base, rest } = chunksOf(pixels, 1, target, target.software ? 256 : 8192);
-  const partials = scratch([chunks, 2]);
   const sums = scratch([2]);
-  return [
-    perInvocation({
-      label: "crossEntropy",
-      target,
-      count: chunks,
-      type: "f32",
-      tensors: {
-        logits: read(logits),
-        label: read(label),
-        weight: read(weight),
-        lse: write(lse),
-        partials: write(partials),
-      },
-      sizes: { classes, ignore: unsigned(attrs.ignoreIndex), base, rest },
-      floats: { hard: 1 - attrs.smoothing, soft: attrs.smoothing / classes },
-      functions: `${LOG_SUM}\n${COUNTED}`,
-      body: `  let pixels = args.base + select(0u, 1u, i < args.rest);
-  var sum = 0.0;
-  var divisor = 0.0;
-  for (var turn = 0u; turn < pixels; turn++) {
-    let pixel = i + turn * args.count;
-    let all = log_sum(pixel);
-    lse_set(pixel, all);
-    let truth = label_at(pixel);
-    if (counted(truth)) {
-      let own = weight_at(u32(truth));
-      var spread = 0.0;
+  const spread = `      var spread = 0.0;
       for (var c = 0u; c < args.classes; c++) { spread += weight_at(c) * (all - logits_at(pixel * args.classes + c)); }
-      sum += args.hard * own * (all - logits_at(pixel * args.classes + u32(truth))) + args.soft * spread;
-      divisor += own;
-    }
-  }
-  partials_set(2u * i, sum);
-  partials_set(2u * i + 1u, divisor);`,
-    }),
-    ...foldSums({
-      label: "crossEntropy",
-      target,
-      scratch,
-      partials,
-      parts: chunks,
-      outer: 1,
-      columns: 2,
-      outs: [sums],
-    }),
+      sum += args.hard * own * (all - logits_at(pixel * args.classes + u32(truth))) + args.soft * spread;`;
+  const floats = { hard: 1 - attrs.smoothing, soft: attrs.smoothing / classes };
+  return [
+    ...pixelSums(call, { name: "crossEntropy", sums, lse, floats, each: spread }),
     perInvocation({
       label: "crossEntropy mean",
       target,

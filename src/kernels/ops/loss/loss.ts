@@ -12,7 +12,7 @@ import {
   softDiceSlope,
   softDiceValue,
 } from "./kernels.ts";
-import { pixelShape } from "./text.ts";
+import { pixelShape, weightedPixelShape } from "./text.ts";
 
 const crossEntropyGrad = defineOp<CrossEntropyAttrs>()({
   name: "crossEntropyGrad",
@@ -37,12 +37,7 @@ export const crossEntropy = defineOp<CrossEntropyAttrs>()({
   name: "crossEntropy",
   inputs: ["logits", "label", "weight"],
   shape({ logits, label, weight }) {
-    pixelShape("crossEntropy", logits, label);
-    if (!sameShape(weight, [lastOf(logits)])) {
-      throw new ShapeError(
-        `crossEntropy: weight [${weight}] must have one number a class of logits [${logits}], label [${label}]`,
-      );
-    }
+    weightedPixelShape("crossEntropy", { logits, label, weight });
     return [1];
   },
   extra: ({ label }) => [[3], label],

@@ -1,5 +1,5 @@
 import { ShapeError } from "../../../errors.ts";
-import { type Shape, sameShape } from "../../trace/shape.ts";
+import { lastOf, type Shape, sameShape } from "../../trace/shape.ts";
 
 /** Logits [.., k], labels one a pixel: everything but the last axis. */
 export function pixelShape(op: string, logits: Shape, label: Shape): Shape {
@@ -7,6 +7,16 @@ export function pixelShape(op: string, logits: Shape, label: Shape): Shape {
     throw new ShapeError(`${op}: logits [${logits}] and label [${label}] must be [.., classes] and [..]`);
   }
   return label;
+}
+
+/** The same, and one weight a class. */
+export function weightedPixelShape(op: string, shapes: Readonly<Record<"logits" | "label" | "weight", Shape>>): void {
+  const { logits, label, weight } = shapes;
+  pixelShape(op, logits, label);
+  if (sameShape(weight, [lastOf(logits)])) return;
+  throw new ShapeError(
+    `${op}: weight [${weight}] must have one number a class of logits [${logits}], label [${label}]`,
+  );
 }
 
 /** Declares `log_sum(p)`, the log of the sum of exponentials of pixel `p`'s logits. */
