@@ -114,6 +114,18 @@ export async function vocTree(root: string): Promise<void> {
   put(root, `${folder}/ImageSets/Segmentation/trainval.txt`, text("2007_000032\n2007_000033\n2007_000042\n"));
 }
 
+/** Pascal VOC as CVAT writes it: colours, and what they mean in labelmap.txt. */
+export async function cvatTree(root: string): Promise<void> {
+  const folder = "VOCdevkit/VOC2012";
+  await vocTree(root);
+  put(root, `${folder}/labelmap.txt`, text("background:0,0,0::\nignore:255,0,0::\ncell:0,255,0::\n"));
+  const data = Uint8Array.from(
+    [...boxes(1, 2)].flatMap((at) => [Number(at === 1), Number(at === 2), 0].map((on) => 255 * on)),
+  );
+  for (const stem of ["2007_000032", "2007_000033", "2007_000042"])
+    put(root, `${folder}/SegmentationClass/${stem}.png`, encodePng({ ...SIZE, channels: 3, data }));
+}
+
 /** Data Science Bowl 2018: RGBA pictures, a file a nucleus, a test stage without masks. */
 export async function dsbTree(root: string): Promise<void> {
   const rgba = (at: number) =>

@@ -285,6 +285,12 @@ describe("masks as pictures", () => {
     );
   });
 
+  test("VOC by CVAT: labelmap.txt gives colours their classes, and what it calls ignore does not count", async () => {
+    const { out, yaml } = await prepared(layouts.cvatTree);
+    expect(yaml.classes).toEqual(["background", "cell"]);
+    expect(await labels(out, "2007_000032")).toEqual([...layouts.boxes(255, 1)]);
+  });
+
   test("Data Science Bowl: each file an object, numbered in the order of the files", async () => {
     const { out, yaml, notes, recognised } = await prepared(layouts.dsbTree);
     expect(recognised).toContain("(dsb2018): 5 folders such as stage1_train/0007");
