@@ -10,6 +10,7 @@ import { POINTWISE } from "./cases/pointwise.ts";
 import { POOL } from "./cases/pool.ts";
 import { REDUCE } from "./cases/reduce.ts";
 import { UPDATE } from "./cases/update.ts";
+import { WEIGHT_GRADIENT } from "./cases/weight-gradient.ts";
 import type { Check } from "./check.ts";
 
 /**
@@ -18,6 +19,7 @@ import type { Check } from "./check.ts";
  */
 export const OP_CHECKS: { readonly [N in OpName]: Check } = {
   ...CONTRACTION,
+  ...WEIGHT_GRADIENT,
   ...ATTENTION,
   ...NORM,
   ...NORM_GRADIENT,

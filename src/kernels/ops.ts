@@ -2,6 +2,7 @@ import { add, multiply, scale } from "./ops/arithmetic.ts";
 import { attention } from "./ops/attention/attention.ts";
 import { conv2d, convTranspose2d } from "./ops/contraction/conv.ts";
 import { addBias, linear } from "./ops/contraction/linear.ts";
+import { conv2dGradWeight, conv2dGradWeightOfNorm } from "./ops/contraction/weight-gradient.ts";
 import { dropout } from "./ops/dropout.ts";
 import { pad2d, shrinkLabels, swapAxes } from "./ops/frame.ts";
 import { concat, permuteRows, sliceLast } from "./ops/layout.ts";
@@ -58,6 +59,8 @@ export const OPS = tableOf({
   hardswish,
   leakyRelu,
   conv2d,
+  conv2dGradWeight,
+  conv2dGradWeightOfNorm,
   convTranspose2d,
   linear,
   addBias,

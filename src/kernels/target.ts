@@ -54,7 +54,7 @@ export const SOFTWARE_TARGET: Target = {
 
 /** Invocations worth having at once: a CPU driver has a few cores to fill, and every round of a fold is a dispatch. */
 export function usefulInvocations(target: Target): number {
-  return target.software ? 1024 : 16384;
+  return target.software ? 1024 : 65536;
 }
 
 /** Partial results a reduction may leave for its second dispatch. */

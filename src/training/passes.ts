@@ -1,5 +1,6 @@
 import { differentiate } from "../autograd/differentiate.ts";
-import { type Conv2dAttrs, conv2d } from "../kernels/ops/contraction/conv.ts";
+import type { Conv2dAttrs } from "../kernels/ops/contraction/contract.ts";
+import { conv2d } from "../kernels/ops/contraction/conv.ts";
 import { foldNormsForward } from "../kernels/passes/fold-norms.ts";
 import { fuse } from "../kernels/passes/fuse.ts";
 import { halve } from "../kernels/passes/halve.ts";
@@ -8,6 +9,8 @@ import { takeActivationSlopes } from "../kernels/passes/norm-gradients.ts";
 import { type Allowance, CHEAP, recompute } from "../kernels/passes/recompute.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
 import { joinSoftmaxSums } from "../kernels/passes/softmax-sums.ts";
+import { giveToWeightGradients } from "../kernels/passes/weight-gradients.ts";
+import type { Target } from "../kernels/target.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Value } from "../kernels/trace/op.ts";
 
@@ -69,6 +72,8 @@ export interface TrainingSpec<R extends Ends> {
   readonly wanted: readonly Value[];
   /** Tensors of the forward pass that are read beside the loss. */
   readonly read: readonly Value[];
+  /** What the step will run on. */
+  readonly target: Target;
   /** What may be repeated to save memory. */
   readonly repeat?: Allowance | undefined;
   /** Appends what follows the gradients, given by the ids of `wanted`. */
@@ -83,8 +88,9 @@ export interface TrainingSpec<R extends Ends> {
  * 3. Differentiate, and append what the gradients are for.
  * 4. Let gradients of norms take the slopes of activations.
  * 5. Fuse: only now is it known what backward still reads and must therefore be stored.
- * 6. Halve, when all that is stored is known: what passes between steps, forward and backward.
- * 7. Recompute last: only now is it known how long each tensor would be held.
+ * 6. Let gradients of weights make what they read, and sum what they read anyway.
+ * 7. Halve, when all that is stored is known: what passes between steps, forward and backward.
+ * 8. Recompute last: only now is it known how long each tensor would be held.
  */
 export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<R>, { form, precision }: Making): R {
   if (form === "literal") computeEveryTap(graph);
@@ -97,6 +103,7 @@ export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<
     const held = { keep: made.keep, placed: [...made.placed.keys()] };
     takeActivationSlopes(graph, made.keep);
     fuse(graph, made.keep);
+    giveToWeightGradients(graph, made.keep, spec.target);
     if (precision === "f16") halve(graph, held);
     recompute(graph, held, spec.repeat ?? CHEAP);
   }

@@ -118,6 +118,7 @@ export function trainingTrace(
       loss,
       seed: words.scale ? graph.apply(scaledSeed, { scale: words.scale }, {}) : graph.input(INPUT.one, [1]),
       wanted: weights.map(({ value }) => value),
+      target,
       repeat: settings.repeat,
       read: [logits, ...shown, ...build.statistics.map((of) => of.batch)],
       follow(gradients) {

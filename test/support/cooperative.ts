@@ -5,6 +5,7 @@ import { StateStore } from "../../src/kernels/compile/state.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { attention } from "../../src/kernels/ops/attention/attention.ts";
 import { conv2d } from "../../src/kernels/ops/contraction/conv.ts";
+import { conv2dGradWeight } from "../../src/kernels/ops/contraction/weight-gradient.ts";
 import { batchNormTrain } from "../../src/kernels/ops/norm/batch-norm.ts";
 import { random } from "../../src/kernels/random.ts";
 import type { Target } from "../../src/kernels/target.ts";
@@ -18,6 +19,8 @@ export interface CooperativeCase {
   readonly op: AnyOp;
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly attrs: unknown;
+  /** Of an op that has no derivative: its outputs are all results. */
+  readonly last?: true;
   /** What the target is taken to be besides: with one compute unit a small output gets the tiles of a large one. */
   readonly target?: Partial<Target>;
 }
@@ -29,6 +32,11 @@ const conv = (x: Shape, weight: Shape): CooperativeCase => {
 const heads = (tokens: number, width: number): CooperativeCase => {
   const rows = [1, tokens, width];
   return { op: attention, inputs: { q: rows, k: rows, v: rows }, attrs: { heads: 2 } };
+};
+
+const gradient = (x: Shape, k: number, more: object): CooperativeCase => {
+  const attrs = { stride: 1, padding: 1, dilation: 1, groups: 1, like: [k, 3, 3, x[3] ?? 1], ...more };
+  return { op: conv2dGradWeight, inputs: { grad: [...x.slice(0, 3), k], x }, attrs, last: true };
 };
 
 /** Between them the cases meet every kernel whose lanes depend on one another, for every target. */
@@ -43,6 +51,9 @@ export const COOPERATIVE_CASES: readonly CooperativeCase[] = [
   heads(70, 6),
   heads(37, 72),
   heads(37, 256),
+  gradient([2, 15, 13, 20], 12, { activation: "relu" }),
+  gradient([2, 15, 13, 20], 12, { sums: true }),
+  gradient([2, 15, 13, 20], 12, { sums: true, activation: "relu" }),
   { op: batchNormTrain, inputs: { x: [1, 9, 7, 20], weight: [20], bias: [20] }, attrs: { eps: 1e-3 } },
 ];
 
@@ -53,9 +64,10 @@ interface Traced {
 }
 
 /** The call with the gradients of its inputs. */
-export function traceCooperative({ op, inputs, attrs }: CooperativeCase): Traced {
+export function traceCooperative({ op, inputs, attrs, last }: CooperativeCase): Traced {
   const graph = new Graph();
   const values = Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, graph.input(name, shape)]));
+  if (last) return { graph, results: graph.applyAll(op, values, attrs) };
   const output = graph.apply(op, values, attrs);
   const grads = differentiate(graph, output, graph.input("upstream", output.shape), Object.values(values));
   return { graph, results: [output, ...grads.values()] };

@@ -1,4 +1,5 @@
-import type { Conv2dAttrs, ConvTranspose2dAttrs } from "../../kernels/ops/contraction/conv.ts";
+import type { Conv2dAttrs } from "../../kernels/ops/contraction/contract.ts";
+import type { ConvTranspose2dAttrs } from "../../kernels/ops/contraction/conv.ts";
 import type { BenchCase, BenchSize } from "../check.ts";
 
 type Contracted = "x" | "weight";

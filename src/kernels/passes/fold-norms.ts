@@ -1,5 +1,6 @@
 import { add, multiply } from "../ops/arithmetic.ts";
-import { type Conv2dAttrs, conv2d } from "../ops/contraction/conv.ts";
+import type { Conv2dAttrs } from "../ops/contraction/contract.ts";
+import { conv2d } from "../ops/contraction/conv.ts";
 import { batchNormEval } from "../ops/norm/batch-norm.ts";
 import { foldForward } from "../ops/norm/fold-forward.ts";
 import { foldNorm } from "../ops/norm/fold-norm.ts";

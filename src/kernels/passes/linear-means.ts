@@ -1,5 +1,6 @@
 import { add, scale } from "../ops/arithmetic.ts";
-import { type Conv2dAttrs, conv2d } from "../ops/contraction/conv.ts";
+import type { Conv2dAttrs } from "../ops/contraction/contract.ts";
+import { conv2d } from "../ops/contraction/conv.ts";
 import { addBias } from "../ops/contraction/linear.ts";
 import { adaptiveAveragePool2d } from "../ops/pool/pool.ts";
 import { type ReduceSumAttrs, reduceSum } from "../ops/reduce/reduce.ts";

@@ -1,5 +1,6 @@
 import { add } from "../ops/arithmetic.ts";
-import { type Conv2dAttrs, conv2d } from "../ops/contraction/conv.ts";
+import type { Conv2dAttrs } from "../ops/contraction/contract.ts";
+import { conv2d } from "../ops/contraction/conv.ts";
 import { sliceLast } from "../ops/layout.ts";
 import { Graph, readsOf, type Step } from "../trace/graph.ts";
 import type { Value } from "../trace/op.ts";

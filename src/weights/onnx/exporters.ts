@@ -1,4 +1,5 @@
-import type { Conv2dAttrs, ConvTranspose2dAttrs } from "../../kernels/ops/contraction/conv.ts";
+import type { Conv2dAttrs } from "../../kernels/ops/contraction/contract.ts";
+import type { ConvTranspose2dAttrs } from "../../kernels/ops/contraction/conv.ts";
 import type { GroupNormAttrs } from "../../kernels/ops/norm/group-norm.ts";
 import type { ReduceSumAttrs } from "../../kernels/ops/reduce/reduce.ts";
 import { bothAxes, lastOf, sizeOf } from "../../kernels/trace/shape.ts";

@@ -15,7 +15,7 @@ function importersOf(module: RegExp): string[] {
 }
 
 test("rewrites and fusion are called by the assembler of programs alone", () => {
-  const passes = /\/passes\/(fold-norms|fuse|halve|linear-means|rewrite|softmax-sums)\.ts$/;
+  const passes = /\/passes\/(fold-norms|fuse|halve|linear-means|rewrite|softmax-sums|weight-gradients)\.ts$/;
   expect(importersOf(passes)).toEqual(["training/passes.ts"]);
 });
 

@@ -40,13 +40,27 @@ export interface Geometry {
   readonly groups: number;
 }
 
+/** How a convolution is called. */
+export interface Conv2dAttrs extends Geometry {
+  /** "all" computes taps that only ever meet padding too, as the definition does; used to test that it changes nothing. */
+  readonly taps?: "live" | "all";
+}
+
 /** The dispatches of an op that is a contraction; `every` computes taps that only ever meet padding too. */
-export function contract<I extends string, A>(
+export const contract = <I extends string, A>(
   call: LowerCall<I, A>,
   roles: Roles,
   geometry: Geometry,
   every = false,
-): readonly Dispatch[] {
+): readonly Dispatch[] => lowerContraction(contractionOf(call, roles, geometry, every));
+
+/** The contraction that an op's call is. */
+export function contractionOf<I extends string, A>(
+  call: LowerCall<I, A>,
+  roles: Roles,
+  geometry: Geometry,
+  every = false,
+): Contraction {
   const { dilation, groups } = geometry;
   const stride = bothAxes(geometry.stride);
   const padding = bothAxes(geometry.padding);
@@ -63,5 +77,5 @@ export function contract<I extends string, A>(
   const e = extents({ ...base, taps: allTaps(1, 1) });
   const [r0, r1] = liveTaps(e.h, e.oh, e.r, { stride: stride[0], padding: padding[0], dilation });
   const [s0, s1] = liveTaps(e.w, e.ow, e.s, { stride: stride[1], padding: padding[1], dilation });
-  return lowerContraction({ ...base, taps: every ? allTaps(e.r, e.s) : { r0, r1, s0, s1 } });
+  return { ...base, taps: every ? allTaps(e.r, e.s) : { r0, r1, s0, s1 } };
 }

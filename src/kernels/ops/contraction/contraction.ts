@@ -1,5 +1,5 @@
 import type { Target } from "../../target.ts";
-import type { Dispatch, Epilogue, Value } from "../../trace/op.ts";
+import type { Activation, Dispatch, Epilogue, Value } from "../../trace/op.ts";
 import { bothAxes, krsc, nhwc, type PerAxis, sizeOf } from "../../trace/shape.ts";
 
 /**
@@ -23,8 +23,26 @@ export interface Contraction {
   /** Taps that read at least one pixel; the others only ever meet padding and are not computed. */
   readonly taps: TapRange;
   readonly epilogue: Epilogue;
+  /** Pairs by tiles only. */
+  readonly prologue?: Prologue | undefined;
+  /** Pairs by tiles only: `[k]`, the sum of `y` over its pixels, which are read anyway. */
+  readonly sums?: Value | undefined;
   readonly target: Target;
   scratch(shape: readonly number[]): Value;
+}
+
+/**
+ * What a pair makes of `x` as it reads it, so that the result of a norm or of an activation needs no memory:
+ * `activation((x - mean) / deviation * weight + bias)`, by statistics [3, c] as batchNormTrain makes them. Padding stays zero.
+ */
+export interface Prologue {
+  readonly norm: {
+    readonly statistics: Value;
+    readonly weight: Value;
+    readonly bias: Value;
+    readonly eps: number;
+  } | null;
+  readonly activation: Activation | null;
 }
 
 interface TapRange {

@@ -2,17 +2,9 @@ import { ShapeError } from "../../../errors.ts";
 import { LAYER } from "../../trace/cost.ts";
 import { defineOp, FIRST_ORDER } from "../../trace/op.ts";
 import { bothAxes, krsc, lastOf, nhwc, type PerAxis, type Shape, sizeOf } from "../../trace/shape.ts";
-import { contract, EVERYTHING, type Geometry } from "./contract.ts";
+import { type Conv2dAttrs, contract, EVERYTHING, type Geometry } from "./contract.ts";
 import { contractionMacs } from "./contraction.ts";
-
-export interface Conv2dAttrs {
-  readonly stride: PerAxis;
-  readonly padding: PerAxis;
-  readonly dilation: number;
-  readonly groups: number;
-  /** "all" computes taps that only ever meet padding too, as the definition does; used to test that it changes nothing. */
-  readonly taps?: "live" | "all";
-}
+import { conv2dGradWeight, type LikeConv } from "./weight-gradient.ts";
 
 export interface ConvTranspose2dAttrs {
   readonly stride: PerAxis;
@@ -67,8 +59,6 @@ export const conv2d = defineOp<Conv2dAttrs>()({
   },
 });
 
-type LikeConv = Conv2dAttrs & { readonly like: Shape };
-
 const conv2dGradX = defineOp<LikeConv>()({
   name: "conv2dGradX",
   inputs: ["grad", "weight"],
@@ -81,20 +71,6 @@ const conv2dGradX = defineOp<LikeConv>()({
   macs: ({ grad, weight }) => contractionMacs(grad, weight),
   cost: { macs: "weights" },
   half: "computes",
-  derivative: FIRST_ORDER,
-});
-
-const conv2dGradWeight = defineOp<LikeConv>()({
-  name: "conv2dGradWeight",
-  inputs: ["grad", "x"],
-  shape: (_, { like }) => like,
-  lower: (call) => {
-    const { grad, x } = call.inputs;
-    return contract(call, { kind: "pair", x, weight: call.out, y: grad }, call.attrs);
-  },
-  macs: ({ grad }, out) => contractionMacs(grad, out),
-  cost: { macs: "weights" },
-  half: "reads",
   derivative: FIRST_ORDER,
 });
 

@@ -2,7 +2,8 @@ import { range } from "../../range.ts";
 import { read, shader, spread, write } from "../../shader/shader.ts";
 import type { Dispatch } from "../../trace/op.ts";
 import { type Contraction, extents, flattened, geometrySizes, type Lowering } from "./contraction.ts";
-import { sumSplits } from "./splits.ts";
+import { prologueTensors } from "./prologue.ts";
+import { sumSplits, sumSplitsOfBoth } from "./splits.ts";
 
 /**
  * The weight gradient, `weight[k, j] = sum over pixels of y[pixel, k] x[pixel moved by the tap of j, c of j]` with
@@ -120,13 +121,15 @@ fn x4(n: u32, oy: u32, ox: u32, j: Columns) -> vec4f {
   return ["const NONE = 0xffffffffu;", y4, pixel, column, x4].join("\n");
 }
 
-function storePair({ xWide, splits, columns }: PairPlan): string {
+function storePair({ xWide, splits, columns, contraction: { sums } }: PairPlan): string {
   const wide = xWide || columns % 4 === 0;
   const base = splits > 1 ? "(split * args.rows + row)" : "row";
+  // Where y is summed too, those sums stand behind each stretch's own.
+  const from = sums && splits > 1 ? "split * (args.rows / 4u) + " : "";
   return wide
     ? `fn store4(split: u32, row: u32, quad: u32, v: vec4f) {
-  if (row < args.rows && 4u * quad < args.columns) { out_set(${base} * (args.columns / 4u) + quad, v); }
-}`
+  if (row < args.rows && 4u * quad < args.columns) { out_set(${from}${base} * (args.columns / 4u) + quad, v); }
+}${sums ? `\n${storeSum(splits)}` : ""}`
     : `fn store1(split: u32, row: u32, j: u32, v: f32) {
   if (row < args.rows && j < args.columns) { out_set(${base} * args.columns + j, v); }
 }
@@ -135,6 +138,11 @@ fn store4(split: u32, row: u32, quad: u32, v: vec4f) {
   store1(split, row, 4u * quad + 2u, v.z); store1(split, row, 4u * quad + 3u, v.w);
 }`;
 }
+
+/** Stores the sum of four of y's channels over a stretch's pixels. */
+const storeSum = (splits: number): string => `fn store_sum(split: u32, quad: u32, v: vec4f) {
+  ${splits > 1 ? "out_set((split + 1u) * (args.rows * args.columns / 4u) + split * (args.rows / 4u) + quad, v);" : "sums_set(quad, v);"}
+}`;
 
 const AXES = ["x", "y", "z", "w"] as const;
 /** Which tile of which stretch. */
@@ -199,19 +207,30 @@ export function finishPair(
   { workgroup, enable, main, functions }: PairShader,
 ): Dispatch[] {
   const { contraction, splits, rows, columns } = plan;
-  const { target, weight } = contraction;
+  const { target, weight, sums, prologue } = contraction;
   const wideOut = plan.xWide || columns % 4 === 0;
-  const out = splits > 1 ? contraction.scratch([splits, rows, columns]) : weight;
+  const out = splits > 1 ? contraction.scratch([splits, rows * columns + (sums ? rows : 0)]) : weight;
   const product = shader({
     label,
     target,
     enable,
-    tensors: { y: read(contraction.y, plan.yWide), x: read(contraction.x, plan.xWide), out: write(out, wideOut) },
+    tensors: {
+      y: read(contraction.y, plan.yWide),
+      x: read(contraction.x, plan.xWide),
+      ...(prologue ? prologueTensors(prologue) : {}),
+      out: write(out, wideOut),
+      ...(sums && splits === 1 ? { sums: write(sums, true) } : {}),
+    },
     sizes: { ...plan.sizes, splits, stores: 16 },
+    floats: prologue?.norm ? { eps: prologue.norm.eps } : {},
     workgroupSize: [workgroup],
     workgroups: spread((plan.sizes["tilesM"] ?? 1) * (plan.sizes["tilesN"] ?? 1) * splits, target),
     functions: `${pairText(plan)}\n${storePair(plan)}\n${functions}`,
     main,
   });
-  return splits > 1 ? [product, sumSplits(out, weight, splits, contraction)] : [product];
+  if (splits === 1) return [product];
+  return [
+    product,
+    sums ? sumSplitsOfBoth(out, weight, sums, splits, target) : sumSplits(out, weight, splits, contraction),
+  ];
 }

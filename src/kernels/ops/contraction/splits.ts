@@ -1,5 +1,6 @@
 import { ACTIVATIONS } from "../../shader/activation.ts";
-import { elementwise, read, type TensorUse } from "../../shader/shader.ts";
+import { elementType, elementwise, perInvocation, read, type TensorUse, write } from "../../shader/shader.ts";
+import type { Target } from "../../target.ts";
 import type { Dispatch, Epilogue, Value } from "../../trace/op.ts";
 import { lastOf, sizeOf } from "../../trace/shape.ts";
 import type { Contraction } from "./contraction.ts";
@@ -26,6 +27,32 @@ export function epilogueText(epilogue: Epilogue, wide: boolean, { sum, scale, bi
     finish: activation ? `${activation}(${total})` : total,
     functions: activation ? ACTIVATIONS[activation].wgsl : "",
   };
+}
+
+/** Four reads are on their way at once; the order of the sum is that of the stretches. */
+const TOTAL = `  var sum = parts_at(i);
+  var s = 1u;
+  for (; s + 3u < args.splits; s += 4u) {
+    let a = parts_at(s * args.stretch + i); let b = parts_at((s + 1u) * args.stretch + i);
+    let c = parts_at((s + 2u) * args.stretch + i); let d = parts_at((s + 3u) * args.stretch + i);
+    sum += a; sum += b; sum += c; sum += d;
+  }
+  for (; s < args.splits; s++) { sum += parts_at(s * args.stretch + i); }`;
+
+/** As {@link sumSplits}, of `parts [splits, out's numbers, then those of sums]`, all by fours and as they are. */
+export function sumSplitsOfBoth(parts: Value, out: Value, sums: Value, splits: number, target: Target): Dispatch {
+  const first = sizeOf(out.shape) / 4;
+  const stretch = first + sizeOf(sums.shape) / 4;
+  return perInvocation({
+    label: "sum of splits",
+    target,
+    count: stretch,
+    type: elementType(true),
+    tensors: { parts: read(parts, true), out: write(out, true), sums: write(sums, true) },
+    sizes: { splits, stretch, first },
+    body: `${TOTAL}
+  if (i < args.first) { out_set(i, sum); } else { sums_set(i - args.first, sum); }`,
+  });
 }
 
 /**
@@ -55,15 +82,7 @@ export function sumSplits(
     tensors: { parts: read(parts, wide), ...tensors },
     sizes: { splits, stretch: sizeOf(out.shape) / unit, ...(perChannel ? { channels: lastOf(out.shape) / unit } : {}) },
     functions,
-    // Four reads are on their way at once; the order of the sum is that of the stretches.
-    body: `  var sum = parts_at(i);
-  var s = 1u;
-  for (; s + 3u < args.splits; s += 4u) {
-    let a = parts_at(s * args.stretch + i); let b = parts_at((s + 1u) * args.stretch + i);
-    let c = parts_at((s + 2u) * args.stretch + i); let d = parts_at((s + 3u) * args.stretch + i);
-    sum += a; sum += b; sum += c; sum += d;
-  }
-  for (; s < args.splits; s++) { sum += parts_at(s * args.stretch + i); }
+    body: `${TOTAL}
   return ${finish};`,
   });
 }

@@ -72,7 +72,7 @@ function tally(
   { probabilities, found, bins, shift }: Round & { readonly probabilities: Value; readonly shift: number },
 ): Dispatch[] {
   const label = "hardLabels tally";
-  const { chunks, base, rest } = chunksOf(sizeOf(probabilities.shape), 1, target, target.software ? 256 : 8192);
+  const { chunks, base, rest } = chunksOf(sizeOf(probabilities.shape), 1, target, target.software ? 256 : 65536);
   const partials = scratch([chunks, BINS], "u32");
   const four = (each: (first: number) => string) => FOURS.map(each).join("\n");
   const numbers = (first: number) => [0, 1, 2, 3].map((j) => `${first + j}u`).join(", ");

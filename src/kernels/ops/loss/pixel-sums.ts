@@ -28,7 +28,7 @@ export function pixelSums(
   const { inputs, attrs, target, scratch } = call;
   const { logits, label, weight } = inputs;
   const { name, sums, lse, floats, functions = "", each } = own;
-  const { chunks, base, rest } = chunksOf(sizeOf(label.shape), 1, target, target.software ? 256 : 8192);
+  const { chunks, base, rest } = chunksOf(sizeOf(label.shape), 1, target, target.software ? 256 : 65536);
   const partials = scratch([chunks, 2]);
   return [
     perInvocation({

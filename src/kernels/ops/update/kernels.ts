@@ -24,7 +24,7 @@ const EXPONENT = "const EXPONENT = 0x7f800000u;";
 export function squares({ inputs: { x }, out, target, scratch }: LowerCall<"x", unknown>): Dispatch[] {
   const wide = allWide(x);
   const count = sizeOf(x.shape) / (wide ? 4 : 1);
-  const { chunks, base, rest } = chunksOf(count, 1, target, 16384);
+  const { chunks, base, rest } = chunksOf(count, 1, target, 65536);
   const partials = scratch([chunks, 2]);
   const total = (name: string) => (wide ? `(${name}.x + ${name}.y) + (${name}.z + ${name}.w)` : name);
   return [
