@@ -244,11 +244,21 @@ export class Invocation {
       case "index":
         return this.#access(expression, false, scope);
       case "call":
+        this.#wholeMatrix(expression);
         return this.#callFunction(
           expression.name,
           expression.values.map((value) => this.#value(value, scope)),
         );
     }
+  }
+
+  /** A matrix that goes to or from workgroup memory at once: which lane meets which place is the driver's affair. */
+  #wholeMatrix(site: Expression & { readonly kind: "call" }): void {
+    const way = /^subgroupMatrix(Load|Store)$/.exec(site.name)?.[1];
+    const [from] = site.values;
+    const array = from?.kind === "unary" && from.of.kind === "name" ? from.of.name : undefined;
+    if (way === undefined || array === undefined || !this.#module.shared.has(array)) return;
+    this.#onAccess?.({ site, array, at: undefined, write: way === "Store", times: this.#times, loop: this.#loop });
   }
 
   #named(name: string, scope: Scope): Value {

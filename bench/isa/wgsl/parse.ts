@@ -121,6 +121,7 @@ function parseBlock(tokens: Tokens): Block {
 }
 
 function parseStatement(tokens: Tokens): Statement {
+  parseAttributes(tokens); // such as @diagnostic in front of a block
   switch (tokens.peek()) {
     case "{":
       return { kind: "block", body: parseBlock(tokens) };

@@ -79,6 +79,9 @@ export function builtinCall(name: string, values: readonly Value[]): Value {
       return extreme("min", extreme("max", first, second), third);
     case "select":
       return typeof third === "boolean" ? (third ? second : first) : undefined;
+    // Of what all lanes of a subgroup have alike.
+    case "subgroupBroadcastFirst":
+      return first;
     case "abs":
       return typeof first === "number" ? Math.abs(first) : undefined;
     default:

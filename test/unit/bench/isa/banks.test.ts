@@ -42,6 +42,12 @@ describe("bank conflicts", () => {
     expect(factor("x[k] = panel[u32(x[lane])];")).toEqual({ factor: 1, unread: 1 });
   });
 
+  test("of a matrix that a subgroup loads or stores at once are the driver's affair, which is said", () => {
+    const load = "let m = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&panel, lane, 40u);";
+    expect(factor(load, "f16")).toEqual({ factor: 1, unread: 1 });
+    expect(factor("subgroupMatrixStore<row_major>(&panel, 16u * k, m, 16u);").unread).toBe(1);
+  });
+
   test("are looked for with the sizes by which a kernel comes to its accesses", () => {
     const module = parseWgsl(kernel("panel[lane * 32u] = x[k];"));
     expect(conflictsOf(module, [{ turns: 0 }]).factor).toBe(1);

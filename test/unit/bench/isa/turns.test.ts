@@ -37,6 +37,14 @@ describe("turns of loops", () => {
     expect(turns(kernel(body, functions), { taps: 3, inner: 10 }, 16)).toEqual({ mean: 15, most: 20, read: true });
   });
 
+  test("are read behind an attribute, and by a subgroup whose lanes agree", () => {
+    const body = `@diagnostic(off, chromium.subgroup_matrix_uniformity) {
+      let wave = subgroupBroadcastFirst(lane / 32u);
+      for (var k = 0u; k < args.inner + wave; k += 4u) { x[k] += 1.0; }
+    }`;
+    expect(turns(kernel(body), { inner: 16 })).toEqual({ mean: 5, most: 5, read: true });
+  });
+
   test("are cut by the stretch of a split sum", () => {
     const body = `let begin = min(group.x * args.stretch, args.all); let end = min(begin + args.stretch, args.all);
       for (var q = begin; q < end; q += 2u) { x[q] = 0.0; }`;
