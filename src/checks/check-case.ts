@@ -2,7 +2,7 @@ import type { Device } from "../kernels/device/device.ts";
 import type { Graph } from "../kernels/trace/graph.ts";
 import type { Epilogue, Value, Values } from "../kernels/trace/op.ts";
 import { lastOf, type Shape, sizeOf } from "../kernels/trace/shape.ts";
-import { type AnyCase, type Check, caseName, type EpiloguePart } from "./check.ts";
+import { type AnyCase, type Check, caseName, type EpiloguePart, isActivationPart } from "./check.ts";
 import { type Drawn, noise } from "./draw.ts";
 import { epilogueInput, withEpilogue } from "./epilogue.ts";
 import { type EvaluateOptions, evaluate } from "./evaluate.ts";
@@ -158,7 +158,12 @@ function outputName({ op }: Check, i: number): string {
 const pick = <T>(all: { readonly [name: string]: T }, names: readonly string[]): { [name: string]: T } =>
   Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]] as const])));
 
-const PARTS = ["scale", "bias", "residual"] as const;
+/** Parts that have a tensor, and by what name an epilogue has it. */
+const TENSORS = { scale: "scale", bias: "bias", residual: "residual", slope: "saved" } as const;
+const PARTS = ["scale", "bias", "residual", "slope"] as const;
+
+/** Parts shaped as the output; the others have one number a channel. */
+const WHOLE: ReadonlySet<EpiloguePart> = new Set(["residual", "slope"]);
 
 function epilogueInputs({ op }: Check, { inputs, attrs, epilogue }: AnyCase): { readonly [name: string]: Drawn } {
   if (epilogue.length === 0) return {};
@@ -166,15 +171,16 @@ function epilogueInputs({ op }: Check, { inputs, attrs, epilogue }: AnyCase): { 
   const out = op?.shape(shapes, attrs) ?? [];
   const wanted = PARTS.filter((part) => epilogue.includes(part));
   return Object.fromEntries(
-    wanted.map((part) => [epilogueInput(part), noise(part === "residual" ? out : [lastOf(out)], { centre: 0.3 })]),
+    wanted.map((part) => [epilogueInput(part), noise(WHOLE.has(part) ? out : [lastOf(out)], { centre: 0.3 })]),
   );
 }
 
 function epilogueOf(parts: readonly EpiloguePart[], values: Values<string>): Epilogue {
-  const activation = parts.find((part) => part !== "scale" && part !== "bias" && part !== "residual");
+  const activation = parts.find(isActivationPart);
   const tensors = PARTS.filter((part) => parts.includes(part)).flatMap((part): [string, Value][] => {
     const value = values[epilogueInput(part)];
-    return value ? [[part, value]] : [];
+    return value ? [[TENSORS[part], value]] : [];
   });
-  return { ...Object.fromEntries(tensors), ...(activation ? { activation } : {}) };
+  const slope: Epilogue = parts.includes("slope") ? { slope: "silu" } : {};
+  return { ...Object.fromEntries(tensors), ...(activation ? { activation } : {}), ...slope };
 }

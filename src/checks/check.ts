@@ -1,5 +1,13 @@
 import type { Graph } from "../kernels/trace/graph.ts";
-import type { Activation, AnyOp, Epilogue, Op, Value, Values } from "../kernels/trace/op.ts";
+import {
+  type Activation,
+  type AnyOp,
+  type Epilogue,
+  isFusedActivation,
+  type Op,
+  type Value,
+  type Values,
+} from "../kernels/trace/op.ts";
 import type { Shape } from "../kernels/trace/shape.ts";
 import { type Drawn, noise } from "./draw.ts";
 import type { Elements, Tensors } from "./tensor.ts";
@@ -91,7 +99,8 @@ export interface Check {
   call(graph: Graph, values: Values<string>, attrs: unknown, epilogue: Epilogue): readonly Value[];
 }
 
-export type EpiloguePart = "scale" | "bias" | "residual" | Activation;
+/** `slope` is that of SiLU. */
+export type EpiloguePart = "scale" | "bias" | "residual" | "slope" | Activation;
 
 export interface AnyCase {
   readonly inputs: { readonly [name: string]: Drawn };
@@ -104,19 +113,26 @@ export interface AnyCase {
 
 export type AnyBenchCase = AnyCase & Pick<BenchCase<string, unknown>, "row" | "detail" | "arithmetic" | "passes">;
 
+export const isActivationPart = (part: EpiloguePart): part is Activation => isFusedActivation(part);
+
 /** What float32 may differ by, as a share of the largest number (of 1, when all are smaller). */
 export const TOLERANCE = 2e-5;
 
 /** The same of sums as long as those of a bench. */
 const BENCH_TOLERANCE = 2e-4;
 
-/** Every part of an epilogue that an op says it honours, alone, then all of them where there are several. */
+const SUMMED = ["scale", "bias", "residual"] as const;
+
+/**
+ * Every part of an epilogue that an op says it honours, alone, then all of them where there are several, once for each of
+ * what it may end with.
+ */
 function epiloguesOf({ epilogue = [] }: Pick<AnyOp, "epilogue">): EpiloguePart[][] {
-  const parts = (activation: Activation): EpiloguePart[] =>
-    epilogue.map((part) => (part === "activation" ? activation : part));
-  const alone = parts("gelu").map((part) => [part]);
-  const other = epilogue.length === 1 && epilogue[0] !== "activation";
-  return epilogue.length === 0 ? [] : [...alone, ...(other ? [] : [parts("silu")])];
+  const summed = SUMMED.filter((part) => epilogue.includes(part));
+  const alone = summed.map((part) => [part]);
+  const activated = epilogue.includes("activation") ? [["gelu" as const], [...summed, "silu" as const]] : [];
+  const sloped = epilogue.includes("slope") ? [[...summed, "slope" as const]] : [];
+  return [...alone, ...activated, ...sloped];
 }
 
 /** Checks an op of the table against its definition. */

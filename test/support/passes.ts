@@ -77,7 +77,7 @@ function difference(got: readonly Float32Array[], exact: readonly Float32Array[]
   return most / largest;
 }
 
-/** The values of the literal steps, and those after `pass`, with the ops that it left. */
+/** The values of the literal steps, and those after `pass`, with the ops that it left and the last step. */
 export async function both(
   device: Device,
   write: (graph: Graph) => readonly Value[],
@@ -87,5 +87,9 @@ export async function both(
   const exact = await run(device, literal, write(literal));
   const keep = write(changed);
   pass(changed, keep);
-  return { ops: opsOf(changed), apart: difference(await run(device, changed, keep), exact) };
+  return {
+    ops: opsOf(changed),
+    last: changed.steps.at(-1),
+    apart: difference(await run(device, changed, keep), exact),
+  };
 }

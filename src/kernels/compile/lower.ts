@@ -1,8 +1,9 @@
 import { OutOfMemoryError } from "../../errors.ts";
-import { byteSize, partCount } from "../shader/shader.ts";
+import { elementwiseThen } from "../shader/epilogue.ts";
+import { allWide, byteSize, partCount, read } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
-import { freshValue, type Graph, type Step } from "../trace/graph.ts";
-import type { Binding, Dispatch, DType, Value } from "../trace/op.ts";
+import { freshValue, type Graph, readsOf, type Step } from "../trace/graph.ts";
+import type { Binding, Dispatch, DType, Epilogue, Value } from "../trace/op.ts";
 import type { Shape } from "../trace/shape.ts";
 
 /** A dispatch with the place in the network it came from. */
@@ -22,20 +23,12 @@ export function lower(graph: Graph, target: Target): PlacedDispatch[] {
 
 function lowerStep(graph: Graph, step: Step, target: Target): PlacedDispatch[] {
   if (step.op.name === "view") return [];
-  const [out, ...extra] = step.outputs;
+  const [out] = step.outputs;
   // Before its shader is written: that of a tensor in a million parts would be a text of gigabytes.
-  for (const value of [...Object.values<Value>(step.inputs), ...step.outputs]) {
+  for (const value of [...readsOf(step), ...step.outputs]) {
     checkBindings(step.op.name, step.path, [{ value, access: "read" }], target);
   }
-  const dispatches = step.op.lower({
-    inputs: step.inputs,
-    out: out ?? NOTHING,
-    extra,
-    attrs: step.attrs,
-    target,
-    epilogue: step.epilogue,
-    scratch: (shape: Shape, dtype?: DType) => freshValue(shape, dtype),
-  });
+  const dispatches = dispatchesOf(step, target);
   const shapes = Object.fromEntries(Object.entries(step.inputs).map(([name, v]) => [name, v.shape]));
   return dispatches.map((dispatch, i) => {
     const bindings = dispatch.bindings.map((b): Binding => ({ access: b.access, value: rootValue(graph, b.value) }));
@@ -50,6 +43,31 @@ function lowerStep(graph: Graph, step: Step, target: Target): PlacedDispatch[] {
   });
 }
 
+/** What of an epilogue has a tensor too many for a kernel's bindings gets a dispatch of its own, as if it were not fused. */
+function dispatchesOf(step: Step, target: Target): readonly Dispatch[] {
+  const [out = NOTHING, ...extra] = step.outputs;
+  const call = { inputs: step.inputs, extra, attrs: step.attrs, target };
+  const lowered = (to: Value, epilogue: Epilogue) =>
+    step.op.lower({ ...call, out: to, epilogue, scratch: (shape: Shape, dtype?: DType) => freshValue(shape, dtype) });
+  const fused = lowered(out, step.epilogue);
+  const { scale, bias, ...after } = step.epilogue;
+  const fits = fused.every(({ bindings }) => bindingCount(bindings, target) <= target.storageBuffers);
+  if (fits || !(after.residual || after.saved)) return fused;
+  const before = freshValue(out.shape, out.dtype);
+  const wide = allWide(out);
+  return [
+    ...lowered(before, { ...(scale && { scale }), ...(bias && { bias }) }),
+    elementwiseThen(after, {
+      ...{ label: `behind ${step.op.name}`, target, out, wide },
+      tensors: { before: read(before, wide) },
+      body: "  return before_at(i);",
+    }),
+  ];
+}
+
+const bindingCount = (bindings: readonly Binding[], target: Target): number =>
+  bindings.reduce((sum, { value }) => sum + partCount(byteSize(value), target), 0);
+
 const gibibytes = (bytes: number): string => `${Number((bytes / 2 ** 30).toPrecision(3))} GiB`;
 
 const NOTHING: Value = { id: -1, shape: [0], dtype: "f32" };
@@ -60,8 +78,7 @@ function rootValue(graph: Graph, value: Value): Value {
 }
 
 function checkBindings(label: string, path: string, bindings: readonly Binding[], target: Target): void {
-  const count = bindings.reduce((sum, b) => sum + partCount(byteSize(b.value), target), 0);
-  if (count > target.storageBuffers) {
+  if (bindingCount(bindings, target) > target.storageBuffers) {
     const sizes = bindings.map((b) => `[${b.value.shape}]`).join(", ");
     const bytes = bindings.reduce((sum, b) => sum + byteSize(b.value), 0);
     throw new OutOfMemoryError(

@@ -16,15 +16,19 @@ function sumTo(exec: Exec, grad: Value, to: Shape): Value {
   return exec.apply(reduceSum, { x: grad }, { axes: spreadAxes(to, grad.shape), factor: 1 });
 }
 
+/** What sums and products may take from the steps behind them. */
+const FOLLOWING = ["residual", "activation", "slope"] as const;
+
 /** x + y, with y spread along axes where its extent is 1. */
 export const add = defineOp<unknown>()({
   name: "add",
   fusedAs: "residual",
   inputs: ["x", "y"],
   shape: (shapes) => binaryShape("add", shapes),
-  lower: ({ inputs: { x, y }, out, target }) => [
-    broadcastKernel({ label: "add", target, out, same: { x }, small: { y }, expression: "x + y" }),
+  lower: ({ inputs: { x, y }, out, target, epilogue }) => [
+    broadcastKernel({ label: "add", target, out, same: { x }, small: { y }, expression: "x + y", epilogue }),
   ],
+  epilogue: FOLLOWING,
   macs: NO_MACS,
   cost: FREE,
   half: "moves",
@@ -39,14 +43,10 @@ export const multiply: Op<"x" | "y", unknown> = defineOp<unknown>()({
   name: "multiply",
   inputs: ["x", "y"],
   shape: (shapes) => binaryShape("multiply", shapes),
-  lower: ({ inputs: { x, y }, out, target, epilogue: { residual } }) => [
-    broadcastKernel({
-      ...{ label: "multiply", target, out, small: { y } },
-      same: residual ? { x, residual } : { x },
-      expression: residual ? "x * y + residual" : "x * y",
-    }),
+  lower: ({ inputs: { x, y }, out, target, epilogue }) => [
+    broadcastKernel({ label: "multiply", target, out, same: { x }, small: { y }, expression: "x * y", epilogue }),
   ],
-  epilogue: ["residual"],
+  epilogue: FOLLOWING,
   macs: NO_MACS,
   cost: { macs: "product" },
   half: "computes",
@@ -71,7 +71,7 @@ export const scale: Op<"x", ScaleAttrs> = defineOp<ScaleAttrs>()({
   name: "scale",
   inputs: ["x"],
   shape: ({ x }) => x,
-  lower: ({ inputs: { x }, out, attrs, target }) => [
+  lower: ({ inputs: { x }, out, attrs, target, epilogue }) => [
     broadcastKernel({
       label: "scale",
       target,
@@ -80,8 +80,10 @@ export const scale: Op<"x", ScaleAttrs> = defineOp<ScaleAttrs>()({
       small: {},
       floats: { factor: attrs.factor },
       expression: "x * args.factor",
+      epilogue,
     }),
   ],
+  epilogue: FOLLOWING,
   macs: NO_MACS,
   cost: FREE,
   half: "moves",

@@ -1,5 +1,6 @@
 import { ShapeError } from "../../errors.ts";
-import { elementwise, read } from "../shader/shader.ts";
+import { elementwiseThen } from "../shader/epilogue.ts";
+import { read } from "../shader/shader.ts";
 import { FREE } from "../trace/cost.ts";
 import { defineOp, NO_MACS, type Op } from "../trace/op.ts";
 import { sameShape } from "../trace/shape.ts";
@@ -22,8 +23,9 @@ export const dropout: Op<"x" | "seed", DropoutAttrs> = defineOp<DropoutAttrs>()(
     }
     return x;
   },
-  lower: ({ inputs: { x, seed }, out, attrs: { drop }, target }) => [
-    elementwise({
+  epilogue: ["residual", "slope"],
+  lower: ({ inputs: { x, seed }, out, attrs: { drop }, target, epilogue }) => [
+    elementwiseThen(epilogue, {
       label: "dropout",
       target,
       out,

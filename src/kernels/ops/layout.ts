@@ -1,5 +1,6 @@
 import { ShapeError } from "../../errors.ts";
-import { allWide, byteSize, elementwise, partCount, read, shader, spread, write } from "../shader/shader.ts";
+import { elementwiseThen } from "../shader/epilogue.ts";
+import { allWide, byteSize, partCount, read, shader, spread, write } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
 import { FREE } from "../trace/cost.ts";
 import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Op, type Value } from "../trace/op.ts";
@@ -167,11 +168,12 @@ const sliceLastGrad = defineOp<SliceAttrs & { readonly x: Shape }>()({
   name: "sliceLastGrad",
   inputs: ["grad"],
   shape: (_shapes, { x }) => x,
-  lower({ inputs: { grad }, out, attrs, target }) {
+  epilogue: ["residual"],
+  lower({ inputs: { grad }, out, attrs, target, epilogue }) {
     const wide = allWide(grad, out) && attrs.start % 4 === 0;
     const unit = wide ? 4 : 1;
     return [
-      elementwise({
+      elementwiseThen(epilogue, {
         label: "sliceLastGrad",
         target,
         out,
@@ -200,11 +202,12 @@ export const sliceLast = defineOp<SliceAttrs>()({
     }
     return x.with(-1, count);
   },
-  lower({ inputs: { x }, out, attrs: { start }, target }) {
+  epilogue: ["residual", "slope"],
+  lower({ inputs: { x }, out, attrs: { start }, target, epilogue }) {
     const wide = allWide(x, out) && start % 4 === 0;
     const unit = wide ? 4 : 1;
     return [
-      elementwise({
+      elementwiseThen(epilogue, {
         label: "sliceLast",
         target,
         out,

@@ -10,6 +10,7 @@ function activation(name: keyof typeof ACTIVATIONS): Op<"x", unknown> {
   const { wgsl, slope, from } = ACTIVATIONS[name];
   const grad = defineOp<unknown>()({
     name: `${name}Grad`,
+    ...(isFusedActivation(name) ? { fusedAs: "slope" as const } : {}),
     inputs: ["grad", "saved"],
     shape({ grad, saved }) {
       if (!sameShape(grad, saved)) throw new ShapeError(`${name}Grad: grad [${grad}] and saved [${saved}] differ`);
@@ -25,7 +26,7 @@ function activation(name: keyof typeof ACTIVATIONS): Op<"x", unknown> {
           wide,
           tensors: { grad: read(grad, wide), saved: read(saved, wide) },
           functions: slope,
-          body: "  return grad_at(i) * slope(saved_at(i));",
+          body: `  return grad_at(i) * ${name}Slope(saved_at(i));`,
         }),
       ];
     },

@@ -1,8 +1,17 @@
 import { ShapeError } from "../../errors.ts";
-import { allWide, elementwise, read } from "../shader/shader.ts";
+import { elementwiseThen } from "../shader/epilogue.ts";
+import { allWide, read } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
 import { FREE, perOutput } from "../trace/cost.ts";
-import { type Dispatch, defineOp, FIRST_ORDER, NO_MACS, type Value } from "../trace/op.ts";
+import {
+  type Dispatch,
+  defineOp,
+  type Epilogue,
+  FIRST_ORDER,
+  type LowerCall,
+  NO_MACS,
+  type Value,
+} from "../trace/op.ts";
 import { nhwc, type Shape } from "../trace/shape.ts";
 import {
   type BilinearAttrs,
@@ -13,6 +22,10 @@ import {
   numerator,
   type ResizeAttrs,
 } from "./bilinear.ts";
+
+/** What an enlarged map, and a gradient of one, may take from the steps behind it. */
+const FOLLOWING = ["bias", "residual", "activation"] as const;
+const BEHIND_GRADIENT = ["residual", "slope"] as const;
 
 function resizedShape(op: string, x: Shape, { height, width }: ResizeAttrs): Shape {
   const { n, c } = nhwc(op, "x", x);
@@ -61,11 +74,19 @@ type Weights = (axis: Axis) => {
   readonly floats?: Record<string, number>;
 };
 
+/** What the kernels of a resize's gradient share. */
+interface GradientCall {
+  readonly label: string;
+  readonly target: Target;
+  readonly weights: Weights;
+}
+
 /** The gradient of resizing one axis: each item gathers from the outputs that used it, by the forward weights. */
-function gatherAlong(label: string, target: Target, grad: Value, out: Value, axis: Axis, weights: Weights): Dispatch {
+function gatherAlong(call: GradientCall, grad: Value, out: Value, axis: Axis, epilogue: Epilogue = {}): Dispatch {
+  const { label, target, weights } = call;
   const wide = axis.inner % 4 === 0;
   const { text, sizes, floats } = weights(axis);
-  return elementwise({
+  return elementwiseThen(epilogue, {
     label,
     target,
     out,
@@ -87,22 +108,18 @@ function gatherAlong(label: string, target: Target, grad: Value, out: Value, axi
 /** Rows and columns one after the other; an axis that keeps its length needs no pass unless both do. */
 function gather(
   label: string,
-  { target, scratch }: { readonly target: Target; scratch(shape: Shape): Value },
-  grad: Value,
-  out: Value,
+  { inputs: { grad }, out, target, scratch, epilogue }: LowerCall<"grad", unknown>,
   weights: Weights,
 ): Dispatch[] {
   const { n, h, w, c } = nhwc(label, "x", out.shape);
   const { h: height, w: width } = nhwc(label, "grad", grad.shape);
   const columns: Axis = { length: h, outputs: height, inner: width * c };
   const rows: Axis = { length: w, outputs: width, inner: c };
-  if (h === height) return [gatherAlong(label, target, grad, out, rows, weights)];
-  if (w === width) return [gatherAlong(label, target, grad, out, columns, weights)];
+  const call = { label, target, weights };
+  if (h === height) return [gatherAlong(call, grad, out, rows, epilogue)];
+  if (w === width) return [gatherAlong(call, grad, out, columns, epilogue)];
   const between = scratch([n, h, width, c]);
-  return [
-    gatherAlong(label, target, grad, between, columns, weights),
-    gatherAlong(label, target, between, out, rows, weights),
-  ];
+  return [gatherAlong(call, grad, between, columns), gatherAlong(call, between, out, rows, epilogue)];
 }
 
 const bilinearWeights =
@@ -122,8 +139,8 @@ const bilinearGrad = defineOp<{ readonly x: Shape; readonly alignCorners: boolea
   name: "resizeBilinearGrad",
   inputs: ["grad"],
   shape: (_shapes, { x }) => x,
-  lower: (call) =>
-    gather("resizeBilinearGrad", call, call.inputs.grad, call.out, bilinearWeights(call.attrs.alignCorners)),
+  epilogue: BEHIND_GRADIENT,
+  lower: (call) => gather("resizeBilinearGrad", call, bilinearWeights(call.attrs.alignCorners)),
   macs: NO_MACS,
   cost: FREE,
   half: "moves",
@@ -135,6 +152,7 @@ export const resizeBilinear = defineOp<BilinearAttrs>()({
   name: "resizeBilinear",
   inputs: ["x"],
   shape: ({ x }, attrs) => resizedShape("resizeBilinear", x, attrs),
+  epilogue: FOLLOWING,
   lower: (call) => [call.target.software ? downColumns(call) : eachOutput(call)],
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(11, "module") },
@@ -151,7 +169,8 @@ const nearestGrad = defineOp<{ readonly x: Shape }>()({
   name: "resizeNearestGrad",
   inputs: ["grad"],
   shape: (_shapes, { x }) => x,
-  lower: (call) => gather("resizeNearestGrad", call, call.inputs.grad, call.out, nearestWeights),
+  epilogue: BEHIND_GRADIENT,
+  lower: (call) => gather("resizeNearestGrad", call, nearestWeights),
   macs: NO_MACS,
   cost: FREE,
   half: "moves",
@@ -163,11 +182,12 @@ export const resizeNearest = defineOp<ResizeAttrs>()({
   name: "resizeNearest",
   inputs: ["x"],
   shape: ({ x }, attrs) => resizedShape("resizeNearest", x, attrs),
-  lower({ inputs: { x }, out, attrs: { height, width }, target }) {
+  epilogue: FOLLOWING,
+  lower({ inputs: { x }, out, attrs: { height, width }, target, epilogue }) {
     const { h, w, c } = nhwc("resizeNearest", "x", x.shape);
     const wide = allWide(x);
     return [
-      elementwise({
+      elementwiseThen(epilogue, {
         label: "resizeNearest",
         target,
         out,

@@ -1,11 +1,11 @@
 import { foldNorm } from "../ops/norm/fold-norm.ts";
 import { freshValue, type Graph, readsOf, type Step } from "../trace/graph.ts";
-import { type Epilogue, isFusedActivation, type Value } from "../trace/op.ts";
+import { type Epilogue, isFusedActivation, slopeTaken, type Value } from "../trace/op.ts";
 import { sameShape } from "../trace/shape.ts";
 
 /**
  * Moves what follows a step into its last instruction before storing: a norm by running statistics, a bias, a residual,
- * an activation. Who takes what (`epilogue`) and who is taken (`fusedAs`) stands in the declarations of the ops. Runs
+ * an activation, in a gradient the slope of one. Who takes what (`epilogue`) and who is taken (`fusedAs`) stands in the declarations of the ops. Runs
  * after differentiation: a tensor that backward or the caller (`keep`) still reads has a second use and is left alone, so
  * the same rules serve inference and training.
  */
@@ -51,6 +51,8 @@ class Fusion {
         return this.#residual(step);
       case "activation":
         return this.#activation(step);
+      case "slope":
+        return this.#slope(step);
       default:
         return null;
     }
@@ -61,7 +63,7 @@ class Fusion {
     if (!value || this.#uses.get(value.id) !== 1) return null;
     const at = this.#maker.get(value.id);
     const step = at === undefined ? null : this.#steps[at];
-    if (at === undefined || !step || step.outputs[0]?.id !== value.id || step.epilogue.activation) return null;
+    if (at === undefined || !step || step.outputs[0]?.id !== value.id || isEnded(step)) return null;
     const takes = parts.every((part) => step.op.epilogue?.includes(part) && !step.epilogue[part]);
     return takes && !this.#extrasReadSince(at, step) ? { at, step } : null;
   }
@@ -118,7 +120,17 @@ class Fusion {
     const found = this.#producer(step.inputs["x"], ["activation"]);
     return found && isFusedActivation(name) ? this.#grow(found, step, { activation: name }) : null;
   }
+
+  #slope(step: Step): Step | null {
+    const { grad, saved } = step.inputs;
+    const slope = slopeTaken(step.op.name);
+    const found = this.#producer(grad, ["slope"]);
+    return found && slope && saved ? this.#grow(found, step, { slope, saved }) : null;
+  }
 }
+
+/** Whether what an epilogue ends with is there: nothing goes behind it. */
+const isEnded = ({ epilogue: { activation, slope } }: Step): boolean => Boolean(activation || slope);
 
 function countUses(graph: Graph, keep: readonly Value[]): Map<number, number> {
   const uses = new Map<number, number>();

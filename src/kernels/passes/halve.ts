@@ -1,5 +1,5 @@
-import { freshValue, type Graph, type Step } from "../trace/graph.ts";
-import type { AnyOp, Value, Values } from "../trace/op.ts";
+import { freshValue, type Graph, readsOf, type Step, withReads } from "../trace/graph.ts";
+import type { AnyOp, Value } from "../trace/op.ts";
 import { toHalf } from "./to-half.ts";
 
 /** What a trace stores outside its own temporaries, beside inputs and state. */
@@ -38,32 +38,25 @@ function fullTensors(graph: Graph, { keep, placed }: Held): ReadonlySet<number> 
     const [first, ...further] = outputs;
     stays([...further, epilogue.scale, epilogue.bias]);
     if (op.half === undefined || op.half === "reads") stays([first]);
-    if (op.half === undefined) stays([...Object.values<Value>(inputs), epilogue.residual]);
+    if (op.half === undefined) stays([...Object.values<Value>(inputs), epilogue.residual, epilogue.saved]);
   }
-  const movers = steps.filter(({ op }) => op.half === "moves");
+  const movers = steps.filter(isMover);
   const isFull = (value: Value | undefined) => value !== undefined && full.has(graph.root(value.id));
   // What must come out whole goes in whole; only then, what went in whole comes out so: each looks one way along the trace.
-  for (const { inputs, outputs } of movers.toReversed()) if (isFull(outputs[0])) stays(Object.values<Value>(inputs));
-  for (const { inputs, outputs } of movers) if (Object.values<Value>(inputs).every(isFull)) stays(outputs);
+  for (const step of movers.toReversed()) if (isFull(step.outputs[0])) stays(readsOf(step));
+  for (const step of movers) if (readsOf(step).every(isFull)) stays(step.outputs);
   return full;
 }
+
+/** Moves or adds numbers, and no more than that behind it. */
+const isMover = ({ op, epilogue: { activation, slope } }: Step): boolean =>
+  op.half === "moves" && !activation && !slope;
 
 /** A step with its tensors as they are stored. */
 function retyped(graph: Graph, step: Step, full: ReadonlySet<number>): Step {
   const stored = (value: Value): Value =>
     value.dtype === "f32" && !full.has(graph.root(value.id)) ? { ...value, dtype: "f16" } : value;
-  const all = <T extends Partial<Values<string>>>(values: T): T =>
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value && stored(value)])) as T;
-  const { scale, bias, residual, ...activation } = step.epilogue;
-  return {
-    ...step,
-    inputs: all(step.inputs),
-    outputs: step.outputs.map(stored),
-    epilogue: {
-      ...activation,
-      ...all({ ...(scale && { scale }), ...(bias && { bias }), ...(residual && { residual }) }),
-    },
-  };
+  return { ...withReads(step, stored), outputs: step.outputs.map(stored) };
 }
 
 /** Puts a copy of each weight before the first step that multiplies by it, for all that do. */

@@ -1,6 +1,6 @@
 import { batchNormTrain, batchNormTrainGrad, batchNormTrainSums } from "../ops/norm/batch-norm.ts";
 import type { Graph, Step } from "../trace/graph.ts";
-import { type Activation, isFusedActivation, type Value } from "../trace/op.ts";
+import { type Activation, slopeTaken, type Value } from "../trace/op.ts";
 import { Readers } from "./readers.ts";
 
 /**
@@ -43,9 +43,9 @@ function match(sums: Step, readers: Readers): Match | null {
   const norm = statistics && readers.makerOf(statistics);
   const [normal] = norm?.outputs ?? [];
   if (!grad || !slope || norm?.op.name !== batchNormTrain.name || !normal) return null;
-  const activation = slope.op.name.replace(/Grad$/, "");
+  const activation = slopeTaken(slope.op.name);
   const saved = slope.inputs["saved"];
-  if (activation === slope.op.name || !isFusedActivation(activation) || !saved) return null;
+  if (!activation || !saved) return null;
   const behind = readers.makerOf(saved);
   const ofNorm = saved.id === normal.id || (behind?.op.name === activation && behind.inputs["x"]?.id === normal.id);
   const [first, second, ...more] = readers.of(grad);

@@ -1,6 +1,7 @@
 /**
- * Activations as WGSL over T (f32 or vec4f), shared by the pointwise ops and by fused epilogues. `slope` is the
- * derivative given the output (`from: "out"`) where that suffices, else given the input: what is kept for backward.
+ * Activations as WGSL over T (f32 or vec4f), shared by the pointwise ops and by fused epilogues: `wgsl` declares `<name>(x)`,
+ * `slope` declares `<name>Slope`, the derivative given the output (`from: "out"`) where that suffices, else given the
+ * input: what is kept for backward.
  */
 interface ActivationText {
   readonly wgsl: string;
@@ -30,27 +31,27 @@ const TANH_INNER =
 export const ACTIVATIONS = {
   relu: {
     wgsl: "fn relu(x: T) -> T { return max(x, T(0.0)); }",
-    slope: "fn slope(y: T) -> T { return select(T(0.0), T(1.0), y > T(0.0)); }",
+    slope: "fn reluSlope(y: T) -> T { return select(T(0.0), T(1.0), y > T(0.0)); }",
     from: "out",
   },
   sigmoid: {
     wgsl: SIGMOID,
-    slope: "fn slope(y: T) -> T { return y * (T(1.0) - y); }",
+    slope: "fn sigmoidSlope(y: T) -> T { return y * (T(1.0) - y); }",
     from: "out",
   },
   silu: {
     wgsl: `${SIGMOID}\nfn silu(x: T) -> T { return x * sigmoid(x); }`,
-    slope: `${SIGMOID}\nfn slope(x: T) -> T { let s = sigmoid(x); return s * (T(1.0) + x * (T(1.0) - s)); }`,
+    slope: `${SIGMOID}\nfn siluSlope(x: T) -> T { let s = sigmoid(x); return s * (T(1.0) + x * (T(1.0) - s)); }`,
     from: "x",
   },
   gelu: {
     wgsl: `${ERF}\nfn gelu(x: T) -> T { return 0.5 * x * (T(1.0) + erf(0.7071067812 * x)); }`,
-    slope: `${ERF}\nfn slope(x: T) -> T { return 0.5 * (T(1.0) + erf(0.7071067812 * x)) + x * 0.3989422804 * exp(-0.5 * x * x); }`,
+    slope: `${ERF}\nfn geluSlope(x: T) -> T { return 0.5 * (T(1.0) + erf(0.7071067812 * x)) + x * 0.3989422804 * exp(-0.5 * x * x); }`,
     from: "x",
   },
   geluTanh: {
     wgsl: `${TANH_INNER}\nfn geluTanh(x: T) -> T { return 0.5 * x * (T(1.0) + inner(x)); }`,
-    slope: `${TANH_INNER}\nfn slope(x: T) -> T {
+    slope: `${TANH_INNER}\nfn geluTanhSlope(x: T) -> T {
   let t = inner(x);
   return 0.5 * (T(1.0) + t) + 0.5 * x * (T(1.0) - t * t) * 0.7978845608 * (T(1.0) + 0.134145 * x * x);
 }`,
@@ -58,9 +59,14 @@ export const ACTIVATIONS = {
   },
   hardswish: {
     wgsl: "fn hardswish(x: T) -> T { return x * clamp(x + T(3.0), T(0.0), T(6.0)) / 6.0; }",
-    slope: `fn slope(x: T) -> T {
+    slope: `fn hardswishSlope(x: T) -> T {
   return select(select((2.0 * x + T(3.0)) / 6.0, T(1.0), x >= T(3.0)), T(0.0), x <= T(-3.0));
 }`,
     from: "x",
   },
 } as const satisfies Record<string, ActivationText>;
+
+/** The functions that texts declare, each once: several activations need the same ones. */
+export function declaredOnce(texts: readonly string[]): string {
+  return [...new Set(texts.flatMap((text) => (text === "" ? [] : text.split(/\n(?=fn )/))))].join("\n");
+}

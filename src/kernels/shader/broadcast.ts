@@ -1,7 +1,8 @@
 import type { Target } from "../target.ts";
-import type { Dispatch, Value } from "../trace/op.ts";
+import type { Dispatch, Epilogue, Value } from "../trace/op.ts";
 import { lastOf, type Shape, sizeOf } from "../trace/shape.ts";
-import { elementwise, read, type TensorUse } from "./shader.ts";
+import { elementwiseThen } from "./epilogue.ts";
+import { read, type TensorUse } from "./shader.ts";
 
 /** A run of neighbouring axes that are all kept, or all summed away (or spread over). */
 export interface AxisRun {
@@ -43,6 +44,8 @@ export function broadcastKernel(spec: {
   readonly small: { readonly [name: string]: Value };
   readonly floats?: { readonly [name: string]: number };
   readonly expression: string;
+  /** Without scale and bias: four elements may belong to several channels. */
+  readonly epilogue?: Epilogue;
 }): Dispatch {
   const { out, same, small } = spec;
   const smallShape = Object.values(small)[0]?.shape ?? out.shape;
@@ -54,7 +57,7 @@ export function broadcastKernel(spec: {
   for (const [name, value] of Object.entries(same)) tensors[name] = read(value, wide);
   for (const [name, value] of Object.entries(small)) tensors[name] = read(value, wide && lastKept);
   const { text, sizes } = plain ? { text: "  let at = i;", sizes: {} } : placeText(runs, wide);
-  return elementwise({
+  return elementwiseThen(spec.epilogue ?? {}, {
     label: spec.label,
     target: spec.target,
     out,

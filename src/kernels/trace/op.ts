@@ -33,13 +33,20 @@ export interface Dispatch {
   readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
-/** What a fused step does to each result before storing it: `activation(y * scale[channel] + bias[channel] + residual)`. */
+/**
+ * What a fused step does to each result before storing it: `activation(y * scale[channel] + bias[channel] + residual)`; or,
+ * where it makes a gradient, that sum times the slope of an activation at `saved`.
+ */
 export interface Epilogue {
   /** Contractions only: a folded norm. */
   readonly scale?: Value;
   readonly bias?: Value;
   readonly residual?: Value;
   readonly activation?: Activation;
+  /** The activation whose slope the sum is multiplied by; with `saved`, instead of `activation`. */
+  readonly slope?: Activation;
+  /** Shaped as the result: the activation's output or its input, as its slope is written (shader/activation.ts). */
+  readonly saved?: Value;
 }
 
 /** Activations that an epilogue may have; kernels number them in this order. */
@@ -49,6 +56,12 @@ export type Activation = (typeof FUSED_ACTIVATIONS)[number];
 /** Whether an op of this name may move into an epilogue as its activation. */
 export const isFusedActivation = (name: string): name is Activation =>
   FUSED_ACTIVATIONS.some((known) => known === name);
+
+/** The activation by whose slope an op of this name multiplies a gradient; null of any other op. */
+export function slopeTaken(name: string): Activation | null {
+  const activation = name.replace(/Grad$/, "");
+  return activation !== name && isFusedActivation(activation) ? activation : null;
+}
 
 /**
  * Half precision round an op: `reads`, its inputs may be stored in it; `computes`, its first output too; `moves`, the same

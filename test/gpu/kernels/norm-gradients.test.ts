@@ -75,7 +75,7 @@ describe("the gradient of a batch norm", () => {
       const y = g.apply(multiply, { x: normOfBatch(g, x), y: g.apply(relu, { x: map(g, "gate") }, {}) }, {});
       return [y, slope(g, y, x), slope(g, y, map(g, "gate"))];
     };
-    const { ops, apart } = await both(device, write, slopesThenFuse);
+    const { ops, apart } = await both(device, write, takeActivationSlopes);
     expect(ops).toContain("reluGrad");
     expect(apart).toBeLessThan(2e-6);
   });

@@ -45,7 +45,8 @@ function meanings(graph: Graph): readonly string[] {
     const byStatistics = step.op.name === "batchNormBy";
     const read = readsOf(step).filter((value) => !(byStatistics && value === statistics));
     const name = byStatistics ? "batchNormTrain" : step.op.name;
-    const text = `${name} ${JSON.stringify(step.attrs)} ${step.epilogue.activation ?? ""} of ${read.map(meaning)}`;
+    const { activation = "", slope = "" } = step.epilogue;
+    const text = `${name} ${JSON.stringify(step.attrs)} ${activation}${slope} of ${read.map(meaning)}`;
     if (byStatistics && statistics) expect(meaning(statistics)).toBe(numberOf(`${text}: 1`));
     for (const [i, { id }] of step.outputs.entries()) made.set(id, numberOf(`${text}: ${i}`));
     if (!isRepeated(step)) told.push(text);

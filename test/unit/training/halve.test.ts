@@ -1,20 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { scale } from "../../../src/kernels/ops/arithmetic.ts";
+import { add, scale } from "../../../src/kernels/ops/arithmetic.ts";
 import { conv2d } from "../../../src/kernels/ops/contraction/conv.ts";
 import { sliceLast } from "../../../src/kernels/ops/layout.ts";
 import { reduceSum } from "../../../src/kernels/ops/reduce/reduce.ts";
 import { halve } from "../../../src/kernels/passes/halve.ts";
 import { byteSize } from "../../../src/kernels/shader/shader.ts";
-import { Graph, type Step } from "../../../src/kernels/trace/graph.ts";
-import type { Value } from "../../../src/kernels/trace/op.ts";
+import { Graph, readsOf, type Step } from "../../../src/kernels/trace/graph.ts";
+import type { Epilogue, Value } from "../../../src/kernels/trace/op.ts";
 import { fromZoo } from "../../../src/model/zoo.ts";
 import { trainingNeeds } from "../../../src/training/costs.ts";
 import { inferenceTrace } from "../../../src/training/inference-trace.ts";
 import { NETWORKS, tinyNetwork } from "../../support/nets.ts";
 import { tracedStep } from "../../support/training-trace.ts";
 
-const tensorsOf = ({ inputs, outputs, epilogue: { scale, bias, residual } }: Step): Value[] =>
-  [...Object.values<Value>(inputs), ...outputs, scale, bias, residual].filter((value) => value !== undefined);
+const tensorsOf = (step: Step): Value[] => [...readsOf(step), ...step.outputs];
 
 /** Every tensor of a trace by what it is stored in: its own, or that of the tensor it is a view of. */
 function storage(graph: Graph): Map<number, Set<string>> {
@@ -104,6 +103,17 @@ test("what only moves whole numbers stays whole: a slice of weights, the image i
   halve(graph, { keep: [graph.apply(reduceSum, { x: moved }, { axes: [1, 2], factor: 1 })], placed: [] });
   const made = graph.steps.map(({ op, outputs }) => `${op.name} ${outputs[0]?.dtype}`);
   expect(made).toEqual(["scale f32", "sliceLast f32", "toHalf f16", "conv2d f16", "scale f16", "reduceSum f32"]);
+});
+
+test("a slope ends what moves whole numbers: behind it they are halved, as behind a step of its own", () => {
+  const graph = new Graph();
+  const [x, y, saved] = ["x", "y", "saved"].map((name) => graph.input(name, [1, 8, 8, 8])) as [Value, Value, Value];
+  graph.apply(add, { x, y }, {});
+  const slope: Epilogue = { slope: "relu", saved };
+  graph.replaceSteps(graph.steps.map((step) => ({ ...step, epilogue: slope })));
+  graph.apply(add, { x, y }, {});
+  halve(graph, { keep: [], placed: [] });
+  expect(graph.steps.map(({ outputs }) => outputs[0]?.dtype)).toEqual(["f16", "f32"]);
 });
 
 test("f32 and the literal form are as without it", () => {

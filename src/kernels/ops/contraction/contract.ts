@@ -28,7 +28,7 @@ export function lowerContraction(contraction: Contraction): readonly Dispatch[] 
 }
 
 /** A contraction's tail can do all of it. Gradients by the weight are sums of another kind and take nothing. */
-export const EVERYTHING = ["scale", "bias", "residual", "activation"] as const;
+export const EVERYTHING = ["scale", "bias", "residual", "activation", "slope"] as const;
 
 type Roles = Pick<Contraction, "kind" | "x" | "weight" | "y">;
 

@@ -98,14 +98,14 @@ export function flattened(contraction: Contraction): Contraction {
   const plain = bothAxes(stride).every((step) => step === 1) && bothAxes(padding).every((side) => side === 0);
   if (r !== 1 || s !== 1 || !plain) return contraction;
   const row = (value: Value, channels: number): Value => ({ ...value, shape: [1, 1, n * h * w, channels] });
-  const { epilogue } = contraction;
-  const residual = epilogue.residual ? row(epilogue.residual, kind === "scatter" ? inC : k) : undefined;
+  const { residual, saved, ...rest } = contraction.epilogue;
+  const result = (value: Value): Value => row(value, kind === "scatter" ? inC : k);
   return {
     ...contraction,
     x: row(x, inC),
     y: row(y, k),
     weight,
-    epilogue: residual ? { ...epilogue, residual } : epilogue,
+    epilogue: { ...rest, ...(residual && { residual: result(residual) }), ...(saved && { saved: result(saved) }) },
   };
 }
 

@@ -1,8 +1,9 @@
+import { epilogueText } from "../../shader/epilogue.ts";
 import { elementwise, read } from "../../shader/shader.ts";
 import type { Dispatch, Value } from "../../trace/op.ts";
 import { sizeOf } from "../../trace/shape.ts";
 import { type Contraction, extents, geometrySizes, type Lowering } from "./contraction.ts";
-import { epilogueText, sumSplits } from "./splits.ts";
+import { sumSplits } from "./splits.ts";
 
 /**
  * The contractions as their definitions say, one invocation an output element: any number of groups, any adapter, and
@@ -121,7 +122,7 @@ ${inner}
 
 /** Tensors and text of a fused tail that sees `sum`, `c` and `i`. */
 export function plainEpilogue({ epilogue }: Contraction, wide: boolean) {
-  return epilogueText(epilogue, wide, { sum: "sum", scale: "scale_at(c)", bias: "bias_at(c)", at: "i" });
+  return epilogueText(epilogue, wide, { sum: "sum", at: "i" });
 }
 
 /** Weight gradient element by element, over chunks of image rows added in a second dispatch. */

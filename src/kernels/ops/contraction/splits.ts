@@ -1,33 +1,9 @@
-import { ACTIVATIONS } from "../../shader/activation.ts";
-import { elementType, elementwise, perInvocation, read, type TensorUse, write } from "../../shader/shader.ts";
+import { elementwiseThen } from "../../shader/epilogue.ts";
+import { elementType, perInvocation, read, write } from "../../shader/shader.ts";
 import type { Target } from "../../target.ts";
-import type { Dispatch, Epilogue, Value } from "../../trace/op.ts";
+import type { Dispatch, Value } from "../../trace/op.ts";
 import { lastOf, sizeOf } from "../../trace/shape.ts";
 import type { Contraction } from "./contraction.ts";
-
-/** How a kernel's text names the sum, the scale and bias of its channel, and its place in the output. */
-interface EpilogueNames {
-  readonly sum: string;
-  readonly scale: string;
-  readonly bias: string;
-  readonly at: string;
-}
-
-/** Tensors, functions and the finished value of an epilogue: activation(scale * sum + bias + residual). */
-export function epilogueText(epilogue: Epilogue, wide: boolean, { sum, scale, bias, at }: EpilogueNames) {
-  const tensors: Record<string, TensorUse> = {};
-  if (epilogue.scale) tensors["scale"] = read(epilogue.scale, wide);
-  if (epilogue.bias) tensors["bias"] = read(epilogue.bias, wide);
-  if (epilogue.residual) tensors["residual"] = read(epilogue.residual, wide);
-  const scaled = epilogue.scale ? `${sum} * ${scale}` : sum;
-  const total = `${scaled}${epilogue.bias ? ` + ${bias}` : ""}${epilogue.residual ? ` + residual_at(${at})` : ""}`;
-  const { activation } = epilogue;
-  return {
-    tensors,
-    finish: activation ? `${activation}(${total})` : total,
-    functions: activation ? ACTIVATIONS[activation].wgsl : "",
-  };
-}
 
 /** Four reads are on their way at once; the order of the sum is that of the stretches. */
 const TOTAL = `  var sum = parts_at(i);
@@ -68,21 +44,14 @@ export function sumSplits(
   const perChannel = epilogue.scale !== undefined || epilogue.bias !== undefined;
   const wide = (perChannel ? lastOf(out.shape) : sizeOf(out.shape)) % 4 === 0;
   const unit = wide ? 4 : 1;
-  const { tensors, finish, functions } = epilogueText(epilogue, wide, {
-    sum: "sum",
-    scale: "scale_at(i % args.channels)",
-    bias: "bias_at(i % args.channels)",
-    at: "i",
-  });
-  return elementwise({
+  return elementwiseThen(epilogue, {
     label: "sum of splits",
     target,
     out,
     wide,
-    tensors: { parts: read(parts, wide), ...tensors },
-    sizes: { splits, stretch: sizeOf(out.shape) / unit, ...(perChannel ? { channels: lastOf(out.shape) / unit } : {}) },
-    functions,
+    tensors: { parts: read(parts, wide) },
+    sizes: { splits, stretch: sizeOf(out.shape) / unit },
     body: `${TOTAL}
-  return ${finish};`,
+  return sum;`,
   });
 }

@@ -1,7 +1,7 @@
-import { ACTIVATIONS } from "../../shader/activation.ts";
+import { ACTIVATIONS, declaredOnce } from "../../shader/activation.ts";
+import { epilogueText } from "../../shader/epilogue.ts";
 import { read, type TensorUse } from "../../shader/shader.ts";
 import { type Epilogue, FUSED_ACTIVATIONS } from "../../trace/op.ts";
-import { epilogueText } from "./splits.ts";
 import type { RowProduct } from "./text.ts";
 
 /** Tensors and text of what a tile does with its sums. */
@@ -68,17 +68,18 @@ ${AXES.map((a, j) => `  store1(split, m, 4u * n4 + ${j}u, v.${a}, tail.t${j});`)
 
 const AXES = ["x", "y", "z", "w"] as const;
 
-/** Bits of `args.tail` and numbers of `args.activation` in {@link uniformStoreText}. */
+/** Bits of `args.tail` and numbers of `args.ending` in {@link uniformStoreText}. */
 const TAIL = { scale: 1, bias: 2, residual: 4 } as const;
 const NUMBERED = ["none", ...FUSED_ACTIVATIONS] as const;
 
 /**
  * As {@link storeText}, with the choice of tail in the uniform instead of the text: where a tile's kernel takes a
- * second to compile, one pipeline has to serve every convolution. A tensor that is not used is bound to the weight.
+ * second to compile, one pipeline has to serve every convolution, and one every gradient that takes a slope. A tensor that
+ * is not used is bound to the weight.
  */
 export function uniformStoreText(product: RowProduct, epilogue: Epilogue) {
   const { outWide, out, weight } = product;
-  const { scale, bias, residual, activation = "none" } = epilogue;
+  const { scale, bias, residual, saved, slope, activation = slope ?? "none" } = epilogue;
   const used = Object.entries(TAIL).reduce(
     (bits, [name, bit]) => bits + (epilogue[name as keyof typeof TAIL] ? bit : 0),
     0,
@@ -87,15 +88,17 @@ export function uniformStoreText(product: RowProduct, epilogue: Epilogue) {
     scale: read(scale ?? weight, outWide),
     bias: read(bias ?? weight, outWide),
     residual: read(residual ?? weight, outWide),
+    ...(saved ? { saved: read(saved, outWide) } : {}),
   };
-  const sizes = { tail: used, activation: NUMBERED.indexOf(activation as (typeof NUMBERED)[number]) };
-  const texts = new Set(NUMBERED.flatMap((name) => (name === "none" ? [] : ACTIVATIONS[name].wgsl.split(/\n(?=fn )/))));
-  const cases = NUMBERED.map((name, i) => (name === "none" ? "" : `    case ${i}u: { return ${name}(v); }`)).join("\n");
+  const sizes = { tail: used, ending: NUMBERED.indexOf(activation) };
+  const texts = FUSED_ACTIVATIONS.map((name) => ACTIVATIONS[name][saved ? "slope" : "wgsl"]);
+  const ended = (name: string) => (saved ? `v * ${name}Slope(saved_at(at))` : `${name}(v)`);
+  const cases = FUSED_ACTIVATIONS.map((name) => `    case ${NUMBERED.indexOf(name)}u: { return ${ended(name)}; }`);
   const finish = `alias T = ${outWide ? "vec4f" : "f32"};
-${[...texts].join("\n")}
-fn activated(v: T) -> T {
-  switch args.activation {
-${cases}
+${declaredOnce(texts)}
+fn ended(v: T, at: u32) -> T {
+  switch args.ending {
+${cases.join("\n")}
     default: { return v; }
   }
 }
@@ -104,7 +107,7 @@ fn finished(v: T, channel: u32, at: u32) -> T {
   if ((args.tail & ${TAIL.scale}u) != 0u) { y *= scale_at(channel); }
   if ((args.tail & ${TAIL.bias}u) != 0u) { y += bias_at(channel); }
   if ((args.tail & ${TAIL.residual}u) != 0u) { y += residual_at(at); }
-  return activated(y);
+  return ended(y, at);
 }`;
   const store = outWide
     ? `fn store4(m: u32, n4: u32, v: vec4f) {

@@ -1,4 +1,5 @@
 import { range } from "../../range.ts";
+import { epilogueText } from "../../shader/epilogue.ts";
 import { elementType, perInvocation, read, write } from "../../shader/shader.ts";
 import { prefersShuffleTiles } from "../../target.ts";
 import type { Dispatch, Value } from "../../trace/op.ts";
@@ -6,7 +7,6 @@ import { bothAxes, lastOf } from "../../trace/shape.ts";
 import { chooseTile } from "./choose-tile.ts";
 import { type Contraction, extents } from "./contraction.ts";
 import { shuffleProductBy } from "./shuffle.ts";
-import { epilogueText } from "./splits.ts";
 import { type RowProduct, streamText } from "./text.ts";
 import { TILE_DEPTH } from "./tile.ts";
 import { tiledProductBy } from "./tiled-product.ts";
@@ -179,8 +179,7 @@ function transformOutput(
   const { tilesY, tilesX } = tilesOf(correlation, form);
   const wide = form.patch <= 4;
   const channels = wide ? columns / 4 : columns;
-  const names = { sum: "v", scale: "scale_at(c)", bias: "bias_at(c)", at: "at" };
-  const { tensors, finish, functions } = epilogueText(epilogue, wide, names);
+  const { tensors, finish, functions } = epilogueText(epilogue, wide, { sum: "v", at: "at" });
   return perInvocation({
     label: "winograd output",
     target,

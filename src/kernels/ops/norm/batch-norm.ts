@@ -46,12 +46,12 @@ export const batchNormTrainGrad = defineOp<Pick<Behind, "activation">>()({
     sumsShape("batchNormTrainGrad", { x, grad });
     return x;
   },
-  epilogue: ["residual"],
-  lower: ({ inputs: { grad, x, coefficients }, out, attrs: { activation }, target, epilogue: { residual } }) => [
+  epilogue: ["residual", "slope"],
+  lower: ({ inputs: { grad, x, coefficients }, out, attrs: { activation }, target, epilogue }) => [
     channelGradient({
       ...{ label: "batchNormTrainGrad", target, wide: allWide(x), grad, x, coefficients },
       activation,
-      residual,
+      epilogue,
       out,
     }),
   ],

@@ -1,8 +1,9 @@
-import { ACTIVATIONS } from "../../shader/activation.ts";
+import { ACTIVATIONS, declaredOnce } from "../../shader/activation.ts";
 import { rowsOf } from "../../shader/chunks.ts";
 import { type KernelText, reduceColumns } from "../../shader/columns.ts";
+import { epilogueText } from "../../shader/epilogue.ts";
 import { elementType, perInvocation, read, type TensorUse, write } from "../../shader/shader.ts";
-import type { Activation, Dispatch, LowerCall, Value } from "../../trace/op.ts";
+import type { Activation, Dispatch, Epilogue, LowerCall, Value } from "../../trace/op.ts";
 import { lastOf } from "../../trace/shape.ts";
 import { type KernelCall, type Moments, momentText, stripes } from "./kernels.ts";
 
@@ -26,8 +27,8 @@ function slopeText(activation: Activation | undefined): string {
   if (!activation) return "";
   const { wgsl, slope, from } = ACTIVATIONS[activation];
   return from === "x"
-    ? `${slope}\nfn slope_at(pre: T) -> T { return slope(pre); }`
-    : `${wgsl}\n${slope}\nfn slope_at(pre: T) -> T { return slope(${activation}(pre)); }`;
+    ? `${slope}\nfn slope_at(pre: T) -> T { return ${activation}Slope(pre); }`
+    : `${wgsl}\n${slope}\nfn slope_at(pre: T) -> T { return ${activation}Slope(${activation}(pre)); }`;
 }
 
 interface SumsCall extends KernelCall {
@@ -127,11 +128,12 @@ export function channelGradient(
     readonly x: Value;
     readonly coefficients: Value;
     readonly activation?: Activation | undefined;
-    readonly residual?: Value | undefined;
+    readonly epilogue: Epilogue;
     readonly out: Value;
   },
 ): Dispatch {
-  const { label, target, wide, grad, x, coefficients, activation, residual } = call;
+  const { label, target, wide, grad, x, coefficients, activation, epilogue } = call;
+  const tail = epilogueText(epilogue, wide, { sum: "factor * (g - middle - apart * tilt)", at: "at" });
   return perInvocation({
     label: activation ? `${label}+${activation}` : label,
     target,
@@ -141,10 +143,10 @@ export function channelGradient(
       grad: read(grad, wide),
       x: read(x, wide),
       coefficients: read(coefficients, wide),
-      ...(residual ? { residual: read(residual, wide) } : {}),
+      ...tail.tensors,
       out: write(call.out, wide),
     },
-    functions: slopeText(activation),
+    functions: declaredOnce([slopeText(activation), tail.functions]),
     body: `  let column = i % args.columns;
   let centre = coefficients_at(column);
   let low = coefficients_at(args.columns + column);
@@ -157,7 +159,7 @@ export function channelGradient(
     if (at < args.total) {
       let apart = x_at(at) - centre - low;
       let g = grad_at(at)${activation ? " * slope_at(apart * factor + shift)" : ""};
-      out_set(at, factor * (g - middle - apart * tilt)${residual ? " + residual_at(at)" : ""});
+      out_set(at, ${tail.finish});
     }
   }`,
   });

@@ -1,5 +1,5 @@
-import { ACTIVATIONS } from "../../shader/activation.ts";
 import { rowsOf } from "../../shader/chunks.ts";
+import { epilogueText } from "../../shader/epilogue.ts";
 import { elementType, perInvocation, read, type TensorUse, write } from "../../shader/shader.ts";
 import type { Target } from "../../target.ts";
 import type { Dispatch, Epilogue, Value } from "../../trace/op.ts";
@@ -66,7 +66,7 @@ export function normaliseChannels(
 ): Dispatch {
   const { label, target, wide, x, moments, epilogue } = call;
   const text = momentText(moments, wide);
-  const more = epilogueText(epilogue, wide);
+  const more = epilogueText(epilogue, wide, { sum: "(x_at(at) - centre - low) * factor + shift", at: "at" });
   const name = epilogue.activation ? `${label}+${epilogue.activation}` : label;
   return perInvocation({
     label: name,
@@ -86,10 +86,10 @@ export function normaliseChannels(
     body: `  let column = i % args.columns;
 ${text.perColumn}
   let factor = rate * weight_at(column);
-  let shift = bias_at(column)${more.shift};
+  let shift = bias_at(column);
   for (var turn = 0u; turn < args.turns; turn++) {
     let at = i + turn * args.count;
-    if (at < args.total) { out_set(at, ${more.result("(x_at(at) - centre - low) * factor + shift")}); }
+    if (at < args.total) { out_set(at, ${more.finish}); }
   }`,
   });
 }
@@ -102,17 +102,4 @@ export function stripes(x: Value, wide: boolean) {
   const columns = wide ? channels / 4 : channels;
   const rows = rowsOf(x, channels);
   return { count: Math.ceil(rows / TURNS) * columns, sizes: { columns, total: rows * columns, turns: TURNS } };
-}
-
-function epilogueText({ bias, residual, activation }: Epilogue, wide: boolean) {
-  const tensors: { [name: string]: TensorUse } = {};
-  if (bias) tensors["more"] = read(bias, wide);
-  if (residual) tensors["residual"] = read(residual, wide);
-  const added = residual ? " + residual_at(at)" : "";
-  return {
-    tensors,
-    functions: activation ? ACTIVATIONS[activation].wgsl : "",
-    shift: bias ? " + more_at(column)" : "",
-    result: (value: string) => (activation ? `${activation}(${value}${added})` : `${value}${added}`),
-  };
 }

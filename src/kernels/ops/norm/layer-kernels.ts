@@ -1,7 +1,9 @@
+import { declaredOnce } from "../../shader/activation.ts";
 import { rowsOf } from "../../shader/chunks.ts";
+import { epilogueText } from "../../shader/epilogue.ts";
 import { elementType, perInvocation, read, write } from "../../shader/shader.ts";
 import type { Target } from "../../target.ts";
-import type { Dispatch, Value } from "../../trace/op.ts";
+import type { Dispatch, Epilogue, Value } from "../../trace/op.ts";
 import { lastOf } from "../../trace/shape.ts";
 
 /** `total` of a register's components. */
@@ -65,9 +67,12 @@ export function layerGradient(call: {
   readonly statistics: Value;
   readonly weight: Value;
   readonly out: Value;
+  readonly epilogue: Epilogue;
 }): Dispatch {
-  const { target, wide, x } = call;
+  const { target, wide, x, epilogue } = call;
   const dim = lastOf(x.shape);
+  const sum = "rate * (g - middle - (x_at(at) - mean) * (rate * slope))";
+  const tail = epilogueText(epilogue, wide, { sum, at: "at" });
   return perInvocation({
     label: "layerNormGrad",
     target,
@@ -78,11 +83,12 @@ export function layerGradient(call: {
       x: read(x, wide),
       statistics: read(call.statistics),
       weight: read(call.weight, wide),
+      ...tail.tensors,
       out: write(call.out, wide),
     },
     sizes: { columns: wide ? dim / 4 : dim },
     floats: { dim },
-    functions: TOTAL(wide),
+    functions: declaredOnce([TOTAL(wide), tail.functions]),
     body: `  let base = i * args.columns;
   let mean = T(statistics_at(2u * i));
   let rate = statistics_at(2u * i + 1u);
@@ -96,8 +102,9 @@ export function layerGradient(call: {
   let middle = T(total(plain) / args.dim);
   let slope = total(scaled) / args.dim;
   for (var column = 0u; column < args.columns; column++) {
-    let g = grad_at(base + column) * weight_at(column);
-    out_set(base + column, rate * (g - middle - (x_at(base + column) - mean) * (rate * slope)));
+    let at = base + column;
+    let g = grad_at(at) * weight_at(column);
+    out_set(at, ${tail.finish});
   }`,
   });
 }

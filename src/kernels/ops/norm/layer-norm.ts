@@ -36,8 +36,9 @@ const layerNormGrad = defineOp<unknown>()({
     sumsShape("layerNormGrad", { grad, x });
     return x;
   },
-  lower: ({ inputs: { grad, x, statistics, weight }, out, target }) => [
-    layerGradient({ target, wide: allWide(x), grad, x, statistics, weight, out }),
+  epilogue: ["residual", "slope"],
+  lower: ({ inputs: { grad, x, statistics, weight }, out, target, epilogue }) => [
+    layerGradient({ target, wide: allWide(x), grad, x, statistics, weight, out, epilogue }),
   ],
   macs: NO_MACS,
   cost: FREE,

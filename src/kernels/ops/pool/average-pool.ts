@@ -52,10 +52,12 @@ const averagePoolGrad = defineOp<FromWindows>()({
   name: "averagePool2dGrad",
   inputs: ["grad"],
   shape: (_shapes, { x }) => x,
-  lower({ inputs: { grad }, out, attrs, target }) {
+  epilogue: ["residual", "slope"],
+  lower({ inputs: { grad }, out, attrs, target, epilogue }) {
     const wide = allWide(out);
     return [
       fromWindows({
+        epilogue,
         label: "averagePool2dGrad",
         target,
         out,

@@ -1,6 +1,7 @@
+import { elementwiseThen } from "../../shader/epilogue.ts";
 import { elementwise, type KernelSpec, read, shader, spread, type TensorUse, write } from "../../shader/shader.ts";
 import type { Target } from "../../target.ts";
-import type { Dispatch, Value } from "../../trace/op.ts";
+import type { Dispatch, Epilogue, Value } from "../../trace/op.ts";
 import { type Nhwc, nhwc, type Shape, sizeOf } from "../../trace/shape.ts";
 
 export interface PoolSize {
@@ -33,10 +34,11 @@ export function fromWindows(
     /** Those of {@link windowSizes} at least. */
     readonly sizes: { readonly [name: string]: number };
     readonly share: string;
+    readonly epilogue?: Epilogue;
   },
 ): Dispatch {
-  const { share, functions = "", ...rest } = spec;
-  return elementwise({
+  const { share, functions = "", epilogue = {}, ...rest } = spec;
+  return elementwiseThen(epilogue, {
     ...rest,
     functions: `${functions}
 fn first_of(at: u32) -> u32 {
@@ -110,10 +112,15 @@ export function meanAlong(label: string, target: Target, x: Value, out: Value, a
   });
 }
 
-/** Each item collects its share of the gradient of every bin it lies in. */
-export function meanAlongGrad(label: string, target: Target, grad: Value, out: Value, axis: PooledAxis): Dispatch {
+/** Each item collects its share of the gradient of every bin it lies in. The epilogue is without scale and bias. */
+export function meanAlongGrad(
+  { label, target, epilogue }: { readonly label: string; readonly target: Target; readonly epilogue: Epilogue },
+  grad: Value,
+  out: Value,
+  axis: PooledAxis,
+): Dispatch {
   const wide = axis.inner % 4 === 0;
-  return elementwise({
+  return elementwiseThen(epilogue, {
     label,
     target,
     out,

@@ -34,7 +34,8 @@ const maxPoolGrad = defineOp<FromWindows>()({
   name: "maxPool2dGrad",
   inputs: ["grad", "place"],
   shape: (_shapes, { x }) => x,
-  lower({ inputs: { grad, place }, out, attrs, target }) {
+  epilogue: ["residual", "slope"],
+  lower({ inputs: { grad, place }, out, attrs, target, epilogue }) {
     const wide = allWide(out);
     const here = "T(f32((row - y * args.stride) * args.kernel + column - x * args.stride))";
     return [
@@ -46,6 +47,7 @@ const maxPoolGrad = defineOp<FromWindows>()({
         tensors: { grad: read(grad, wide), place: read(place, wide) },
         sizes: windowSizes(attrs.x, grad.shape, attrs, wide),
         share: `select(T(0.0), grad_at(at), place_at(at) == ${here})`,
+        epilogue,
       }),
     ];
   },
@@ -120,12 +122,16 @@ const adaptiveAverageGrad = defineOp<FromBins>()({
   name: "adaptiveAveragePool2dGrad",
   inputs: ["grad"],
   shape: (_shapes, { x }) => x,
-  lower({ inputs: { grad }, out, attrs, target, scratch }) {
+  epilogue: ["residual", "slope"],
+  lower({ inputs: { grad }, out, attrs, target, scratch, epilogue }) {
     const image = nhwc("adaptiveAveragePool2dGrad", "x", attrs.x);
     const [rows, columns] = pooledAxes(image, attrs);
     const between = scratch([image.n, image.h, attrs.width, image.c]);
-    const label = "adaptiveAveragePool2dGrad";
-    return [meanAlongGrad(label, target, grad, between, columns), meanAlongGrad(label, target, between, out, rows)];
+    const call = { label: "adaptiveAveragePool2dGrad", target };
+    return [
+      meanAlongGrad({ ...call, epilogue: {} }, grad, between, columns),
+      meanAlongGrad({ ...call, epilogue }, between, out, rows),
+    ];
   },
   macs: NO_MACS,
   cost: FREE,

@@ -27,7 +27,7 @@ const expand = defineOp<{ readonly shape: Shape; readonly factor: number }>()({
     if (!broadcasts(x, shape)) throw new ShapeError(`expand: x [${x}] does not spread over [${shape}]`);
     return shape;
   },
-  lower: ({ inputs: { x }, out, attrs, target }) => [
+  lower: ({ inputs: { x }, out, attrs, target, epilogue }) => [
     broadcastKernel({
       label: "expand",
       target,
@@ -36,8 +36,10 @@ const expand = defineOp<{ readonly shape: Shape; readonly factor: number }>()({
       small: { x },
       floats: { factor: attrs.factor },
       expression: "x * args.factor",
+      epilogue,
     }),
   ],
+  epilogue: ["residual", "slope"],
   macs: NO_MACS,
   cost: FREE,
   half: "computes",
@@ -69,6 +71,7 @@ export const reduceProduct = defineOp<{ readonly axes: readonly number[] }>()({
     if (!sameShape(x, y)) throw new ShapeError(`reduceProduct: x [${x}] and y [${y}] differ`);
     return reducedShape("reduceProduct", x, axes);
   },
+  epilogue: ["slope"],
   lower: (call) =>
     reduceDispatches("reduceProduct", call, { tensors: call.inputs, value: "x_at(i) * y_at(i)" }, call.inputs.x.shape, {
       ...call.attrs,

@@ -1,8 +1,9 @@
 import { type AxisRun, axisRuns } from "../../shader/broadcast.ts";
 import { reduceColumns } from "../../shader/columns.ts";
-import { elementwise, read, type TensorUse, write } from "../../shader/shader.ts";
+import { elementwiseThen, epilogueText } from "../../shader/epilogue.ts";
+import { read, type TensorUse, write } from "../../shader/shader.ts";
 import { fitsWorkgroupTiles, type Target, usefulInvocations } from "../../target.ts";
-import type { Dispatch, LowerCall, Value } from "../../trace/op.ts";
+import type { Dispatch, Epilogue, LowerCall, Value } from "../../trace/op.ts";
 import type { Shape } from "../../trace/shape.ts";
 
 /** How two items combine: sums start from 0, maxima from the lowest finite number. */
@@ -17,7 +18,8 @@ interface Source {
   readonly value: string;
 }
 
-type Call = Pick<LowerCall<string, unknown>, "out" | "scratch" | "target">;
+/** The epilogue is without scale and bias. */
+type Call = Pick<LowerCall<string, unknown>, "out" | "scratch" | "target"> & { readonly epilogue?: Epilogue };
 
 /**
  * Reduces `axes` of tensors of shape `x` into `call.out`, one run of neighbouring axes after the other, the last one
@@ -44,7 +46,7 @@ export function reduceDispatches(
     const last = remaining.every((run) => run.kept);
     const result = last ? call.out : call.scratch([outer, inner]);
     const box = { outer, length, inner, factor: last ? spec.factor : 1, combiner: spec.combiner };
-    dispatches.push(...reduceBox(label, call, from, result, box));
+    dispatches.push(...reduceBox(label, last ? call : { ...call, epilogue: {} }, from, result, box));
     if (last) return dispatches;
     from = whole(result);
     runs = remaining;
@@ -73,20 +75,21 @@ export function reduceBox(label: string, call: Call, source: Source, out: Value,
   }
   const units = { ...box, ...(folds ? { length: box.length / 4 } : wide ? { inner: box.inner / 4 } : {}) };
   const chunks = chunkCount(units, call.target);
-  const kernel = { label, target: call.target, wide };
-  if (chunks === 1) return [chunkKernel({ ...kernel, source, out, folds, box: units, chunks })];
+  const { target, epilogue = {} } = call;
+  const kernel = { label, target, wide };
+  if (chunks === 1) return [chunkKernel({ ...kernel, source, out, folds, box: units, chunks, epilogue })];
   const parts = call.scratch([box.outer, chunks, folds ? 4 : box.inner]);
   const combine = { ...units, length: chunks };
   return [
-    chunkKernel({ ...kernel, source, out: parts, folds: false, box: { ...units, factor: 1 }, chunks }),
-    chunkKernel({ ...kernel, source: whole(parts), out, folds, box: combine, chunks: 1 }),
+    chunkKernel({ ...kernel, source, out: parts, folds: false, box: { ...units, factor: 1 }, chunks, epilogue: {} }),
+    chunkKernel({ ...kernel, source: whole(parts), out, folds, box: combine, chunks: 1, epilogue }),
   ];
 }
 
 /** The same by workgroups whose lanes join what each of them reduced. */
 function boxByWorkgroups(
   label: string,
-  { target, scratch }: Call,
+  { target, scratch, epilogue = {} }: Call,
   source: Source,
   out: Value,
   { outer, length, inner, factor, combiner }: Box,
@@ -94,6 +97,7 @@ function boxByWorkgroups(
 ): Dispatch[] {
   const all = Object.entries(source.tensors).map(([name, value]) => [name, read(value, wide)] as const);
   const scalars = Object.entries(source.scalars ?? {}).map(([name, value]) => [name, read(value)] as const);
+  const tail = epilogueText(epilogue, wide, { sum: "total.total * args.factor", at: "at" });
   return reduceColumns({
     ...{ label, target, scratch, wide, outer, rows: length, columns: inner },
     members: ["total"],
@@ -123,9 +127,10 @@ fn joined(a: T, b: T) -> T {
   return ${JOINED[combiner]("a", "b")};`,
     },
     finish: {
-      tensors: { out: write(out, wide) },
+      tensors: { ...tail.tensors, out: write(out, wide) },
       floats: { factor },
-      body: "  out_set(row * args.columns + column, total.total * args.factor);",
+      functions: tail.functions,
+      body: `  let at = row * args.columns + column;\n  out_set(at, ${tail.finish});`,
     },
   });
 }
@@ -166,6 +171,7 @@ function chunkKernel(spec: {
   readonly folds: boolean;
   readonly box: Box;
   readonly chunks: number;
+  readonly epilogue: Epilogue;
 }): Dispatch {
   const { source, wide, folds, box, chunks } = spec;
   const tensors: Record<string, TensorUse> = {};
@@ -173,7 +179,7 @@ function chunkKernel(spec: {
   for (const [name, value] of Object.entries(source.scalars ?? {})) tensors[name] = read(value);
   const span = Math.ceil(box.length / chunks);
   const apart = box.inner < 4;
-  return elementwise({
+  return elementwiseThen(spec.epilogue, {
     label: spec.label,
     target: spec.target,
     out: spec.out,
