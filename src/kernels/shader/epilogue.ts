@@ -38,7 +38,10 @@ export function epilogueText(epilogue: Epilogue, wide: boolean, names: EpilogueN
   return { tensors, functions, finish: `(${total}) * ${slope}Slope(saved_at(${at}))` };
 }
 
-/** As `elementwise`, and what follows in one instruction: `body` gives what the epilogue begins with. */
+/**
+ * As `elementwise`, and what follows in one instruction: `body` gives what the epilogue begins with. Scale and bias only where
+ * four elements that go together are channels of one pixel.
+ */
 export function elementwiseThen(epilogue: Epilogue, spec: Parameters<typeof elementwise>[0]): Dispatch {
   if (Object.keys(epilogue).length === 0) return elementwise(spec);
   const { wide, out, body, functions = "" } = spec;

@@ -43,7 +43,7 @@ export interface Epilogue {
   readonly bias?: Value;
   readonly residual?: Value;
   readonly activation?: Activation;
-  /** The activation whose slope the sum is multiplied by; with `saved`, instead of `activation`. */
+  /** The activation whose slope the sum is multiplied by; with `saved` and without `activation`. */
   readonly slope?: Activation;
   /** Shaped as the result: the activation's output or its input, as its slope is written (shader/activation.ts). */
   readonly saved?: Value;

@@ -70,7 +70,7 @@ describe("work that is far too large", () => {
     const room: Room = { gpu: 6 * GIB, host: null, shared: false };
     const work = { kind: "training", batch: 4 } as const;
     expect(refusal(() => requireFit(sized("svanet", 512), work, room))).toMatch(
-      /needs at least 9\.\d GiB .*: with --checkpoint-activations it needs 5\.\d GiB and fits; else the largest --size that fits is about \d+/,
+      /needs at least 9\.\d GiB .*: with --checkpoint-activations it needs 4\.\d GiB and fits; else the largest --size that fits is about \d+/,
     );
     requireFit(sized("svanet", 512), { ...work, repeat: CHECKPOINTS }, room);
   });
