@@ -1,5 +1,4 @@
-import { elementwiseThen, epilogueText } from "../shader/epilogue.ts";
-import { allWide, elementType, perInvocation, read, write } from "../shader/shader.ts";
+import { allWide, elementType, elementwise, perInvocation, read, write } from "../shader/shader.ts";
 import { usefulInvocations } from "../target.ts";
 import type { Dispatch, LowerCall } from "../trace/op.ts";
 import { nhwc, type Shape } from "../trace/shape.ts";
@@ -46,9 +45,9 @@ function bilinearSizes(x: Shape, { height, width, alignCorners }: BilinearAttrs,
 }
 
 /** Bilinear interpolation, an invocation for each output. */
-export function eachOutput({ inputs: { x }, out, attrs, target, epilogue }: LowerCall<"x", BilinearAttrs>): Dispatch {
+export function eachOutput({ inputs: { x }, out, attrs, target }: LowerCall<"x", BilinearAttrs>): Dispatch {
   const wide = allWide(x);
-  return elementwiseThen(epilogue, {
+  return elementwise({
     label: "resizeBilinear",
     target,
     out,
@@ -77,32 +76,25 @@ export function eachOutput({ inputs: { x }, out, attrs, target, epilogue }: Lowe
  * The same for a CPU driver, where loads and divisions cost most: an invocation walks down a stretch of one output column and
  * keeps the two rows between which it is, so that enlarging reads each of them once. The same sums in the same order.
  */
-export function downColumns({ inputs: { x }, out, attrs, target, epilogue }: LowerCall<"x", BilinearAttrs>): Dispatch {
+export function downColumns({ inputs: { x }, out, attrs, target }: LowerCall<"x", BilinearAttrs>): Dispatch {
   const wide = allWide(x);
   const { n } = nhwc("resizeBilinear", "x", x.shape);
   const sizes = bilinearSizes(x.shape, attrs, wide);
   const columns = n * attrs.width * sizes.c;
   const rows = Math.ceil(attrs.height / Math.ceil(usefulInvocations(target) / columns));
   const stretches = Math.ceil(attrs.height / rows);
-  const { tensors, functions, finish } = epilogueText(epilogue, wide, {
-    sum: "y",
-    at: "at",
-    bias: "bias_at(at % args.c)",
-  });
   return perInvocation({
     label: "resizeBilinear columns",
     target,
     count: columns * stretches,
     type: elementType(wide),
-    tensors: { x: read(x, wide), ...tensors, out: write(out, wide) },
+    tensors: { x: read(x, wide), out: write(out, wide) },
     sizes: { ...sizes, rows, stretches },
     functions: `${numerator("_y")}\n${numerator("_x")}
 fn between(row: u32, left: u32, right: u32, side: f32) -> T {
   let base = row * args.length_x * args.c;
   return (1.0 - side) * x_at(base + left) + side * x_at(base + right);
-}
-${functions}
-fn finished(y: T, at: u32) -> T { return ${finish}; }`,
+}`,
     body: `  let line = args.outputs_x * args.c;
   let place = i % line;
   let image = i / line / args.stretches;
@@ -126,8 +118,7 @@ fn finished(y: T, at: u32) -> T { return ${finish}; }`,
       row = top;
     }
     let lower = f32(down - top * args.unit_y) / f32(args.unit_y);
-    let at = (image * args.outputs_y + y) * line + place;
-    out_set(at, finished((1.0 - lower) * above + lower * below, at));
+    out_set((image * args.outputs_y + y) * line + place, (1.0 - lower) * above + lower * below);
   }`,
   });
 }

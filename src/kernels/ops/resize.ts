@@ -1,6 +1,6 @@
 import { ShapeError } from "../../errors.ts";
 import { elementwiseThen } from "../shader/epilogue.ts";
-import { allWide, read } from "../shader/shader.ts";
+import { allWide, elementwise, read } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
 import { FREE, perOutput } from "../trace/cost.ts";
 import {
@@ -23,8 +23,7 @@ import {
   type ResizeAttrs,
 } from "./bilinear.ts";
 
-/** What an enlarged map, and a gradient of one, may take from the steps behind it. */
-const FOLLOWING = ["bias", "residual", "activation"] as const;
+/** What the gradient of an enlarged map may take from the steps behind it. */
 const BEHIND_GRADIENT = ["residual", "slope"] as const;
 
 function resizedShape(op: string, x: Shape, { height, width }: ResizeAttrs): Shape {
@@ -152,7 +151,6 @@ export const resizeBilinear = defineOp<BilinearAttrs>()({
   name: "resizeBilinear",
   inputs: ["x"],
   shape: ({ x }, attrs) => resizedShape("resizeBilinear", x, attrs),
-  epilogue: FOLLOWING,
   lower: (call) => [call.target.software ? downColumns(call) : eachOutput(call)],
   macs: NO_MACS,
   cost: { macs: "none", profiled: perOutput(11, "module") },
@@ -182,12 +180,11 @@ export const resizeNearest = defineOp<ResizeAttrs>()({
   name: "resizeNearest",
   inputs: ["x"],
   shape: ({ x }, attrs) => resizedShape("resizeNearest", x, attrs),
-  epilogue: FOLLOWING,
-  lower({ inputs: { x }, out, attrs: { height, width }, target, epilogue }) {
+  lower({ inputs: { x }, out, attrs: { height, width }, target }) {
     const { h, w, c } = nhwc("resizeNearest", "x", x.shape);
     const wide = allWide(x);
     return [
-      elementwiseThen(epilogue, {
+      elementwise({
         label: "resizeNearest",
         target,
         out,
