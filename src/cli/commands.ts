@@ -42,6 +42,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/convert.ts"),
   },
   {
+    name: "weights",
+    summary: "list, check and fetch the public weights that training starts from",
+    gpu: false,
+    load: () => import("./commands/weights.ts"),
+  },
+  {
     name: "ablate",
     summary: "train and compare the variants of an ablation table",
     gpu: true,

@@ -121,11 +121,19 @@ export const NETWORK_OPTIONS = {
   },
   weights: {
     group: "Network",
-    argument: "<file>",
-    help: "pretrained weights, of the encoder or the whole network: .pth, .pt, .safetensors or a checkpoint",
+    argument: "<file|name>",
+    help: "pretrained weights, of the encoder or the whole network: a .pth, .pt, .safetensors or checkpoint, or a public file's name such as imagenet:resnet50 (svanet weights list)",
     parse: asText,
     sample: ["resnet50.pth", "resnet50.pth"],
     omitted: "start from random weights",
+  },
+  weightsDir: {
+    group: "Network",
+    argument: "<folder>",
+    help: "where public files of --weights lie or are put",
+    parse: asText,
+    sample: ["pretrained", "pretrained"],
+    omitted: "svanet/weights in the user's caches",
   },
   partial: {
     group: "Network",

@@ -32,9 +32,9 @@ import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
 import { requireFit } from "../../training/fit.ts";
 import { wholeNumber } from "../arguments.ts";
-import { requireWeightsFile } from "../foreign-words.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note } from "../print.ts";
+import { readyWeights } from "../ready-weights.ts";
 import { supervised } from "../restarts.ts";
 import { openChecked, withDevice } from "../session.ts";
 import { exitCodeOf, type Stop, stoppable } from "../signals.ts";
@@ -89,7 +89,7 @@ export async function train(
   const foreseen = networkConfig(first, first.classes ?? 2);
   lossSettings({ ...first, headWeights: null }, foreseen);
   requireStatistics(first.batchSize, foreseen);
-  if (first.resume === false) requireWeightsFile(first);
+  if (startsAnew(first)) await readyWeights(first);
   requireWritableFolder(first.out, `--out ${first.out}`);
   return withDevice(first.adapter, precisionOf(first), (device) => {
     const work = { batch: first.batchSize, repeat: repeatOf(first), precision: precisionOf(first) };
@@ -97,6 +97,10 @@ export async function train(
     return trainOn(device, first, configFor);
   });
 }
+
+/** Whether a run begins by these settings, so that weights are loaded; a resumed one has its own. */
+const startsAnew = ({ resume, out }: TrainConfig): boolean =>
+  resume === false || (resume === "auto" && !hasState(runPaths(out)));
 
 /** Throws UsageError where a network that pools to single values is to see one image a batch. */
 function requireStatistics(batchSize: number, network: NetworkConfig): void {

@@ -90,6 +90,7 @@ const trainConfigSchema = z.strictObject({
   ablation: z.string().min(1).nullable().default(null),
   classes: z.number().int().min(2).max(255).nullable().default(null),
   weights: z.string().min(1).nullable().default(null),
+  weightsDir: z.string().min(1).nullable().default(null),
   partial: z.boolean().default(false),
   freezeEpochs: z.number().int().min(0).nullable().default(null),
   encoderRate: z.number().positive().default(1),

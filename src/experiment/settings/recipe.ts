@@ -279,6 +279,7 @@ const INCIDENTAL = [
   "checkpointActivations",
   "workers",
   "adapter",
+  "weightsDir",
   "checkpointEvery",
   "patience",
   ...START_FIELDS,

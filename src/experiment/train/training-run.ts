@@ -4,6 +4,7 @@ import { type Batch, type BatchStream, trainBatches } from "../../data/feed/batc
 import { SamplePool } from "../../data/feed/sample-pool.ts";
 import { Network } from "../../training/network.ts";
 import { type StepReport, Trainer } from "../../training/trainer.ts";
+import { weightsPath } from "../../weights/published/find-weights.ts";
 import { type Checkpoint, restoreNetwork, restoreTrainer } from "../checkpoint/checkpoint.ts";
 import type { CheckpointFacts, Progress } from "../checkpoint/facts.ts";
 import { loadPretrained } from "../checkpoint/pretrained.ts";
@@ -73,7 +74,8 @@ export class TrainingRun {
       restoreTrainer(trainer, checkpoint);
       observer.note(`resuming at step ${checkpoint.facts.progress.step}`);
     } else if (config.weights !== null) {
-      const { loaded, random, notes } = await loadPretrained(network, config.weights, config);
+      const path = await weightsPath(config.weights, config.weightsDir);
+      const { loaded, random, notes } = await loadPretrained(network, path, config);
       for (const line of notes) observer.note(`${config.weights}: ${line}`);
       observer.note(`${config.weights}: ${loaded} tensors loaded, ${random} start random`);
     }

@@ -160,6 +160,7 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   ablation: { see: svanet("neckAttention"), becomes: "none" },
   classes: { see: (config) => networkFor(config, { classes: ["a", "b"], folder: "d" }).classes, becomes: 3 },
   weights: { see: (config) => frozenEpochs(config, 100), becomes: 10 },
+  weightsDir: "where the file of a published name is looked for",
   partial: "what loading weights forgives",
   acceptChangedData: "what resuming forgives",
   stealLock: "what taking the lock forgives",
