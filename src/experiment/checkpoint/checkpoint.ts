@@ -56,20 +56,25 @@ export function restoreTrainer(trainer: Trainer, { path, tensors }: Checkpoint):
   trainer.restore({ floats: (name) => float32(find(name)), integers: (name) => int32(find(name)) });
 }
 
+/** Under this name a file's metadata hold its model card, where it has one. */
+export const CARD_KEY = "model_card";
+
 /**
- * Writes a checkpoint atomically, sealed. The bytes are a function of state and facts: no times, no paths. Throws
- * CheckpointError for facts that could not be read again.
+ * Writes a checkpoint atomically, sealed, with a model card where one is given. The bytes are a function of state, facts and
+ * card: no times, no paths. Throws CheckpointError for facts that could not be read again.
  */
 export async function saveCheckpoint(
   path: string,
   tensors: ReadonlyMap<string, StoredTensor>,
   facts: CheckpointFacts,
+  card?: string,
 ): Promise<void> {
   const text = JSON.stringify(facts);
   parseFacts(path, text);
   const metadata = new Map([
     ["format", FORMAT],
     ["facts", text],
+    ...(card === undefined ? [] : [[CARD_KEY, card] as const]),
   ]);
   await writeSafetensors(path, tensors, metadata, { sealed: true });
 }

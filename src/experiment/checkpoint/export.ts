@@ -6,7 +6,7 @@ import { exportOnnx } from "../../weights/onnx/export-onnx.ts";
 import type { Message } from "../../weights/onnx/protobuf.ts";
 import { float32, type StoredTensor } from "../../weights/safetensors.ts";
 import { writeSafetensors } from "../../weights/safetensors-file.ts";
-import { type Checkpoint, readTrustedWeights, requireFit } from "./checkpoint.ts";
+import { CARD_KEY, type Checkpoint, readTrustedWeights, requireFit } from "./checkpoint.ts";
 
 /** What stands before and after the model where `predict` runs it; docs/onnx.md has the same as a program. */
 const SURROUNDINGS = {
@@ -21,9 +21,9 @@ const SURROUNDINGS = {
  * The network of a checkpoint as an ONNX model: its evaluation at the trained size, any batch. The image goes in as
  * `[batch, channels, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out. The metadata
  * also say what is done before and after ({@link SURROUNDINGS}): `channel_order` is RGB, or the list of the channels' names, each with its
- * own entry in `channel_windows` where it has a window.
+ * own entry in `channel_windows` where it has a window. A model card goes in as it is.
  */
-export function checkpointToOnnx(checkpoint: Checkpoint): Message {
+export function checkpointToOnnx(checkpoint: Checkpoint, card?: string): Message {
   const { path, facts, tensors } = checkpoint;
   const trace = (batch: number) => traceNetwork(facts.config, { mode: "eval", batch });
   const table = trace(2).build.parameters;
@@ -54,7 +54,10 @@ export function checkpointToOnnx(checkpoint: Checkpoint): Message {
       return data;
     },
     version: packageInfo().version,
-    metadata: new Map(Object.entries(described).map(([key, value]) => [key, JSON.stringify(value)])),
+    metadata: new Map([
+      ...Object.entries(described).map(([key, value]) => [key, JSON.stringify(value)] as const),
+      ...(card === undefined ? [] : [[CARD_KEY, card] as const]),
+    ]),
   });
 }
 
@@ -65,14 +68,19 @@ export function writeOnnx(path: string, model: Message): void {
 
 /**
  * Copies the tensors of a PyTorch file, a safetensors file or a checkpoint into a safetensors file with the same names
- * and shapes; an optimizer's state stays behind. Returns the number of tensors and what reading had to say.
+ * and shapes, and a model card where one is given; an optimizer's state stays behind. Returns the number of tensors and what reading had to say.
  */
 export async function convertToSafetensors(
   from: string,
   to: string,
+  card?: string,
 ): Promise<{ tensors: number; notes: readonly string[] }> {
   const { tensors, notes } = await readTrustedWeights(from);
   const kept = new Map<string, StoredTensor>([...tensors].filter(([name]) => !name.startsWith("optimizer.")));
-  await writeSafetensors(to, kept, new Map([["format", "pt"]]));
+  await writeSafetensors(
+    to,
+    kept,
+    new Map([["format", "pt"], ...(card === undefined ? [] : [[CARD_KEY, card] as const])]),
+  );
   return { tensors: kept.size, notes };
 }
