@@ -6,8 +6,11 @@ interface CommandEntry {
   readonly summary: string;
   /** Whether it opens the GPU, so that the driver has to be made ready first. */
   readonly gpu: boolean;
-  readonly load: () => Promise<{ register(command: Command): void }>;
+  readonly load: () => Promise<{ register: Register }>;
 }
+
+/** Declares a command's options and what it does; `whole` gives `svanet` with all of its commands. */
+type Register = (command: Command, whole: () => Promise<Command>) => void;
 
 /** Every command, in the order of the help. Adding one is a line here and a file in commands/. */
 export const COMMANDS: readonly CommandEntry[] = [
@@ -82,5 +85,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "make, check and describe dataset folders",
     gpu: false,
     load: () => import("./commands/data.ts"),
+  },
+  {
+    name: "completion",
+    summary: "print what completes commands and options in a shell",
+    gpu: false,
+    load: () => import("./commands/completion.ts"),
   },
 ];

@@ -1,22 +1,19 @@
 #!/usr/bin/env node
-import { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { suggestion } from "../nearest.ts";
-import { packageInfo } from "../package-info.ts";
 import { applyDriverRecord } from "../platform/node/driver-environment.ts";
 import { visible } from "../visible.ts";
 import { COMMANDS } from "./commands.ts";
+import { addExamples } from "./examples.ts";
 import { endingOf } from "./failure.ts";
 import { foreignOption } from "./foreign-words.ts";
 import { noteNow } from "./print.ts";
 import { outliveHangUp } from "./signals.ts";
 import { surviveReaders } from "./streams.ts";
+import { emptyProgram, wholeProgram } from "./whole-program.ts";
 
 async function main(args: readonly string[]): Promise<void> {
-  const program = new Command("svanet")
-    .description("Train and run SvANet, a network that segments small medical objects, on any GPU.")
-    .version(packageInfo().version)
-    .option("--debug", "show the stack of an error")
+  const program = emptyProgram()
     .exitOverride()
     .configureOutput({
       // What was typed may come from a script that took it from elsewhere.
@@ -39,7 +36,8 @@ async function main(args: readonly string[]): Promise<void> {
       openQuietly();
     }
     const { register } = await entry.load();
-    register(command);
+    register(command, wholeProgram);
+    addExamples(command, entry.name);
   }
   if (args.length === 0) program.help({ error: true });
   await program.parseAsync(args, { from: "user" });

@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { endingOf } from "../../src/cli/failure.ts";
+import { wholeProgram } from "../../src/cli/whole-program.ts";
 import { mainFile, svanet } from "../support/svanet.ts";
 
 const root = mkdtempSync(join(tmpdir(), "svanet-output-"));
@@ -35,7 +36,7 @@ async function endingOfCommand(args: readonly string[]) {
   const entry = COMMANDS.find(({ name }) => name === args[0]);
   if (!entry) throw new Error(`there is no command ${args[0]}`);
   const { register } = await entry.load();
-  register(program.command(entry.name));
+  register(program.command(entry.name), wholeProgram);
   try {
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {
