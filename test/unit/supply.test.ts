@@ -56,11 +56,11 @@ test("the package holds the built code, its types, the doctor's numbers, pages, 
   }[];
   const paths = (packed?.files ?? []).map(({ path }) => path);
   const pages = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README", "SECURITY", "THIRD-PARTY", "bench/README"];
-  const documents = ["LICENSE", "package.json", ...pages.map((name) => `${name}.md`)];
+  const documents = ["LICENSE", "CITATION.cff", "package.json", ...pages.map((name) => `${name}.md`)];
   const allowed = [
     /^dist\/[\w/.-]+\.(js|d\.ts)$/,
     /^dist\/fixtures\/ops\/\w+\.safetensors$/,
-    /^docs\/[\w-]+\.(md|png)$/,
+    /^docs\/([\w-]+\/)?[\w-]+\.(md|png)$/,
     /^examples\/[\w-]+\.ts$/,
     /^dist\/experiment\/ablate\/paper-tables\.json$/,
   ];
