@@ -46,6 +46,8 @@ export {
   SvanetError,
   UsageError,
 } from "./errors.ts";
+export { type CardWords, modelCard } from "./experiment/checkpoint/card.ts";
+export { type CardRun, readCardRun } from "./experiment/checkpoint/card-sources.ts";
 export {
   type Checkpoint,
   loadCheckpoint,
@@ -138,6 +140,9 @@ export {
   type TrainerOptions,
 } from "./training/trainer.ts";
 export type { TrainingBatch } from "./training/training-trace.ts";
+export { type FetchOptions, fetchPublished } from "./weights/published/fetch-weights.ts";
+export { weightsPath } from "./weights/published/find-weights.ts";
+export { PUBLISHED_FILES, type PublishedFile, publishedFile } from "./weights/published/published-files.ts";
 export { readWeights, type WeightsFile } from "./weights/read-weights.ts";
 export { float32, type SafetensorsContents, type StoredTensor, storeFloat32 } from "./weights/safetensors.ts";
 export { readSafetensors, writeSafetensors } from "./weights/safetensors-file.ts";

@@ -32,7 +32,7 @@ export async function foundOrFetched(file: PublishedFile, weightsDir: string | n
   const places = weightsPlaces(weightsDir);
   const found = await findPublished(file, places);
   if (found !== undefined) return found;
-  note(`${file.name}: fetching ${file.url} into ${places.folder}`);
+  if (!process.env["SVANET_OFFLINE"]) note(`${file.name}: fetching ${file.url} into ${places.folder}`);
   const total = file.bytes === undefined ? 0 : Math.ceil(file.bytes / MEBI);
   const progress = createProgress({ label: `${file.file}, MiB`, total });
   try {

@@ -85,8 +85,8 @@ async function verify(names: readonly string[], flags: WeightsFlags): Promise<vo
   const wrong = rows.filter(({ fault }) => fault !== null);
   if (wrong.length === 0) return;
   throw new CheckpointError(
-    `${wrong.length} of ${rows.length} files are not as published; svanet weights add ${wrong[0]?.name} ` +
-      "fetches one that is missing; remove a wrong one first",
+    `${wrong.length} of ${rows.length} files are missing or not as published; remove a wrong one; ` +
+      `svanet weights add ${wrong[0]?.name} fetches it`,
   );
 }
 

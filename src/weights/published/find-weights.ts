@@ -3,7 +3,7 @@ import { createReadStream, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError, UsageError } from "../../errors.ts";
 import { requireWeightsFile } from "../open-weights.ts";
-import { isPublishedName, isWholeHash, type PublishedFile, publishedFile } from "./published-files.ts";
+import { isPublishedName, isWholeHash, PUBLISHED_FILES, type PublishedFile, publishedFile } from "./published-files.ts";
 import { torchFolder, weightsFolder } from "./weights-folder.ts";
 
 /** Where a published file is looked for: `--weights-dir` or the cache, which is also written to, then PyTorch's cache. */
@@ -47,7 +47,7 @@ export async function faultOf(path: string, file: PublishedFile): Promise<string
 /** How to get a file by hand, as the end of a sentence. */
 export function byHand({ name, file, url, page }: PublishedFile): string {
   return (
-    `its publisher lists it at ${page} as ${file} (${url}): save it, on whatever machine, and here ` +
+    `its publisher lists it at ${page} as ${file} (${url}): save it by a browser, on whatever machine, then run ` +
     `svanet weights add ${name} ${file}`
   );
 }
@@ -77,6 +77,11 @@ export async function weightsPath(weights: string, folder: string | null): Promi
 /** Throws UsageError where a text that names no published file is no file either. */
 export function requireKnownWeights(weights: string): void {
   if (existsSync(weights)) return;
-  if (isPublishedName(weights)) publishedFile(weights);
-  else throw new UsageError(`--weights ${weights}: there is no such file`);
+  if (isPublishedName(weights)) {
+    publishedFile(weights);
+    return;
+  }
+  const meant = PUBLISHED_FILES.find(({ name, file }) => name.endsWith(`:${weights}`) || file === weights);
+  const hint = meant === undefined ? "" : `; ${meant.name} is the public file's name here, which is fetched`;
+  throw new UsageError(`--weights ${weights}: there is no such file${hint}`);
 }

@@ -38,6 +38,7 @@ test("weights that are there are let through, others are answered before anythin
   writeFileSync(path, "");
   await ready(path);
   await expect(ready("w/none.pth")).rejects.toThrow("--weights w/none.pth: there is no such file");
+  await expect(ready("resnet50")).rejects.toThrow("no such file; imagenet:resnet50 is the public file's name here");
   await expect(ready("imagenet")).rejects.toThrow("say which network's: imagenet:resnet50; svanet weights list");
   await expect(ready("imagenet", { encoder: "resnet18" })).rejects.toThrow("imagenet:resnet18;");
   await expect(ready("imagenet:resnet5")).rejects.toThrow("Did you mean imagenet:resnet50?");
@@ -45,7 +46,7 @@ test("weights that are there are let through, others are answered before anythin
   await expect(ready("imagenet:resnet34")).rejects.toThrow(
     "imagenet:resnet34: SVANET_OFFLINE is set, so nothing is fetched; its publisher lists it at " +
       "https://docs.pytorch.org/vision/stable/models.html as resnet34-b627a593.pth " +
-      "(https://download.pytorch.org/models/resnet34-b627a593.pth): save it, on whatever machine, and here " +
+      "(https://download.pytorch.org/models/resnet34-b627a593.pth): save it by a browser, on whatever machine, then run " +
       "svanet weights add imagenet:resnet34 resnet34-b627a593.pth",
   );
 });
@@ -61,8 +62,8 @@ test("list shows every name, and which files are here", async () => {
 
 test("verify names what is wrong or missing and ends as a failure", async () => {
   writeFileSync(join(folder, "resnet18-f37072fd.pth"), "half");
-  await expect(printed("verify")).rejects.toThrow("1 of 1 files are not as published");
-  await expect(printed("verify", "imagenet:resnet34")).rejects.toThrow("1 of 1 files are not as published");
+  await expect(printed("verify")).rejects.toThrow("1 of 1 files are missing or not as published");
+  await expect(printed("verify", "imagenet:resnet34")).rejects.toThrow("1 of 1 files are missing or not as published");
   rmSync(join(folder, "resnet18-f37072fd.pth"));
   expect(await printed("verify")).toBe(`no published weights are in ${folder}`);
 });
