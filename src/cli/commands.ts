@@ -46,7 +46,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "weights",
-    summary: "list, check and fetch the public weights that training starts from",
+    summary: "list, check and fetch public weights to start from",
     gpu: false,
     load: () => import("./commands/weights.ts"),
   },
