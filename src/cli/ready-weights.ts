@@ -6,7 +6,7 @@ import { fetchPublished } from "../weights/published/fetch-weights.ts";
 import { findPublished, requireKnownWeights, weightsPlaces } from "../weights/published/find-weights.ts";
 import { isPublishedName, type PublishedFile, publishedFile } from "../weights/published/published-files.ts";
 import { note } from "./print.ts";
-import { createProgress } from "./progress.ts";
+import { createProgress, type Progress } from "./progress.ts";
 
 const MEBI = 2 ** 20;
 
@@ -33,13 +33,15 @@ export async function foundOrFetched(file: PublishedFile, weightsDir: string | n
   const found = await findPublished(file, places);
   if (found !== undefined) return found;
   if (!process.env["SVANET_OFFLINE"]) note(`${file.name}: fetching ${file.url} into ${places.folder}`);
-  const total = file.bytes === undefined ? 0 : Math.ceil(file.bytes / MEBI);
-  const progress = createProgress({ label: `${file.file}, MiB`, total });
+  let progress: Progress | undefined;
   try {
     return await fetchPublished(file, places.folder, {
-      onProgress: (done) => progress.update(Math.ceil(done / MEBI)),
+      onProgress(done, total = done) {
+        progress ??= createProgress({ label: `${file.file}, MiB`, total: Math.ceil(total / MEBI) });
+        progress.update(Math.ceil(done / MEBI));
+      },
     });
   } finally {
-    progress.stop();
+    progress?.stop();
   }
 }
