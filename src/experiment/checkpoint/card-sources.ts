@@ -31,11 +31,14 @@ const scoresSchema = z.object({
 /** The scores of an evaluation, by size of the largest object. */
 export type CardScores = z.output<typeof scoresSchema>;
 
-const environmentSchema = z.object({
+/** One process that worked on a run. */
+const session = z.object({
   svanet: z.string(),
   commit: z.string().nullable(),
   adapter: z.looseObject({ name: z.string() }).nullable(),
 });
+
+const environmentSchema = z.object({ sessions: z.array(session) });
 
 /** What the run around a checkpoint knows of it; everything is left out that the run does not say. */
 export interface CardRun {
@@ -79,10 +82,11 @@ function filesOf(path: string): Pick<CardRun, "files"> {
   return { files: { counts, digest: hash.digest("hex") } };
 }
 
+/** Of a run that several processes worked on, what the last one was. */
 function softwareOf(path: string): Pick<CardRun, "software"> {
-  const found = parsed(path, environmentSchema);
-  if (found === undefined) return {};
-  return { software: { version: found.svanet, commit: found.commit, adapter: found.adapter?.name ?? null } };
+  const last = parsed(path, environmentSchema)?.sessions.at(-1);
+  if (last === undefined) return {};
+  return { software: { version: last.svanet, commit: last.commit, adapter: last.adapter?.name ?? null } };
 }
 
 function scoresOf(checkpoint: string, path: string): Pick<CardRun, "scores" | "unscored"> {

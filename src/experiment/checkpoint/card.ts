@@ -1,8 +1,10 @@
+import { z } from "zod";
 import { traceNetwork } from "../../model/zoo.ts";
-import { packageInfo } from "../../package-info.ts";
 import { visibleInLine } from "../../visible.ts";
 import type { CardRun, CardScores } from "./card-sources.ts";
 import type { CheckpointFacts } from "./facts.ts";
+
+const sizeSchema = z.strictObject({ width: z.int(), height: z.int() });
 
 /** Images below which a stratum's figure is called unsure. */
 const FEW = 10;
@@ -84,10 +86,11 @@ function training({ progress }: CheckpointFacts, { software }: CardRun, { foreig
   if (foreign || progress.recipe === "") return "By another program; converted by svanet.";
   const recipe = Object.entries(JSON.parse(progress.recipe) as Record<string, unknown>);
   const set = recipe.filter(([, value]) => value !== null && value !== false && !isEmpty(value));
+  const { best: score, bestEpoch } = progress;
   const best =
-    progress.best === null
+    score === null || bestEpoch === null
       ? []
-      : [["best score of val", `${progress.best.toFixed(2)} % in epoch ${progress.bestEpoch}`]];
+      : [["best score of val", `${score.toFixed(2)} % in epoch ${bestEpoch + 1}`]];
   const version = software
     ? `${software.version}${software.commit ? ` (${software.commit.slice(0, 12)})` : ""}`
     : "not known";
@@ -105,6 +108,8 @@ function training({ progress }: CheckpointFacts, { software }: CardRun, { foreig
 
 /** A setting's value; of a file of weights its name, not where it lay. */
 function settingText(name: string, value: unknown): string {
+  const size = sizeSchema.safeParse(value);
+  if (size.success) return `${size.data.width}x${size.data.height}`;
   if (typeof value !== "string") return JSON.stringify(value);
   return name === "weights" ? (value.split(/[/\\]/).at(-1) ?? value) : value;
 }
@@ -125,7 +130,7 @@ function scores({ scores: found, unscored }: CardRun): string {
   const objects = found.lesions?.find(({ overlap }) => overlap === FOUND)?.bins.filter(({ truth }) => truth > 0) ?? [];
   const where = found.scoredAt === "native" ? "at the images' own size" : `at ${found.scoredAt}`;
   return [
-    `Split ${found.split}, ${where}, in percent, by svanet ${packageInfo().version}; docs/scores.md of svanet defines them.`,
+    `Split ${found.split}, ${where}, in percent; docs/scores.md of svanet defines them.`,
     table(heading, rows),
     ...(objects.length === 0
       ? []

@@ -58,7 +58,7 @@ beforeEach(async () => {
   writeFileSync(paths.data, JSON.stringify({ version: 1, mean: [0.5], std: [0.5], files }));
   const adapter = { name: "a GPU" };
   const environment = { svanet: "0.1.0", commit: "abcdef0123456789", adapter, host: "secret-host" };
-  writeFileSync(paths.environment, JSON.stringify(environment));
+  writeFileSync(paths.environment, JSON.stringify({ sessions: [{ ...environment, svanet: "0.0.9" }, environment] }));
   writeFileSync(join(paths.eval, "eval.json"), JSON.stringify({ checkpoint: paths.best, ...SCORES }));
 });
 
@@ -88,7 +88,8 @@ test("a card says what it is, its data, recipe, scores by size, limits and licen
     "| image files | train 2, val 1 |",
     "| svanet | 0.1.0 (abcdef012345) |",
     "| GPU | a GPU |",
-    "| best score of val | 71.25 % in epoch 3 |",
+    "| best score of val | 71.25 % in epoch 4 |",
+    "| size | 512x512 |",
     "| weights | start.pth |",
     "| optimizer | adamw |",
     "| < 1 % | 3 | - | 80.00 | 70.00 | 75.50 |\n| < 10 % | 5 | 60.00 |",
