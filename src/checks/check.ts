@@ -21,8 +21,8 @@ export type Case<I extends string, A> = Attrs<A> & {
   readonly inputs: Inputs<I>;
   /** What is special about it, where shapes and attributes do not say so. */
   readonly about?: string;
-  /** Tried again with what the op's declaration says of epilogues: each part alone, then all. The first case is. */
-  readonly fused?: true;
+  /** Tried again with what the op's declaration says of epilogues: each part alone, then all. The first case is, if it does not say. */
+  readonly fused?: boolean;
   /** By how much this one may differ, where that is not as far as the others. */
   readonly tolerance?: number;
 };
@@ -69,6 +69,8 @@ interface Definition<I extends string, A> {
    * and no order of loops with the kernels.
    */
   expected(given: Tensors<I>, attrs: A): readonly Elements[];
+  /** Further outputs that are made of the first as it is stored, its epilogue included. */
+  following?(stored: Elements): readonly Elements[];
   /** Inputs of floats that no gradient reaches. Every other one must get one. */
   readonly constants?: readonly NoInfer<I>[];
   /** Share of the largest number by which results may differ; {@link TOLERANCE} when left out. */
@@ -93,6 +95,7 @@ export interface Check {
   readonly cases: readonly AnyCase[];
   bench(size: BenchSize): readonly AnyBenchCase[];
   expected(given: Tensors, attrs: unknown): readonly Elements[];
+  following?(stored: Elements): readonly Elements[];
   touches?(touch: Touch<string, unknown>): Iterable<number>;
   words?(words: Uint32Array): readonly number[];
   /** Adds the call to a trace. Returns its outputs; of an op that changes tensors in place these. */
@@ -175,6 +178,7 @@ function erased<I extends string, A>(
     }),
     bench: (size) => (opaque.bench?.(size) ?? []).map((one) => ({ ...one, ...drawn(one, BENCH_TOLERANCE) })),
     expected: opaque.expected,
+    ...(opaque.following ? { following: opaque.following } : {}),
     ...(opaque.touches ? { touches: opaque.touches } : {}),
     ...(opaque.words ? { words: opaque.words } : {}),
     call,

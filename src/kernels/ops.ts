@@ -1,6 +1,6 @@
 import { add, multiply, scale } from "./ops/arithmetic.ts";
 import { attention } from "./ops/attention/attention.ts";
-import { conv2d, convTranspose2d } from "./ops/contraction/conv.ts";
+import { conv2d, conv2dStatistics, convTranspose2d } from "./ops/contraction/conv.ts";
 import { addBias, linear } from "./ops/contraction/linear.ts";
 import { conv2dGradWeight, conv2dGradWeightOfNorm } from "./ops/contraction/weight-gradient.ts";
 import { dropout } from "./ops/dropout.ts";
@@ -61,6 +61,7 @@ export const OPS = tableOf({
   conv2d,
   conv2dGradWeight,
   conv2dGradWeightOfNorm,
+  conv2dStatistics,
   convTranspose2d,
   linear,
   addBias,

@@ -3,6 +3,7 @@ import type { Conv2dAttrs } from "../kernels/ops/contraction/contract.ts";
 import { conv2d } from "../kernels/ops/contraction/conv.ts";
 import { foldNormsForward } from "../kernels/passes/fold-norms.ts";
 import { fuse } from "../kernels/passes/fuse.ts";
+import { gatherStatistics } from "../kernels/passes/gather-statistics.ts";
 import { halve } from "../kernels/passes/halve.ts";
 import { takeMeansFirst } from "../kernels/passes/linear-means.ts";
 import { takeActivationSlopes } from "../kernels/passes/norm-gradients.ts";
@@ -89,8 +90,9 @@ export interface TrainingSpec<R extends Ends> {
  * 4. Let gradients of norms take the slopes of activations.
  * 5. Fuse: only now is it known what backward still reads and must therefore be stored.
  * 6. Let gradients of weights make what they read, and sum what they read anyway.
- * 7. Halve, when all that is stored is known: what passes between steps, forward and backward.
- * 8. Recompute last: only now is it known how long each tensor would be held.
+ * 7. Let convolutions gather the statistics of norms, when it is known what else is in their last instruction.
+ * 8. Halve, when all that is stored is known: what passes between steps, forward and backward.
+ * 9. Recompute last: only now is it known how long each tensor would be held.
  */
 export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<R>, { form, precision }: Making): R {
   if (form === "literal") computeEveryTap(graph);
@@ -104,6 +106,7 @@ export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<
     takeActivationSlopes(graph, made.keep);
     fuse(graph, made.keep);
     giveToWeightGradients(graph, made.keep, spec.target);
+    gatherStatistics(graph, spec.target);
     if (precision === "f16") halve(graph, held);
     recompute(graph, held, spec.repeat ?? CHEAP);
   }

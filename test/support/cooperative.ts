@@ -4,7 +4,7 @@ import { Program } from "../../src/kernels/compile/program.ts";
 import { StateStore } from "../../src/kernels/compile/state.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { attention } from "../../src/kernels/ops/attention/attention.ts";
-import { conv2d } from "../../src/kernels/ops/contraction/conv.ts";
+import { conv2d, conv2dStatistics } from "../../src/kernels/ops/contraction/conv.ts";
 import { conv2dGradWeight } from "../../src/kernels/ops/contraction/weight-gradient.ts";
 import { batchNormTrain } from "../../src/kernels/ops/norm/batch-norm.ts";
 import { random } from "../../src/kernels/random.ts";
@@ -29,6 +29,11 @@ const conv = (x: Shape, weight: Shape): CooperativeCase => {
   const padding = ((weight[1] ?? 1) - 1) / 2;
   return { op: conv2d, inputs: { x, weight }, attrs: { stride: 1, padding, dilation: 1, groups: 1 } };
 };
+const telling = (x: Shape, weight: Shape): CooperativeCase => ({
+  ...conv(x, weight),
+  op: conv2dStatistics,
+  last: true,
+});
 const heads = (tokens: number, width: number): CooperativeCase => {
   const rows = [1, tokens, width];
   return { op: attention, inputs: { q: rows, k: rows, v: rows }, attrs: { heads: 2 } };
@@ -47,6 +52,9 @@ export const COOPERATIVE_CASES: readonly CooperativeCase[] = [
   conv([1, 90, 91, 12], [68, 1, 1, 12]),
   conv([1, 90, 91, 68], [12, 1, 1, 68]),
   conv([1, 5, 7, 8], [8, 1, 1, 8]),
+  telling([1, 9, 15, 20], [68, 3, 3, 20]),
+  telling([1, 9, 15, 9], [7, 3, 3, 9]),
+  { ...telling([1, 8, 15, 68], [100, 3, 3, 68]), target: { computeUnits: 1 } },
   heads(70, 8),
   heads(70, 6),
   heads(37, 72),
@@ -59,7 +67,7 @@ export const COOPERATIVE_CASES: readonly CooperativeCase[] = [
 
 interface Traced {
   readonly graph: Graph;
-  /** The output and the gradients of all inputs. */
+  /** The outputs and the gradients of all inputs. */
   readonly results: readonly Value[];
 }
 

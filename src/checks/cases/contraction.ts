@@ -1,9 +1,10 @@
-import { conv2d, convTranspose2d } from "../../kernels/ops/contraction/conv.ts";
+import { conv2d, conv2dStatistics, convTranspose2d } from "../../kernels/ops/contraction/conv.ts";
 import { addBias, linear } from "../../kernels/ops/contraction/linear.ts";
 import { bothAxes, lastOf, type PerAxis, type Shape } from "../../kernels/trace/shape.ts";
 import { checkOf, type Touch } from "../check.ts";
 import { at, type Elements, elements, image, sum, type Tensors, within } from "../tensor.ts";
 import { convBench, linearBench, transposedBench } from "./contraction-bench.ts";
+import { statisticsOf } from "./norm.ts";
 
 interface Geometry {
   readonly stride: PerAxis;
@@ -162,6 +163,18 @@ export const CONTRACTION = {
       },
     ],
     bench: convBench,
+  }),
+  conv2dStatistics: checkOf(conv2dStatistics, {
+    expected: (t, attrs) => [convolution(t, attrs)],
+    following: (stored) => [statisticsOf(stored)],
+    // Rows that fill no tile, a last tile of fewer rows than a lane has, and kernels that tell nothing of their columns.
+    cases: [
+      { inputs: { x: [2, 11, 7, 8], weight: [5, 3, 3, 8] }, attrs: PLAIN, fused: false },
+      { inputs: { x: [1, 15, 13, 5], weight: [67, 1, 1, 5] }, attrs: { ...PLAIN, padding: 0 } },
+      { inputs: { x: [1, 13, 15, 8], weight: [68, 1, 1, 8] }, attrs: { ...PLAIN, padding: 0 }, fused: true },
+      { inputs: { x: [1, 9, 15, 36], weight: [12, 3, 3, 36] }, attrs: TWICE },
+      { inputs: { x: [2, 11, 7, 6], weight: [6, 3, 3, 1] }, attrs: { ...PLAIN, groups: 6 } },
+    ],
   }),
   convTranspose2d: checkOf(convTranspose2d, {
     expected: (t, attrs) => [transposed(t, attrs)],

@@ -74,6 +74,15 @@ export function normalised(
   return { out: { shape: x.shape, at: out }, momentsOf };
 }
 
+/** [3, c]: mean and biased variance of each channel, and what rounding took from the mean: nothing that a share of the numbers could show. */
+export function statisticsOf({ shape, at: element }: Elements): Elements {
+  const c = lastOf(shape);
+  const numbers = kept(() => Float64Array.from({ length: sizeOf(shape) }, (_, i) => element(i)));
+  const of = kept((channel) => moments(numbers(0), byChannel(shape).group(channel)));
+  const rows = [(channel: number) => of(channel).mean, (channel: number) => of(channel).variance, () => 0];
+  return { shape: [3, c], at: (index) => rows[Math.floor(index / c)]?.(index % c) ?? Number.NaN };
+}
+
 /** Of x its whole group, of a weight or bias its channel. */
 const normTouches = (grouping: (shape: Shape) => Grouping) =>
   function* ({ input, index, out }: Touch<"x" | "weight" | "bias", unknown>): Generator<number> {
@@ -131,11 +140,8 @@ const layerBench = (batch: number) => {
 export const NORM = {
   batchNormTrain: checkOf(batchNormTrain, {
     expected(t, { eps }) {
-      const c = lastOf(t.x.shape);
-      const { out, momentsOf } = normalised(t, byChannel(t.x.shape), eps);
-      // The third row is what rounding took from the mean: nothing that a share of the numbers could show.
-      const rows = [(i: number) => momentsOf(i).mean, (i: number) => momentsOf(i).variance, () => 0];
-      return [out, { shape: [3, c], at: (index) => rows[Math.floor(index / c)]?.(index % c) ?? Number.NaN }];
+      const x = { shape: t.x.shape, at: (index: number) => at(t.x.data, index) };
+      return [normalised(t, byChannel(x.shape), eps).out, statisticsOf(x)];
     },
     touches: normTouches(byChannel),
     cases: BATCHES.map((shape, i) => ({

@@ -1,6 +1,6 @@
 import { OutOfMemoryError } from "../../errors.ts";
 import { elementwiseThen } from "../shader/epilogue.ts";
-import { allWide, byteSize, partCount, read } from "../shader/shader.ts";
+import { allWide, bindingCount, byteSize, read } from "../shader/shader.ts";
 import type { Target } from "../target.ts";
 import { freshValue, type Graph, readsOf, type Step } from "../trace/graph.ts";
 import type { Binding, Dispatch, DType, Epilogue, Value } from "../trace/op.ts";
@@ -64,9 +64,6 @@ function dispatchesOf(step: Step, target: Target): readonly Dispatch[] {
     }),
   ];
 }
-
-const bindingCount = (bindings: readonly Binding[], target: Target): number =>
-  bindings.reduce((sum, { value }) => sum + partCount(byteSize(value), target), 0);
 
 const gibibytes = (bytes: number): string => `${Number((bytes / 2 ** 30).toPrecision(3))} GiB`;
 

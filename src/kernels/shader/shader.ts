@@ -61,6 +61,11 @@ export function partCount(bytes: number, target: Target): number {
   return Math.max(1, Math.ceil(bytes / partBytes(target)));
 }
 
+/** Storage bindings that a dispatch with these tensors takes. */
+export function bindingCount(bindings: readonly Binding[], target: Target): number {
+  return bindings.reduce((sum, { value }) => sum + partCount(byteSize(value), target), 0);
+}
+
 export function shader(spec: ShaderSpec): Dispatch {
   const sizes = spec.sizes ?? {};
   const floats = spec.floats ?? {};

@@ -16,11 +16,11 @@ const TARGETS: Readonly<Record<string, Partial<Target>>> = {
 
 /**
  * Of these the first case only: a tile, and lanes that wait for each other, take a software driver a second and more to
- * compile, and every epilogue is another text. The tests of the system run all cases of the first five with these kernels on another driver.
+ * compile, and every epilogue is another text. The tests of the system run all cases of the first six with these kernels on another driver.
  */
 const TILED: ReadonlySet<string> = new Set([
   ...["conv2d", "conv2dGradWeight", "conv2dGradWeightOfNorm", "convTranspose2d", "linear"],
-  ...["attention", "softmaxSum"],
+  ...["conv2dStatistics", "attention", "softmaxSum"],
   ...["batchNormTrain", "batchNormTrainSums", "layerNorm"],
 ]);
 

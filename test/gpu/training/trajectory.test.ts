@@ -99,8 +99,18 @@ const GPU = { software: false, subgroupSize: null } as const;
  */
 const PATHS: readonly (readonly [string, Partial<Target>, labels: readonly RegExp[], runs: readonly string[]])[] = [
   ["the adapter's kernels", {}, [], ["adamw", "groups", "sgd"]],
-  ["tiles, and Winograd's forms", { ...GPU, computeUnits: 0.02 }, [/ tile$/, /^winograd/], ["adamw"]],
-  ["tiles whose sums are split", { ...GPU, computeUnits: 128 }, [/ tile$/, /^sum of splits$/], ["adamw"]],
+  [
+    "tiles, and Winograd's forms",
+    { ...GPU, computeUnits: 0.02 },
+    [/ tile$/, / tile, statistics$/, /^winograd/],
+    ["adamw"],
+  ],
+  [
+    "tiles whose sums are split",
+    { ...GPU, computeUnits: 128 },
+    [/ tile$/, / tile, statistics$/, /^sum of splits$/],
+    ["adamw"],
+  ],
 ];
 
 describe.each(PATHS)("%s", (_, target, labels, runs) => {

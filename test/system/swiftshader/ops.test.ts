@@ -27,7 +27,7 @@ describe("with the kernels that a GPU gets", () => {
   });
   afterAll(() => asGpu.close());
 
-  test.each(["conv2d", "conv2dGradWeight", "conv2dGradWeightOfNorm", "convTranspose2d", "linear"])(
+  test.each(["conv2d", "conv2dStatistics", "conv2dGradWeight", "conv2dGradWeightOfNorm", "convTranspose2d", "linear"])(
     "values and gradients of %s equal the definition in every case",
     async (name) => {
       expect(await expectChecks(asGpu, { filter: (op) => op === name })).toBeGreaterThan(0);

@@ -1,30 +1,47 @@
+import { allWide } from "../../shader/shader.ts";
 import { fitsWorkgroupTiles, prefersShuffleTiles } from "../../target.ts";
-import type { Dispatch, LowerCall } from "../../trace/op.ts";
+import type { Dispatch, LowerCall, Value } from "../../trace/op.ts";
 import { bothAxes, type PerAxis } from "../../trace/shape.ts";
+import { channelStatistics, joinedStatistics } from "../norm/statistics.ts";
 import { chooseWinograd } from "./choose-winograd.ts";
-import { allTaps, type Contraction, extents, liveTaps } from "./contraction.ts";
+import { allTaps, type Contraction, extents, type Lowering, liveTaps } from "./contraction.ts";
 import { slidesDepthwise, slidingDepthwise } from "./depthwise.ts";
 import { matrixProduct, matrixSide } from "./matrix.ts";
 import { shufflePair } from "./pair.ts";
 import { plainContraction } from "./plain.ts";
 import { shuffleProduct } from "./shuffle.ts";
 import { tiledPair } from "./tiled-pair.ts";
-import { tiledProduct } from "./tiled-product.ts";
+import { tellingProduct, tiledProduct } from "./tiled-product.ts";
 import { correlationOf, winograd } from "./winograd.ts";
 
 /** The kernel of a contraction: the fastest that fits the adapter and the shapes, the plain one otherwise. */
-export function lowerContraction(contraction: Contraction): readonly Dispatch[] {
+export const lowerContraction: Lowering = (contraction) => loweringOf(contraction)(contraction);
+
+function loweringOf(contraction: Contraction): Lowering {
   const { target, groups, kind } = contraction;
-  if (slidesDepthwise(contraction)) return slidingDepthwise(contraction);
-  if (groups > 1) return plainContraction(contraction);
-  if (prefersShuffleTiles(target)) return kind === "pair" ? shufflePair(contraction) : shuffleProduct(contraction);
+  if (slidesDepthwise(contraction)) return slidingDepthwise;
+  if (groups > 1) return plainContraction;
+  if (prefersShuffleTiles(target)) return kind === "pair" ? shufflePair : shuffleProduct;
   const side = matrixSide(contraction);
-  if (side !== null) return matrixProduct(contraction, side);
+  if (side !== null) return (given) => matrixProduct(given, side);
   const correlation = correlationOf(contraction);
   const choice = correlation && chooseWinograd(correlation, target);
-  if (choice) return winograd(contraction, correlation, choice);
-  if (fitsWorkgroupTiles(target)) return kind === "pair" ? tiledPair(contraction) : tiledProduct(contraction);
-  return plainContraction(contraction);
+  if (choice) return (given) => winograd(given, correlation, choice);
+  if (fitsWorkgroupTiles(target)) return kind === "pair" ? tiledPair : tiledProduct;
+  return plainContraction;
+}
+
+/**
+ * A gather with the statistics [3, k] of what it makes, as {@link channelStatistics} has them: its tiles tell them where
+ * they have whole sums, else they are read off the result. The result has the bits of {@link lowerContraction}.
+ */
+export function lowerWithStatistics(contraction: Contraction, statistics: Value): readonly Dispatch[] {
+  const { target, scratch, y } = contraction;
+  const call = { label: "conv2d", target, wide: allWide(y), scratch, statistics };
+  const told = loweringOf(contraction) === tiledProduct ? tellingProduct(contraction) : null;
+  return told
+    ? [told.tiles, ...joinedStatistics({ ...call, ...told })]
+    : [...lowerContraction(contraction), ...channelStatistics({ ...call, x: y })];
 }
 
 /** A contraction's tail can do all of it. Gradients by the weight are sums of another kind and take nothing. */

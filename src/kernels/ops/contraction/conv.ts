@@ -1,8 +1,15 @@
 import { ShapeError } from "../../../errors.ts";
 import { LAYER } from "../../trace/cost.ts";
-import { defineOp, FIRST_ORDER } from "../../trace/op.ts";
+import { defineOp, FIRST_ORDER, repetition } from "../../trace/op.ts";
 import { bothAxes, krsc, lastOf, nhwc, type PerAxis, type Shape, sizeOf } from "../../trace/shape.ts";
-import { type Conv2dAttrs, contract, EVERYTHING, type Geometry } from "./contract.ts";
+import {
+  type Conv2dAttrs,
+  contract,
+  contractionOf,
+  EVERYTHING,
+  type Geometry,
+  lowerWithStatistics,
+} from "./contract.ts";
 import { contractionMacs } from "./contraction.ts";
 import { conv2dGradWeight, type LikeConv } from "./weight-gradient.ts";
 
@@ -57,6 +64,29 @@ export const conv2d = defineOp<Conv2dAttrs>()({
       weight: () => exec.apply(conv2dGradWeight, { grad, x }, { ...attrs, like: weight.shape }),
     }),
   },
+});
+
+/**
+ * {@link conv2d}, bit for bit, whose extra output holds the statistics of its result as `batchNormTrain` has them, [3, k]: mean,
+ * biased variance, and what rounding took from the mean. An epilogue is part of the result.
+ */
+export const conv2dStatistics = defineOp<Conv2dAttrs>()({
+  name: "conv2dStatistics",
+  inputs: conv2d.inputs,
+  shape: conv2d.shape,
+  extra: ({ weight: [k = 0] }) => [[3, k]],
+  lower: (call) => {
+    const { x, weight } = call.inputs;
+    const [statistics = call.out] = call.extra;
+    const roles = { kind: "gather", x, weight, y: call.out } as const;
+    return lowerWithStatistics(contractionOf(call, roles, call.attrs, call.attrs.taps === "all"), statistics);
+  },
+  again: ({ inputs, attrs }) => repetition(conv2d, inputs, attrs),
+  epilogue: EVERYTHING,
+  macs: conv2d.macs,
+  cost: LAYER,
+  half: "computes",
+  derivative: "it is made by a pass that runs after differentiation",
 });
 
 const conv2dGradX = defineOp<LikeConv>()({

@@ -9,7 +9,7 @@ export interface StoreText {
   readonly tensors: { readonly [name: string]: TensorUse };
   /**
    * `tail_at(n4)`, what all rows of a column quad share, which is read once; `store4(split, m, n4, v, tail)` stores four
-   * columns of output row `m`, of stretch `split`, where they exist.
+   * columns of output row `m`, of stretch `split`, where they exist, and returns what it stored; zero where nothing.
    */
   readonly text: string;
 }
@@ -42,11 +42,13 @@ fn tail_at(n4: u32) -> Tail {
   let n = min(n4, args.columns / 4u - 1u);
   return Tail(${of((name) => `${name}_at(n)`)});
 }
-fn store4(split: u32, m: u32, n4: u32, v: vec4f, tail: Tail) {
+fn store4(split: u32, m: u32, n4: u32, v: vec4f, tail: Tail) -> vec4f {
   let width = args.columns / 4u;
-  if (m == NONE || n4 >= width) { return; }
+  if (m == NONE || n4 >= width) { return vec4f(0.0); }
   let at = ${row} * width + n4;
-  out_set(at, ${value});
+  let value = ${value};
+  out_set(at, value);
+  return value;
 }`
     : `alias T = f32;
 struct Tail1 ${tail("f32")}
@@ -56,13 +58,15 @@ fn tail1(n1: u32) -> Tail1 {
   return Tail1(${of((name) => `${name}_at(n)`)});
 }
 fn tail_at(n4: u32) -> Tail { return Tail(${names.map((j) => `tail1(4u * n4 + ${j}u)`).join(", ")}); }
-fn store1(split: u32, m: u32, n: u32, v: f32, tail: Tail1) {
-  if (m == NONE || n >= args.columns) { return; }
+fn store1(split: u32, m: u32, n: u32, v: f32, tail: Tail1) -> f32 {
+  if (m == NONE || n >= args.columns) { return 0.0; }
   let at = ${row} * args.columns + n;
-  out_set(at, ${value});
+  let value = ${value};
+  out_set(at, value);
+  return value;
 }
-fn store4(split: u32, m: u32, n4: u32, v: vec4f, tail: Tail) {
-${AXES.map((a, j) => `  store1(split, m, 4u * n4 + ${j}u, v.${a}, tail.t${j});`).join("\n")}
+fn store4(split: u32, m: u32, n4: u32, v: vec4f, tail: Tail) -> vec4f {
+  return vec4f(${AXES.map((a, j) => `store1(split, m, 4u * n4 + ${j}u, v.${a}, tail.t${j})`).join(", ")});
 }`;
 }
 

@@ -72,11 +72,16 @@ interface TileText {
   readonly tail: string;
 }
 
+/** Names of a form's panels. */
+export const panelsOf = ({ schedule }: Form): readonly string[] =>
+  (schedule === "double" ? ["A0", "B0", "A1", "B1"] : ["A0", "B0"]).map((name) => `panel${name}`);
+
 /** Declarations of a form's panels. */
 export function tileMemory(form: Form): string {
   const floats = form.depth * tileOf(form).stride;
-  const names = form.schedule === "double" ? ["A0", "B0", "A1", "B1"] : ["A0", "B0"];
-  return names.map((name) => `var<workgroup> panel${name}: array<f32, ${floats}>;`).join("\n");
+  return panelsOf(form)
+    .map((panel) => `var<workgroup> ${panel}: array<f32, ${floats}>;`)
+    .join("\n");
 }
 
 /** The body of a tile's kernel. */

@@ -1,6 +1,6 @@
 import { range } from "../../range.ts";
-import { read, shader, spread, write } from "../../shader/shader.ts";
-import type { Dispatch } from "../../trace/op.ts";
+import { bindingCount, read, shader, spread, write } from "../../shader/shader.ts";
+import type { Dispatch, Value } from "../../trace/op.ts";
 import { sizeOf } from "../../trace/shape.ts";
 import { chooseTile, type TileChoice } from "./choose-tile.ts";
 import { type Contraction, flattened, type Lowering } from "./contraction.ts";
@@ -19,28 +19,59 @@ import {
   tileMemory,
   tileOf,
 } from "./tile.ts";
+import { statisticsFunctions, statisticsTail, TILE_MEMBERS, tellsStatistics } from "./tile-statistics.ts";
 
 /** Gather and scatter for GPUs, by tiles in workgroup memory. */
 export const tiledProduct: Lowering = (given) => {
   const contraction = flattened(given);
   const product = rowProduct(contraction);
+  return tiledProductBy(contraction, product, choiceFor(product, contraction));
+};
+
+function choiceFor(product: RowProduct, { target }: Contraction): TileChoice {
   const { rows, columns, phases, taps, inner } = product;
   const turns = taps * Math.ceil(inner / TILE_DEPTH);
-  return tiledProductBy(
-    contraction,
-    product,
-    chooseTile({ rows, columns, phases, turns, wide: product.sourceWide }, contraction.target),
-  );
-};
+  return chooseTile({ rows, columns, phases, turns, wide: product.sourceWide }, target);
+}
+
+/** A gather by tiles, and what they tell of their columns: of each tile of `rows` rows {@link TILE_MEMBERS}. */
+export interface Told {
+  readonly tiles: Dispatch;
+  /** `[tiles, 3, columns]`. */
+  readonly partials: Value;
+  /** Rows of a tile, and of all; the last tile may have fewer. */
+  readonly side: number;
+  readonly rows: number;
+}
+
+/**
+ * As {@link tiledProduct} of a gather, with the same bits, and the partial statistics of its columns. Null where no tile has
+ * the whole of a sum, its panels have no room for them, or the kernel would bind more than it may.
+ */
+export function tellingProduct(given: Contraction): Told | null {
+  const contraction = flattened(given);
+  const product = rowProduct(contraction);
+  const choice = choiceFor(product, contraction);
+  if (choice.splits > 1 || !tellsStatistics(choice.form)) return null;
+  const { target } = contraction;
+  const { side } = tileOf(choice.form);
+  const { rows, columns } = product;
+  const partials = contraction.scratch([Math.ceil(rows / side), TILE_MEMBERS.length, columns]);
+  const [tiles] = tiledProductBy(contraction, product, choice, partials);
+  const fits = tiles && bindingCount(tiles.bindings, target) <= target.storageBuffers;
+  return fits ? { tiles, partials, side, rows } : null;
+}
 
 /**
  * As {@link tiledProduct}, with a form and a number of splits of the caller's choice. With splits the turns of a tile, over
- * its taps and their channels, are cut into so many stretches, whose sums are added in a second dispatch.
+ * its taps and their channels, are cut into so many stretches, whose sums are added in a second dispatch. With one, a gather's
+ * tiles also tell `partials` of their columns.
  */
 export function tiledProductBy(
   contraction: Contraction,
   product: RowProduct,
   { form, splits }: TileChoice,
+  partials?: Value,
 ): Dispatch[] {
   const { target, kind, epilogue } = contraction;
   const { side, lanes } = tileOf(form);
@@ -49,13 +80,14 @@ export function tiledProductBy(
   const out = splits > 1 ? contraction.scratch([splits, ...product.out.shape]) : product.out;
   const store = splits > 1 ? partText(product) : storeText(product, epilogue);
   const tiles = shader({
-    label: `${kind} ${side}x${side} tile`,
+    label: `${kind} ${side}x${side} tile${partials ? ", statistics" : ""}`,
     target,
     tensors: {
       source: read(product.source, product.sourceWide),
       weight: read(product.weight, product.weightWide),
       ...store.tensors,
       out: write(out, product.outWide),
+      ...(partials ? { partials: write(partials) } : {}),
     },
     sizes: {
       ...product.sizes,
@@ -67,8 +99,10 @@ export function tiledProductBy(
     },
     workgroupSize: [lanes],
     workgroups: spread(tilesM * tilesN * product.phases * splits, target),
-    functions: `${product.functions}\n${store.text}\n${tileMemory(form)}`,
-    main: productMain(form, kind === "gather"),
+    functions: [product.functions, store.text, tileMemory(form), ...(partials ? [statisticsFunctions(form)] : [])].join(
+      "\n",
+    ),
+    main: productMain(form, kind === "gather", partials ? statisticsTail(form) : null),
   });
   return splits > 1 ? [tiles, sumSplits(out, product.out, splits, contraction)] : [tiles];
 }
@@ -80,7 +114,8 @@ const WHICH = `  let t = group.x + group.y * groups.x;
   let tn = t % args.tilesN; let tm = (t / args.tilesN) % args.tilesM;
   let phase = (t / (args.tilesN * args.tilesM)) % args.phases; let split = t / tiles;`;
 
-function productMain(form: Form, gather: boolean): string {
+/** `told` is the tail that tells statistics, where it is wanted. */
+function productMain(form: Form, gather: boolean, told: string | null): string {
   const { lanes, side, depthQuads, loads } = tileOf(form);
   const each = (text: (j: number) => string) => range(loads).map(text).join("\n");
   const operandB = gather ? columnsOf(form) : linesOf(form);
@@ -110,7 +145,7 @@ ${each((j) => `    a${j} = raw4(start${j}, at); b${j} = ${operandB.read(j)};`)}`
 ${putAcross(form, panelA, `${panelA}_${j}`, `put${j}`)}
 ${operandB.put(panelB, j)}`,
     );
-  return tileMain(form, { setup, advance, fetch, put, tail: productTail(form) });
+  return tileMain(form, { setup, advance, fetch, put, tail: productTail(form, told) });
 }
 
 /** Where a stretch begins: the turn, its channels from 4 k on, and its tap among the live ones. */
@@ -144,16 +179,18 @@ function linesOf(form: Form) {
   };
 }
 
-function productTail(form: Form): string {
+function productTail(form: Form, told: string | null): string {
   const { side, sideQuads } = tileOf(form);
   const quads = range(form.share / 4);
   const rows = range(form.share);
-  const store = (i: number, q: number) => `  store4(split, m${i}, quad${q}, c${i}_${q}, tail${q});`;
+  const store = (i: number, q: number) =>
+    `  ${told ? `c${i}_${q} = ` : ""}store4(split, m${i}, quad${q}, c${i}_${q}, tail${q});`;
   return [
     ...quads.map(
       (q) => `  let quad${q} = tn * ${sideQuads}u + ${ownedQuad(form, q)}; let tail${q} = tail_at(quad${q});`,
     ),
     ...rows.map((i) => `  let m${i} = row_out(tm * ${side}u + ${ownedRow(form, i)}, phase);`),
     ...rows.flatMap((i) => quads.map((q) => store(i, q))),
+    ...(told ? [told] : []),
   ].join("\n");
 }
