@@ -59,7 +59,7 @@ export const ROOMS = {
       evaluate: ["settings", "run"],
       predict: ["settings", "run", "checkpoint", "evaluate"],
       train: ["settings", "run", "checkpoint", "evaluate"],
-      ablate: ["settings", "run", "checkpoint", "evaluate", "train"],
+      study: ["settings", "run", "checkpoint", "evaluate", "predict", "train"],
     },
   },
   checks: { on: ["kernels", "autograd", "model", "training"], packages: [] },

@@ -1,4 +1,4 @@
-import { type PaperCost, paperCost } from "../experiment/ablate/paper.ts";
+import { type PaperCost, paperCost } from "../experiment/study/paper.ts";
 import { fromZoo } from "../model/zoo.ts";
 
 /** The networks of the paper's Table VII in its order, each in the form whose counts come nearest to the paper's. */

@@ -13,6 +13,20 @@ const SVANET_OPTIONS = {
     sample: ["mini", "mini"],
     omitted: `the preset's, ${SVANET_PRESETS.svanet.encoder}`,
   },
+  neck: {
+    ...SVANET_PART,
+    argument: "<on|off>",
+    help: "SvANet's MCBottleneck in each branch",
+    parse: asSwitch,
+    sample: ["off", false],
+  },
+  neckRatio: {
+    ...SVANET_PART,
+    argument: "<x>",
+    help: "channels inside SvANet's MCBottleneck for each outside: 2 as published, 0.5 as the paper's text says",
+    parse: asNumber,
+    sample: ["0.5", 0.5],
+  },
   neckAttention: {
     ...SVANET_PART,
     argument: "<kind>",
@@ -26,6 +40,27 @@ const SVANET_OPTIONS = {
     help: "SvANet's pooled sizes of Monte Carlo attention, such as 1,2,3",
     parse: asNumbers,
     sample: ["2,3", [2, 3]],
+  },
+  mcShuffle: {
+    ...SVANET_PART,
+    argument: "<on|off>",
+    help: "pixels shuffled before SvANet's Monte Carlo attention pools them, as published; off: regions, as the paper's text says",
+    parse: asSwitch,
+    sample: ["off", false],
+  },
+  guidance: {
+    ...SVANET_PART,
+    argument: "<on|off>",
+    help: "SvANet's cross-scale guidance",
+    parse: asSwitch,
+    sample: ["off", false],
+  },
+  guideBlock: {
+    ...SVANET_PART,
+    argument: "<kind>",
+    help: "a block of SvANet's guidance",
+    parse: asText,
+    sample: ["3x3", "3x3"],
   },
   svMode: {
     ...SVANET_PART,
@@ -41,6 +76,13 @@ const SVANET_OPTIONS = {
     parse: asText,
     sample: ["add", "add"],
   },
+  linkTap: {
+    ...SVANET_PART,
+    argument: "<place>",
+    help: "where SvANet's next joint starts from, before or after this one's AssemFormer",
+    parse: asText,
+    sample: ["before", "before"],
+  },
   formerBefore: {
     ...SVANET_PART,
     argument: "<on|off>",
@@ -54,6 +96,13 @@ const SVANET_OPTIONS = {
     help: "SvANet's AssemFormer behind each joint",
     parse: asSwitch,
     sample: ["off", false],
+  },
+  formerLocal: {
+    ...SVANET_PART,
+    argument: "<kind>",
+    help: "3x3 convolution of SvANet's AssemFormer",
+    parse: asText,
+    sample: ["dense", "dense"],
   },
   formerHeads: {
     ...SVANET_PART,

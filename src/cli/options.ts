@@ -50,6 +50,13 @@ export function trainConfigFrom(options: Readonly<Record<string, unknown>>, plan
   return resolveConfig(flags, typeof path === "string" ? readConfigFile(path) : undefined, plan);
 }
 
+/** How a field of {@link trainConfigFrom} was given, for messages: by its flag, or in the file and where. */
+export function fieldNamer(options: Readonly<Record<string, unknown>>): (field: string) => string {
+  const path = options["config"];
+  return (field) =>
+    options[field] === undefined && typeof path === "string" ? readConfigFile(path).where(field) : flagOf(field);
+}
+
 /** What an omitted flag means, and for which networks it means something else. */
 function defaultText(field: TrainField): string {
   const { omitted, unless }: OptionRow = TRAIN_OPTIONS[field];

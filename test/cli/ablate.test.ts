@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ABLATION_TABLES, ablationTable } from "../../src/experiment/ablate/ablate-tables.ts";
 import { svanet } from "../support/svanet.ts";
 import { cells, scratchFolder } from "../support/training.ts";
 
@@ -33,9 +32,7 @@ afterAll(() => scratch.remove());
 interface Row {
   readonly key: string;
   readonly name: string;
-  readonly mDice: number;
-  readonly mDiceSd: number;
-  readonly sensitivity: number;
+  readonly strata: Readonly<Record<string, Readonly<Record<string, { readonly mean: number; readonly sd: number }>>>>;
   readonly pValue: number | null;
   readonly parameters: number;
   readonly paper: { readonly mDice?: number };
@@ -44,15 +41,20 @@ interface Row {
 test("table6 with two repeats, end to end; the second call trains nothing and prints the same", () => {
   const first = ablate("table6");
   expect(first.status, first.stderr).toBe(0);
-  expect(first.stdout).toContain("Table VI: pool sizes of MCAttn (2 runs each, split val)");
+  expect(first.stdout).toContain("Table VI: pool sizes of MCAttn (2 runs each, Synthetic cells, split val)");
+  expect(first.stdout).toMatch(/mDice < 1 % +mDice < 10 % +mDice all/);
+  expect(first.stderr).toContain("on the very images that are scored");
   for (const label of ["pool sizes 1, 2 ", "pool sizes 1, 2, 3 ", "pool sizes 2, 3 ", "pool sizes 1, 2, 3, 4 "]) {
     expect(first.stdout).toContain(label);
   }
   expect(first.stdout).toContain("72.58");
   const keys = ["t6-12", "t6-123", "t6-23", "t6-1234"];
-  const folders = keys.flatMap((key) => [`${key}-seed0`, `${key}-seed1`]);
-  expect(readdirSync(out).sort()).toEqual([...folders, "ablate.csv", "ablate.json", "images.csv"].sort());
-  const times = () => folders.map((name) => statSync(join(out, name, "checkpoints", "last.safetensors")).mtimeMs);
+  const files = ["runs", "table6-images.csv", "table6.csv", "table6.json", "table6.md"];
+  expect(readdirSync(out).sort()).toEqual(files);
+  const folders = readdirSync(join(out, "runs"));
+  expect(folders).toHaveLength(8);
+  const kept = ["checkpoints/last.safetensors", "scores/val-val-trained.json"];
+  const times = () => folders.flatMap((name) => kept.map((file) => statSync(join(out, "runs", name, file)).mtimeMs));
   const before = times();
 
   const second = ablate("VI");
@@ -61,7 +63,8 @@ test("table6 with two repeats, end to end; the second call trains nothing and pr
   expect(second.stdout).toBe(first.stdout);
   expect(times()).toEqual(before);
 
-  const stored = JSON.parse(readFileSync(join(out, "ablate.json"), "utf8")) as {
+  expect(readdirSync(out).sort()).toEqual(files);
+  const stored = JSON.parse(readFileSync(join(out, "table6.json"), "utf8")) as {
     table: string;
     rows: Row[];
     runs: object[];
@@ -71,31 +74,38 @@ test("table6 with two repeats, end to end; the second call trains nothing and pr
   expect(stored.rows.map(({ pValue }) => pValue === null)).toEqual([true, false, false, false]);
   expect(stored.rows.map(({ paper }) => paper.mDice)).toEqual([69.72, 72.58, 71.76, 71.39]);
   for (const row of stored.rows) {
-    for (const value of [row.mDice, row.mDiceSd, row.sensitivity, row.parameters])
+    const { mDice, sensitivity } = row.strata["all"] ?? {};
+    for (const value of [mDice?.mean, mDice?.sd, sensitivity?.mean, row.parameters]) {
       expect(Number.isFinite(value)).toBe(true);
+    }
   }
-  const images = readFileSync(join(out, "images.csv"), "utf8").trimEnd().split("\n");
+  const images = readFileSync(join(out, "table6-images.csv"), "utf8").trimEnd().split("\n");
   expect(images).toHaveLength(1 + 8 * 3);
-  expect(images[0]).toMatch(/^key,seed,name,.*imageDice/);
+  expect(images[0]).toMatch(/^run,seed,name,.*imageDice/);
 });
 
-test("another recipe in the folder is refused before anything is trained", () => {
-  const { status, stderr } = ablate("t6", "--lr", "0.5");
+test("a part that the table decides is refused by its flag, before a file is read", () => {
+  const { status, stderr } = ablate("t6", "--mc-sizes", "1,2");
   expect(status).toBe(2);
-  expect(stderr).toContain("was started with another recipe (lr 0.00005, now 0.5)");
-  expect(existsSync(join(out, "t6-12-seed0", "lock"))).toBe(false);
+  expect(stderr).toContain(
+    "--mc-sizes 1,2: the rows of table6 differ in it (Table VI: pool sizes of MCAttn); leave it out",
+  );
+  expect(stderr).not.toContain("adapter");
 });
 
-test("tables go by name, number and numeral; each has the rows of the paper", () => {
-  const rows = { table4: 6, table5: 5, table6: 4, table8: 4, table9: 4, table10: 3, svattn: 4 };
-  for (const name of ABLATION_TABLES) expect(ablationTable(name).variants).toHaveLength(rows[name]);
-  const named = (text: string) => ablationTable(text).name;
-  expect(["IV", "4", "t4", "table IV", "Table-4"].map(named)).toEqual(Array(5).fill("table4"));
-  expect(["x", "T10", "viii", "SvAttn"].map(named)).toEqual(["table10", "table10", "table8", "svattn"]);
-  expect(ablationTable("table9").variants[0]?.paper).toEqual({ mDice: 72.42, sensitivity: 71.84 });
-  expect(ablationTable("table10").variants.map(({ paper }) => paper.parametersM)).toEqual([null, 12.17, 38.41]);
-  expect(ablationTable("table5").note).toContain("MCAttn beats SE");
-  expect(ablationTable("table5").variants.every(({ paper }) => paper.mDice === undefined)).toBe(true);
-  for (const text of ["table7", "VII"]) expect(() => ablationTable(text)).toThrow("svanet bench fps measures it");
-  expect(() => ablationTable("table3")).toThrow(/there is no ablation table table3\. Did you mean table\d+\?/);
+test("a table of all, as a dry run: 31 rows are 23 networks, and nothing is written", () => {
+  const dry = join(scratch.path, "dry");
+  const { status, stdout, stderr } = svanet(
+    ...["ablate", "all", "--data", data, "--out", dry, ...TINY, "--repeats", "3", "--dry-run", "--json"],
+  );
+  expect(status, stderr).toBe(0);
+  const plan = JSON.parse(stdout) as {
+    readonly runs: readonly { readonly parameters: number; readonly state: string }[];
+    readonly tables: readonly { readonly rows: readonly object[] }[];
+    readonly estimate: { readonly hours: number; readonly diskBytes: number };
+  };
+  expect(plan.runs).toHaveLength(69);
+  expect(plan.tables.reduce((sum, { rows }) => sum + rows.length, 0)).toBe(31);
+  expect(plan.estimate.hours).toBeGreaterThan(0);
+  expect(existsSync(dry)).toBe(false);
 });

@@ -1,157 +1,160 @@
-import { join } from "node:path";
-import { type Command, Option } from "commander";
-import { pixelStatistics } from "../../data/dataset/check-dataset.ts";
-import { SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
-import { UsageError } from "../../errors.ts";
-import { runAblation } from "../../experiment/ablate/ablate.ts";
-import {
-  type AblationReport,
-  type AblationRow,
-  ablationDocument,
-  ablationImagesCsv,
-  ablationTableCsv,
-} from "../../experiment/ablate/ablate-report.ts";
-import { ABLATION_TABLES, type AblationTable, ablationTable } from "../../experiment/ablate/ablate-tables.ts";
+import type { Command } from "commander";
 import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
-import { lossSettings, networkConfig, precisionOf, repeatOf, windowOf } from "../../experiment/settings/recipe.ts";
-import { writeFileAtomic } from "../../files/atomic.ts";
-import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
+import { lossSettings, networkConfig, precisionOf, repeatOf } from "../../experiment/settings/recipe.ts";
+import { ablationArms, cellsOf, requireFreeParts } from "../../experiment/study/ablation.ts";
+import { ABLATION_TABLES, type AblationTable, ablationTables } from "../../experiment/study/ablation-tables.ts";
+import type { StudyResult } from "../../experiment/study/carry-out.ts";
+import type { PaperAblation } from "../../experiment/study/paper.ts";
+import { type Cell, planStudy, type Study, type StudyData } from "../../experiment/study/plan.ts";
+import { type StudyRow, studyRows } from "../../experiment/study/table.ts";
+import { type ScoredTable, tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
+import { requireWritableFolder } from "../../files/folder.ts";
 import { requireFit } from "../../training/fit.ts";
-import { wholeNumber } from "../arguments.ts";
-import { addTrainOptions, trainConfigFrom } from "../options.ts";
-import { type Column, note, printJson, printLine, printTable } from "../print.ts";
-import { openChecked, withDevice } from "../session.ts";
-import { exitCodeOf, stoppable } from "../signals.ts";
+import { addTrainOptions, fieldNamer, trainConfigFrom } from "../options.ts";
+import { note, printJson, printLine } from "../print.ts";
+import { withDevice } from "../session.ts";
+import { addStudyOptions, type StudyFlags } from "../study-flags.ts";
+import { printPlan } from "../study-plan.ts";
+import { carriedOut, openStudyData, sayUnfinished, scoringNotes } from "../study-session.ts";
+import {
+  METRIC_NOTES,
+  markdownPage,
+  markdownTable,
+  metricColumn,
+  printNotes,
+  printScores,
+  probability,
+  type ScoreColumn,
+  sizesOf,
+  strataOf,
+  stratumText,
+  tableHeading,
+  testColumns,
+  testNote,
+} from "../study-table.ts";
 import { figure, mega } from "../units.ts";
-import { watchTraining } from "../watch-training.ts";
-import { trainingSplits } from "./train.ts";
 
-interface AblateFlags extends Readonly<Record<string, unknown>> {
-  readonly repeats: number;
-  readonly split: SplitName;
-  readonly json?: true;
+/** A row with the paper's figures. */
+interface AblationRow extends StudyRow {
+  readonly paper: PaperAblation;
 }
 
-/** `svanet ablate`: a table of the paper's ablations on one's own data. */
+/** `svanet ablate`: the paper's ablation tables on one's own data. */
 export function register(command: Command): void {
-  command.argument("<table>", `one of ${ABLATION_TABLES.join(", ")}; also as 6 or VI`);
-  addTrainOptions(
-    command,
-    TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume"),
-    { recipe: "paper" },
-  )
-    .option("--repeats <n>", "runs of each configuration, seeds one apart", wholeNumber(1), 3)
-    .addOption(new Option("--split <name>", "split to evaluate").choices(SPLIT_NAMES).default("val"))
-    .option("--json", "print the table as JSON")
-    .action(ablate);
+  command.argument("<tables...>", `some of ${ABLATION_TABLES.join(", ")}, also as 6 or VI; or all`);
+  const fields = TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume");
+  addTrainOptions(command, fields, { recipe: "paper" });
+  addStudyOptions(command).action(ablate);
 }
 
-async function ablate(name: string, flags: AblateFlags): Promise<void> {
-  const table = ablationTable(name);
-  const config = configOf(flags);
-  const { repeats, split } = flags;
-  requireWritableFolder(config.out, `--out ${config.out}`);
-  // What does not fit together is said before every file is read.
+async function ablate(words: readonly string[], flags: StudyFlags): Promise<void> {
+  const tables = ablationTables(words);
+  // The recipe of every run, the paper's where nothing else is said. What does not fit together is said before a file is read.
+  const config = trainConfigFrom(flags, { recipe: "paper" });
+  requireFreeParts(tables, config, fieldNamer(flags));
   const foreseen = networkConfig(config, config.classes ?? 2);
   lossSettings(config, foreseen);
-  const { report, signal } = await withDevice(config.adapter, precisionOf(config), async (device) => {
-    const work = { batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
-    requireFit(foreseen, { kind: "training", ...work }, device.room);
-    const dataset = await openChecked(config.data, [...new Set([...trainingSplits(config.data), split])], {
-      window: windowOf(config),
-      believed: config.classes ?? 0,
-    });
-    const statistics = pixelStatistics(dataset);
-    const observer = watchTraining();
-    try {
-      return await stoppable(async (stop) => {
-        const stopped = () => stop.signal !== null;
-        const input = { table, config, repeats, split, dataset, statistics, device, observer, stopped };
-        return { report: await runAblation(input), signal: stop.signal };
-      });
-    } finally {
-      observer.stop();
-    }
-  });
-  if (report === null) {
-    note("stopped; the same command goes on where it was");
-    process.exitCode = signal === null ? 1 : exitCodeOf(signal);
+  const arms = ablationArms(tables, config);
+  const plan = (data: StudyData) => planStudy({ blocks: [{ data, arms }], repeats: flags.repeats, out: config.out });
+  if (flags.dryRun) {
+    const study = plan(await openStudyData(config.data, config, flags));
+    const planned = tables.map((table) => ({ title: table.title, cells: cellsOf(table, study.cells) }));
+    await printPlan(study, planned, { config, json: flags.json === true });
     return;
   }
-  writeFiles(config.out, report);
-  if (flags.json) printJson(ablationDocument(report));
-  else print(report, table);
-  note(`written: ${config.out} (ablate.json, ablate.csv, images.csv, run folders)`);
+  requireWritableFolder(config.out, `--out ${config.out}`);
+  await withDevice(config.adapter, precisionOf(config), async (device) => {
+    const work = { batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
+    requireFit(foreseen, { kind: "training", ...work }, device.room);
+    const data = await openStudyData(config.data, config, flags);
+    const study = plan(data);
+    const result = await carriedOut(device, study, { at: flags.at, workers: config.workers });
+    if (result !== null) finish(tables, { data, study, result, config, flags });
+  });
 }
 
-/** The recipe of every run, the paper's where nothing else is said. What differs between them cannot also be given. */
-function configOf(flags: AblateFlags): TrainConfig {
-  const config = trainConfigFrom(flags, { recipe: "paper" });
-  if (config.ablation !== null) {
-    throw new UsageError(
-      `ablation: ${config.ablation} in the --config file: the table decides the variants; leave it out`,
-    );
-  }
-  return config;
+interface Carried {
+  readonly data: StudyData;
+  readonly study: Study;
+  readonly result: StudyResult;
+  readonly config: TrainConfig;
+  readonly flags: StudyFlags;
 }
 
-function writeFiles(folder: string, report: AblationReport): void {
-  makeFolder(folder);
-  writeFileAtomic(join(folder, "ablate.json"), `${JSON.stringify(ablationDocument(report), null, 2)}\n`);
-  writeFileAtomic(join(folder, "ablate.csv"), ablationTableCsv(report));
-  writeFileAtomic(join(folder, "images.csv"), ablationImagesCsv(report));
+/** Writes and prints every table. */
+function finish(tables: readonly AblationTable[], carried: Carried): void {
+  const { result, study, config, flags } = carried;
+  const made = tables.map((table) => ({ table, scored: scoredTable(table, cellsOf(table, study.cells), carried) }));
+  const written = made.map(({ table, scored }) => {
+    const columns = columnsOf(table, scored.table.rows);
+    const { title, rows, notes } = scored.table;
+    const markdown = markdownPage(title, [markdownTable(columns, rows)], notes);
+    const csv = tableCsv(scored.table, (row) => ({ ...rows.find(({ key }) => key === row.key)?.paper }));
+    const name = writeTable(config.out, scored, { csv, markdown });
+    if (!flags.json) {
+      printLine(tableHeading(scored.table));
+      printScores(columns, rows);
+      printLine("");
+    }
+    return name;
+  });
+  if (!flags.json) printNotes([...new Set(made.flatMap(({ scored }) => scored.table.notes))]);
+  const documents = made.map(({ scored }) => tableDocument(scored));
+  if (flags.json) printJson(documents.length === 1 ? documents[0] : documents);
+  note(`written: ${config.out} (${written.join(", ")}: .json, .csv, .md, -images.csv; runs/)`);
+  sayUnfinished(result);
 }
 
-function print(report: AblationReport, table: AblationTable): void {
-  const { rows, repeats, split, title } = report;
-  printLine(`${title} (${repeats} ${repeats === 1 ? "run" : "runs"} each, split ${split})`);
-  printTable(columnsOf(table), rows);
-  note(
-    "mDice, sensitivity: percent, pooled pixels per class, classes weighted by the images they occur in, background included;",
-  );
-  note(
-    "mean and standard deviation over the runs. p: against the first row, two-sided Wilcoxon signed-rank test (t: paired",
-  );
-  note("t-test) on the images' own Dice, averaged over the runs.");
-  if (table.name !== "svattn") note(`the paper's figures are of SpermHealth, ours of ${report.data}`);
-  note(
-    `Scored at ${report.scoredAt}, the trained size, as the paper does; svanet eval scores a run at its images' own size.`,
-  );
-  if (report.note !== undefined) note(`paper: ${report.note}`);
+function scoredTable(table: AblationTable, cells: readonly Cell[], carried: Carried): ScoredTable<AblationRow> {
+  const { data, result, flags } = carried;
+  const [first] = table.variants;
+  const papers = new Map(table.variants.map(({ key, paper }) => [key as string, paper]));
+  const rows = studyRows(cells, result.scores, first?.key).map((row) => ({ ...row, paper: papers.get(row.key) ?? {} }));
+  const names = new Set(rows.flatMap(({ runs }) => runs));
+  const notes = [
+    ...METRIC_NOTES,
+    testNote(first?.label ?? ""),
+    ...(table.name === "svattn" ? [] : [`The paper's figures are of SpermHealth, ours of ${data.name}.`]),
+    ...scoringNotes(data, flags.at, sizesOf(rows, flags.at)),
+    ...(table.note === undefined ? [] : [`Paper: ${table.note}`]),
+  ];
+  return {
+    table: {
+      table: table.name,
+      title: table.title,
+      data: data.dataset.folder,
+      dataset: data.name,
+      split: data.scored.split,
+      select: data.select,
+      at: flags.at,
+      repeats: flags.repeats,
+      baseline: first?.key ?? null,
+      rows,
+      notes,
+      unfinished: result.unfinished.filter(({ run }) => names.has(run)),
+    },
+    scores: [...names].flatMap((name) => result.scores.get(name) ?? []),
+  };
 }
 
-function columnsOf({ name, variants }: AblationTable): Column<AblationRow>[] {
-  const right = (title: string, cell: (row: AblationRow) => string): Column<AblationRow> => ({
+function columnsOf({ name }: AblationTable, rows: readonly AblationRow[]): ScoreColumn<AblationRow>[] {
+  const right = (title: string, cell: (row: AblationRow) => string): ScoreColumn<AblationRow> => ({
     title,
     align: "right",
     cell,
   });
-  const columns: Column<AblationRow>[] = [
+  const inPaper = (key: keyof PaperAblation) => rows.some(({ paper }) => typeof paper[key] === "number");
+  const links = ({ paper }: AblationRow) => (paper.parametersM == null ? "-" : `${figure(paper.parametersM)} M`);
+  return [
     { title: "configuration", cell: (row) => row.name },
     right("parameters", (row) => mega(row.parameters)),
     ...(name === "table10" ? [right("of the links", (row) => mega(row.linkParameters))] : []),
-    right("mDice", (row) => withSpread(row.mDice, row.mDiceSd)),
-    right("sensitivity", (row) => withSpread(row.sensitivity, row.sensitivitySd)),
-    right("p", (row) => probability(row.pValue)),
-    right("p (t)", (row) => probability(row.pValueT)),
+    ...(inPaper("parametersM") ? [right("paper: links", links)] : []),
+    ...strataOf(rows).map((stratum) => metricColumn<AblationRow>(`mDice ${stratumText(stratum)}`, stratum, "mDice")),
+    metricColumn<AblationRow>("sensitivity", "all", "sensitivity"),
+    ...testColumns<AblationRow>(),
+    ...(inPaper("mDice") ? [right("paper: mDice", ({ paper }) => figure(paper.mDice))] : []),
+    ...(inPaper("sensitivity") ? [right("paper: sensitivity", ({ paper }) => figure(paper.sensitivity))] : []),
+    ...(inPaper("pValue") ? [right("paper: p", ({ paper }) => probability(paper.pValue))] : []),
   ];
-  const inPaper = (key: "mDice" | "sensitivity" | "pValue" | "parametersM") =>
-    variants.some(({ paper }) => typeof paper[key] === "number");
-  if (inPaper("parametersM"))
-    columns.push(
-      right("paper: links", ({ paper }) => (paper.parametersM == null ? "-" : `${figure(paper.parametersM)} M`)),
-    );
-  if (inPaper("mDice")) columns.push(right("paper: mDice", ({ paper }) => figure(paper.mDice)));
-  if (inPaper("sensitivity")) columns.push(right("paper: sensitivity", ({ paper }) => figure(paper.sensitivity)));
-  if (inPaper("pValue")) columns.push(right("paper: p", ({ paper }) => probability(paper.pValue ?? null)));
-  return columns;
-}
-
-function withSpread(mean: number | null, sd: number | null): string {
-  return sd === null ? figure(mean) : `${figure(mean)} ± ${figure(sd)}`;
-}
-
-function probability(value: number | null): string {
-  if (value === null) return "-";
-  return value < 0.001 ? "< 0.001" : value.toFixed(3);
 }

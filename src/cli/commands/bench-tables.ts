@@ -2,7 +2,7 @@ import type { FpsRow } from "../../bench/fps.ts";
 import type { OpRow } from "../../bench/ops.ts";
 import type { KernelRow } from "../../bench/profile.ts";
 import type { TrainRow } from "../../bench/training.ts";
-import type { PaperCost } from "../../experiment/ablate/paper.ts";
+import type { PaperCost } from "../../experiment/study/paper.ts";
 import type { Column } from "../print.ts";
 import { above, giga, mega, memory, milliseconds, share as percentOf } from "../units.ts";
 

@@ -62,7 +62,7 @@ async function models(flags: ModelsFlags): Promise<void> {
   const { inferenceCosts, trainingCosts, MOST_BYTES } = await import("../../training/costs.ts");
   const { requireFit } = await import("../../training/fit.ts");
   const anyGpu = { gpu: MOST_BYTES, host: null, shared: false };
-  const { paperCost } = await import("../../experiment/ablate/paper.ts");
+  const { paperCost } = await import("../../experiment/study/paper.ts");
   const { precision } = flags;
   const batch = { infer: flags.batch ?? 1, train: flags.batch ?? 4 };
   const names = namesFrom(flags, everyName());

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { MOST_CHANNELS } from "../../model/definition.ts";
 import { FORMER_CHOICES } from "../../model/svanet/assemformer.ts";
-import { ENCODER_NAMES, LINKS, SV_MODES } from "../../model/svanet/config.ts";
+import { ENCODER_NAMES, GUIDE_BLOCKS, LINK_TAPS, LINKS, SV_MODES } from "../../model/svanet/config.ts";
 import { GATE_KINDS } from "../../model/svanet/gates.ts";
 import { checked, type NetworkConfig } from "../../model/zoo.ts";
 
@@ -36,7 +36,7 @@ const svanet = {
   neckRatio: factor,
   neckAttention: z.enum(GATE_KINDS),
   guidance: z.boolean(),
-  guideBlock: z.enum(["3x3", "3x3+1x1"]),
+  guideBlock: z.enum(GUIDE_BLOCKS),
   guideDrop: share,
   svMode: z.enum(SV_MODES),
   svDivisor: channels,
@@ -48,7 +48,7 @@ const svanet = {
   formerGateBefore: z.enum(GATE_KINDS),
   formerGateAfter: z.enum(GATE_KINDS),
   link: z.enum(LINKS),
-  linkTap: z.enum(["after", "before"]),
+  linkTap: z.enum(LINK_TAPS),
   asppChannels: channels,
   asppRates: reaches,
   asppDropout: share,

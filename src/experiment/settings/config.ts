@@ -6,11 +6,11 @@ import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
 import { DEFAULT_LOSS, LOSSES } from "../../model/supervision.ts";
-import { ENCODER_NAMES, LINKS, PRESET_NAMES, SV_MODES } from "../../model/svanet/config.ts";
-import { GATE_KINDS } from "../../model/svanet/gates.ts";
+import { PRESET_NAMES } from "../../model/svanet/config.ts";
 import { suggestion } from "../../nearest.ts";
 import { CLASS_WEIGHTINGS } from "../../training/class-weights.ts";
 import type { ConfigFile } from "./config-file.ts";
+import { SVANET_PARTS } from "./svanet-parts.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
 export const PAPER_AUGMENTATIONS = ["resize", "flip", "blur", "distortion", "rotation"] as const;
@@ -44,8 +44,6 @@ const window = z
 export const sizeText = ({ width, height }: z.output<typeof size>): string =>
   width === height ? String(width) : `${width}x${height}`;
 
-const gate = z.enum(GATE_KINDS);
-
 /** `none`, `release`, or a weight for every class. */
 const classWeighting = z.union([
   z.enum(CLASS_WEIGHTINGS),
@@ -57,23 +55,6 @@ const classWeighting = z.union([
 
 /** Whose training a run follows where no flag decides: this program's, or the paper's to the letter. */
 const RECIPES = ["default", "paper"] as const;
-
-/** Parts of SvANet that can be exchanged; null keeps the preset's. */
-const SVANET_PARTS = {
-  encoder: z.enum(ENCODER_NAMES).nullable().default(null),
-  neckAttention: gate.nullable().default(null),
-  mcSizes: z.array(count).min(1).nullable().default(null),
-  svMode: z.enum(SV_MODES).nullable().default(null),
-  link: z.enum(LINKS).nullable().default(null),
-  formerBefore: z.boolean().nullable().default(null),
-  formerAfter: z.boolean().nullable().default(null),
-  formerHeads: count.nullable().default(null),
-  formerGateBefore: gate.nullable().default(null),
-  formerGateAfter: gate.nullable().default(null),
-};
-
-/** The fields of {@link SVANET_PARTS}. */
-export const SVANET_FIELDS = Object.keys(SVANET_PARTS) as (keyof typeof SVANET_PARTS)[];
 
 /**
  * Everything a training run is decided by. The defaults are the paper's recipe, but for what `recipe: default` changes. A
@@ -178,7 +159,7 @@ export function flagOf(field: string): string {
 }
 
 /**
- * What a network is published to be trained with, where that is part of the network: nnU-Net's official settings. All
+ * What a network is published to be trained with, where that is part of the network: of nnU-Net its optimizer and loss. All
  * others are compared under the paper's recipe.
  */
 const PUBLISHED_RECIPES: Readonly<Record<string, TrainFlags>> = {

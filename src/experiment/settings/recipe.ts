@@ -26,11 +26,11 @@ import {
   defaultRate,
   flagOf,
   START_FIELDS,
-  SVANET_FIELDS,
   TRAIN_DEFAULTS,
   type TrainConfig,
   type TrainFlags,
 } from "./config.ts";
+import { SVANET_FIELDS } from "./svanet-parts.ts";
 
 /** The network's name in the zoo: SvANet's is that of its preset. */
 export function networkName({ model, preset }: Pick<TrainConfig, "model" | "preset">): string {

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { SCHEDULES } from "../../autograd/schedule.ts";
 import { type NetworkConfig, traceNetwork } from "../../model/zoo.ts";
-import { SVANET_FIELDS, type TrainConfig } from "./config.ts";
+import type { TrainConfig } from "./config.ts";
 import { bestByOf, frozenEpochs, networkConfig, scheduleOf } from "./recipe.ts";
+import { SVANET_FIELDS } from "./svanet-parts.ts";
 
 /**
  * The configuration with every default that is decided elsewhere filled in: the network's parts, width, classes and weights

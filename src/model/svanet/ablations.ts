@@ -56,6 +56,7 @@ export const ABLATIONS = {
   "sv-source": { label: "attention from the source map", table: null, row: 2, changes: { svMode: "source" } },
   "sv-mean": { label: "attention from global means", table: null, row: 3, changes: { svMode: "mean" } },
   "sv-max": { label: "attention from global maxima", table: null, row: 4, changes: { svMode: "max" } },
+  "sv-scale": { label: "SvAttn: attention from the regions of all scales", table: null, row: 5, changes: {} },
 } as const satisfies Record<string, Ablation>;
 
 export type AblationName = keyof typeof ABLATIONS;

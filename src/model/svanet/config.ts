@@ -26,8 +26,10 @@ type SvMode = (typeof SV_MODES)[number];
 export const LINKS = ["none", "add", "concat"] as const;
 type LinkKind = (typeof LINKS)[number];
 
-const GUIDE_BLOCKS = ["3x3", "3x3+1x1"] as const;
-const LINK_TAPS = ["after", "before"] as const;
+/** Blocks of the guidance: a strided 3x3 alone, or with a 1x1 behind it. */
+export const GUIDE_BLOCKS = ["3x3", "3x3+1x1"] as const;
+/** Where the next link starts: behind this one's AssemFormer, or in front of it. */
+export const LINK_TAPS = ["after", "before"] as const;
 
 /** Everything that decides which SvANet is built. `height` and `width` are the sides it is trained at. */
 export interface SvanetConfig extends AssemFormerSettings {
@@ -114,7 +116,7 @@ const RELEASE: SvanetConfig = {
 export const SVANET_PRESETS = {
   /** The network the paper measured: its parameter and operation counts come out exactly. */
   svanet: { ...RELEASE, formerLocal: "depthwise" },
-  /** The paper's text read literally. */
+  /** The paper's text, except where docs/networks.md says that it is not followed. */
   "svanet-text": {
     ...RELEASE,
     neckRatio: 0.5,

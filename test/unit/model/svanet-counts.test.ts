@@ -42,6 +42,7 @@ const SIZES: Readonly<Record<keyof typeof ABLATIONS, readonly string[]>> = {
   "sv-source": ["143.201", "198.279", "173.466", "38.408"],
   "sv-mean": ["147.371", "202.449", "177.636", "38.408"],
   "sv-max": ["147.371", "202.449", "177.636", "38.408"],
+  "sv-scale": ["147.371", "202.449", "177.636", "38.408"],
 };
 
 describe("costs at 512x512 with 8 classes", () => {

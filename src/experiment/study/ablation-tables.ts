@@ -31,8 +31,21 @@ export interface AblationTable {
   readonly title: string;
   /** The row all others are compared with comes first. */
   readonly variants: readonly AblationVariant[];
-  /** What stands for the paper's figures where they are missing. */
+  /** What stands for the paper's figures where they are missing, or has to be known of them. */
   readonly note?: string;
+}
+
+/** What has to be known of the paper's figures. */
+const NOTES: { readonly [Name in AblationTableName]?: string } = {
+  table9:
+    "the text at hand has lost which of the rows 71.17 (before) and 71.12 (after) is which: that order is an assumption",
+};
+
+/** The tables meant by some words as {@link ablationTable} reads them; `all` is every one. */
+export function ablationTables(words: readonly string[]): AblationTable[] {
+  const names = words.flatMap((word) => (word.toLowerCase() === "all" ? ABLATION_TABLES : [word]));
+  const tables = names.map(ablationTable);
+  return [...new Map(tables.map((table) => [table.name, table])).values()];
 }
 
 /** The table meant by `table6`, `6`, `t6`, `VI` or `table VI`. UsageError with the nearest name for any other. */
@@ -46,7 +59,8 @@ export function ablationTable(text: string): AblationTable {
     .sort(([, one], [, two]) => one.row - two.row)
     .map(([key, { label, row }]) => ({ key, label, paper: rows[row - 1] ?? {} }));
   const heading = numeral === null ? title : `Table ${numeral}: ${title}`;
-  return { name, title: heading, variants, ...(note === undefined ? {} : { note }) };
+  const said = note ?? NOTES[name];
+  return { name, title: heading, variants, ...(said === undefined ? {} : { note: said }) };
 }
 
 function nameOf(text: string): AblationTableName {

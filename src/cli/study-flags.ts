@@ -1,0 +1,39 @@
+import { type Command, Option } from "commander";
+import { SPLIT_NAMES, type SplitName } from "../data/dataset/dataset.ts";
+import { SELECTIONS, type Selection } from "../experiment/study/plan.ts";
+import { SCORED_AT, type ScoredSize } from "../experiment/study/score.ts";
+import { wholeNumber } from "./arguments.ts";
+
+/** The flags of every command that trains several networks and compares them. */
+export interface StudyFlags extends Readonly<Record<string, unknown>> {
+  readonly repeats: number;
+  readonly split?: SplitName;
+  readonly select?: Selection;
+  readonly at: ScoredSize;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+/** Adds them; `repeats` is how often each configuration is trained where nothing is said. */
+export function addStudyOptions(command: Command, { repeats = 3, split = true } = {}): Command {
+  command.option("--repeats <n>", "runs of each configuration, seeds one apart", wholeNumber(1), repeats);
+  if (split) {
+    command.addOption(
+      new Option("--split <name>", "split to score (default: val, or test where there is no val)").choices(SPLIT_NAMES),
+    );
+  }
+  return command
+    .addOption(
+      new Option(
+        "--select <which>",
+        "checkpoint to score: the last, or the best on val, or on test, as the authors' code does (default: val where it can judge, else last)",
+      ).choices(split ? SELECTIONS : ["last", "val"]),
+    )
+    .addOption(
+      new Option("--at <size>", "score at the trained size, as the paper does, or at each image's own")
+        .choices(SCORED_AT)
+        .default("trained"),
+    )
+    .option("--dry-run", "train nothing: print runs, parameters, and what they would take")
+    .option("--json", "print the tables as JSON");
+}
