@@ -57,6 +57,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/ablate.ts"),
   },
   {
+    name: "compare",
+    summary: "train networks on data sets and compare them, size by size",
+    gpu: true,
+    load: () => import("./commands/compare.ts"),
+  },
+  {
+    name: "cv",
+    summary: "cross-validate a network: train on all folds but one, score that one",
+    gpu: true,
+    load: () => import("./commands/cv.ts"),
+  },
+  {
     name: "bench",
     summary: "measure speed, beside what the GPU can do",
     gpu: true,

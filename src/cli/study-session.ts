@@ -75,10 +75,10 @@ export function scoringNotes({ scored, select }: StudyData, at: ScoredSize, size
     at === "native"
       ? "Scored at the images' own size (--at native); the paper scores at the trained size."
       : `Scored at ${sizes.join(", ")}, the trained size, as the paper does; --at native scores at the images' own size.`;
-  const same =
-    select === scored.split
-      ? `, on the very images that are scored: the figures are too good by what that choice found`
-      : "";
+  const chosenOnScored = select === scored.split || (scored.split === "fold" && select === "val");
+  const same = chosenOnScored
+    ? ", on the very images that are scored: the figures are too good by what that choice found"
+    : "";
   return [size, `Scored: ${SELECT_TEXT[select]}${same}.`];
 }
 

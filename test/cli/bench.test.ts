@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { TABLE_VII } from "../../src/bench/paper-networks.ts";
+import { TABLE_VII } from "../../src/experiment/study/paper.ts";
 import { svanet, svanetJson } from "../support/svanet.ts";
 
 const SMALL = ["--size", "64", "--width", "8", "--encoder", "mini"];

@@ -127,7 +127,7 @@ async function everyNetwork<Row extends { readonly medianMs: number }>(
   columns: readonly Column<Row>[],
   measure: (entry: ZooEntry, bench: Bench) => Promise<Row>,
 ): Promise<void> {
-  const { TABLE_VII } = await import("../../bench/paper-networks.ts");
+  const { TABLE_VII } = await import("../../experiment/study/paper.ts");
   const { PLAIN } = await import("../../bench/reference.ts");
   const { openDevice } = await import("../../platform/node/open-device.ts");
   const names = namesFrom(flags, flags.all ? everyName() : TABLE_VII);

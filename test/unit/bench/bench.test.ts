@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { adviceFor } from "../../../src/bench/doctor.ts";
 import { interleaved, quantile, repeated, spreadOf } from "../../../src/bench/measure.ts";
-import { paperSide, TABLE_VII } from "../../../src/bench/paper-networks.ts";
+import { paperSide } from "../../../src/bench/paper-networks.ts";
 import { summarise } from "../../../src/bench/profile.ts";
 import { differenceOf, stepDifference } from "../../../src/bench/reference.ts";
+import { TABLE_VII } from "../../../src/experiment/study/paper.ts";
 import { ZOO } from "../../../src/model/zoo.ts";
 
 test("quantiles lie between neighbours in proportion", () => {
