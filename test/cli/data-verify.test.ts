@@ -71,9 +71,15 @@ test("stats prints Table I for one and several sets, as text and JSON, and draws
   });
   expect(row).toHaveProperty("areaPercent");
   expect(readFileSync(histogram, "utf8")).toContain("Synthetic cells");
-  const { status, stdout } = svanet("data", "stats", cells, cells, "--count", "component");
+  const { status, stdout, stderr } = svanet("data", "stats", cells, cells, "--count", "class,component");
   expect(status).toBe(0);
+  expect(stdout).toMatch(/^dataset +capture +train .* all +small of all\n/);
   expect(stdout.split("\n").filter((line) => line.startsWith("Synthetic cells"))).toHaveLength(2);
+  expect(stderr).toContain(`${cells}: one object an image and class`);
+  expect(stderr).toContain(`${cells}: every component an object`);
+  const rules = svanet("data", "stats", cells, "--count", "class,component");
+  expect(rules.status).toBe(2);
+  expect(rules.stderr).toContain("--count class,component: 2 rules for 1 folders; give one for all, or one for each");
   const wrong = svanet("data", "stats", cells, "--area", "metres");
   expect(wrong.status).toBe(2);
   expect(wrong.stderr).toContain("Allowed choices are release, pixels");

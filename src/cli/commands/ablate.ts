@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
 import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
 import { lossSettings, networkConfig, precisionOf, repeatOf } from "../../experiment/settings/recipe.ts";
 import { ablationArms, cellsOf, requireFreeParts } from "../../experiment/study/ablation.ts";
@@ -10,6 +11,7 @@ import { type StudyRow, studyRows } from "../../experiment/study/table.ts";
 import { type ScoredTable, tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { requireFit } from "../../training/fit.ts";
+import { addGridOptions } from "../grid-flags.ts";
 import { addTrainOptions, fieldNamer, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { withDevice } from "../session.ts";
@@ -33,6 +35,7 @@ import {
   testNote,
 } from "../study-table.ts";
 import { figure, mega } from "../units.ts";
+import { ablateGrid, type GridFlags } from "./ablate-grid.ts";
 
 /** A row with the paper's figures. */
 interface AblationRow extends StudyRow {
@@ -41,13 +44,22 @@ interface AblationRow extends StudyRow {
 
 /** `svanet ablate`: the paper's ablation tables on one's own data. */
 export function register(command: Command): void {
-  command.argument("<tables...>", `some of ${ABLATION_TABLES.join(", ")}, also as 6 or VI; or all`);
+  command.argument("[tables...]", `some of ${ABLATION_TABLES.join(", ")}, also as 6 or VI; or all`);
+  addGridOptions(command);
   const fields = TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume");
   addTrainOptions(command, fields, { recipe: "paper" });
   addStudyOptions(command).action(ablate);
 }
 
-async function ablate(words: readonly string[], flags: StudyFlags): Promise<void> {
+async function ablate(words: readonly string[], flags: GridFlags): Promise<void> {
+  const isGrid = flags.grid !== undefined;
+  if (flags.random !== undefined && !isGrid) throw new UsageError("--random: name what is varied with --grid");
+  if (isGrid && words.length > 0)
+    throw new UsageError(`--grid: leave ${words.join(" ")} out; a grid is a table of its own`);
+  if (isGrid) return ablateGrid(flags);
+  if (words.length === 0) {
+    throw new UsageError(`name a table (${ABLATION_TABLES.join(", ")}), all, or settings to vary with --grid`);
+  }
   const tables = ablationTables(words);
   // The recipe of every run, the paper's where nothing else is said. What does not fit together is said before a file is read.
   const config = trainConfigFrom(flags, { recipe: "paper" });

@@ -26,6 +26,8 @@ interface ObjectCounts {
 export interface DatasetStats {
   readonly name: string;
   readonly folder: string;
+  /** How its images were taken, as dataset.yaml says; null where it does not. */
+  readonly modality: string | null;
   readonly images: number;
   /** Images by split. */
   readonly splits: Readonly<Partial<Record<SplitName, number>>>;
@@ -89,6 +91,7 @@ export async function datasetStats(dataset: Dataset, options: StatsOptions): Pro
   return {
     name: dataset.name,
     folder: dataset.folder,
+    modality: dataset.yaml.modality ?? null,
     images: splits.reduce((sum, [, count]) => sum + count, 0),
     splits: Object.fromEntries(splits),
     objects: countsOf(shares),
