@@ -39,6 +39,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/predict.ts"),
   },
   {
+    name: "features",
+    summary: "draw what a network computes inside for an image",
+    gpu: true,
+    load: () => import("./commands/features.ts"),
+  },
+  {
     name: "convert",
     summary: "turn weights, ours or others', into files that tools read",
     gpu: false,

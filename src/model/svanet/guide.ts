@@ -10,7 +10,7 @@ import { convolution } from "../layers/convolution.ts";
 import { globalMean } from "../layers/pool.ts";
 import type { SvanetConfig } from "./config.ts";
 import { weightedMean } from "./gates.ts";
-import { bare, normed } from "./style.ts";
+import { bare, normed, type Tap } from "./style.ts";
 
 /** A way from branch `source` to branch `target`, counted from 0. */
 interface Route {
@@ -24,11 +24,11 @@ interface Route {
 }
 
 /** A chain of stride-2 blocks from one branch to a coarser one, gated by SvAttn; in training whole samples are dropped. */
-export function guide(build: Build, config: SvanetConfig, route: Route, x: Value): Value {
+export function guide(build: Build, config: SvanetConfig, route: Route, x: Value, tap: Tap): Value {
   const { source, target } = route;
   return build.scope(`guides.${source}-${target}`, () => {
     const maps = chain(build, config, route, x);
-    const last = maps[maps.length - 1] ?? x;
+    const last = tap(`guide.${source}-${target}.ungated`, maps[maps.length - 1] ?? x);
     const gated = config.svMode === "none" ? last : scaleVariantGate(build, config, route, maps);
     const drop = (config.guideDrop * source) / 4;
     if (build.mode === "eval" || drop === 0) return gated;

@@ -5,7 +5,13 @@ import { joined, sum } from "../layers/combine.ts";
 import { convolution, transposedConvolution } from "../layers/convolution.ts";
 import { assemFormer } from "./assemformer.ts";
 import type { SvanetConfig } from "./config.ts";
-import { normed } from "./style.ts";
+import { normed, type Tap } from "./style.ts";
+
+interface Joined {
+  /** What the link before gave, at half the size. */
+  readonly deeper: Value;
+  readonly branch: Value;
+}
 
 interface Linked {
   /** What goes to the classifier. */
@@ -15,10 +21,11 @@ interface Linked {
 }
 
 /** One step of the decoder: raises `deeper` to the size of a branch, joins both, mixes with an AssemFormer. */
-export function link(build: Build, config: SvanetConfig, index: number, deeper: Value, branch: Value): Linked {
+export function link(build: Build, config: SvanetConfig, index: number, from: Joined, tap: Tap): Linked {
   return build.scope(`links.${index}`, () => {
+    const { deeper, branch } = from;
     const raised = build.scope("up", () => up(build, config, deeper, lastOf(branch.shape)));
-    const met = join(build, config, raised, branch);
+    const met = tap(`link.${index}.joint`, join(build, config, raised, branch));
     const out = config.formerAfter ? assemFormer(build, config, met, config.formerGateAfter) : met;
     return { branch: out, deeper: config.linkTap === "before" ? met : out };
   });

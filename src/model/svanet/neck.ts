@@ -7,12 +7,12 @@ import { assemFormer } from "./assemformer.ts";
 import type { SvanetConfig } from "./config.ts";
 import { gate } from "./gates.ts";
 import { roundChannels } from "./rounding.ts";
-import { normed } from "./style.ts";
+import { normed, type Tap } from "./style.ts";
 
-/** What a branch passes before guidance: MCBottleneck and AssemFormer, each unless switched off. */
-export function neck(build: Build, config: SvanetConfig, branch: number, x: Value): Value {
+/** What a branch passes before guidance: MCBottleneck, whose output `tap` is shown, and AssemFormer, each unless switched off. */
+export function neck(build: Build, config: SvanetConfig, branch: number, x: Value, tap: Tap): Value {
   return build.scope(`necks.${branch}`, () => {
-    const y = config.neck ? monteCarloBottleneck(build, config, x) : x;
+    const y = config.neck ? tap(`neck.${branch}.bottleneck`, monteCarloBottleneck(build, config, x)) : x;
     return config.formerBefore ? assemFormer(build, config, y, config.formerGateBefore) : y;
   });
 }

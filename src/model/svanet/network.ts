@@ -12,13 +12,13 @@ import { encoder } from "./encoder.ts";
 import { guide } from "./guide.ts";
 import { link } from "./link.ts";
 import { neck } from "./neck.ts";
-import { bare } from "./style.ts";
+import { bare, type Tap } from "./style.ts";
 
 const BRANCHES = 4;
 
 /**
  * SvANet on an image `[n, h, w, channels]`, in its literal form. Its intermediates are encoder.0-4, aspp, neck.b, guide.s-t and
- * link.b.
+ * link.b, and inside them neck.b.bottleneck and link.b.joint, in front of the AssemFormer, and guide.s-t.ungated, in front of SvAttn.
  */
 function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput {
   const { h: height, w: width } = nhwc("svanet", "image", image.shape);
@@ -33,7 +33,7 @@ function svanet(build: Build, config: SvanetConfig, image: Value): NetworkOutput
   const features = encoder(build, config, image).map((x, i) => tap(`encoder.${i}`, x));
   const deepest = features[BRANCHES] ?? image;
   const context = tap("aspp", aspp(build, config, deepest));
-  let branches = features.slice(0, BRANCHES).map((x, b) => tap(`neck.${b}`, neck(build, config, b, x)));
+  let branches = features.slice(0, BRANCHES).map((x, b) => tap(`neck.${b}`, neck(build, config, b, x, tap)));
   if (config.guidance) branches = guided(build, config, branches, { height, width }, tap);
   if (config.link !== "none") branches = linked(build, config, branches, deepest, tap);
   const logits = classify(build, config, [...branches, context], { height, width });
@@ -55,8 +55,6 @@ interface Size {
   readonly width: number;
 }
 
-type Tap = (name: string, value: Value) => Value;
-
 /** Adds to each branch what the finer ones send; finer ones come first, so a branch passes on what it got. */
 function guided(build: Build, config: SvanetConfig, branches: readonly Value[], size: Size, tap: Tap): Value[] {
   const out = [...branches];
@@ -64,7 +62,7 @@ function guided(build: Build, config: SvanetConfig, branches: readonly Value[], 
     for (let target = source + 1; target < branches.length; target++) {
       const [from, to] = [out[source], out[target]];
       if (!from || !to) continue;
-      const sent = guide(build, config, { source, target, outer: lastOf(to.shape), ...size }, from);
+      const sent = guide(build, config, { source, target, outer: lastOf(to.shape), ...size }, from, tap);
       out[target] = sum(build, to, tap(`guide.${source}-${target}`, sent));
     }
   }
@@ -76,7 +74,7 @@ function linked(build: Build, config: SvanetConfig, branches: readonly Value[], 
   const out = [...branches];
   let deeper = deepest;
   for (const [b, branch] of [...branches.entries()].reverse()) {
-    const step = link(build, config, b, deeper, branch);
+    const step = link(build, config, b, { deeper, branch }, tap);
     out[b] = tap(`link.${b}`, step.branch);
     deeper = step.deeper;
   }

@@ -1,3 +1,4 @@
+import type { Value } from "../../kernels/trace/op.ts";
 import type { Activation } from "../layers/activation.ts";
 import type { ConvolutionNames, ConvolutionOptions } from "../layers/convolution.ts";
 
@@ -8,6 +9,9 @@ export interface NormSettings {
 
 /** What SvANet's convolutions call their tensors, whether a norm follows or not: as the public checkpoints. */
 export const NAMES: ConvolutionNames = { weight: "conv.weight", bias: "conv.bias" };
+
+/** Gives a value back, and keeps it among the network's intermediates by a name. */
+export type Tap = (name: string, value: Value) => Value;
 
 /** A convolution that the configured batch norm follows. */
 export function normed({ normEps, normMomentum }: NormSettings, activation?: Activation) {
