@@ -51,6 +51,20 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       "svanet ablate table6 --data cells --out runs/table6 --repeats 3",
       "the variants of the paper's Table VI, three seeds each",
     ],
+    ["svanet ablate all --data cells --out runs/tables --dry-run", "every table: runs, parameters, time, memory, disk"],
+    [
+      'svanet ablate --data cells --out runs/grid --grid "mc-sizes=1,2;1,2,3" --grid "lr=1e-4,5e-5"',
+      "every combination of settings",
+    ],
+  ],
+  compare: [
+    ["svanet compare --models unet,svanet --data cells polyps --out runs/compared", "two networks on two data sets"],
+    ["svanet compare --data fives --out runs/fives --select test", "the paper's eight networks, chosen as its code does"],
+  ],
+  cv: [["svanet cv --data cells --out runs/cv --folds 5", "five networks, each scored on what it has not seen"]],
+  features: [
+    ["svanet features runs/first --list", "the maps that it names"],
+    ["svanet features runs/first image.png --at neck.3 guide.0-2 --out maps", "pictures and numbers of two of them"],
   ],
   "bench fps": [["svanet bench fps --model svanet --size 512", "images a second, with what the GPU could do"]],
   "bench train": [["svanet bench train --model unet --size 256 --batch 4", "time and memory of a training step"]],

@@ -10,6 +10,7 @@ import { requireWritableFolder } from "../../files/folder.ts";
 import { axesOf } from "../grid-flags.ts";
 import { trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
+import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
 import type { StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
@@ -51,6 +52,7 @@ export async function ablateGrid(flags: GridFlags): Promise<void> {
     return;
   }
   requireWritableFolder(config.out, `--out ${config.out}`);
+  await readyWeights(config);
   await withDevice(config.adapter, precisionOf(config), async (device) => {
     const data = await openStudyData(config.data, config, flags);
     const study = plan(data);

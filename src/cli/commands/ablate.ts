@@ -14,6 +14,7 @@ import { requireFit } from "../../training/fit.ts";
 import { addGridOptions } from "../grid-flags.ts";
 import { addTrainOptions, fieldNamer, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
+import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
 import { addStudyOptions, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
@@ -75,6 +76,7 @@ async function ablate(words: readonly string[], flags: GridFlags): Promise<void>
     return;
   }
   requireWritableFolder(config.out, `--out ${config.out}`);
+  await readyWeights(config);
   await withDevice(config.adapter, precisionOf(config), async (device) => {
     const work = { batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
     requireFit(foreseen, { kind: "training", ...work }, device.room);

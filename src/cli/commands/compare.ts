@@ -19,9 +19,9 @@ import { studyRows } from "../../experiment/study/table.ts";
 import { tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { comparisonNotes, comparisonTables, type NetworkTable, printRanks } from "../compare-tables.ts";
-import { requireWeightsFile } from "../foreign-words.ts";
 import { addTrainOptions } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
+import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
 import { addStudyOptions, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
@@ -82,6 +82,7 @@ async function compare(flags: CompareFlags): Promise<void> {
     return;
   }
   requireWritableFolder(first.out, `--out ${first.out}`);
+  for (const recipe of foreseenRecipes(names, common)) await readyWeights(recipe);
   await withDevice(first.adapter, precisionOf(first), async (device) => {
     const study = await open();
     const result = await carriedOut(device, study, { at: flags.at, workers: first.workers });
@@ -107,7 +108,6 @@ function checkRecipes(names: readonly string[], common: CommonRecipe): TrainConf
   const recipes = foreseenRecipes(names, common);
   for (const recipe of recipes) {
     lossSettings(recipe, networkConfig(recipe, recipe.classes ?? 2));
-    requireWeightsFile(recipe);
   }
   for (const { field, value, networks } of parts) {
     if (networks.length === names.length) continue;

@@ -23,6 +23,7 @@ import { requireWritableFolder } from "../../files/folder.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
+import { readyWeights } from "../ready-weights.ts";
 import { openChecked, withDevice } from "../session.ts";
 import { addStudyOptions, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
@@ -75,6 +76,7 @@ async function crossValidate(flags: CvFlags): Promise<void> {
     return;
   }
   requireWritableFolder(config.out, `--out ${config.out}`);
+  await readyWeights(config);
   await withDevice(config.adapter, precisionOf(config), async (device) => {
     const { study, first } = await planned(config, flags);
     const result = await carriedOut(device, study, { at: flags.at, workers: config.workers });
