@@ -59,7 +59,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   compare: [
     ["svanet compare --models unet,svanet --data cells polyps --out runs/compared", "two networks on two data sets"],
-    ["svanet compare --data fives --out runs/fives --select test", "the paper's eight networks, chosen as its code does"],
+    [
+      "svanet compare --data fives --out runs/fives --select test",
+      "the paper's eight networks, chosen as its code does",
+    ],
   ],
   cv: [["svanet cv --data cells --out runs/cv --folds 5", "five networks, each scored on what it has not seen"]],
   features: [
