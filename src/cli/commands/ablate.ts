@@ -92,6 +92,11 @@ function configOf(flags: AblateFlags): TrainConfig {
       `ablation: ${config.ablation} in the --config file: the table decides the variants; leave it out`,
     );
   }
+  if (config.recipe === "auto" || config.patches > 0) {
+    throw new UsageError(
+      "ablation tables compare networks at one trained size: leave out --recipe auto and --patches (of a --config file: patches)",
+    );
+  }
   return config;
 }
 

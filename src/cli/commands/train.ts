@@ -14,6 +14,7 @@ import {
 } from "../../experiment/settings/config.ts";
 import { readConfigFile } from "../../experiment/settings/config-file.ts";
 import {
+  isNative,
   lossSettings,
   networkConfig,
   networkFor,
@@ -166,7 +167,8 @@ function ended(result: TrainResult, config: TrainConfig, dataset: CheckedDataset
   const name = bestBy === "miou" ? "mIoU" : "foreground Dice";
   const diverged = trouble?.kind === "diverged";
   note(`${diverged ? "ended after" : "done:"} ${steps} steps; run folder ${config.out}`);
-  if (best !== null) note(`best validation at ${config.size.width}x${config.size.height}: ${name} ${figure(best)} %`);
+  const at = isNative(config) ? "the images' own size" : `${config.size.width}x${config.size.height}`;
+  if (best !== null) note(`best validation at ${at}: ${name} ${figure(best)} %`);
   if (trouble !== null) for (const line of [trouble.text, trouble.hint]) note(line);
   if (diverged) return 1;
   note(`next: svanet eval ${config.out}${dataset.splits.val ? "" : " --split test"}`);

@@ -69,7 +69,7 @@ async function plannedRuns(input: AblateInput): Promise<Run[]> {
   for (const variant of table.variants) {
     const network = networkFor({ ...config, ablation: variant.key }, dataset); // throws now, not after those before it
     const norm = normAgainstLoneImages(network) ?? null;
-    const { steps } = new Timetable(config, trainSamples(dataset).length, norm).duration;
+    const { steps } = new Timetable(config, trainSamples(dataset, config).length, norm).duration;
     for (let repeat = 0; repeat < repeats; repeat++) {
       const seed = config.seed + repeat;
       const out = join(config.out, `${variant.key}-seed${seed}`);

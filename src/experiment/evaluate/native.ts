@@ -3,6 +3,7 @@ import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
 import { readMask } from "../../data/decode.ts";
 import type { ByteImage, Picture, Size } from "../../data/image/image.ts";
 import { DataError } from "../../errors.ts";
+import { CrossEntropy } from "../../metrics/cross-entropy.ts";
 import { imageShares } from "../../metrics/strata.ts";
 import { Counting } from "./counting.ts";
 import type { EvaluationResult, ScoreOptions } from "./scores.ts";
@@ -17,6 +18,8 @@ interface NativePredictor {
 
 export interface NativeOptions extends ScoreOptions {
   readonly predictor: NativePredictor;
+  /** Also the mean cross-entropy of a pixel, of the probabilities. */
+  readonly loss?: boolean;
   /** Takes an image that could not be read, which is left out; without it that is an error. */
   readonly onFailure?: (failure: DataError, sample: CheckedSample) => void;
 }
@@ -32,8 +35,10 @@ interface Pair {
  * fit, and DataError for a file that cannot be read (any more).
  */
 export async function evaluateNative(options: NativeOptions): Promise<EvaluationResult> {
-  const { samples, classes, predictor, roc = false, onFailure } = options;
-  requireRoom(predictor, samples, roc);
+  const { samples, classes, predictor, roc = false, loss = false, onFailure } = options;
+  const scores = roc || loss;
+  requireRoom(predictor, samples, scores);
+  const entropy = loss ? new CrossEntropy() : null;
   const counting = new Counting(options, "native");
   let done = 0;
   for await (const { sample, found } of pairsOf(samples)) {
@@ -50,23 +55,28 @@ export async function evaluateNative(options: NativeOptions): Promise<Evaluation
     const sink = (rows: Float32Array) => {
       const end = counted + rows.length / classes;
       counting.addScores(rows, target.subarray(counted, end));
+      entropy?.add(rows.map(logarithm), target.subarray(counted, end), classes);
       counted = end;
     };
-    const { width, height, data } = await predictor.mask(picture, roc ? sink : undefined);
+    const { width, height, data } = await predictor.mask(picture, scores ? sink : undefined);
     const map = { sample, prediction: data, target, height, width };
     counting.add(map, imageShares(target, height, width));
     await options.onImage?.(done, samples.length, map);
   }
-  return counting.result();
+  return { ...counting.result(), ...(entropy ? { loss: entropy.value } : {}) };
 }
 
-function requireRoom(predictor: NativePredictor, samples: readonly CheckedSample[], roc: boolean): void {
+/** A logit that gives this probability beside others made so; no probability of f32 is as small as the least. */
+const logarithm = (probability: number): number => Math.log(Math.max(probability, LEAST_PROBABILITY));
+const LEAST_PROBABILITY = 1e-45;
+
+function requireRoom(predictor: NativePredictor, samples: readonly CheckedSample[], scores: boolean): void {
   const pixels = ({ width, height }: CheckedSample) => width * height;
   const [first, ...others] = samples;
   if (first === undefined) return;
   const largest = others.reduce((most, one) => (pixels(one) > pixels(most) ? one : most), first);
   const { width, height, image } = largest;
-  predictor.plan({ width, height, bytes: 3 * pixels(largest) }, image, roc);
+  predictor.plan({ width, height, bytes: 3 * pixels(largest) }, image, scores);
 }
 
 interface ReadPair {

@@ -3,7 +3,7 @@ import { OutOfMemoryError } from "../../errors.ts";
 import { binary } from "../../training/fit.ts";
 import type { Network } from "../../training/network.ts";
 import type { Precision } from "../../training/passes.ts";
-import { type Cut, cutOf, type TileOptions } from "./tiles.ts";
+import { type Cut, cutOf, TILE_OVERLAP, type TileOptions } from "./tiles.ts";
 
 /** An image that is not there yet. */
 export interface ImageFacts extends Size {
@@ -36,8 +36,6 @@ const VIEWS = 8;
 const DRAWN = 8;
 /** Sides of tiles that are advised are multiples of it. */
 const STEP = 64;
-/** Share of neighbouring tiles where nobody has chosen one. */
-const OVERLAP = 0.5;
 
 /** Runs of the network on an image, and bytes of main memory for its scores. */
 function cut(image: Size, classes: number, { tiles, views }: ImageWork): Cut {
@@ -84,7 +82,7 @@ export function tooLarge(
 }
 
 function adviceFor(network: Network, image: Size, work: ImageWork): string {
-  const overlap = work.tiles?.overlap ?? OVERLAP;
+  const overlap = work.tiles?.overlap ?? TILE_OVERLAP;
   const runsOf = (size: Size) => `${cut(image, 1, { ...work, tiles: { size, overlap } }).tiles} runs`;
   const largest = largestTile(network, image, work, overlap);
   if (largest === null) return "no tiles of it fit either; use another --adapter, or a machine with more memory";

@@ -1,14 +1,15 @@
+import { mirroredCrop } from "../../data/image/crops.ts";
 import { type ByteImage, type Picture, requirePicture, type Size } from "../../data/image/image.ts";
 import { normalise } from "../../data/image/normalise.ts";
 import { resize } from "../../data/image/resample.ts";
-import { OutOfMemoryError } from "../../errors.ts";
+import { OutOfMemoryError, UsageError } from "../../errors.ts";
 import { channelsOf } from "../../model/definition.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import type { Precision } from "../../training/passes.ts";
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { CheckpointFacts } from "../checkpoint/facts.ts";
 import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
 import { type ImageFacts, type ImagePlan, planImage, tooLarge } from "./image-plan.ts";
-import { blendTiles, type TileOptions } from "./tiles.ts";
+import { blendTiles, TILE_OVERLAP, type TileOptions } from "./tiles.ts";
 import { averageViews } from "./views.ts";
 
 export interface PredictorOptions {
@@ -28,21 +29,28 @@ type ProbabilitySink = (rows: Float32Array) => void;
 /** How many compiled sizes are kept: images of a set mostly share a few. */
 const KEPT_PROGRAMS = 4;
 
+/** What a predictor must know of a checkpoint. */
+interface PredictorSource {
+  readonly facts: Pick<CheckpointFacts, "mean" | "std" | "resolution">;
+}
+
 /**
  * Predicts images of any size: stretched to the trained size as in training, logits resized back to the image's own
  * size bilinearly, then the class with the highest logit. With tiles each tile is treated so, and with tiles or views
- * probabilities are averaged and the most probable class is taken.
+ * probabilities are averaged and the most probable class is taken. A network that was trained on patches at the images' own
+ * resolution always works by tiles of its size, which are never stretched; a smaller image is mirrored at its border.
  */
 export class Predictor {
   readonly #network: Network;
-  readonly #checkpoint: Checkpoint;
+  readonly #facts: PredictorSource["facts"];
   readonly #options: PredictorOptions;
   readonly #programs = new Map<string, Inference>();
 
-  constructor(network: Network, checkpoint: Checkpoint, options: PredictorOptions = {}) {
+  /** UsageError where tiles are asked for that a network which sees images at their own resolution cannot take. */
+  constructor(network: Network, { facts }: PredictorSource, options: PredictorOptions = {}) {
     this.#network = network;
-    this.#checkpoint = checkpoint;
-    this.#options = options;
+    this.#facts = facts;
+    this.#options = facts.resolution === "native" ? { ...options, tiles: nativeTiles(network, options) } : options;
   }
 
   /** Class of every pixel of an image, of RGB or of the network's channels, at its own size. ShapeError where the image is not what it says. */
@@ -113,8 +121,12 @@ export class Predictor {
   }
 
   async #scores(image: Picture): Promise<Float32Array> {
-    const { program, probabilities } = await this.#run(image, true);
-    return program.read(probabilities);
+    const { height, width } = this.#network.config;
+    const isShort = this.#facts.resolution === "native" && (image.width < width || image.height < height);
+    const shown = isShort ? mirroredCrop(image, { left: 0, top: 0, width, height }) : image;
+    const { program, probabilities } = await this.#run(shown, true);
+    const scores = await program.read(probabilities);
+    return isShort ? firstOf(scores, shown, image) : scores;
   }
 
   async #run(image: Picture, probabilities: boolean): Promise<Inference> {
@@ -122,7 +134,7 @@ export class Predictor {
     const stretched =
       image.width === width && image.height === height ? image : resize(image, { width, height }, "bicubic");
     const inference = await this.#programFor(image, probabilities);
-    const { mean, std } = this.#checkpoint.facts;
+    const { mean, std } = this.#facts;
     inference.feed(inference.program, normalise(stretched, { mean, std }));
     inference.program.run();
     return inference;
@@ -146,6 +158,28 @@ export class Predictor {
     this.#programs.set(key, made);
     return made;
   }
+}
+
+/** The tiles of a network that never sees a stretched image: of the size it was trained at, and no other. */
+function nativeTiles({ config: { width, height } }: Network, { tiles }: PredictorOptions): TileOptions {
+  if (tiles !== undefined && (tiles.size.width !== width || tiles.size.height !== height)) {
+    throw new UsageError(
+      `tiles of ${tiles.size.width}x${tiles.size.height}: this network was trained on patches of ${width}x${height} at the images' own ` +
+        "resolution, which its tiles keep; leave the size out (--tile)",
+    );
+  }
+  return { size: { width, height }, overlap: tiles?.overlap ?? TILE_OVERLAP };
+}
+
+/** Of scores `[whole, classes]` those of the pixels of an image that lies in the upper left corner of `whole`. */
+function firstOf(scores: Float32Array, whole: Size, image: Size): Float32Array {
+  const classes = scores.length / (whole.width * whole.height);
+  const out = new Float32Array(image.width * image.height * classes);
+  for (let row = 0; row < image.height; row++) {
+    const from = row * whole.width * classes;
+    out.set(scores.subarray(from, from + image.width * classes), row * image.width * classes);
+  }
+  return out;
 }
 
 /** The class with the highest of `classes` scores from `at` on; the first of equal ones. */

@@ -27,6 +27,11 @@ export interface TrainResult {
   readonly trouble: Trouble | null;
 }
 
-export function trainSamples(dataset: CheckedDataset): readonly CheckedSample[] {
-  return dataset.splits.train ?? [];
+/** What an epoch visits: each training image once, or as often as it gives patches. Draws differ from place to place. */
+export function trainSamples(
+  dataset: Pick<CheckedDataset, "splits">,
+  { patches }: Pick<TrainConfig, "patches">,
+): readonly CheckedSample[] {
+  const samples = dataset.splits.train ?? [];
+  return patches > 1 ? samples.flatMap((sample) => Array.from({ length: patches }, () => sample)) : samples;
 }

@@ -16,7 +16,7 @@ import { unjudgeable } from "./validation.ts";
 export async function runTraining(input: TrainInput): Promise<TrainResult> {
   const { config, dataset, statistics, observer, device } = input;
   const norm = normAgainstLoneImages(input.network) ?? null;
-  const timetable = new Timetable(config, trainSamples(dataset).length, norm);
+  const timetable = new Timetable(config, trainSamples(dataset, config).length, norm);
   const why = unjudgeable(dataset);
   if (config.patience !== null && why !== undefined) {
     throw new UsageError(
