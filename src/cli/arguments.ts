@@ -38,6 +38,20 @@ export function numberFrom(least: number, unit: string): Parser<number> {
   };
 }
 
+/** Help of `--memory`. */
+export const MEMORY_HELP =
+  "GPU memory that a plan counts on, such as 8GiB (default: what a software driver may have; of a GPU 8GiB)";
+
+/** `8GiB`, `512 MiB`, `24`: bytes of memory, gibibytes where no unit is given; GB and G mean GiB here, as on GPUs' boxes. */
+export function memoryArgument(text: string): number {
+  const [, number = "", unit = ""] = /^\s*([\d.]+)\s*([kmgt]?)(?:i?b)?\s*$/i.exec(text) ?? [];
+  const value = decimal(number);
+  const powers: Readonly<Record<string, number>> = { m: 2, g: 3, "": 3, t: 4 };
+  const power = powers[unit.toLowerCase()];
+  if (value !== undefined && value > 0 && power !== undefined) return value * 1024 ** power;
+  throw new InvalidArgumentError("Expected an amount of memory such as 8GiB or 512MiB.");
+}
+
 /** Any finite decimal number. */
 export function numberArgument(text: string): number {
   const value = decimal(text);

@@ -3,9 +3,14 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { type CheckedDataset, pixelStatistics } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
+import { PAPER_SETS } from "../../data/prepare/set-names.ts";
 import { DeviceLostError, UsageError } from "../../errors.ts";
+import { planFlags } from "../../experiment/plan/plan.ts";
+import { planForData, planMemory } from "../../experiment/plan/plan-data.ts";
+import { planYaml, reasonText } from "../../experiment/plan/plan-file.ts";
 import { hasState, readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import {
+  flagOf,
   resolveConfig,
   sizeText,
   TRAIN_FIELDS,
@@ -32,8 +37,9 @@ import type { Device } from "../../kernels/device/device.ts";
 import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
 import { requireFit } from "../../training/fit.ts";
-import { wholeNumber } from "../arguments.ts";
-import { addTrainOptions, trainConfigFrom } from "../options.ts";
+import { MEMORY_HELP, memoryArgument, wholeNumber } from "../arguments.ts";
+import { addTrainOptions, givenFields, trainConfigFrom } from "../options.ts";
+import { valueText } from "../plan-lines.ts";
 import { note } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { supervised } from "../restarts.ts";
@@ -45,6 +51,7 @@ import { watchTraining } from "../watch-training.ts";
 /** `svanet train`: trains a network on a dataset folder, or continues a run. */
 export function register(command: Command): void {
   addTrainOptions(command);
+  command.option("--memory <size>", `with --recipe auto: ${MEMORY_HELP}`, memoryArgument);
   command.option(
     "--max-restarts <n>",
     "times the run goes on from its last checkpoint after the GPU was lost",
@@ -56,7 +63,7 @@ export function register(command: Command): void {
     process.exitCode = await supervised(restarts, (attempt) => {
       const own = attempt === 0 ? options : { ...options, resume: "auto" };
       const config = configOf(own);
-      return train(config, (dataset) => configOf(own, plannedFlags(config, dataset)));
+      return train(config, (dataset, device) => planned(own, config, { dataset, device }));
     });
   });
 }
@@ -78,13 +85,57 @@ function configOf(options: Readonly<Record<string, unknown>>, plan?: TrainFlags)
   return resolveConfig(Object.fromEntries([...kept, ...given]), file);
 }
 
+/** Whether a run goes on from a state, whose stored settings hold. */
+const goesOn = ({ resume, out }: TrainConfig): boolean => resume !== false && hasState(runPaths(out));
+
+/** The configuration for the data set: by the plan of `--recipe auto`, or as the network is published to be planned. */
+async function planned(
+  options: Readonly<Record<string, unknown>>,
+  config: TrainConfig,
+  { dataset, device }: Pick<TrainInput, "dataset" | "device">,
+): Promise<Planned> {
+  if (config.recipe !== "auto" || goesOn(config)) {
+    if (wantsAdvice(options, dataset)) {
+      note(
+        `to plan training for these images instead, small objects first: --recipe auto (svanet plan ${config.data} shows it)`,
+      );
+    }
+    return { config: configOf(options, plannedFlags(config, dataset)) };
+  }
+  const { memory } = options;
+  const plan = await planForData(dataset, {
+    config,
+    given: givenFields(options),
+    memory: planMemory(typeof memory === "number" ? memory : undefined, device.room),
+    shared: device.room.shared,
+  });
+  for (const choice of plan.choices)
+    note(`planned: ${flagOf(choice.setting)} ${valueText(choice.value)}: ${reasonText(choice)}`);
+  for (const line of plan.notes) note(`note: ${line}`);
+  return { config: configOf(options, planFlags(plan)), plan: planYaml(plan, config.data) };
+}
+
+/** Whether nobody has chosen how one's own images, none of the paper's sets, are to be shown. */
+function wantsAdvice(options: Readonly<Record<string, unknown>>, { source }: CheckedDataset): boolean {
+  const chosen = ["config", "recipe", "size", "patches", "resume"].some((name) => options[name] !== undefined);
+  return !chosen && !(PAPER_SETS as readonly unknown[]).includes(source);
+}
+
+/** A configuration for a data set, and the text of the plan that it came from, where one was made. */
+interface Planned {
+  readonly config: TrainConfig;
+  readonly plan?: string;
+}
+
+type ConfigFor = (dataset: CheckedDataset, device: Device) => Promise<Planned>;
+
 /**
  * Trains; returns the exit code, which names the signal that stopped it where one did. `planned` gives the configuration
  * again once the data set is known.
  */
 export async function train(
   first: TrainConfig,
-  configFor: (dataset: CheckedDataset) => TrainConfig = () => first,
+  configFor: ConfigFor = async () => ({ config: first }),
 ): Promise<number> {
   // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
   const foreseen = networkConfig(first, first.classes ?? 2);
@@ -94,7 +145,8 @@ export async function train(
   requireWritableFolder(first.out, `--out ${first.out}`);
   return withDevice(first.adapter, precisionOf(first), (device) => {
     const work = { batch: first.batchSize, repeat: repeatOf(first), precision: precisionOf(first) };
-    requireFit(foreseen, { kind: "training", ...work }, device.room);
+    // A plan chooses what fits.
+    if (first.recipe !== "auto") requireFit(foreseen, { kind: "training", ...work }, device.room);
     return trainOn(device, first, configFor);
   });
 }
@@ -113,18 +165,15 @@ function requireStatistics(batchSize: number, network: NetworkConfig): void {
   );
 }
 
-async function trainOn(
-  device: Device,
-  first: TrainConfig,
-  configFor: (dataset: CheckedDataset) => TrainConfig,
-): Promise<number> {
+async function trainOn(device: Device, first: TrainConfig, configFor: ConfigFor): Promise<number> {
   const dataset = await openChecked(first.data, trainingSplits(first.data), {
     window: windowOf(first),
     believed: first.classes ?? 0,
   });
-  const config = configFor(dataset);
+  const { config, plan } = await configFor(dataset, device);
   const { width, height } = config.size;
-  if (width !== first.size.width || height !== first.size.height || config.batchSize !== first.batchSize) {
+  if (plan !== undefined) note(`the plan is kept as ${runPaths(config.out).plan}; edited, it is read by --config`);
+  else if (width !== first.size.width || height !== first.size.height || config.batchSize !== first.batchSize) {
     note(`planned for these images: --size ${width}x${height} --batch-size ${config.batchSize}`);
   }
   const network = networkFor(config, dataset);
@@ -136,7 +185,7 @@ async function trainOn(
     note("augmentation changes brightness and contrast of each channel; hue, saturation and order are for colours");
   }
   const statistics = pixelStatistics(dataset);
-  return observed({ config, network, dataset, statistics, device });
+  return observed({ config, network, dataset, statistics, device, ...(plan === undefined ? {} : { plan }) });
 }
 
 /** Runs the training, watched and stoppable; returns the exit code. */

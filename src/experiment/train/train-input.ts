@@ -12,6 +12,8 @@ export interface TrainInput {
   readonly dataset: CheckedDataset;
   readonly statistics: PixelStatistics;
   readonly device: Device;
+  /** The text of plan.yaml, where a plan was made for this run. */
+  readonly plan?: string;
   readonly observer: TrainObserver;
   /** Polled between steps; true stops the run after saving. */
   readonly stopped?: () => boolean;
