@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { UsageError } from "../../errors.ts";
+import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
 import { CHECKPOINTS, type CheckpointName, runOf } from "../../experiment/checkpoint/load-run.ts";
 import { readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
@@ -110,8 +111,14 @@ function addScoreOptions(command: Command): Command {
     .option("--no-roc", "leave out the ROC curves");
 }
 
-/** Refuses what cannot be meant, before anything is opened. */
-export function checkEvalFlags(flags: EvalFlags): void {
+/** Refuses what cannot be meant: before anything is opened, and of a checkpoint once its facts are known. */
+export function checkEvalFlags(flags: EvalFlags, facts?: Pick<CheckpointFacts, "resolution">): void {
+  if (facts?.resolution === "native" && sizeOf(flags) === "trained") {
+    throw new UsageError(
+      "--at trained, --recipe paper: this network was trained on patches at the images' own resolution and never sees them " +
+        "stretched to one size; leave both out",
+    );
+  }
   const { split, at, recipe, tile, tta } = flags;
   if (recipe === "paper" && at === "native") {
     throw new UsageError("--recipe paper scores at the trained size: leave out --at native or --recipe paper");

@@ -51,12 +51,7 @@ export async function evaluateRun(run: string, flags: EvalFlags): Promise<Evalua
   return withDevice(flags.adapter ?? null, flags.precision ?? "f32", async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
     const { facts } = checkpoint;
-    if (facts.resolution === "native" && sizeOf(flags) === "trained") {
-      throw new UsageError(
-        `${path} was trained on patches at the images' own resolution and never sees them stretched to one size: leave out ` +
-          "--at trained and --recipe paper",
-      );
-    }
+    checkEvalFlags(flags, facts);
     requireShown(flags.show, facts.channels?.names ?? COLOUR_NAMES);
     const dataset = await openChecked(data, [flags.split], {
       classes: facts.classes,

@@ -159,11 +159,8 @@ export function stepsOf(stepsPerEpoch: number): Decision<number> {
 /** Epochs between validations. */
 export function evalEveryOf(steps: number, stepsPerEpoch: number): Decision<number> {
   const value = Math.max(1, Math.round(steps / stepsPerEpoch / VALIDATIONS));
-  return {
-    value,
-    reason: `about ${Math.min(VALIDATIONS, Math.ceil(steps / stepsPerEpoch))} validations in all`,
-    thumb: true,
-  };
+  const all = Math.max(1, Math.round(steps / stepsPerEpoch / value));
+  return { value, reason: all === 1 ? "one validation, at the end" : `about ${all} validations in all`, thumb: true };
 }
 
 /**
