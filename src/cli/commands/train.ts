@@ -36,7 +36,7 @@ import { requireWritableFolder } from "../../files/folder.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
-import { requireFit } from "../../training/fit.ts";
+import { requireFit, type Work } from "../../training/fit.ts";
 import { MEMORY_HELP, memoryArgument, wholeNumber } from "../arguments.ts";
 import { addTrainOptions, givenFields, trainConfigFrom } from "../options.ts";
 import { valueText } from "../plan-lines.ts";
@@ -144,9 +144,8 @@ export async function train(
   if (startsAnew(first)) await readyWeights(first);
   requireWritableFolder(first.out, `--out ${first.out}`);
   return withDevice(first.adapter, precisionOf(first), (device) => {
-    const work = { batch: first.batchSize, repeat: repeatOf(first), precision: precisionOf(first) };
     // A plan chooses what fits.
-    if (first.recipe !== "auto") requireFit(foreseen, { kind: "training", ...work }, device.room);
+    if (first.recipe !== "auto") requireFit(foreseen, workOf(first), device.room);
     return trainOn(device, first, configFor);
   });
 }
@@ -154,6 +153,11 @@ export async function train(
 /** Whether a run begins by these settings, so that weights are loaded; a resumed one has its own. */
 const startsAnew = ({ resume, out }: TrainConfig): boolean =>
   resume === false || (resume === "auto" && !hasState(runPaths(out)));
+
+/** What a run asks of the memory. */
+function workOf(config: TrainConfig): Work {
+  return { kind: "training", batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
+}
 
 /** Throws UsageError where a network that pools to single values is to see one image a batch. */
 function requireStatistics(batchSize: number, network: NetworkConfig): void {
@@ -177,6 +181,7 @@ async function trainOn(device: Device, first: TrainConfig, configFor: ConfigFor)
     note(`planned for these images: --size ${width}x${height} --batch-size ${config.batchSize}`);
   }
   const network = networkFor(config, dataset);
+  if (first.recipe === "auto") requireFit(network, workOf(config), device.room);
   lossSettings(config, network);
   note(rateLine(config));
   const why = unjudgeable(dataset);

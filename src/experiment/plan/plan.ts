@@ -90,7 +90,10 @@ export function makePlan(input: PlanInput): Plan {
   planBatches(draft, fingerprint, view);
   planCourse(draft, fingerprint);
   planLoss(draft, fingerprint, view);
-  const notes = [cutObjects(fingerprint, view), ...dataNotes(fingerprint)].filter((note) => note !== undefined);
+  const tight = view.fits
+    ? undefined
+    : `a step on 2 images of the given size does not fit into ${binary(memory.bytes)}`;
+  const notes = [tight, cutObjects(fingerprint, view), ...dataNotes(fingerprint)].filter((note) => note !== undefined);
   return { fingerprint: summaryOf(fingerprint), memory, views, chosen: view, choices: draft.choices(), notes };
 }
 
