@@ -202,9 +202,9 @@ export function augmentOf(images: number): Decision<readonly "elastic"[]> {
     : { value: [], reason: "the paper's", thumb: false };
 }
 
-/** `1 pixel`, `23 pixels`, `4.3 pixels`. */
+/** `1 pixel`, `15.6 pixels`, `1012 pixels`: three digits that count, so that 15.6 does not look like the 16 that are wanted. */
 export function pixelsText(value: number): string {
-  const text = value < 10 ? String(Number(value.toFixed(1))) : String(Math.round(value));
+  const text = value < 100 ? String(Number(value.toPrecision(3))) : String(Math.round(value));
   return `${text} ${text === "1" ? "pixel" : "pixels"}`;
 }
 

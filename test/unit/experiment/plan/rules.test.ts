@@ -56,7 +56,7 @@ describe("whole images or patches", () => {
     const { value, reason, thumb } = decided(two(1024), [40, 50, 60], 256);
     expect(value).toMatchObject({ kind: "patches", smallestTenth: 42 });
     expect(reason).toBe(
-      "of whole images the 10 % smallest objects would keep 2.6 pixels of 42 pixels, and 16 are wanted",
+      "of whole images the 10 % smallest objects would keep 2.63 pixels of 42 pixels, and 16 are wanted",
     );
     expect(thumb).toBe(true);
   });
