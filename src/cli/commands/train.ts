@@ -3,14 +3,9 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { type CheckedDataset, pixelStatistics } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
-import { PAPER_SETS } from "../../data/prepare/set-names.ts";
 import { DeviceLostError, UsageError } from "../../errors.ts";
-import { planFlags } from "../../experiment/plan/plan.ts";
-import { planForData, planMemory } from "../../experiment/plan/plan-data.ts";
-import { planYaml, reasonText } from "../../experiment/plan/plan-file.ts";
 import { hasState, readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import {
-  flagOf,
   resolveConfig,
   sizeText,
   TRAIN_FIELDS,
@@ -38,8 +33,8 @@ import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
 import { requireFit, type Work } from "../../training/fit.ts";
 import { MEMORY_HELP, memoryArgument, wholeNumber } from "../arguments.ts";
-import { addTrainOptions, givenFields, trainConfigFrom } from "../options.ts";
-import { valueText } from "../plan-lines.ts";
+import { addTrainOptions, trainConfigFrom } from "../options.ts";
+import { type PlannedRun, planAdvice, planRun } from "../planned-run.ts";
 import { note } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { supervised } from "../restarts.ts";
@@ -85,49 +80,26 @@ function configOf(options: Readonly<Record<string, unknown>>, plan?: TrainFlags)
   return resolveConfig(Object.fromEntries([...kept, ...given]), file);
 }
 
-/** Whether a run goes on from a state, whose stored settings hold. */
-const goesOn = ({ resume, out }: TrainConfig): boolean => resume !== false && hasState(runPaths(out));
-
 /** The configuration for the data set: by the plan of `--recipe auto`, or as the network is published to be planned. */
 async function planned(
   options: Readonly<Record<string, unknown>>,
   config: TrainConfig,
-  { dataset, device }: Pick<TrainInput, "dataset" | "device">,
-): Promise<Planned> {
-  if (config.recipe !== "auto" || goesOn(config)) {
-    if (wantsAdvice(options, dataset)) {
-      note(
-        `to plan training for these images instead, small objects first: --recipe auto (svanet plan ${config.data} shows it)`,
-      );
-    }
-    return { config: configOf(options, plannedFlags(config, dataset)) };
+  open: Open,
+): Promise<PlannedRun> {
+  const { dataset } = open;
+  const goesOn = config.resume !== false && hasState(runPaths(config.out)); // its stored settings hold
+  if (config.recipe === "auto" && !goesOn) {
+    const { flags, plan } = await planRun(options, config, open);
+    return { config: configOf(options, flags), plan };
   }
-  const { memory } = options;
-  const plan = await planForData(dataset, {
-    config,
-    given: givenFields(options),
-    memory: planMemory(typeof memory === "number" ? memory : undefined, device.room),
-    shared: device.room.shared,
-  });
-  for (const choice of plan.choices)
-    note(`planned: ${flagOf(choice.setting)} ${valueText(choice.value)}: ${reasonText(choice)}`);
-  for (const line of plan.notes) note(`note: ${line}`);
-  return { config: configOf(options, planFlags(plan)), plan: planYaml(plan, config.data) };
+  const advice = planAdvice(options, dataset);
+  if (advice !== undefined) note(advice);
+  return { config: configOf(options, plannedFlags(config, dataset)) };
 }
 
-/** Whether nobody has chosen how one's own images, none of the paper's sets, are to be shown. */
-function wantsAdvice(options: Readonly<Record<string, unknown>>, { source }: CheckedDataset): boolean {
-  const chosen = ["config", "recipe", "size", "patches", "resume"].some((name) => options[name] !== undefined);
-  return !chosen && !(PAPER_SETS as readonly unknown[]).includes(source);
-}
-
-/** A configuration for a data set, and the text of the plan that it came from, where one was made. */
-interface Planned {
-  readonly config: TrainConfig;
-  readonly plan?: string;
-}
-
-type ConfigFor = (dataset: CheckedDataset, device: Device) => Promise<Planned>;
+/** What a run trains on. */
+type Open = Pick<TrainInput, "dataset" | "device">;
+type ConfigFor = (dataset: CheckedDataset, device: Device) => Promise<PlannedRun>;
 
 /**
  * Trains; returns the exit code, which names the signal that stopped it where one did. `planned` gives the configuration

@@ -16,6 +16,8 @@ export interface ImageWork {
   readonly tiles?: TileOptions | undefined;
   readonly views?: boolean | undefined;
   readonly precision?: Precision | undefined;
+  /** Whether the tiles are those of a network that sees no other size. */
+  readonly fixed?: boolean | undefined;
   /** Whether probabilities are asked for. */
   readonly probabilities?: boolean | undefined;
 }
@@ -82,6 +84,9 @@ export function tooLarge(
 }
 
 function adviceFor(network: Network, image: Size, work: ImageWork): string {
+  if (work.fixed) {
+    return "this network's tiles have the size of its patches and no other; use another --adapter, or a machine with more memory";
+  }
   const overlap = work.tiles?.overlap ?? TILE_OVERLAP;
   const runsOf = (size: Size) => `${cut(image, 1, { ...work, tiles: { size, overlap } }).tiles} runs`;
   const largest = largestTile(network, image, work, overlap);

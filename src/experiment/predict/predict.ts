@@ -50,7 +50,11 @@ export class Predictor {
   constructor(network: Network, { facts }: PredictorSource, options: PredictorOptions = {}) {
     this.#network = network;
     this.#facts = facts;
-    this.#options = facts.resolution === "native" ? { ...options, tiles: nativeTiles(network, options) } : options;
+    this.#options = this.#isNative ? { ...options, tiles: nativeTiles(network, options) } : options;
+  }
+
+  get #isNative(): boolean {
+    return this.#facts.resolution === "native";
   }
 
   /** Class of every pixel of an image, of RGB or of the network's channels, at its own size. ShapeError where the image is not what it says. */
@@ -68,7 +72,7 @@ export class Predictor {
    * `name` and the tiles that help, where it does not fit here.
    */
   plan(image: ImageFacts, name: string, probabilities: boolean): ImagePlan {
-    const work = { ...this.#options, probabilities };
+    const work = { ...this.#options, probabilities, fixed: this.#isNative };
     try {
       return planImage(this.#network, image, work);
     } catch (error) {
@@ -88,7 +92,7 @@ export class Predictor {
       return await work();
     } catch (error) {
       if (!(error instanceof OutOfMemoryError)) throw error;
-      const how = { ...this.#options, probabilities: sink !== undefined };
+      const how = { ...this.#options, probabilities: sink !== undefined, fixed: this.#isNative };
       throw tooLarge(this.#network, "the image", image, how, error);
     }
   }
@@ -122,7 +126,7 @@ export class Predictor {
 
   async #scores(image: Picture): Promise<Float32Array> {
     const { height, width } = this.#network.config;
-    const isShort = this.#facts.resolution === "native" && (image.width < width || image.height < height);
+    const isShort = this.#isNative && (image.width < width || image.height < height);
     const shown = isShort ? mirroredCrop(image, { left: 0, top: 0, width, height }) : image;
     const { program, probabilities } = await this.#run(shown, true);
     const scores = await program.read(probabilities);

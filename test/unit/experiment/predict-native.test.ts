@@ -60,6 +60,13 @@ test("tiles of another size would change the resolution: refused; the same size 
   expect(() => fakeNetwork().native(tiles(8, 0.75))).not.toThrow();
 });
 
+test("an image that does not fit is not told to take other tiles", () => {
+  const image = { width: 40_000, height: 9, bytes: 2 ** 27 };
+  expect(() => fakeNetwork().native().plan(image, "a.png", false)).toThrow(
+    /^a\.png: .* in tiles of 8x8 \(--tile\): .*; this network's tiles have the size of its patches and no other; use another/,
+  );
+});
+
 test("--overlap holds for such a network without --tile, and --at trained has no place", () => {
   const facts = { config: { width: 8, height: 8, classes: 2 }, resolution: "native" } as unknown as CheckpointFacts;
   expect(predictorOptions("a.safetensors", facts, { overlap: 0.25 })).toEqual({

@@ -157,7 +157,7 @@ describe("plan.yaml", () => {
     const above = (key: string) => lines[lines.findIndex((line) => line.startsWith(`${key}:`)) - 1];
     expect(above("patches")).toBe("# an epoch shows about as many pixels as the images have (rule of thumb)");
     expect(above("steps")).toBe("# as given");
-    expect(lines).toContain("#   whole images, 128x128: 0.562 pixels");
+    expect(lines).toContain("#   whole images, 128x128: 0.573 pixels");
     expect(lines).toContain("#   patches, 512x512: 28 pixels (chosen)");
   });
 
