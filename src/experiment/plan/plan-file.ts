@@ -9,9 +9,11 @@ import { pixelsText, type View } from "./rules.ts";
 /** What is written behind a reason that is a rule of thumb. */
 const THUMB = "rule of thumb";
 
-/** `whole images, 512x512`, `patches, 256x256`. */
-export const viewName = ({ kind, size: { width, height } }: View): string =>
-  `${kind === "whole" ? "whole images" : "patches"}, ${width}x${height}`;
+/** `whole images, 256x256`, `whole images, 512x512 (the paper's)`, `patches, 256x256`. */
+export function viewName({ kind, size: { width, height } }: View): string {
+  const isPaper = kind === "whole" && width === 512 && height === 512;
+  return `${kind === "whole" ? "whole images" : "patches"}, ${width}x${height}${isPaper ? " (the paper's)" : ""}`;
+}
 
 /** A reason as it is printed and written. */
 export const reasonText = ({ reason, ruleOfThumb }: Choice): string => (ruleOfThumb ? `${reason} (${THUMB})` : reason);

@@ -71,8 +71,9 @@ export interface Plan {
 
 /** What a plan may need beyond the least, so that it does fit. */
 const RESERVE = 1.25;
-/** Sizes of whole images that are shown beside the chosen one, the paper's first. */
-const SHOWN_SIDES = [512, 256, 128] as const;
+/** Sizes of whole images that are shown beside the chosen one: the paper's, and smaller ones that the images have. */
+const PAPER_SIDE = 512;
+const SMALLER_SIDES = [256, 128] as const;
 
 /** The settings of a plan as flags. */
 export const planFlags = ({ choices }: Plan): TrainFlags =>
@@ -208,7 +209,8 @@ function planView(draft: Draft, fingerprint: Fingerprint): { readonly view: View
   const view = isForced ? (draft.config.patches > 0 ? patches : whole) : decision.value;
   const reason = isForced ? `${view.kind === "whole" ? "whole images" : "patches"} as given` : decision.reason;
   draft.choose("size", { value: view.size, reason, thumb: decision.thumb && !isForced });
-  const others = SHOWN_SIDES.filter((side) => side !== whole.size.width || side !== whole.size.height);
+  const sides = [PAPER_SIDE, ...SMALLER_SIDES.filter((side) => side <= framing(longer))];
+  const others = sides.filter((side) => side !== whole.size.width || side !== whole.size.height);
   const shown = others.map((side) => costed("whole", { width: side, height: side }));
   return { view, views: [whole, ...shown, patches] };
 }
