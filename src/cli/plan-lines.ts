@@ -26,4 +26,10 @@ export const CHOICE_COLUMNS: readonly Column<Choice>[] = [
 ];
 
 /** A value as its flag takes it. */
-export const valueText = (value: unknown): string => (Array.isArray(value) ? value.join(",") : String(value));
+export function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.join(",");
+  if (typeof value !== "object" || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, factor]) => `${name}=${factor}`)
+    .join(",");
+}

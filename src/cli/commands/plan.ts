@@ -89,13 +89,13 @@ async function plan(folder: string, flags: PlanCommandFlags): Promise<void> {
   }
 }
 
-/** What the adapter and its host offer; null, said why, where there is none: a plan needs no GPU. */
+/** What the adapter and its host offer; null, said why, where none answers, unless one was asked for: a plan needs no GPU. */
 async function roomOf({ adapter }: TrainConfig): Promise<Room | null> {
   const { withDevice } = await import("../session.ts");
   try {
     return await withDevice(adapter, "f32", async (device) => device.room);
   } catch (error) {
-    if (!(error instanceof DeviceError)) throw error;
+    if (!(error instanceof DeviceError) || adapter !== null) throw error;
     note(`no GPU: ${error.message.split("\n")[0]}`);
     return null;
   }

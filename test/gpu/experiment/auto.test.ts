@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { checkpointToOnnx } from "../../../src/experiment/checkpoint/export.ts";
 import { loadNetwork } from "../../../src/experiment/checkpoint/load-run.ts";
 import { evaluateNative } from "../../../src/experiment/evaluate/native.ts";
 import { planFlags } from "../../../src/experiment/plan/plan.ts";
@@ -60,6 +61,8 @@ test("a planned run on patches, stopped and resumed, equals one that was not; it
 
   const { network, checkpoint } = await loadNetwork(device, runPaths(out("whole")).last);
   expect(checkpoint.facts.resolution).toBe("native");
+  const onnx = Buffer.from(checkpointToOnnx(checkpoint).encode());
+  expect(onnx.includes("none: tiles of size, half overlapping, at the picture's own resolution")).toBe(true);
   const predictor = new Predictor(network, checkpoint);
   const samples = set.dataset.splits.val ?? [];
   const { images, scoredAt } = await evaluateNative({ samples, classes: 2, predictor });
@@ -106,4 +109,15 @@ test("train --recipe auto keeps its plan beside the run, and the kept plan train
   expect(resumed.stderr).not.toContain("planned:");
   expect(readRunConfig(out("cli"))).toMatchObject({ recipe: "auto", patches: again.patches });
   expect(existsSync(last)).toBe(true);
+});
+
+test("ablate refuses both: its tables compare networks at one trained size", () => {
+  for (const flags of [
+    ["--patches", "2"],
+    ["--recipe", "auto"],
+  ]) {
+    const args = [main, "ablate", "t4", "--data", data, "--out", out("table"), ...flags];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 240_000 });
+    expect([status, stderr]).toEqual([2, expect.stringContaining("leave out --recipe auto and --patches")]);
+  }
 });

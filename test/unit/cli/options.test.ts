@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import { Command } from "commander";
 import { expect, test, vi } from "vitest";
 import { addTrainOptions, givenFields, trainConfigFrom } from "../../../src/cli/options.ts";
+import { valueText } from "../../../src/cli/plan-lines.ts";
 import { planAdvice } from "../../../src/cli/planned-run.ts";
 import { formatTable } from "../../../src/cli/print.ts";
 import { createProgress, formatDuration } from "../../../src/cli/progress.ts";
@@ -32,6 +33,14 @@ test("what is given is what flags or the file say", () => {
   const given = givenFields({ data: "d", steps: 5, width: undefined, memory: 7, config: file });
   rmSync(dirname(file), { recursive: true });
   expect([...given].sort()).toEqual(["data", "epochs", "size", "steps"]);
+});
+
+test("a planned value reads as its flag takes it", () => {
+  expect([5, [1, 2.5], { classifier: 10, "encoder.stem": 0 }].map(valueText)).toEqual([
+    "5",
+    "1,2.5",
+    "classifier=10,encoder.stem=0",
+  ]);
 });
 
 test("a plan is advised once for one's own images, where nobody has chosen how they are shown", () => {
