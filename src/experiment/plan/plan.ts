@@ -87,8 +87,9 @@ export function makePlan(input: PlanInput): Plan {
   const { fingerprint, memory } = input;
   const draft = new Draft(input);
   planNetwork(draft, fingerprint);
-  const { view, views } = planView(draft, fingerprint);
-  planBatches(draft, fingerprint, view);
+  const chosen = planView(draft, fingerprint);
+  const { view, views } = chosen;
+  planBatches(draft, fingerprint, chosen);
   planCourse(draft, fingerprint);
   planLoss(draft, fingerprint, view);
   const tight = view.fits
@@ -177,17 +178,31 @@ function planNetwork(draft: Draft, { images }: Fingerprint): void {
 }
 
 /** The largest of the sides that fit, no larger than `most`. Throws OutOfMemoryError where none does. */
-function largestSize(draft: Draft, most: number): View["size"] {
-  if (draft.has("size")) return draft.config.size;
-  const side = SIDES.find((side) => side <= most && draft.fits({ width: side, height: side }, LEAST_BATCH));
-  if (side !== undefined) return { width: side, height: side };
-  const { bytes, source } = draft.memory;
-  throw new OutOfMemoryError(`no size from ${SIDES.at(-1)} on fits into ${binary(bytes)} (${source})`, {
-    advice: "give more --memory, a smaller --width or another --encoder",
-  });
+function largestSize(draft: Draft, most: number): Decision<View["size"]> {
+  if (draft.has("size")) return { value: draft.config.size, reason: "as given", thumb: false };
+  const within = SIDES.filter((side) => side <= most);
+  const side = within.find((side) => draft.fits({ width: side, height: side }, LEAST_BATCH));
+  if (side === undefined) {
+    const { bytes, source } = draft.memory;
+    throw new OutOfMemoryError(`no size from ${SIDES.at(-1)} on fits into ${binary(bytes)} (${source})`, {
+      advice: "give more --memory, a smaller --width or another --encoder",
+    });
+  }
+  const bound = side === SIDES[0] ? "the paper's, which fits" : "the largest no larger than the median image";
+  const reason = side === within[0] ? bound : "the largest of which a step on two images fits into memory";
+  return { value: { width: side, height: side }, reason, thumb: false };
 }
 
-function planView(draft: Draft, fingerprint: Fingerprint): { readonly view: View; readonly views: readonly View[] } {
+/** What {@link planView} found. */
+interface ChosenView {
+  readonly view: View;
+  readonly views: readonly View[];
+  /** Why whole images, or why patches. */
+  readonly why: Omit<Decision<View>, "value">;
+}
+
+/** Weighs the ways to show images and decides the size. */
+function planView(draft: Draft, fingerprint: Fingerprint): ChosenView {
   const { images } = fingerprint;
   const costed = (kind: View["kind"], size: View["size"]): View => ({
     ...viewOf(fingerprint, kind, size),
@@ -202,24 +217,23 @@ function planView(draft: Draft, fingerprint: Fingerprint): { readonly view: View
     images.map(({ width, height }) => Math.min(width, height)),
     0.5,
   );
-  const whole = costed("whole", largestSize(draft, framing(longer)));
-  const patches = costed("patches", largestSize(draft, framing(shorter)));
+  const sizes = { whole: largestSize(draft, framing(longer)), patches: largestSize(draft, framing(shorter)) };
+  const [whole, patches] = [costed("whole", sizes.whole.value), costed("patches", sizes.patches.value)];
   const decision = chooseView(whole, patches, images.length);
   const isForced = draft.has("patches");
   const view = isForced ? (draft.config.patches > 0 ? patches : whole) : decision.value;
-  const reason = isForced ? `${view.kind === "whole" ? "whole images" : "patches"} as given` : decision.reason;
-  draft.choose("size", { value: view.size, reason, thumb: decision.thumb && !isForced });
+  draft.choose("size", sizes[view.kind]);
   const sides = [PAPER_SIDE, ...SMALLER_SIDES.filter((side) => side <= framing(longer))];
   const others = sides.filter((side) => side !== whole.size.width || side !== whole.size.height);
   const shown = others.map((side) => costed("whole", { width: side, height: side }));
-  return { view, views: [whole, ...shown, patches] };
+  return { view, views: [whole, ...shown, patches], why: { reason: decision.reason, thumb: decision.thumb } };
 }
 
-function planBatches(draft: Draft, fingerprint: Fingerprint, view: View): void {
+function planBatches(draft: Draft, fingerprint: Fingerprint, { view, why }: ChosenView): void {
   const batch = batchOf(view.size, (size) => draft.fits(view.size, size));
   const patches = patchesOf(fingerprint, view.size, draft.has("batchSize") ? draft.config.batchSize : batch.value);
-  if (view.kind === "patches") draft.choose("patches", patches);
-  else draft.choose("patches", { value: 0, reason: "images are shown whole", thumb: false });
+  if (view.kind === "whole") draft.choose("patches", { ...why, value: 0 });
+  else draft.choose("patches", { ...why, value: patches.value, reason: `${why.reason}; ${patches.reason}` });
   const most = fingerprint.images.length * Math.max(1, draft.config.patches);
   const few = { ...batch, value: most, reason: `all ${most} images at once` };
   draft.choose("batchSize", batch.value > most && most >= LEAST_BATCH ? few : batch);

@@ -106,7 +106,7 @@ export function patchesOf({ images }: Pick<Fingerprint, "images">, size: Sides, 
   );
   const cover = Math.round(pixels / (size.width * size.height));
   const value = Math.min(MOST_PATCHES_OF_IMAGE, Math.max(1, cover, Math.ceil(batch / Math.max(1, images.length))));
-  return { value, reason: `an epoch shows about as many pixels as the images have`, thumb: true };
+  return { value, reason: "so many of each image show about as many pixels as it has", thumb: true };
 }
 
 /** Images of a batch: as many pixels as the paper's four of 512x512, within 2 and 16 and what memory allows. */

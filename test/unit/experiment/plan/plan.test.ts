@@ -70,6 +70,8 @@ test("large objects: whole images, no crops aimed", () => {
 test("memory decides size and batch, and where nothing fits that is said", () => {
   // 2 images of 128x128 and a quarter more are 40 MiB; of 160x160 62.5 MiB.
   expect(settings({}, SPECKS, 62 * 2 ** 20)).toMatchObject({ size: 128, batchSize: 3, patches: 49 });
+  const why = plan({}, SPECKS, 62 * 2 ** 20).choices.find(({ setting }) => setting === "size")?.reason;
+  expect(why).toBe("the largest of which a step on two images fits into memory");
   expect(() => plan({}, SPECKS, 2 ** 20)).toThrow(
     "no size from 64 on fits into 1.0 MiB (a test); give more --memory, a smaller --width or another --encoder",
   );
@@ -155,7 +157,11 @@ describe("plan.yaml", () => {
   test("has a reason above every setting, and says what is a rule of thumb", () => {
     const lines = planYaml(plan({ steps: 9 }), "specks").split("\n");
     const above = (key: string) => lines[lines.findIndex((line) => line.startsWith(`${key}:`)) - 1];
-    expect(above("patches")).toBe("# an epoch shows about as many pixels as the images have (rule of thumb)");
+    expect(above("patches")).toBe(
+      "# of whole images the 10 % smallest objects would keep 9.18 pixels of 28 pixels, and 16 are wanted; " +
+        "so many of each image show about as many pixels as it has (rule of thumb)",
+    );
+    expect(above("size")).toBe("# the paper's, which fits");
     expect(above("steps")).toBe("# as given");
     expect(lines).toContain("#   whole images, 128x128: 0.573 pixels");
     expect(lines).toContain("#   patches, 512x512: 28 pixels (chosen)");
