@@ -188,7 +188,7 @@ function largestSize(draft: Draft, most: number): Decision<View["size"]> {
       advice: "give more --memory, a smaller --width or another --encoder",
     });
   }
-  const bound = side === SIDES[0] ? "the paper's, which fits" : "the largest no larger than the median image";
+  const bound = side === SIDES[0] ? "the paper's, which fits" : "as large as the median image";
   const reason = side === within[0] ? bound : "the largest of which a step on two images fits into memory";
   return { value: { width: side, height: side }, reason, thumb: false };
 }
