@@ -50,6 +50,7 @@ async function plan(folder: string, flags: PlanCommandFlags): Promise<void> {
   const { networkConfig, windowOf } = await import("../../experiment/settings/recipe.ts");
   const { planForData, planMemory } = await import("../../experiment/plan/plan-data.ts");
   const { planYaml } = await import("../../experiment/plan/plan-file.ts");
+  const { requireKnownWeights } = await import("../../weights/published/find-weights.ts");
   const { openChecked } = await import("../session.ts");
   const { requireWritableFile } = await import("../../files/folder.ts");
   const { writeFileAtomic } = await import("../../files/atomic.ts");
@@ -61,6 +62,7 @@ async function plan(folder: string, flags: PlanCommandFlags): Promise<void> {
     requireWritableFile(out, `--out ${out}`);
   }
   const config = trainConfigFrom({ ...flags, data: folder, out: "-" });
+  if (config.weights !== null) requireKnownWeights(config.weights);
   networkConfig(config, config.classes ?? 2); // what does not fit together is said before every file is read
   const room = flags.memory === undefined ? await roomOf(config) : null;
   const dataset = await openChecked(folder, trainingSplits(folder), {

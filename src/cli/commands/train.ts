@@ -87,8 +87,7 @@ async function planned(
   open: Open,
 ): Promise<PlannedRun> {
   const { dataset } = open;
-  const goesOn = config.resume !== false && hasState(runPaths(config.out)); // its stored settings hold
-  if (config.recipe === "auto" && !goesOn) {
+  if (config.recipe === "auto" && startsAnew(config)) {
     const { flags, plan } = await planRun(options, config, open);
     return { config: configOf(options, flags), plan };
   }
@@ -122,7 +121,7 @@ export async function train(
   });
 }
 
-/** Whether a run begins by these settings, so that weights are loaded; a resumed one has its own. */
+/** Whether a run begins by these settings, so that it is planned and weights are loaded; a resumed one has its own. */
 const startsAnew = ({ resume, out }: TrainConfig): boolean =>
   resume === false || (resume === "auto" && !hasState(runPaths(out)));
 

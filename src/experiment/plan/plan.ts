@@ -105,6 +105,7 @@ const ELSEWHERE: readonly TrainField[] = [
   "out",
   "recipe",
   "adapter",
+  "weightsDir",
   "workers",
   "resume",
   "acceptChangedData",
