@@ -12,22 +12,20 @@ export interface MaskObject {
 }
 
 /** Columns and rows of a mask. */
-interface Sides {
+export interface Sides {
   readonly width: number;
   readonly height: number;
 }
 
-/** How objects are made of a class's pixels. */
-export interface ObjectRule {
-  /**
-   * Touching objects are parted where the way from one middle to the other comes nearer to the border by more than this, in
-   * pixels (the h of an h-maxima transform of the distance map); null: connected components are not parted.
-   */
-  readonly depth: number | null;
-}
+/**
+ * By foreground class, the first being class 1: touching objects are parted where the way from one middle to the other comes
+ * nearer to the border by more than this, in pixels (the h of an h-maxima transform of the distance map); null or left out:
+ * connected components are not parted.
+ */
+export type PartingDepths = readonly (number | null)[];
 
-/** Components as they are. */
-export const WHOLE: ObjectRule = { depth: null };
+/** The depth for those who have chosen none, in pixels: above the steps of distances on a grid, below most necks. */
+export const USUAL_DEPTH = 0.75;
 
 /** Distance of every pixel inside to the nearest pixel of the image outside the object; 0 elsewhere. */
 export function distanceMap(patch: Patch, image: Sides): Float64Array {
@@ -74,11 +72,12 @@ function byOwner(pixels: readonly number[], patch: Patch, { width }: Sides, owne
 
 /**
  * The objects of a mask `[height, width]` of class indices, class after class, in the order of their first pixels: 8-connected
- * components, parted as the rule says. 0 and labels from `classes` on are no objects.
+ * components, parted by the depths. 0 and labels from `classes` on are no objects.
  */
-export function objectsOf(labels: Labels, image: Sides, classes: number, { depth }: ObjectRule = WHOLE): MaskObject[] {
+export function objectsOf(labels: Labels, image: Sides, classes: number, depths: PartingDepths = []): MaskObject[] {
   return Array.from({ length: classes - 1 }, (_, index) => {
     const whole: readonly (readonly number[])[] = components(labels, index + 1, image.height, image.width);
+    const depth = depths[index] ?? null;
     if (depth === null) return whole.map((pixels) => ({ class: index + 1, pixels }));
     const pieces = whole.flatMap((pixels) => parted(pixels, image, depth));
     return pieces.sort(byFirst).map((pixels) => ({ class: index + 1, pixels }));

@@ -1,6 +1,7 @@
 import { type ByteImage, type Picture, requirePicture } from "../../data/image/image.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import { channelsOf } from "../../model/definition.ts";
+import type { PixelCertainty } from "../../objects/measure.ts";
 import type { Network } from "../../training/network.ts";
 import type { Precision } from "../../training/passes.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -30,13 +31,11 @@ type ProbabilitySink = (rows: Float32Array) => void;
 /** The same, with the means of the squares of what is averaged where they were asked for. */
 type MomentSink = (rows: Float32Array, squares?: Float32Array) => void;
 
-/** What was found in an image, and how surely. Maps are `[height, width]`. */
+/** What was found in an image, and how surely. */
 export interface Finding {
   readonly mask: ByteImage;
-  /** The probability of each pixel's most probable class. */
-  readonly probability: Float32Array;
-  /** Its standard deviation over views and checkpoints; left out where there is one only. */
-  readonly deviation?: Float32Array | undefined;
+  /** Of each pixel's most probable class; the deviation is over views and networks, where there are several. */
+  readonly certainty: PixelCertainty;
 }
 
 /** Ways to lay a picture on itself. */
@@ -77,8 +76,16 @@ export class Predictor {
       certainty.add(rows, squares);
     };
     const mask = await this.#mask(image, taken, spread);
-    const { probability, deviation } = certainty;
-    return { mask, probability, ...(deviation ? { deviation } : {}) };
+    return { mask, certainty };
+  }
+
+  /** Whichever of the two is enough: how sure it is costs the probabilities. */
+  async findOr(
+    certain: boolean,
+    image: Picture,
+    sink?: ProbabilitySink,
+  ): Promise<Partial<Finding> & Pick<Finding, "mask">> {
+    return certain ? this.find(image, sink) : { mask: await this.mask(image, sink) };
   }
 
   /** How many probabilities are averaged for each pixel, tiles apart. */
