@@ -11,6 +11,7 @@ import { Predictor } from "../../experiment/predict/predict.ts";
 import { checkTargets, listInputs } from "../../experiment/predict/predict-inputs.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
 import type { Device } from "../../kernels/device/device.ts";
+import type { PartingDepths } from "../../objects/split.ts";
 import type { Precision } from "../../training/passes.ts";
 import { shownArgument, someOf, spacingArgument, wholeNumber, windowArgument } from "../arguments.ts";
 import { FileFailures } from "../file-failures.ts";
@@ -102,6 +103,7 @@ async function predict(run: string, given: readonly string[], flags: PredictFlag
     makeFolder(flags.out);
     try {
       const depths = partingDepths(path, facts, flags);
+      if (depths) note(partingText(facts.classes, depths));
       const { written, notes } = await predictFiles(predictor, inputs, { flags, facts, failures, depths });
       if (flags.json) printJson(written);
       else for (const line of new Set(written.flatMap(pathsOf))) printLine(line);
@@ -147,6 +149,14 @@ async function loadAll(device: Device, paths: readonly [string, ...string[]]): P
     throw error;
   }
   return [first, ...others];
+}
+
+/** `touching objects: cell parted at a depth of 0.75 px`. */
+function partingText(classes: readonly string[], depths: PartingDepths): string {
+  const texts = depths.map(
+    (depth, at) => `${classes[at + 1]} ${depth === null ? "not parted" : `parted at a depth of ${depth} px`}`,
+  );
+  return `touching objects: ${texts.join(", ")}`;
 }
 
 /** What is in the folder now. */
