@@ -13,7 +13,7 @@ interface EpilogueNames {
 }
 
 /** What a kernel's text needs for an epilogue. */
-interface EpilogueText {
+export interface EpilogueText {
   readonly tensors: { readonly [name: string]: TensorUse };
   /** Over T. */
   readonly functions: string;
