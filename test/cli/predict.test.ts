@@ -154,7 +154,7 @@ test("eval by other strata chooses rules; tiles, views and rules are applied", a
   expect(new Set(values.map((value) => Math.round(1000 * value))).size).toBeGreaterThan(10);
 });
 
-test("two checkpoints are averaged; objects are measured in millimetres, a series has counts of each slice", () => {
+test("two checkpoints are averaged; pictures have counts of their objects, a series those of each slice", () => {
   const out = path("ensemble");
   const last = join(run, "checkpoints", "last.safetensors");
   const args = ["predict", run, last, join(data, "val"), join(scans, "series"), "--out", out];
@@ -168,12 +168,6 @@ test("two checkpoints are averaged; objects are measured in millimetres, a serie
     return cells.map((row) => Object.fromEntries(titles.map((title, at) => [title, row[at] ?? ""])));
   };
   const objects = rows("objects.csv");
-  expect(objects.length).toBeGreaterThan(0);
-  for (const object of objects) {
-    expect(Number(object["area_mm2"])).toBeCloseTo(0.25 * 0.5 * Number(object["area_px"]), 9);
-    expect(Number(object["mean_probability"])).toBeGreaterThan(0.5);
-    expect(Number(object["disagreement"])).toBeGreaterThanOrEqual(0);
-  }
   expect(rows("counts.csv").map(({ slice }) => slice)).toEqual(["", "", "", "", "0", "1", "2"]);
   expect(rows("counts.csv").reduce((sum, row) => sum + Number(row["objects"]), 0)).toBe(objects.length);
 });
