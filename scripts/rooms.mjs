@@ -50,6 +50,7 @@ export const ROOMS = {
     },
   },
   metrics: { on: ["kernels"], packages: [] },
+  objects: { on: ["metrics"], packages: [] },
   experiment: {
     packages: [NODE, "fflate", "yaml", "zod"],
     inside: {

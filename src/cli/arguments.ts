@@ -52,6 +52,14 @@ export function memoryArgument(text: string): number {
   throw new InvalidArgumentError("Expected an amount of memory such as 8GiB or 512MiB.");
 }
 
+/** Millimetres between columns and between rows, `0.5,0.25`, or one number for both. */
+export function spacingArgument(text: string): readonly [number, number] {
+  const values = decimals(text) ?? [];
+  const [x = 0, y = x] = values;
+  if (values.length <= 2 && x > 0 && y > 0) return [x, y];
+  throw new InvalidArgumentError("Expected millimetres above 0, such as 0.25, or two with a comma: columns, rows.");
+}
+
 /** Any finite decimal number. */
 export function numberArgument(text: string): number {
   const value = decimal(text);

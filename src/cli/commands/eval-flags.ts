@@ -35,6 +35,7 @@ export interface EvalFlags extends PredictorFlags {
   readonly tolerance?: number;
   readonly resamples?: number;
   readonly choosePostprocess?: true;
+  readonly chooseSeparate?: true;
   readonly full?: true;
   readonly adapter?: string;
   readonly json?: true;
@@ -61,6 +62,10 @@ export function addEvalOptions(command: Command): Command {
     .option(
       "--choose-postprocess",
       "find on these images (val only) which objects are better removed, and store that for --postprocess",
+    )
+    .option(
+      "--choose-separate",
+      "find on these images (val only, with instances/) how touching objects are best parted, and store that for --separate",
     )
     .option(
       "--window <low,high>",
@@ -129,6 +134,7 @@ export function checkEvalFlags(flags: EvalFlags, facts?: Pick<CheckpointFacts, "
       `${native}: images are stretched whole to the trained size; leave it out or score --at native`,
     );
   }
+  checkObjectFlags(flags);
   if (!flags.choosePostprocess) return;
   if (split !== "val") {
     throw new UsageError(
@@ -137,6 +143,20 @@ export function checkEvalFlags(flags: EvalFlags, facts?: Pick<CheckpointFacts, "
     );
   }
   if (flags.postprocess) throw new UsageError("--choose-postprocess and --postprocess: choose first, then apply");
+}
+
+/** Refuses what cannot be meant of single objects. */
+function checkObjectFlags(flags: EvalFlags): void {
+  const { split, separate, chooseSeparate, extended } = flags;
+  if (separate === undefined && !chooseSeparate) return;
+  const flag = chooseSeparate ? "--choose-separate" : "--separate";
+  if (sizeOf(flags) === "trained") {
+    throw new UsageError(`${flag}: objects are compared at the images' own size; leave it out or score --at native`);
+  }
+  if (extended === false) throw new UsageError(`${flag}: --no-extended leaves single objects out; give one of the two`);
+  if (!chooseSeparate) return;
+  if (split !== "val") throw new UsageError(`--choose-separate with --split ${split}: depths are chosen on val`);
+  if (separate !== undefined) throw new UsageError("--choose-separate and --separate: choose first, then apply");
 }
 
 /** The size that the flags ask for. */

@@ -20,6 +20,8 @@ export interface ImageWork {
   readonly fixed?: boolean | undefined;
   /** Whether probabilities are asked for. */
   readonly probabilities?: boolean | undefined;
+  /** Networks whose probabilities are averaged (default: one). */
+  readonly networks?: number | undefined;
 }
 
 /** What predicting an image takes. */
@@ -40,21 +42,22 @@ const DRAWN = 8;
 const STEP = 64;
 
 /** Runs of the network on an image, and bytes of main memory for its scores. */
-function cut(image: Size, classes: number, { tiles, views }: ImageWork): Cut {
-  const repeats = views ? VIEWS : 1;
+function cut(image: Size, classes: number, { tiles, views, networks = 1 }: ImageWork): Cut {
+  const repeats = (views ? VIEWS : 1) * networks;
   if (tiles) {
     const { tiles: count, tile, bytes } = cutOf(image, classes, tiles);
     return { tiles: count * repeats, tile, bytes };
   }
   const scores = 4 * image.width * image.height;
-  return { tiles: repeats, tile: image, bytes: scores * (views ? 2 * classes + 1 : classes + 1) };
+  return { tiles: repeats, tile: image, bytes: scores * (repeats > 1 ? 2 * classes + 1 : classes + 1) };
 }
 
 /** Throws OutOfMemoryError where an image cannot be predicted here, before anything of it is made. */
 export function planImage(network: Network, image: ImageFacts, work: ImageWork): ImagePlan {
   const { tiles: runs, tile, bytes } = cut(image, network.config.classes, work);
-  const probabilities = work.probabilities === true || work.tiles !== undefined || work.views === true;
-  const gpu = network.requireInference({ batch: 1, native: tile, probabilities, precision: work.precision });
+  const { networks = 1, precision } = work;
+  const probabilities = work.probabilities === true || work.tiles !== undefined || work.views === true || networks > 1;
+  const gpu = networks * network.requireInference({ batch: 1, native: tile, probabilities, precision });
   const host = image.bytes + DRAWN * image.width * image.height + bytes;
   const { room } = network.device;
   const needed = room.shared ? host + gpu : host;

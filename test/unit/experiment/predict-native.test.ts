@@ -106,6 +106,7 @@ test("the loss of a validation by tiles is the cross-entropy of the probabilitie
         sink?.(Float32Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? 0.75 : 0.25)));
       return filled({ width: 8, height: 8 }, 1, 0);
     },
+    find: () => Promise.reject(new Error("nobody asks for objects")),
   };
   const result = await evaluateNative({ samples: [sample], classes: 2, predictor, loss: true });
   expect(result.loss).toBeCloseTo(-(62 * Math.log(0.75) + Math.log(0.25)) / 63, 6);
