@@ -50,6 +50,7 @@ export const ROOMS = {
     },
   },
   metrics: { on: ["kernels"], packages: [] },
+  objects: { on: ["metrics"], packages: [] },
   experiment: {
     packages: [NODE, "fflate", "yaml", "zod"],
     inside: {
@@ -58,7 +59,8 @@ export const ROOMS = {
       checkpoint: ["settings", "run"],
       evaluate: ["settings", "run"],
       predict: ["settings", "run", "checkpoint", "evaluate"],
-      train: ["settings", "run", "checkpoint", "evaluate"],
+      plan: ["settings", "evaluate"],
+      train: ["settings", "run", "checkpoint", "evaluate", "predict"],
       study: ["settings", "run", "checkpoint", "evaluate", "predict", "train"],
     },
   },

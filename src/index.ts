@@ -70,6 +70,10 @@ export {
   writeEvaluation,
 } from "./experiment/evaluate/report.ts";
 export type { EvaluatedMap, EvaluationResult, ScoredAt, ScoreOptions } from "./experiment/evaluate/scores.ts";
+export type { Fingerprint, FingerprintSummary } from "./experiment/plan/fingerprint.ts";
+export { type Choice, type Plan, type PlanMemory, planFlags } from "./experiment/plan/plan.ts";
+export { planForData, planMemory } from "./experiment/plan/plan-data.ts";
+export type { View } from "./experiment/plan/rules.ts";
 export type { ImageFacts, ImagePlan } from "./experiment/predict/image-plan.ts";
 export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
 export type { TileOptions } from "./experiment/predict/tiles.ts";

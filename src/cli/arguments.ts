@@ -38,6 +38,28 @@ export function numberFrom(least: number, unit: string): Parser<number> {
   };
 }
 
+/** Help of `--memory`. */
+export const MEMORY_HELP =
+  "GPU memory that a plan counts on, such as 8GiB (default: what a software driver may have; of a GPU 8GiB)";
+
+/** `8GiB`, `512 MiB`, `24`: bytes of memory, gibibytes where no unit is given; GB and G mean GiB here, as on GPUs' boxes. */
+export function memoryArgument(text: string): number {
+  const [, number = "", unit = ""] = /^\s*([\d.]+)\s*([kmgt]?)(?:i?b)?\s*$/i.exec(text) ?? [];
+  const value = decimal(number);
+  const powers: Readonly<Record<string, number>> = { m: 2, g: 3, "": 3, t: 4 };
+  const power = powers[unit.toLowerCase()];
+  if (value !== undefined && value > 0 && power !== undefined) return value * 1024 ** power;
+  throw new InvalidArgumentError("Expected an amount of memory such as 8GiB or 512MiB.");
+}
+
+/** Millimetres between columns and between rows, `0.5,0.25`, or one number for both. */
+export function spacingArgument(text: string): readonly [number, number] {
+  const values = decimals(text) ?? [];
+  const [x = 0, y = x] = values;
+  if (values.length <= 2 && x > 0 && y > 0) return [x, y];
+  throw new InvalidArgumentError("Expected millimetres above 0, such as 0.25, or two with a comma: columns, rows.");
+}
+
 /** Any finite decimal number. */
 export function numberArgument(text: string): number {
   const value = decimal(text);

@@ -21,6 +21,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/demo.ts"),
   },
   {
+    name: "plan",
+    summary: "measure a data set and plan its training, with reasons",
+    gpu: true,
+    load: () => import("./commands/plan.ts"),
+  },
+  {
     name: "train",
     summary: "train a network on a dataset folder",
     gpu: true,

@@ -9,8 +9,13 @@ type Example = readonly [line: string, meaning: string];
  */
 export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   demo: [["svanet demo", "data, a small network, scores and pictures in ./demo, in minutes on a CPU"]],
+  plan: [
+    ["svanet plan cells", "what a data set is like, and which settings follow from it, with reasons"],
+    ["svanet plan cells --memory 24GiB --out plan.yaml", "for a GPU of 24 GiB, to be changed by hand"],
+  ],
   train: [
     ["svanet train --data cells --out runs/first", "by the default recipe"],
+    ["svanet train --data cells --out runs/planned --recipe auto", "planned for the data, small objects first"],
     ["svanet train --data cells --out runs/second --weights imagenet:resnet50", "from public ImageNet weights"],
     [
       "svanet train --data cells --out runs/small --encoder mini --width 8 --size 128 --steps 800",

@@ -57,6 +57,13 @@ export function fieldNamer(options: Readonly<Record<string, unknown>>): (field: 
     options[field] === undefined && typeof path === "string" ? readConfigFile(path).where(field) : flagOf(field);
 }
 
+/** The fields that flags or the file of `--config` give. Throws UsageError where that cannot be read. */
+export function givenFields(options: Readonly<Record<string, unknown>>): ReadonlySet<TrainField> {
+  const path = options["config"];
+  const file = typeof path === "string" ? readConfigFile(path).values : {};
+  return new Set(TRAIN_FIELDS.filter((field) => options[field] !== undefined || field in file));
+}
+
 /** What an omitted flag means, and for which networks it means something else. */
 function defaultText(field: TrainField): string {
   const { omitted, unless }: OptionRow = TRAIN_OPTIONS[field];

@@ -1,5 +1,7 @@
 import { type Command, Option } from "commander";
 import { SPLIT_NAMES, type SplitName } from "../data/dataset/dataset.ts";
+import { UsageError } from "../errors.ts";
+import type { TrainConfig } from "../experiment/settings/config.ts";
 import { SELECTIONS, type Selection } from "../experiment/study/plan.ts";
 import { SCORED_AT, type ScoredSize } from "../experiment/study/score.ts";
 import { wholeNumber } from "./arguments.ts";
@@ -36,4 +38,14 @@ export function addStudyOptions(command: Command, { repeats = 3, split = true } 
     )
     .option("--dry-run", "train nothing: print runs, parameters, and what they would take")
     .option("--json", "print the tables as JSON");
+}
+
+/** Throws UsageError for a recipe that a study cannot score: it takes none as the data have it, and scores all at one size. */
+export function requireStudyRecipe({ recipe, patches }: TrainConfig, at: ScoredSize): void {
+  if (recipe === "auto" || (patches > 0 && at === "trained")) {
+    throw new UsageError(
+      "a study compares networks by one recipe and at one trained size: leave out --recipe auto and --patches (of a --config file: " +
+        "patches), or give the file that svanet plan writes by --config and score at the images' own size by --at native",
+    );
+  }
 }

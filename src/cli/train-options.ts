@@ -148,7 +148,7 @@ export const TRAIN_OPTIONS: OptionTable = {
   recipe: {
     group: "Training",
     argument: "<name>",
-    help: "what flags that are left out mean; by paper all of it is as published, its fine-tuning rate from random weights too",
+    help: "what flags that are left out mean; by paper all of it is as published, its fine-tuning rate from random weights too; by auto what svanet plan says for the data",
     parse: asText,
     sample: ["paper", "paper"],
   },
@@ -183,6 +183,14 @@ export const TRAIN_OPTIONS: OptionTable = {
     help: "share of the crops, 0 to 1, placed on an object: small ones are rarely seen otherwise",
     parse: asNumber,
     sample: ["0.5", 0.5],
+  },
+  patches: {
+    group: "Data",
+    argument: "<n>",
+    help: "cut so many patches of --size out of each image an epoch, at its own resolution; predict and eval then work by tiles",
+    parse: asNumber,
+    sample: ["3", 3],
+    omitted: "0: images are resized whole",
   },
   batchSize: {
     group: "Training",

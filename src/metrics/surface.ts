@@ -1,4 +1,5 @@
 import { IGNORE_LABEL } from "../labels.ts";
+import { type Axes, type Axis, distances } from "./distance.ts";
 import type { Labels } from "./totals.ts";
 
 /** Which of the two maps does not hold the class. */
@@ -49,15 +50,8 @@ export function withoutIgnored(prediction: Labels, target: Labels): Labels {
     : prediction;
 }
 
-/** One axis of the maps: how many places it has, how far apart their values are stored, and how far apart they lie. */
-interface Axis {
-  readonly extent: number;
-  readonly stride: number;
-  readonly spacing: number;
-}
-
 /** The axes from the fastest on that a distance goes along: rows, columns, and slices of a volume. */
-function axesOf({ height, width, depth, spacing }: SurfaceOptions): readonly [rows: Axis, columns: Axis, slices: Axis] {
+function axesOf({ height, width, depth, spacing }: SurfaceOptions): Axes {
   const [column = 1, row = 1, slice = 1] = (spacing ?? []).toReversed();
   return [
     { extent: height, stride: width, spacing: row },
@@ -85,50 +79,6 @@ function isAmongOwn(labels: Labels, at: number, { extent, stride }: Axis): boole
   return place > 0 && place + 1 < extent && labels[at - stride] === label && labels[at + stride] === label;
 }
 
-/** For every pixel the squared distance to the nearest border pixel of its column; Infinity in columns without one. */
-function columnSquares(border: readonly number[], { extent, stride, spacing }: Axis, pixels: number): Float64Array {
-  const gaps = new Float64Array(pixels).fill(Number.POSITIVE_INFINITY);
-  for (const at of border) gaps[at] = 0;
-  const slice = extent * stride;
-  for (let at = 0; at < pixels; at++) {
-    if (at % slice >= stride) gaps[at] = Math.min(gaps[at] ?? 0, (gaps[at - stride] ?? 0) + 1);
-  }
-  for (let at = pixels - 1; at >= 0; at--) {
-    if (at % slice < slice - stride) gaps[at] = Math.min(gaps[at] ?? 0, (gaps[at + stride] ?? 0) + 1);
-  }
-  return gaps.map((gap) => (gap * spacing) ** 2);
-}
-
-/** The least of the squares along an axis through `at`, each with the way there added: outward until nothing is nearer. */
-function nearest(squares: (at: number) => number, at: number, { extent, stride, spacing }: Axis): number {
-  const place = Math.floor(at / stride) % extent;
-  let least = squares(at);
-  for (let step = 1; step < extent; step++) {
-    const way = (step * spacing) ** 2;
-    if (way >= least) break;
-    if (place >= step) least = Math.min(least, squares(at - step * stride) + way);
-    if (place + step < extent) least = Math.min(least, squares(at + step * stride) + way);
-  }
-  return least;
-}
-
-/** Distances of the pixels of `from` to the nearest pixel of `to`, neither empty. Exact. */
-function distances(from: readonly number[], to: readonly number[], options: SurfaceOptions): Float64Array {
-  const [rows, columns, slices] = axesOf(options);
-  const pixels = rows.extent * columns.extent * slices.extent;
-  const inColumn = columnSquares(to, rows, pixels);
-  // Of a volume only the pixels near borders are ever asked for, those again and again.
-  const known = slices.extent > 1 ? new Float64Array(pixels).fill(Number.NaN) : null;
-  const inSlice = (at: number): number => {
-    const kept = known?.[at] ?? Number.NaN;
-    if (!Number.isNaN(kept)) return kept;
-    const found = nearest((place) => inColumn[place] ?? 0, at, columns);
-    if (known) known[at] = found;
-    return found;
-  };
-  return Float64Array.from(from, (at) => Math.sqrt(nearest(inSlice, at, slices)));
-}
-
 /** The `q`-quantile (0..1) of values in any order, linear between neighbours as NumPy's default; NaN without values. */
 export function quantile(values: ArrayLike<number>, q: number): number {
   const sorted = Float64Array.from(values).sort();
@@ -151,8 +101,9 @@ export function surfaceScore(prediction: Labels, target: Labels, options: Surfac
   if (predicted.length === 0 && labelled.length === 0) return { empty: "both", dice: 1, hausdorff95: 0 };
   if (predicted.length === 0) return { empty: "prediction", dice: 0, hausdorff95: Number.NaN };
   if (labelled.length === 0) return { empty: "target", dice: 0, hausdorff95: Number.NaN };
-  const there = distances(predicted, labelled, options);
-  const back = distances(labelled, predicted, options);
+  const axes = axesOf(options);
+  const there = distances(predicted, labelled, axes);
+  const back = distances(labelled, predicted, axes);
   const near = (values: Float64Array) => values.filter((distance) => distance <= tolerance).length;
   return {
     empty: "none",

@@ -7,7 +7,7 @@ import { gatherStatistics } from "../kernels/passes/gather-statistics.ts";
 import { halve } from "../kernels/passes/halve.ts";
 import { takeMeansFirst } from "../kernels/passes/linear-means.ts";
 import { takeActivationSlopes } from "../kernels/passes/norm-gradients.ts";
-import { type Allowance, CHEAP, recompute } from "../kernels/passes/recompute.ts";
+import { type Allowance, CHEAP, CHEAP_IN_HALF, recompute } from "../kernels/passes/recompute.ts";
 import { dropUnread, splitPointwiseOverConcat } from "../kernels/passes/rewrite.ts";
 import { joinSoftmaxSums } from "../kernels/passes/softmax-sums.ts";
 import { giveToWeightGradients } from "../kernels/passes/weight-gradients.ts";
@@ -108,7 +108,7 @@ export function trainingPasses<R extends Ends>(graph: Graph, spec: TrainingSpec<
     giveToWeightGradients(graph, made.keep, spec.target);
     gatherStatistics(graph, spec.target);
     if (precision === "f16") halve(graph, held);
-    recompute(graph, held, spec.repeat ?? CHEAP);
+    recompute(graph, held, spec.repeat ?? (precision === "f16" ? CHEAP_IN_HALF : CHEAP));
   }
   return made;
 }

@@ -124,7 +124,7 @@ test("eval by other strata chooses rules; tiles, views and rules are applied", a
     auc: expect.any(Number),
     emptyMasks: expect.any(Object),
   });
-  const files = ["classes.csv", "eval.json", "images.csv", "lesions.csv", "roc.csv"];
+  const files = ["classes.csv", "counts.csv", "eval.json", "images.csv", "lesions.csv", "objects.csv", "roc.csv"];
   expect(
     readdirSync(join(run, "eval"))
       .filter((name) => name !== "overlays")
@@ -154,6 +154,24 @@ test("eval by other strata chooses rules; tiles, views and rules are applied", a
   expect(new Set(values.map((value) => Math.round(1000 * value))).size).toBeGreaterThan(10);
 });
 
+test("two checkpoints are averaged; pictures have counts of their objects, a series those of each slice", () => {
+  const out = path("ensemble");
+  const last = join(run, "checkpoints", "last.safetensors");
+  const args = ["predict", run, last, join(data, "val"), join(scans, "series"), "--out", out];
+  const asked = ["--format", "csv", "--separate", "1", "--spacing", "0.5,0.25"];
+  expect(svanetJson(...args, ...asked)).toMatchObject(Array(5).fill({ csv: join(out, "objects.csv") }));
+  const rows = (name: string) => {
+    const [titles = [], ...cells] = readFileSync(join(out, name), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(","));
+    return cells.map((row) => Object.fromEntries(titles.map((title, at) => [title, row[at] ?? ""])));
+  };
+  const objects = rows("objects.csv");
+  expect(rows("counts.csv").map(({ slice }) => slice)).toEqual(["", "", "", "", "0", "1", "2"]);
+  expect(rows("counts.csv").reduce((sum, row) => sum + Number(row["objects"]), 0)).toBe(objects.length);
+});
+
 test("what cannot be meant is refused in a sentence, before anything is written", async () => {
   const refused = (...args: string[]) => {
     const { status, stderr } = svanet(...args);
@@ -168,6 +186,11 @@ test("what cannot be meant is refused in a sentence, before anything is written"
   for (const window of ["5", ",240", "240,-160"]) {
     expect(refused("predict", run, val, "--out", path("x"), `--window=${window}`)).toContain("the lower first");
   }
+  expect(refused("predict", run, join(run, "checkpoints", "last.safetensors"), "--out", path("x"))).toContain(
+    "no image is given behind the checkpoints",
+  );
+  expect(refused("predict", run, val, "--out", path("x"), "--separate", "1")).toContain("--separate parts objects");
+  expect(refused("predict", run, val, "--out", path("x"), "--spacing", "1")).toContain("add --format csv");
   expect(refused("eval", run, "--data", data, "--strata", "10,1")).toContain("Expected ascending percentages");
   const leak = refused("eval", run, "--data", data, "--split", "test", "--choose-postprocess");
   expect(leak).toContain("rules are chosen on val");

@@ -1,6 +1,5 @@
 import type { ByteImage } from "../../src/data/image/image.ts";
 import { OutOfMemoryError } from "../../src/errors.ts";
-import type { Checkpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
 import { Predictor, type PredictorOptions } from "../../src/experiment/predict/predict.ts";
 import { random } from "../../src/kernels/random.ts";
 import type { InferenceOptions } from "../../src/training/inference-trace.ts";
@@ -54,6 +53,12 @@ export function fakeNetwork() {
   const device = { room: { gpu: null, host: 2 ** 26, shared: false } };
   const parts = { config: { width: 8, height: 8, classes: 2 }, device, inference, requireInference };
   const network = parts as unknown as Network;
-  const checkpoint = { facts: { mean: [0, 0, 0], std: [1, 1, 1] } } as unknown as Checkpoint;
-  return { alive, of: (options?: PredictorOptions) => new Predictor(network, checkpoint, options) };
+  const facts = { mean: [0, 0, 0], std: [1, 1, 1] };
+  return {
+    alive,
+    of: (options?: PredictorOptions) => new Predictor(network, { facts }, options),
+    /** As one that was trained on patches of 8x8. */
+    native: (options?: PredictorOptions) =>
+      new Predictor(network, { facts: { ...facts, resolution: "native" } }, options),
+  };
 }

@@ -12,7 +12,7 @@ import { trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
-import type { StudyFlags } from "../study-flags.ts";
+import { requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
 import { carriedOut, openStudyData, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
@@ -65,6 +65,7 @@ export async function ablateGrid(flags: GridFlags): Promise<void> {
 function recipeOf(flags: GridFlags, point: Point): TrainConfig {
   try {
     const config = trainConfigFrom({ ...flags, ...point }, { recipe: "paper" });
+    requireStudyRecipe(config, flags.at);
     lossSettings(config, networkConfig(config, config.classes ?? 2));
     return config;
   } catch (error) {

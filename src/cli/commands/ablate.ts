@@ -16,7 +16,7 @@ import { addTrainOptions, fieldNamer, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
-import { addStudyOptions, type StudyFlags } from "../study-flags.ts";
+import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
 import { carriedOut, openStudyData, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
@@ -64,6 +64,7 @@ async function ablate(words: readonly string[], flags: GridFlags): Promise<void>
   const tables = ablationTables(words);
   // The recipe of every run, the paper's where nothing else is said. What does not fit together is said before a file is read.
   const config = trainConfigFrom(flags, { recipe: "paper" });
+  requireStudyRecipe(config, flags.at);
   requireFreeParts(tables, config, fieldNamer(flags));
   const foreseen = networkConfig(config, config.classes ?? 2);
   lossSettings(config, foreseen);

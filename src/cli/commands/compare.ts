@@ -15,6 +15,7 @@ import {
   withPaper,
 } from "../../experiment/study/comparison.ts";
 import { type Cell, fileName, planStudy, type Study, type StudyData } from "../../experiment/study/plan.ts";
+import type { ScoredSize } from "../../experiment/study/score.ts";
 import { studyRows } from "../../experiment/study/table.ts";
 import { tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
@@ -23,7 +24,7 @@ import { addTrainOptions } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
-import { addStudyOptions, type StudyFlags } from "../study-flags.ts";
+import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
 import { carriedOut, openStudyData, sayUnfinished } from "../study-session.ts";
 import { markdownPage, markdownTable, printNotes, printScores } from "../study-table.ts";
@@ -63,7 +64,7 @@ async function compare(flags: CompareFlags): Promise<void> {
   const names = comparedNetworks(flags.models);
   const baseline = baselineOf(names, flags.against);
   const common = commonOf(flags, names);
-  const first = checkRecipes(names, common);
+  const first = checkRecipes(names, common, flags.at);
   const open = async (): Promise<Study> => {
     const blocks: { data: StudyData; arms: ReturnType<typeof comparisonArms> }[] = [];
     for (const folder of flags.data) {
@@ -103,10 +104,11 @@ function commonOf(flags: CompareFlags, names: readonly string[]): CommonRecipe {
 }
 
 /** Says what does not fit together before a file is read, and which networks a part applies to. Returns the first recipe. */
-function checkRecipes(names: readonly string[], common: CommonRecipe): TrainConfig {
+function checkRecipes(names: readonly string[], common: CommonRecipe, at: ScoredSize): TrainConfig {
   const parts = givenParts(names, common);
   const recipes = foreseenRecipes(names, common);
   for (const recipe of recipes) {
+    requireStudyRecipe(recipe, at);
     lossSettings(recipe, networkConfig(recipe, recipe.classes ?? 2));
   }
   for (const { field, value, networks } of parts) {

@@ -25,7 +25,7 @@ import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { openChecked, withDevice } from "../session.ts";
-import { addStudyOptions, type StudyFlags } from "../study-flags.ts";
+import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
 import { carriedOut, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
@@ -59,6 +59,7 @@ export function register(command: Command): void {
 
 async function crossValidate(flags: CvFlags): Promise<void> {
   const config = trainConfigFrom(flags);
+  requireStudyRecipe(config, flags.at);
   const foreseen = networkConfig(config, config.classes ?? 2);
   lossSettings(config, foreseen);
   const { select = "last" } = flags;

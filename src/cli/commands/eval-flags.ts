@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { SPLIT_NAMES, type SplitName } from "../../data/dataset/dataset.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { UsageError } from "../../errors.ts";
+import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
 import { CHECKPOINTS, type CheckpointName, runOf } from "../../experiment/checkpoint/load-run.ts";
 import { readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import { BOOTSTRAP } from "../../metrics/bootstrap.ts";
@@ -34,6 +35,7 @@ export interface EvalFlags extends PredictorFlags {
   readonly tolerance?: number;
   readonly resamples?: number;
   readonly choosePostprocess?: true;
+  readonly chooseSeparate?: true;
   readonly full?: true;
   readonly adapter?: string;
   readonly json?: true;
@@ -60,6 +62,10 @@ export function addEvalOptions(command: Command): Command {
     .option(
       "--choose-postprocess",
       "find on these images (val only) which objects are better removed, and store that for --postprocess",
+    )
+    .option(
+      "--choose-separate",
+      "find on these images (val only, with instances/) how touching objects are best parted, and store that for --separate",
     )
     .option(
       "--window <low,high>",
@@ -110,8 +116,14 @@ function addScoreOptions(command: Command): Command {
     .option("--no-roc", "leave out the ROC curves");
 }
 
-/** Refuses what cannot be meant, before anything is opened. */
-export function checkEvalFlags(flags: EvalFlags): void {
+/** Refuses what cannot be meant: before anything is opened, and of a checkpoint once its facts are known. */
+export function checkEvalFlags(flags: EvalFlags, facts?: Pick<CheckpointFacts, "resolution">): void {
+  if (facts?.resolution === "native" && sizeOf(flags) === "trained") {
+    throw new UsageError(
+      "--at trained, --recipe paper: this network was trained on patches at the images' own resolution and never sees them " +
+        "stretched to one size; leave both out",
+    );
+  }
   const { split, at, recipe, tile, tta } = flags;
   if (recipe === "paper" && at === "native") {
     throw new UsageError("--recipe paper scores at the trained size: leave out --at native or --recipe paper");
@@ -122,6 +134,7 @@ export function checkEvalFlags(flags: EvalFlags): void {
       `${native}: images are stretched whole to the trained size; leave it out or score --at native`,
     );
   }
+  checkObjectFlags(flags);
   if (!flags.choosePostprocess) return;
   if (split !== "val") {
     throw new UsageError(
@@ -130,6 +143,20 @@ export function checkEvalFlags(flags: EvalFlags): void {
     );
   }
   if (flags.postprocess) throw new UsageError("--choose-postprocess and --postprocess: choose first, then apply");
+}
+
+/** Refuses what cannot be meant of single objects. */
+function checkObjectFlags(flags: EvalFlags): void {
+  const { split, separate, chooseSeparate, extended } = flags;
+  if (separate === undefined && !chooseSeparate) return;
+  const flag = chooseSeparate ? "--choose-separate" : "--separate";
+  if (sizeOf(flags) === "trained") {
+    throw new UsageError(`${flag}: objects are compared at the images' own size; leave it out or score --at native`);
+  }
+  if (extended === false) throw new UsageError(`${flag}: --no-extended leaves single objects out; give one of the two`);
+  if (!chooseSeparate) return;
+  if (split !== "val") throw new UsageError(`--choose-separate with --split ${split}: depths are chosen on val`);
+  if (separate !== undefined) throw new UsageError("--choose-separate and --separate: choose first, then apply");
 }
 
 /** The size that the flags ask for. */

@@ -9,6 +9,7 @@ import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/
 import { EvalPictures } from "../../experiment/evaluate/eval-pictures.ts";
 import { evaluateSplit } from "../../experiment/evaluate/evaluate.ts";
 import { evaluateNative } from "../../experiment/evaluate/native.ts";
+import type { ObjectEvaluation } from "../../experiment/evaluate/object-evaluation.ts";
 import {
   type Postprocess,
   PostprocessChoice,
@@ -28,6 +29,7 @@ import { createProgress } from "../progress.ts";
 import { openChecked, withDevice } from "../session.ts";
 import { figure } from "../units.ts";
 import { addEvalOptions, checkEvalFlags, dataOf, type EvalFlags, isPaperRun, sizeOf } from "./eval-flags.ts";
+import { objectEvaluation, printObjectScores, storeSeparation } from "./eval-objects.ts";
 import { summaryLines, uncountedLines } from "./eval-summary.ts";
 import { printEvaluation } from "./eval-tables.ts";
 
@@ -51,6 +53,7 @@ export async function evaluateRun(run: string, flags: EvalFlags): Promise<Evalua
   return withDevice(flags.adapter ?? null, flags.precision ?? "f32", async (device) => {
     const { network, checkpoint } = await loadNetwork(device, path);
     const { facts } = checkpoint;
+    checkEvalFlags(flags, facts);
     requireShown(flags.show, facts.channels?.names ?? COLOUR_NAMES);
     const dataset = await openChecked(data, [flags.split], {
       classes: facts.classes,
@@ -87,11 +90,13 @@ async function evaluateSamples(work: Work): Promise<EvaluationResult> {
   const { path, folder, data, flags, checkpoint, samples, failures } = work;
   const { classes } = checkpoint.facts;
   const choice = flags.choosePostprocess ? new PostprocessChoice(classes) : null;
+  const own = { path, data, flags, facts: checkpoint.facts, samples };
+  const objects = objectEvaluation(own);
   const pictures = new EvalPictures();
   const progress = createProgress({ label: "evaluating", total: samples.length });
   let result: EvaluationResult;
   try {
-    result = await scored(work, {
+    result = await scored(work, objects, {
       samples,
       classes: checkpoint.facts.config.classes,
       roc: flags.roc,
@@ -118,6 +123,7 @@ async function evaluateSamples(work: Work): Promise<EvaluationResult> {
   else print(work, result);
   note(`written: ${folder} (eval.json, ${tables.length} CSV tables, overlays)`);
   if (choice) storeChoice(runOf(path), { data, split, checkpoint: basename(path) }, choice);
+  if (objects) storeSeparation(own, objects);
   sayFailures(failures, result);
   return result;
 }
@@ -125,13 +131,17 @@ async function evaluateSamples(work: Work): Promise<EvaluationResult> {
 const rulesOf = ({ path, checkpoint }: Work) => readPostprocess(runOf(path), checkpoint.facts.config.classes).rules;
 
 /** The scores at the size that the flags ask for. */
-async function scored(work: Work, options: ScoreOptions): Promise<EvaluationResult> {
+async function scored(
+  work: Work,
+  objects: ObjectEvaluation | undefined,
+  options: ScoreOptions,
+): Promise<EvaluationResult> {
   const { path, flags, network, checkpoint, samples, failures } = work;
   if (sizeOf(flags) === "native") {
     const predictor = new Predictor(network, checkpoint, predictorOptions(path, checkpoint.facts, flags));
     try {
       const onFailure = ({ message }: Error) => void failures.push(message);
-      return await evaluateNative({ ...options, predictor, onFailure });
+      return await evaluateNative({ ...options, predictor, objects, onFailure });
     } finally {
       predictor.destroy();
     }
@@ -164,6 +174,7 @@ function print({ path, flags, checkpoint, failures }: Work, result: EvaluationRe
   if (flags.full) {
     printLine("");
     printEvaluation(result, classes, area);
+    if (result.objects) printObjectScores(result.objects, classes);
   }
   if (result.scoredAt === "native" && isPaperRun(path)) {
     note("the paper's recipe trained this run: --recipe paper scores as its tables do");

@@ -23,6 +23,8 @@ import {
 } from "../../experiment/predict/predict-scan.ts";
 import { predictionPage } from "../../experiment/predict/prediction-page.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
+import type { PixelSize } from "../../objects/shape.ts";
+import type { PartingDepths } from "../../objects/split.ts";
 import type { FileFailures } from "../file-failures.ts";
 import { note } from "../print.ts";
 import { createProgress } from "../progress.ts";
@@ -38,6 +40,8 @@ export interface FileFlags {
   readonly allowGaps?: true;
   /** Channels that pictures for people are drawn of. */
   readonly show?: readonly number[];
+  /** Millimetres between columns and rows of pictures. */
+  readonly spacing?: PixelSize;
 }
 
 /** What was written for one input; a form's path stands under its name. */
@@ -95,6 +99,8 @@ interface Work {
   readonly facts: CheckpointFacts;
   /** Takes what is wrong with single inputs. */
   readonly failures: FileFailures;
+  /** How touching objects are parted. */
+  readonly depths?: PartingDepths | undefined;
 }
 
 interface Found {
@@ -106,13 +112,13 @@ interface Found {
 export async function predictFiles(
   predictor: Predictor,
   inputs: readonly PredictInput[],
-  { flags, facts, failures }: Work,
+  { flags, facts, failures, depths }: Work,
 ): Promise<Found> {
   const classes = facts.classes.map((name, label) => ({
     name,
     colour: facts.colours[label] ?? ([255, 255, 255] as const),
   }));
-  const outputs = new Outputs({ folder: flags.out, formats: flags.format, classes });
+  const outputs = new Outputs({ folder: flags.out, formats: flags.format, classes, depths });
   const progress = createProgress({ label: "predicting", total: inputs.length });
   const written: Written[] = [];
   const notes: string[] = [];
@@ -145,7 +151,7 @@ export async function predictFiles(
   };
 }
 
-interface InputWork extends Omit<Work, "failures"> {
+interface InputWork extends Omit<Work, "failures" | "depths"> {
   readonly classes: readonly ShownClass[];
   readonly outputs: Outputs;
   readonly onSlice: (done: number, total: number) => void;
@@ -159,10 +165,10 @@ const LARGE_IMAGE = 2 ** 24;
 const DOUBTFUL_IMAGE = 2 ** 20;
 
 /** Refuses an image that does not fit here, and says what a very large one takes, before it is decoded. */
-function foresee(predictor: Predictor, file: string, facts: PictureFacts, { probabilities }: FileFlags): void {
+function foresee(predictor: Predictor, file: string, facts: PictureFacts, { probabilities, format }: FileFlags): void {
   const pixels = facts.width * facts.height;
   if (pixels < DOUBTFUL_IMAGE) return;
-  const plan = predictor.plan(facts, file, probabilities === true);
+  const plan = predictor.plan(facts, file, probabilities === true || format?.includes("csv") === true);
   if (pixels >= LARGE_IMAGE) note(planText(file, facts, plan));
 }
 
@@ -204,10 +210,11 @@ async function predictImage(
   const npy = flags.probabilities ? new NpyFile(probabilitiesPath(flags, stem), shape) : null;
   const overlay = join(flags.out, `${stem}-overlay.png`);
   try {
-    const mask = await predictor.mask(image, npy ? (rows) => npy.append(rows) : undefined);
+    const own = outputs.open({ file, stem, isScan: false, pixelSize: flags.spacing });
+    const sink = npy ? (rows: Float32Array) => npy.append(rows) : undefined;
+    const { mask, certainty } = await predictor.findOr(own.measures, image, sink);
     npy?.finish();
-    const own = outputs.open({ file, stem, isScan: false });
-    own.add(mask);
+    own.add(mask, { certainty });
     const files = own.finish();
     writeFileAtomic(overlay, encodePng(predictionPage(shownInColour(drawn(image), flags.show), mask, classes)));
     return { files, overlay, ...(npy ? { probabilities: npy.path } : {}), shown };
@@ -228,7 +235,8 @@ async function predictScans(
     const probabilities = flags.probabilities
       ? { path: probabilitiesPath(flags, stem), classes: facts.config.classes }
       : undefined;
-    const own = outputs.open({ file: input.file, stem, isScan: true });
+    const pixelSize = scan.pixelSize ?? flags.spacing;
+    const own = outputs.open({ file: input.file, stem, isScan: true, pixelSize });
     const target = { folder, stem, classes, outputs: own };
     const [first] = facts.channels?.windows ?? [];
     const trained = facts.window ?? (typeof first === "object" ? first : undefined);

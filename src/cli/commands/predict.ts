@@ -2,17 +2,20 @@ import type { Command } from "commander";
 import { COLOUR_NAMES, requireShown } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
 import { readFacts } from "../../experiment/checkpoint/checkpoint.ts";
+import { leadingCheckpoints, requireAlike } from "../../experiment/checkpoint/ensemble.ts";
 import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
 import { checkpointPath, loadNetwork } from "../../experiment/checkpoint/load-run.ts";
 import { FORMATS, type Format } from "../../experiment/predict/outputs.ts";
 import { Predictor } from "../../experiment/predict/predict.ts";
 import { checkTargets, listInputs } from "../../experiment/predict/predict-inputs.ts";
 import { makeFolder, requireWritableFolder } from "../../files/folder.ts";
+import type { Device } from "../../kernels/device/device.ts";
+import type { PartingDepths } from "../../objects/split.ts";
 import type { Precision } from "../../training/passes.ts";
-import { shownArgument, someOf, wholeNumber, windowArgument } from "../arguments.ts";
+import { shownArgument, someOf, spacingArgument, wholeNumber, windowArgument } from "../arguments.ts";
 import { FileFailures } from "../file-failures.ts";
 import { adapterOption, precisionOption } from "../options.ts";
-import { addPredictorOptions, type PredictorFlags, predictorOptions } from "../predictor-flags.ts";
+import { addPredictorOptions, type PredictorFlags, partingDepths, predictorOptions } from "../predictor-flags.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { withDevice } from "../session.ts";
 import { type FileFlags, pathsOf, predictFiles } from "./predict-files.ts";
@@ -26,8 +29,8 @@ interface PredictFlags extends FileFlags, PredictorFlags {
 /** `svanet predict`: masks at native size and overlays for images, NIfTI volumes, DICOM series, or folders of them. */
 export function register(command: Command): void {
   command
-    .argument("<checkpoint>", "run folder, or a checkpoint file")
-    .argument("<files...>", "images, NIfTI volumes, DICOM files, or folders of them")
+    .argument("<checkpoint>", "run folder, or a checkpoint file; of several in a row the probabilities are averaged")
+    .argument("<files...>", "further checkpoints, then images, NIfTI volumes, DICOM files, or folders of them")
     .requiredOption("--out <folder>", "where to write results, and <stem>-overlay.png")
     .option(
       "--format <list>",
@@ -40,6 +43,11 @@ export function register(command: Command): void {
       "also write <stem>-probabilities.npy: float32, height x width x classes; of scans slices first (docs/data.md)",
     )
     .option("--postprocess", "remove objects by the rules of svanet eval --choose-postprocess (scans: slice by slice)")
+    .option(
+      "--spacing <mm>",
+      "size of a picture's pixels in millimetres, or columns,rows: --format csv then measures in them (scans say it themselves)",
+      spacingArgument,
+    )
     .option(
       "--window <low,high>",
       "values of scans and deep pictures shown black and white (default: as in training, else the file's, else percentiles)",
@@ -70,10 +78,15 @@ export function register(command: Command): void {
     .action(predict);
 }
 
-async function predict(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
-  const path = checkpointPath(run);
+async function predict(run: string, given: readonly string[], flags: PredictFlags): Promise<void> {
+  const further = leadingCheckpoints(given);
+  const paths = given.slice(further);
+  if (paths.length === 0)
+    throw new UsageError(`no image is given behind the checkpoints (${[run, ...given].join(", ")})`);
+  requireUseful(flags);
+  const [path, ...others] = [checkpointPath(run), ...given.slice(0, further).map((other) => checkpointPath(other))];
   requireWritableFolder(flags.out, `--out ${flags.out}`);
-  const { channels } = await readFacts(path);
+  const { channels } = await requireFacts([path, ...others]);
   requireShown(flags.show, channels?.names ?? COLOUR_NAMES);
   if (flags.page !== undefined && channels !== undefined) {
     throw new UsageError("--page: this network has named channels, which one page cannot hold; leave it out");
@@ -81,23 +94,70 @@ async function predict(run: string, paths: readonly string[], flags: PredictFlag
   const inputs = listInputs(paths, channels);
   checkTargets(inputs, flags.out, flags.format);
   await withDevice(flags.adapter ?? null, flags.precision, async (device) => {
-    const { network, checkpoint } = await loadNetwork(device, path);
+    const members = await loadAll(device, [path, ...others]);
+    const [{ network, checkpoint }, ...rest] = members;
     const { facts } = checkpoint;
-    const predictor = new Predictor(network, checkpoint, predictorOptions(path, facts, flags));
+    const predictor = new Predictor(network, checkpoint, { ...predictorOptions(path, facts, flags), further: rest });
     const failures = new FileFailures(inputs.length);
     makeFolder(flags.out);
     try {
-      const { written, notes } = await predictFiles(predictor, inputs, { flags, facts, failures });
+      const depths = partingDepths(path, facts, flags);
+      if (depths) note(partingText(facts.classes, depths));
+      const { written, notes } = await predictFiles(predictor, inputs, { flags, facts, failures, depths });
       if (flags.json) printJson(written);
       else for (const line of new Set(written.flatMap(pathsOf))) printLine(line);
       for (const text of notes) note(text);
       if (written.length > 0) note(summary(written.length, flags, facts));
     } finally {
       predictor.destroy();
-      network.destroy();
+      for (const member of members) member.network.destroy();
     }
     failures.end("predicted");
   });
+}
+
+/** Refuses flags of objects where nothing that is written tells of objects. */
+function requireUseful({ format = [], separate, spacing }: PredictFlags): void {
+  const tellsOfObjects = format.some((name) => name !== "png" && name !== "nifti");
+  if (separate !== undefined && !tellsOfObjects) {
+    throw new UsageError(
+      "--separate parts objects, a mask of classes has none: add --format csv, labels, geojson, coco or rois",
+    );
+  }
+  if (spacing !== undefined && !format.includes("csv")) {
+    throw new UsageError("--spacing is for what is measured: add --format csv");
+  }
+}
+
+/** What the first checkpoint says of itself, once all agree where they must. */
+async function requireFacts(paths: readonly [string, ...string[]]): Promise<CheckpointFacts> {
+  const first = await readFacts(paths[0]);
+  const others = await Promise.all(paths.slice(1).map(async (path) => ({ path, facts: await readFacts(path) })));
+  requireAlike([{ path: paths[0], facts: first }, ...others]);
+  return first;
+}
+
+type Loaded = Awaited<ReturnType<typeof loadNetwork>>;
+
+/** Puts every checkpoint's network on the device. */
+async function loadAll(device: Device, paths: readonly [string, ...string[]]): Promise<[Loaded, ...Loaded[]]> {
+  const first = await loadNetwork(device, paths[0]);
+  const others: Loaded[] = [];
+  try {
+    for (const path of paths.slice(1)) others.push(await loadNetwork(device, path));
+  } catch (error) {
+    for (const { network } of [first, ...others]) network.destroy();
+    throw error;
+  }
+  return [first, ...others];
+}
+
+/** `touching objects: cell parted at a depth of 0.75 px`. */
+function partingText(classes: readonly string[], depths: PartingDepths): string {
+  const texts = depths.map(
+    (depth, at) => `${classes[at + 1]} ${depth === null ? "not parted" : `parted at a depth of ${depth} px`}`,
+  );
+  return `touching objects: ${texts.join(", ")}`;
 }
 
 /** What is in the folder now. */

@@ -14,6 +14,7 @@ import {
 } from "../../experiment/settings/config.ts";
 import { readConfigFile } from "../../experiment/settings/config-file.ts";
 import {
+  isNative,
   lossSettings,
   networkConfig,
   networkFor,
@@ -30,9 +31,10 @@ import { requireWritableFolder } from "../../files/folder.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
-import { requireFit } from "../../training/fit.ts";
-import { wholeNumber } from "../arguments.ts";
+import { requireFit, type Work } from "../../training/fit.ts";
+import { MEMORY_HELP, memoryArgument, wholeNumber } from "../arguments.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
+import { type PlannedRun, planAdvice, planRun } from "../planned-run.ts";
 import { note } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { supervised } from "../restarts.ts";
@@ -44,6 +46,7 @@ import { watchTraining } from "../watch-training.ts";
 /** `svanet train`: trains a network on a dataset folder, or continues a run. */
 export function register(command: Command): void {
   addTrainOptions(command);
+  command.option("--memory <size>", `with --recipe auto: ${MEMORY_HELP}`, memoryArgument);
   command.option(
     "--max-restarts <n>",
     "times the run goes on from its last checkpoint after the GPU was lost",
@@ -55,7 +58,7 @@ export function register(command: Command): void {
     process.exitCode = await supervised(restarts, (attempt) => {
       const own = attempt === 0 ? options : { ...options, resume: "auto" };
       const config = configOf(own);
-      return train(config, (dataset) => configOf(own, plannedFlags(config, dataset)));
+      return train(config, (dataset, device) => planned(own, config, { dataset, device }));
     });
   });
 }
@@ -77,13 +80,33 @@ function configOf(options: Readonly<Record<string, unknown>>, plan?: TrainFlags)
   return resolveConfig(Object.fromEntries([...kept, ...given]), file);
 }
 
+/** The configuration for the data set: by the plan of `--recipe auto`, or as the network is published to be planned. */
+async function planned(
+  options: Readonly<Record<string, unknown>>,
+  config: TrainConfig,
+  open: Open,
+): Promise<PlannedRun> {
+  const { dataset } = open;
+  if (config.recipe === "auto" && startsAnew(config)) {
+    const { flags, plan } = await planRun(options, config, open);
+    return { config: configOf(options, flags), plan };
+  }
+  const advice = planAdvice(options, dataset);
+  if (advice !== undefined) note(advice);
+  return { config: configOf(options, plannedFlags(config, dataset)) };
+}
+
+/** What a run trains on. */
+type Open = Pick<TrainInput, "dataset" | "device">;
+type ConfigFor = (dataset: CheckedDataset, device: Device) => Promise<PlannedRun>;
+
 /**
  * Trains; returns the exit code, which names the signal that stopped it where one did. `planned` gives the configuration
  * again once the data set is known.
  */
 export async function train(
   first: TrainConfig,
-  configFor: (dataset: CheckedDataset) => TrainConfig = () => first,
+  configFor: ConfigFor = async () => ({ config: first }),
 ): Promise<number> {
   // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
   const foreseen = networkConfig(first, first.classes ?? 2);
@@ -92,15 +115,20 @@ export async function train(
   if (startsAnew(first)) await readyWeights(first);
   requireWritableFolder(first.out, `--out ${first.out}`);
   return withDevice(first.adapter, precisionOf(first), (device) => {
-    const work = { batch: first.batchSize, repeat: repeatOf(first), precision: precisionOf(first) };
-    requireFit(foreseen, { kind: "training", ...work }, device.room);
+    // A plan chooses what fits.
+    if (first.recipe !== "auto") requireFit(foreseen, workOf(first), device.room);
     return trainOn(device, first, configFor);
   });
 }
 
-/** Whether a run begins by these settings, so that weights are loaded; a resumed one has its own. */
+/** Whether a run begins by these settings, so that it is planned and weights are loaded; a resumed one has its own. */
 const startsAnew = ({ resume, out }: TrainConfig): boolean =>
   resume === false || (resume === "auto" && !hasState(runPaths(out)));
+
+/** What a run asks of the memory. */
+function workOf(config: TrainConfig): Work {
+  return { kind: "training", batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
+}
 
 /** Throws UsageError where a network that pools to single values is to see one image a batch. */
 function requireStatistics(batchSize: number, network: NetworkConfig): void {
@@ -112,21 +140,19 @@ function requireStatistics(batchSize: number, network: NetworkConfig): void {
   );
 }
 
-async function trainOn(
-  device: Device,
-  first: TrainConfig,
-  configFor: (dataset: CheckedDataset) => TrainConfig,
-): Promise<number> {
+async function trainOn(device: Device, first: TrainConfig, configFor: ConfigFor): Promise<number> {
   const dataset = await openChecked(first.data, trainingSplits(first.data), {
     window: windowOf(first),
     believed: first.classes ?? 0,
   });
-  const config = configFor(dataset);
+  const { config, plan } = await configFor(dataset, device);
   const { width, height } = config.size;
-  if (width !== first.size.width || height !== first.size.height || config.batchSize !== first.batchSize) {
+  if (plan !== undefined) note(`the plan is kept as ${runPaths(config.out).plan}; edited, it is read by --config`);
+  else if (width !== first.size.width || height !== first.size.height || config.batchSize !== first.batchSize) {
     note(`planned for these images: --size ${width}x${height} --batch-size ${config.batchSize}`);
   }
   const network = networkFor(config, dataset);
+  if (first.recipe === "auto") requireFit(network, workOf(config), device.room);
   lossSettings(config, network);
   note(rateLine(config));
   const why = unjudgeable(dataset);
@@ -135,7 +161,7 @@ async function trainOn(
     note("augmentation changes brightness and contrast of each channel; hue, saturation and order are for colours");
   }
   const statistics = pixelStatistics(dataset);
-  return observed({ config, network, dataset, statistics, device });
+  return observed({ config, network, dataset, statistics, device, ...(plan === undefined ? {} : { plan }) });
 }
 
 /** Runs the training, watched and stoppable; returns the exit code. */
@@ -166,7 +192,8 @@ function ended(result: TrainResult, config: TrainConfig, dataset: CheckedDataset
   const name = bestBy === "miou" ? "mIoU" : "foreground Dice";
   const diverged = trouble?.kind === "diverged";
   note(`${diverged ? "ended after" : "done:"} ${steps} steps; run folder ${config.out}`);
-  if (best !== null) note(`best validation at ${config.size.width}x${config.size.height}: ${name} ${figure(best)} %`);
+  const at = isNative(config) ? "the images' own size" : `${config.size.width}x${config.size.height}`;
+  if (best !== null) note(`best validation at ${at}: ${name} ${figure(best)} %`);
   if (trouble !== null) for (const line of [trouble.text, trouble.hint]) note(line);
   if (diverged) return 1;
   note(`next: svanet eval ${config.out}${dataset.splits.val ? "" : " --split test"}`);

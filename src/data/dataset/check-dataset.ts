@@ -6,6 +6,7 @@ import type { Rgb } from "../codec/png.ts";
 import type { Window } from "../formats/window.ts";
 import type { PixelStatistics } from "../image/normalise.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";
+import { sourceOf } from "./dataset-yaml.ts";
 import { equalImages } from "./duplicates.ts";
 import type { ImageFacts } from "./file-facts.ts";
 import { classNumbersProblem, zeroAnd255Problem, zeroAnd255Warning } from "./mask-values.ts";
@@ -33,6 +34,8 @@ export interface CheckedSample extends Sample {
 export interface CheckedDataset {
   readonly folder: string;
   readonly name: string;
+  /** What `data prepare` made it from, such as `kits23`, as dataset.yaml says; undefined for a folder of someone's own. */
+  readonly source?: string | undefined;
   /** Class names by label, background first. */
   readonly classes: readonly string[];
   /** One display colour a class. */
@@ -272,6 +275,7 @@ export async function checkDataset(
   return {
     folder: dataset.folder,
     name: dataset.name,
+    source: sourceOf(dataset.yaml),
     classes,
     classSource,
     colours: colours !== undefined && colours.length === classes.length ? colours : defaultColours(classes.length),

@@ -169,3 +169,9 @@ function channelsIn(
   }
   return { window, channels: { names, ...(windows ? { windows } : {}), ...(pages ? { pages } : {}) } };
 }
+
+/** What `data prepare` made a folder from, such as `kits23`; undefined for a folder of someone's own. */
+export function sourceOf({ provenance }: DatasetYaml): string | undefined {
+  const set = provenance?.["set"];
+  return typeof set === "string" ? set : undefined;
+}

@@ -1,13 +1,17 @@
 import { readdir } from "node:fs/promises";
-import { join, parse } from "node:path";
+import { dirname, join, parse } from "node:path";
 import { DataError } from "../../errors.ts";
 import { decodePng } from "../codec/png.ts";
 import { readBytes, readMask } from "../decode.ts";
 import { INSTANCE_FOLDER, type InstanceMap } from "../masks/instances.ts";
-import type { Dataset } from "./dataset.ts";
+import type { Dataset, Sample } from "./dataset.ts";
 import { placed } from "./duplicates.ts";
 import { type Problem, problem, unreadable } from "./problems.ts";
 import type { SplitSurvey } from "./survey.ts";
+
+/** Where a dataset folder keeps the single objects of a sample, if it does. */
+export const instanceFileOf = ({ mask, stem }: Pick<Sample, "mask" | "stem">): string =>
+  join(dirname(dirname(mask)), INSTANCE_FOLDER, `${stem}.png`);
 
 /** The objects in `instances/<stem>.png` of a dataset folder. Throws DataError where the file is missing, damaged or no grey picture. */
 export async function readInstances(file: string): Promise<InstanceMap> {

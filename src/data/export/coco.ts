@@ -16,6 +16,8 @@ export interface CocoAnnotation {
   /** Left, top, width, height in pixels. */
   readonly bbox: readonly [number, number, number, number];
   readonly iscrowd: 0;
+  /** Mean probability, where objects were measured. */
+  readonly score?: number;
 }
 
 /** COCO's `categories`: the foreground classes, each with its index as its id. `classes` begin with the background. */
@@ -34,6 +36,7 @@ export function cocoAnnotation(object: FoundObject, image: Sides, ids: { id: num
     area: object.pixels.length,
     bbox: [left, top, right - left, bottom - top],
     iscrowd: 0,
+    ...(object.score === undefined ? {} : { score: object.score }),
   };
 }
 

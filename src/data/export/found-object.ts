@@ -4,6 +4,10 @@ export interface FoundObject {
   readonly class: number;
   /** Places of its pixels in the mask, `row * width + column`, each once, in any order. */
   readonly pixels: ArrayLike<number>;
+  /** How sure it is, 0 to 1, where that was asked for. */
+  readonly score?: number | undefined;
+  /** What was measured of it, by names with units. */
+  readonly measurements?: Readonly<Record<string, number>> | undefined;
 }
 
 /** A class as other programs show it. */

@@ -13,6 +13,7 @@ export interface GeoJsonFeature {
   readonly properties: {
     readonly objectType: "detection";
     readonly classification: { readonly name: string; readonly color: readonly [number, number, number] };
+    readonly measurements?: Readonly<Record<string, number>>;
   };
 }
 
@@ -35,7 +36,11 @@ export function geoJsonFeature(
   return {
     type: "Feature",
     geometry: { ...shape, ...(slice === undefined ? {} : { plane: { c: -1, z: slice, t: 0 } }) },
-    properties: { objectType: "detection", classification: { name, color: colour } },
+    properties: {
+      objectType: "detection",
+      classification: { name, color: colour },
+      ...(object.measurements ? { measurements: object.measurements } : {}),
+    },
   };
 }
 

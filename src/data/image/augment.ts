@@ -2,7 +2,8 @@ import type { Random } from "../../kernels/random.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import { gaussianBlur } from "./box-blur.ts";
 import { brightness, contrast, hue, permuteChannels, saturation } from "./colour.ts";
-import { type ByteImage, crop, horizontalFlip, type Picture, pad, type Size } from "./image.ts";
+import { drawForeground, type ForegroundDraws, nativeCrop, padAndCrop } from "./crops.ts";
+import { type ByteImage, horizontalFlip, type Picture, type Size } from "./image.ts";
 import { resize, resizeNearest } from "./resample.ts";
 import { rotateBilinear, rotateNearest } from "./rotate.ts";
 import { bend, distortStrongly, drawStrong, type StrongOptions } from "./strong.ts";
@@ -21,6 +22,11 @@ export interface AugmentOptions extends StrongOptions {
    * to lie about the middle. Not in the paper; small objects are rarely seen otherwise.
    */
   readonly foregroundCrops?: number;
+  /**
+   * Cut patches at the image's own resolution (default: off, the image is made as large as the crop first). `scale` then
+   * zooms by 0.7 to 1.4.
+   */
+  readonly native?: boolean;
 }
 
 /** What the paper's recipe does. */
@@ -52,22 +58,6 @@ interface AugmentDraws {
   /** Degrees counter-clockwise, [-10, 10). */
   readonly degrees: number;
 }
-
-/** Where a crop of `foregroundCrops` lies: all uniform in [0, 1). */
-interface ForegroundDraws {
-  /** Which class among those present, and which of its pixels in row order. */
-  readonly label: number;
-  readonly pixel: number;
-  /** Place of that pixel within the middle part of the crop. */
-  readonly across: number;
-  readonly down: number;
-}
-
-/**
- * The pixel aimed at lies within the middle 60 % of the crop, anywhere: centred exactly, a network would learn that objects
- * stand in the middle, the more so the smaller they are. Still inside after a turn by 10 degrees.
- */
-const MIDDLE = { from: 0.2, to: 0.8 } as const;
 
 const LARGEST_TURN = 10;
 
@@ -106,15 +96,6 @@ export function drawAugmentation(random: Random): AugmentDraws {
 }
 
 /**
- * Draws whether and where a crop aims at an object, from a stream of its own: all other draws of the image stay as they are.
- */
-export function drawForeground(random: Random, share: number): ForegroundDraws | undefined {
-  const [coin, label, pixel, across, down] = Array.from({ length: 5 }, () => random.uniform());
-  if ((coin ?? 1) >= share) return undefined;
-  return { label: label ?? 0, pixel: pixel ?? 0, across: across ?? 0, down: down ?? 0 };
-}
-
-/**
  * Short sides to draw from and the long side's cap for a crop: [256, 768] and 1024 for the paper's 512, in proportion for
  * other sizes (the low end a multiple of 4).
  */
@@ -131,53 +112,6 @@ export function scaledSize(source: Size, target: Size, place: number | undefined
   const scale = Math.min(side / Math.min(source.width, source.height), cap / Math.max(source.width, source.height));
   const scaled = (length: number) => Math.max(1, Math.trunc(length * scale));
   return { width: scaled(source.width), height: scaled(source.height) };
-}
-
-const place = (fraction: number, room: number) => Math.floor(fraction * (room + 1));
-
-/** The pixel a crop aims at; undefined where the mask holds no object. Counts, then walks: no list of pixels is made. */
-function pixelOf(mask: ByteImage, draws: ForegroundDraws): { x: number; y: number } | undefined {
-  const counts = new Uint32Array(256);
-  for (const label of mask.data) counts[label] = (counts[label] ?? 0) + 1;
-  const present = [...counts.keys()].filter((label) => label > 0 && label !== IGNORE_LABEL && counts[label] !== 0);
-  const label = present[Math.floor(draws.label * present.length)];
-  if (label === undefined) return undefined;
-  let left = Math.floor(draws.pixel * (counts[label] ?? 0));
-  const at = mask.data.findIndex((value) => value === label && left-- === 0);
-  return { x: at % mask.width, y: Math.floor(at / mask.width) };
-}
-
-/** First column (or row) of a crop of `length` that shows `target` at `fraction` of its middle, kept within `room`. */
-function aim(target: number, fraction: number, length: number, room: number): number {
-  const inside = Math.floor((MIDDLE.from + fraction * (MIDDLE.to - MIDDLE.from)) * length);
-  return Math.min(room, Math.max(0, target - inside));
-}
-
-/**
- * Missing columns and rows are padded on both sides (255: white, ignored), then a crop is taken at the drawn place, or
- * where it shows an object.
- */
-function padAndCrop<P extends Picture>(
-  { image, mask }: Pair<P>,
-  size: Size,
-  draws: AugmentDraws,
-  foreground?: ForegroundDraws,
-): Pair<P> {
-  const columns = Math.max(0, size.width - image.width);
-  const rows = Math.max(0, size.height - image.height);
-  const border = { left: columns, right: columns, top: rows, bottom: rows };
-  const padded = columns + rows > 0;
-  const [roomX, roomY] = [image.width + 2 * columns - size.width, image.height + 2 * rows - size.height];
-  const box = { ...size, left: place(draws.cropLeft, roomX), top: place(draws.cropTop, roomY) };
-  const pixel = foreground === undefined ? undefined : pixelOf(mask, foreground);
-  if (foreground !== undefined && pixel !== undefined) {
-    box.left = aim(pixel.x + columns, foreground.across, size.width, roomX);
-    box.top = aim(pixel.y + rows, foreground.down, size.height, roomY);
-  }
-  return {
-    image: crop(padded ? pad(image, border, 255) : image, box),
-    mask: crop(padded ? pad(mask, border, IGNORE_LABEL) : mask, box),
-  };
 }
 
 function recolour<P extends Picture>(image: P, draws: AugmentDraws): P {
@@ -197,6 +131,22 @@ interface FurtherDraws {
   readonly strong?: ReturnType<typeof drawStrong> | undefined;
 }
 
+/** The crop of exactly `size` that all further steps change: of the resized image, or at its own resolution. */
+function framed<P extends Picture>(
+  pair: Pair<P>,
+  size: Size,
+  draws: AugmentDraws,
+  options: AugmentOptions,
+  foreground: ForegroundDraws | undefined,
+): Pair<P> {
+  const flipped = ({ image, mask }: Pair<P>): Pair<P> =>
+    options.flip && draws.flip ? { image: horizontalFlip(image), mask: horizontalFlip(mask) } : { image, mask };
+  if (options.native) return flipped(nativeCrop(pair, size, { ...draws, zooms: options.scale }, foreground));
+  const scaled = scaledSize(pair.image, size, options.scale ? draws.shortSide : undefined);
+  const resized = { image: resize(pair.image, scaled, "bicubic"), mask: resizeNearest(pair.mask, scaled) };
+  return padAndCrop(flipped(resized), size, draws, foreground);
+}
+
 /** Applies given draws; see `augment`. */
 export function applyAugmentation<P extends Picture>(
   pair: Pair<P>,
@@ -205,11 +155,7 @@ export function applyAugmentation<P extends Picture>(
   options: AugmentOptions,
   { foreground, strong }: FurtherDraws = {},
 ): Pair<P> {
-  const { image, mask } = pair;
-  const scaled = scaledSize(image, size, options.scale ? draws.shortSide : undefined);
-  let out: Pair<P> = { image: resize(image, scaled, "bicubic"), mask: resizeNearest(mask, scaled) };
-  if (options.flip && draws.flip) out = { image: horizontalFlip(out.image), mask: horizontalFlip(out.mask) };
-  out = padAndCrop(out, size, draws, foreground);
+  let out = framed(pair, size, draws, options, foreground);
   if (options.blur && draws.sigma !== undefined) out = { ...out, image: gaussianBlur(out.image, draws.sigma) };
   if (options.colour) out = { ...out, image: recolour(out.image, draws) };
   if (options.strongColour && strong) out = { ...out, image: distortStrongly(out.image, strong) };

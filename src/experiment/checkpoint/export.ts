@@ -17,6 +17,10 @@ const SURROUNDINGS = {
   argmax: "over axis 1 of the resized logits, the first of equal ones",
 } as const;
 
+/** What stands for `resize` where a network was trained on patches at the images' own resolution. */
+const NATIVE_RESIZE =
+  "none: tiles of size, half overlapping, at the picture's own resolution; a smaller picture is mirrored at its right and lower border";
+
 /**
  * The network of a checkpoint as an ONNX model: its evaluation at the trained size, any batch. The image goes in as
  * `[batch, channels, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out. The metadata
@@ -35,10 +39,11 @@ export function checkpointToOnnx(checkpoint: Checkpoint, card?: string): Message
     if (!tensor) throw new CheckpointError(`${path} does not fit its own network: ${name} is missing`);
     for (const [key, data] of table.toStorage(name, float32(tensor))) stored.set(key, data);
   }
-  const { preset, classes, mean, std, window, channels } = facts;
+  const { preset, classes, mean, std, window, channels, resolution } = facts;
   const size = [facts.config.width, facts.config.height];
   const described = {
     ...{ preset, classes, mean, std, size, ...SURROUNDINGS },
+    ...(resolution === "native" ? { resize: NATIVE_RESIZE } : {}),
     ...(window ? { window } : {}),
     ...(channels ? { channel_order: channels.names } : {}),
     ...(channels?.windows ? { channel_windows: channels.windows } : {}),

@@ -20,6 +20,11 @@ export interface CheckpointFacts {
   readonly channels?: ChannelPlan;
   /** What the training scans were shown through, in their own values (CT: Hounsfield units); where one is known. */
   readonly window?: Window;
+  /**
+   * `native`: trained on patches at the images' own resolution; a picture is predicted by overlapping tiles of the trained size,
+   * never stretched. Left out: images are stretched whole to the trained size.
+   */
+  readonly resolution?: "native";
   /** Where training stands: steps done, and the recipe a resumed run must share. */
   readonly progress: Progress;
 }
@@ -69,6 +74,7 @@ const factsSchema = z
       .strictObject({ low: z.number(), high: z.number() })
       .refine(({ low, high }) => high > low, "high must lie above low")
       .exactOptional(),
+    resolution: z.literal("native").exactOptional(),
     progress,
   })
   .refine(

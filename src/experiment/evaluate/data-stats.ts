@@ -11,7 +11,7 @@ export interface StatsOptions {
   readonly count: CountRule;
   readonly area: AreaRule;
   /** Threads; 0 = this one. Default: all cores, at most 8. */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -48,8 +48,8 @@ const countsOf = (shares: readonly number[]): ObjectCounts => {
   return { ultraSmall, small, all };
 };
 
-async function allObjects(dataset: Dataset, options: StatsOptions): Promise<ObjectShare[]> {
-  const masks = SPLIT_NAMES.flatMap((split) => dataset.splits[split] ?? []).map(({ mask }) => mask);
+/** The objects of mask files, each measured at its own resolution; `image` is the number of its file. Throws DataError. */
+export async function objectsOfMasks(masks: readonly string[], options: StatsOptions): Promise<ObjectShare[]> {
   const entry = threadProgram(import.meta.url, "mask-objects-worker");
   const workers = options.workers ?? (masks.length < 24 ? 0 : Math.min(8, availableParallelism()));
   const pool = new ThreadPool<MaskTask, MaskObjects>(
@@ -80,7 +80,8 @@ async function allObjects(dataset: Dataset, options: StatsOptions): Promise<Obje
 export async function datasetStats(dataset: Dataset, options: StatsOptions): Promise<DatasetStats> {
   const [problem] = SPLIT_NAMES.flatMap((split) => dataset.problems[split] ?? []);
   if (problem !== undefined) throw new DataError(`${problem.message} (svanet data verify lists all that is wrong)`);
-  const objects = await allObjects(dataset, options);
+  const masks = SPLIT_NAMES.flatMap((split) => dataset.splits[split] ?? []).map(({ mask }) => mask);
+  const objects = await objectsOfMasks(masks, options);
   const shares = objects.map(({ share }) => share);
   const splits = SPLIT_NAMES.flatMap((split) => {
     const samples = dataset.splits[split];

@@ -6,6 +6,7 @@ import { caseTable } from "../../metrics/cases.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
 import { EMPTY_POLICIES } from "../../metrics/extended.ts";
 import { lesionTable } from "../../metrics/lesions.ts";
+import { countTable, objectTable } from "../../metrics/object-scores.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import { rocTable } from "../../metrics/roc.ts";
 import type { ClassRule } from "./postprocess.ts";
@@ -55,7 +56,8 @@ export function writeEvaluation(folder: string, report: EvaluationReport, result
 }
 
 /** The JSON document of an evaluation: strata by name, percentages as in the paper. */
-export function documentOf({ scoredAt, roc, rocClasses, strata, ignored, extended, cases }: EvaluationResult) {
+export function documentOf({ scoredAt, roc, rocClasses, strata, ignored, extended, cases, objects }: EvaluationResult) {
+  const { images: _, ...objectScores } = objects ?? {};
   const { intervals = {}, lesions, surface, bootstrap } = extended ?? {};
   const complete = Object.entries(strata).map(([name, stratum]) => {
     const own = intervals[name];
@@ -70,13 +72,14 @@ export function documentOf({ scoredAt, roc, rocClasses, strata, ignored, extende
     ...(rocClasses ? { aucClasses: rocClasses.area } : {}),
     ...(extended ? { bootstrap, lesions, surface } : {}),
     ...(cases ? { cases } : {}),
+    ...(objects ? { objects: objectScores } : {}),
     emptyMasks: EMPTY_POLICIES,
   };
 }
 
 /** The CSV tables of an evaluation by file name. The last column of each says the size at which was scored. */
 function tablesOf(result: EvaluationResult): Record<string, string> {
-  const { images, strata, roc, rocClasses, extended, cases, scoredAt } = result;
+  const { images, strata, roc, rocClasses, extended, cases, objects, scoredAt } = result;
   const curves = { ...(roc ? { foreground: roc } : {}), ...(rocClasses ? { classes: rocClasses } : {}) };
   const tables = {
     "images.csv": imageTable(images),
@@ -84,6 +87,7 @@ function tablesOf(result: EvaluationResult): Record<string, string> {
     ...(roc ? { "roc.csv": rocTable(curves) } : {}),
     ...(extended ? { "lesions.csv": lesionTable(extended.lesions) } : {}),
     ...(cases ? { "cases.csv": caseTable(cases) } : {}),
+    ...(objects ? { "objects.csv": objectTable(objects), "counts.csv": countTable(objects.images) } : {}),
   };
   const at = scoredAtName(scoredAt);
   return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, withColumn(table, "scoredAt", at)]));

@@ -3,8 +3,11 @@ import type { Size } from "../../data/image/image.ts";
 import type { CasesResult } from "../../metrics/cases.ts";
 import type { ImageResult, StratumResult } from "../../metrics/evaluation.ts";
 import type { ExtendedOptions, ExtendedResult } from "../../metrics/extended.ts";
+import type { ImageObjects, ObjectScores } from "../../metrics/object-scores.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import type { RocCurve } from "../../metrics/roc.ts";
+import type { PixelCertainty } from "../../objects/measure.ts";
+import type { PartingDepths } from "../../objects/split.ts";
 
 /**
  * The size at which predictions and masks were compared: `native`, each image's own, which is what `predict` writes; or one
@@ -40,6 +43,19 @@ export interface EvaluatedMap {
   readonly target: Int32Array | Uint8Array;
   readonly height: number;
   readonly width: number;
+  /** How sure the prediction is of each pixel, where that was asked for. */
+  readonly certainty?: PixelCertainty | undefined;
+}
+
+/** Where the objects of the label maps come from: numbered ones, connected components of the masks, or some of both. */
+export type ObjectTruth = "instances" | "components" | "mixed";
+
+/** Scores of single objects, and what they were compared with. */
+export interface ObjectResult extends ObjectScores {
+  readonly truth: ObjectTruth;
+  /** By foreground class: how touching predicted objects were parted, in pixels; null: not. */
+  readonly depths: PartingDepths;
+  readonly images: readonly ImageObjects[];
 }
 
 export interface EvaluationResult {
@@ -56,6 +72,8 @@ export interface EvaluationResult {
   readonly extended?: ExtendedResult;
   /** Volumes, each as one case; only where the set says which slices make one. */
   readonly cases?: CasesResult;
+  /** Single objects, where images were scored at their own size. */
+  readonly objects?: ObjectResult;
   /** Mean cross-entropy of a pixel, where it was asked for. */
   readonly loss?: number;
 }

@@ -3,7 +3,7 @@ import { OutOfMemoryError } from "../../errors.ts";
 import { binary } from "../../training/fit.ts";
 import type { Network } from "../../training/network.ts";
 import type { Precision } from "../../training/passes.ts";
-import { type Cut, cutOf, type TileOptions } from "./tiles.ts";
+import { type Cut, cutOf, TILE_OVERLAP, type TileOptions } from "./tiles.ts";
 
 /** An image that is not there yet. */
 export interface ImageFacts extends Size {
@@ -16,8 +16,12 @@ export interface ImageWork {
   readonly tiles?: TileOptions | undefined;
   readonly views?: boolean | undefined;
   readonly precision?: Precision | undefined;
+  /** Whether the tiles are those of a network that sees no other size. */
+  readonly fixed?: boolean | undefined;
   /** Whether probabilities are asked for. */
   readonly probabilities?: boolean | undefined;
+  /** Networks whose probabilities are averaged (default: one). */
+  readonly networks?: number | undefined;
 }
 
 /** What predicting an image takes. */
@@ -36,25 +40,24 @@ const VIEWS = 8;
 const DRAWN = 8;
 /** Sides of tiles that are advised are multiples of it. */
 const STEP = 64;
-/** Share of neighbouring tiles where nobody has chosen one. */
-const OVERLAP = 0.5;
 
 /** Runs of the network on an image, and bytes of main memory for its scores. */
-function cut(image: Size, classes: number, { tiles, views }: ImageWork): Cut {
-  const repeats = views ? VIEWS : 1;
+function cut(image: Size, classes: number, { tiles, views, networks = 1 }: ImageWork): Cut {
+  const repeats = (views ? VIEWS : 1) * networks;
   if (tiles) {
     const { tiles: count, tile, bytes } = cutOf(image, classes, tiles);
     return { tiles: count * repeats, tile, bytes };
   }
   const scores = 4 * image.width * image.height;
-  return { tiles: repeats, tile: image, bytes: scores * (views ? 2 * classes + 1 : classes + 1) };
+  return { tiles: repeats, tile: image, bytes: scores * (repeats > 1 ? 2 * classes + 1 : classes + 1) };
 }
 
 /** Throws OutOfMemoryError where an image cannot be predicted here, before anything of it is made. */
 export function planImage(network: Network, image: ImageFacts, work: ImageWork): ImagePlan {
   const { tiles: runs, tile, bytes } = cut(image, network.config.classes, work);
-  const probabilities = work.probabilities === true || work.tiles !== undefined || work.views === true;
-  const gpu = network.requireInference({ batch: 1, native: tile, probabilities, precision: work.precision });
+  const { networks = 1, precision } = work;
+  const probabilities = work.probabilities === true || work.tiles !== undefined || work.views === true || networks > 1;
+  const gpu = networks * network.requireInference({ batch: 1, native: tile, probabilities, precision });
   const host = image.bytes + DRAWN * image.width * image.height + bytes;
   const { room } = network.device;
   const needed = room.shared ? host + gpu : host;
@@ -84,7 +87,10 @@ export function tooLarge(
 }
 
 function adviceFor(network: Network, image: Size, work: ImageWork): string {
-  const overlap = work.tiles?.overlap ?? OVERLAP;
+  if (work.fixed) {
+    return "this network's tiles have the size of its patches and no other; use another --adapter, or a machine with more memory";
+  }
+  const overlap = work.tiles?.overlap ?? TILE_OVERLAP;
   const runsOf = (size: Size) => `${cut(image, 1, { ...work, tiles: { size, overlap } }).tiles} runs`;
   const largest = largestTile(network, image, work, overlap);
   if (largest === null) return "no tiles of it fit either; use another --adapter, or a machine with more memory";

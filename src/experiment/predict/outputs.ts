@@ -11,15 +11,21 @@ import type { ByteImage } from "../../data/image/image.ts";
 import { DataError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeInnerFolder } from "../../files/folder.ts";
-import { components } from "../../metrics/components.ts";
+import { measured, type PixelCertainty } from "../../objects/measure.ts";
+import type { PixelSize } from "../../objects/shape.ts";
+import { objectsOf, type PartingDepths } from "../../objects/split.ts";
 import { CocoFile } from "./coco-file.ts";
+import { described, OBJECTS_NAME, ObjectTables } from "./object-tables.ts";
 
 /** Forms in which `predict` leaves what it found. */
-export const FORMATS = ["png", "nifti", "coco", "geojson", "rois", "labels"] as const;
+export const FORMATS = ["png", "nifti", "coco", "geojson", "rois", "labels", "csv"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** The file that holds COCO's annotations of all inputs. */
-export const COCO_NAME = "coco.json";
+const COCO_NAME = "coco.json";
+
+/** Files that all inputs share. */
+export const SHARED_NAMES: readonly string[] = [COCO_NAME, OBJECTS_NAME];
 
 /** The form of inputs for which nobody asked for another. */
 export const usualFormat = (isScan: boolean): Format => (isScan ? "nifti" : "png");
@@ -27,6 +33,7 @@ export const usualFormat = (isScan: boolean): Format => (isScan ? "nifti" : "png
 /** Names, in the folder of results, of what one input leaves in a form; of scans a folder where a file a slice is written. */
 export function outputName(format: Format, stem: string, isScan: boolean): string {
   if (format === "coco") return COCO_NAME;
+  if (format === "csv") return OBJECTS_NAME;
   if (format === "nifti") return `${stem}.nii.gz`;
   if (format === "geojson") return `${stem}.geojson`;
   if (format === "rois") return `${stem}-rois.zip`;
@@ -43,6 +50,8 @@ interface OutputsOptions {
   readonly formats: readonly Format[] | undefined;
   /** The background first. */
   readonly classes: readonly ShownClass[];
+  /** How touching objects are parted; left out, they are not. */
+  readonly depths?: PartingDepths | undefined;
 }
 
 /** One input: its file, what its results are named by, and whether it is a stack of slices. */
@@ -50,34 +59,59 @@ interface OutputSource {
   readonly file: string;
   readonly stem: string;
   readonly isScan: boolean;
+  /** Millimetres between its columns and rows, where known. */
+  readonly pixelSize?: PixelSize | undefined;
+}
+
+/** A mask of class indices, and more of it where that is known. */
+export interface FoundMask {
+  /** Of a scan, from 0. */
+  readonly slice?: number | undefined;
+  /** How sure the prediction is of each pixel. */
+  readonly certainty?: PixelCertainty | undefined;
+}
+
+/** The files that all inputs of a command share. */
+interface SharedFiles {
+  readonly coco: CocoFile | undefined;
+  readonly tables: ObjectTables | undefined;
 }
 
 /** Writes what a command's inputs leave, each in every form asked for. */
 export class Outputs {
   readonly options: OutputsOptions;
-  readonly #coco: CocoFile | undefined;
+  readonly #shared: SharedFiles;
 
   constructor(options: OutputsOptions) {
     this.options = options;
-    const { folder, formats, classes } = options;
-    this.#coco = formats?.includes("coco") ? new CocoFile(join(folder, COCO_NAME), classes) : undefined;
+    const { folder, formats = [], classes } = options;
+    const names = classes.map(({ name }) => name);
+    this.#shared = {
+      coco: formats.includes("coco") ? new CocoFile(join(folder, COCO_NAME), classes) : undefined,
+      tables: formats.includes("csv") ? new ObjectTables(folder, names) : undefined,
+    };
   }
 
   /** Takes the masks of one input. */
   open(source: OutputSource): InputOutputs {
-    return new InputOutputs(source, this.options, this.#coco);
+    return new InputOutputs(source, this.options, this.#shared);
   }
 
-  /** Ends the file that all inputs share, if there is one and one input got into it. */
+  /** Ends the files that all inputs share, where there are some and one input got into them. */
   finish(): void {
-    this.#coco?.finish();
+    this.#shared.coco?.finish();
+    this.#shared.tables?.finish();
   }
 
-  /** Drops that file unless it is finished. */
+  /** Drops those files unless they are finished. */
   discard(): void {
-    this.#coco?.discard();
+    this.#shared.coco?.discard();
+    this.#shared.tables?.discard();
   }
 }
+
+/** Forms that tell of single objects. */
+const OF_OBJECTS: readonly Format[] = ["coco", "geojson", "rois", "labels", "csv"];
 
 /** Zip archives store a time: always the same, so that equal results are equal files. */
 const ZIP_TIME = new Date(1980, 0, 1);
@@ -87,35 +121,50 @@ export class InputOutputs {
   readonly formats: readonly Format[];
   readonly #source: OutputSource;
   readonly #options: OutputsOptions;
-  readonly #coco: CocoFile | undefined;
+  readonly #shared: SharedFiles;
   readonly #features: GeoJsonFeature[] = [];
   readonly #rois: Record<string, Uint8Array> = {};
   readonly #images: Parameters<CocoFile["add"]>[0][] = [];
+  readonly #measured: Parameters<ObjectTables["add"]>[0][] = [];
   #mask: ByteImage | undefined;
 
-  constructor(source: OutputSource, options: OutputsOptions, coco: CocoFile | undefined) {
+  constructor(source: OutputSource, options: OutputsOptions, shared: SharedFiles) {
     this.#source = source;
     this.#options = options;
-    this.#coco = coco;
+    this.#shared = shared;
     this.formats = options.formats ?? [usualFormat(source.isScan)];
   }
 
-  /**
-   * Takes a mask of class indices; of a scan, that of `slice`, from 0. Throws DataError where a form cannot hold it.
-   */
-  add(mask: ByteImage, slice?: number): void {
+  /** Whether it asks how sure the prediction is of each pixel. */
+  get measures(): boolean {
+    return this.#has("csv");
+  }
+
+  /** Takes a mask of class indices. Throws DataError where a form cannot hold it. */
+  add(mask: ByteImage, found: FoundMask = {}): void {
     const { file } = this.#source;
+    const { slice } = found;
     const place = slice === undefined ? file : `${file}, slice ${slice}`;
     if (this.#has("rois")) requireRoiSize(place, mask);
     if (slice === undefined) this.#mask = mask;
     else if (this.#has("png")) this.#writeSlice("png", slice, encodePng(mask, this.#colours));
-    if (!["coco", "geojson", "rois", "labels"].some((format) => this.#has(format as Format))) return;
-    const objects = objectsOf(mask, this.#options.classes.length);
+    if (!OF_OBJECTS.some((format) => this.#has(format))) return;
+    const objects = this.#objectsOf(mask, found);
     if (this.#has("coco")) this.#images.push({ name: basename(file), ...sizeOf(mask), slice, objects });
     if (this.#has("geojson"))
       this.#features.push(...objects.map((object) => geoJsonFeature(object, mask.width, this.#classOf(object), slice)));
     if (this.#has("rois")) this.#addRois(objects, mask.width, slice);
     if (this.#has("labels")) this.#writeLabels(objects, mask, place, slice);
+  }
+
+  /** A mask's objects; measured where a table is asked for, so that the other forms tell the same of them. */
+  #objectsOf(mask: ByteImage, { slice, certainty }: FoundMask): FoundObject[] {
+    const { classes, depths } = this.#options;
+    const found = objectsOf(mask.data, mask, classes.length, depths);
+    if (!this.#has("csv")) return found;
+    const objects = measured(found, mask, { pixelSize: this.#source.pixelSize, certainty });
+    this.#measured.push({ name: basename(this.#source.file), ...sizeOf(mask), slice, objects });
+    return objects.map(described);
   }
 
   /** Writes what is one file an input and gives all paths. A scan's NIfTI file is made by whoever knows its geometry. */
@@ -126,7 +175,8 @@ export class InputOutputs {
     if (encodeScan && this.#has("nifti")) writeFileAtomic(this.#path("nifti"), encodeScan());
     if (this.#has("geojson")) writeFileAtomic(this.#path("geojson"), geoJsonText(this.#features));
     if (this.#has("rois")) writeFileAtomic(this.#path("rois"), zipSync(this.#rois, { mtime: ZIP_TIME }));
-    for (const image of this.#images) this.#coco?.add(image);
+    for (const image of this.#images) this.#shared.coco?.add(image);
+    for (const image of this.#measured) this.#shared.tables?.add(image);
     return Object.fromEntries(this.formats.map((format) => [format, this.#path(format)]));
   }
 
@@ -170,13 +220,6 @@ export class InputOutputs {
 }
 
 const sizeOf = ({ width, height }: ByteImage) => ({ width, height });
-
-/** The objects of a mask: components of each foreground class in turn, pixels that touch by corners belong together. */
-function objectsOf({ data, width, height }: ByteImage, classes: number): FoundObject[] {
-  return Array.from({ length: classes - 1 }, (_, index) =>
-    components(data, index + 1, height, width).map((pixels) => ({ class: index + 1, pixels })),
-  ).flat();
-}
 
 /** NIfTI-1 counts in 16 bits. */
 const MOST_NIFTI_SIDE = 32_767;

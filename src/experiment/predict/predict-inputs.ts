@@ -7,7 +7,7 @@ import { looksLikeDicom } from "../../data/formats/dicom.ts";
 import { isNamedAsDicom } from "../../data/formats/dicom-series.ts";
 import { UsageError } from "../../errors.ts";
 import { requireRegularFile } from "../../files/regular.ts";
-import { COCO_NAME, type Format, outputName, usualFormat } from "./outputs.ts";
+import { type Format, outputName, SHARED_NAMES, usualFormat } from "./outputs.ts";
 
 /** One thing to be predicted; `stem` names what is written. */
 export type PredictInput =
@@ -145,7 +145,7 @@ export function checkTargets(inputs: readonly PredictInput[], out: string, forma
   const seen = new Map<string, string>();
   const files = inputs.flatMap((input) => [input.file, ...(furtherOf(input) ?? [])]).map((file) => resolve(file));
   for (const input of inputs) {
-    for (const name of namesOf(input, formats).filter((own) => own !== COCO_NAME)) {
+    for (const name of namesOf(input, formats).filter((own) => !SHARED_NAMES.includes(own))) {
       const other = seen.get(name);
       if (other !== undefined) {
         throw new UsageError(

@@ -8,12 +8,14 @@ import { SeriesList, sortSeries, spacingNotes, windowNotes } from "../../data/fo
 import { NiftiVolume } from "../../data/formats/nifti.ts";
 import { encodeNiftiLabels, seriesAffine } from "../../data/formats/nifti-new.ts";
 import { NiftiLabelMap } from "../../data/formats/nifti-write.ts";
+import { niftiSpacing, seriesSpacing, type VoxelSpacing } from "../../data/formats/spacing.ts";
 import type { ValueSlice } from "../../data/formats/values.ts";
 import { type ChosenView, chooseView, shownSlice, viewText, type Window } from "../../data/formats/window.ts";
 import { drawn, type FloatImage } from "../../data/image/image.ts";
 import { shownInColour } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
+import type { PixelSize } from "../../objects/shape.ts";
 import { PackedMap } from "../evaluate/packed-map.ts";
 import { NpyFile } from "./npy-file.ts";
 import type { InputOutputs, OutputPaths } from "./outputs.ts";
@@ -25,6 +27,8 @@ interface Scan {
   readonly slices: number;
   readonly width: number;
   readonly height: number;
+  /** Millimetres between columns and rows of a slice, where the file says. */
+  readonly pixelSize: PixelSize | undefined;
   /** The window the file asks for, if it does. */
   readonly window: Window | undefined;
   /** Whether low values of a slice are bright. */
@@ -60,6 +64,8 @@ export interface ScanResult {
   readonly notes: readonly string[];
 }
 
+const pixelSizeOf = (spacing: VoxelSpacing | undefined): PixelSize | undefined => spacing && [spacing[0], spacing[1]];
+
 /** A NIfTI volume: axial slices in the orientation the data preparation shows them in, labels in the file's own order. */
 export async function openNifti(file: string, volume: number | undefined): Promise<Scan> {
   const nifti = await NiftiVolume.open(file);
@@ -72,8 +78,9 @@ export async function openNifti(file: string, volume: number | undefined): Promi
   }
   const [width, height, slices] = nifti.size;
   const labels = new NiftiLabelMap(nifti);
+  const pixelSize = pixelSizeOf(niftiSpacing(nifti));
   return {
-    ...{ slices, width, height, window: undefined, inverted: () => false },
+    ...{ slices, width, height, pixelSize, window: undefined, inverted: () => false },
     slice: (z) => nifti.slice(z, chosen),
     set: (z, values) => labels.setSlice(z, values),
     encode: () => labels.encode(),
@@ -89,7 +96,7 @@ export function openSeries(name: string, images: readonly DicomFile[], allowGaps
   const labels = new Uint8Array(pixels * sorted.length);
   const affine = seriesAffine(sorted);
   return {
-    ...{ slices: sorted.length, width, height, window },
+    ...{ slices: sorted.length, width, height, pixelSize: pixelSizeOf(seriesSpacing(sorted)), window },
     inverted: (z) => sorted[z]?.inverted ?? false,
     slice(z) {
       const image = sorted[z];
@@ -169,9 +176,10 @@ export async function predictScan(
   const found: number[] = [];
   try {
     for (let z = 0; z < scan.slices; z++) {
-      const mask = await predictor.mask(shown(z), npy ? (rows) => npy.append(rows) : undefined);
+      const sink = npy ? (rows: Float32Array) => npy.append(rows) : undefined;
+      const { mask, certainty } = await predictor.findOr(target.outputs.measures, shown(z), sink);
       scan.set(z, mask.data);
-      target.outputs.add(mask, z);
+      target.outputs.add(mask, { slice: z, certainty });
       masks.push(new PackedMap(mask));
       found.push(mask.data.reduce((count, label) => count + (label > 0 ? 1 : 0), 0));
       options.onSlice?.(z + 1, scan.slices);

@@ -1,14 +1,14 @@
-import { type ByteImage, type Picture, requirePicture, type Size } from "../../data/image/image.ts";
-import { normalise } from "../../data/image/normalise.ts";
-import { resize } from "../../data/image/resample.ts";
-import { OutOfMemoryError } from "../../errors.ts";
+import { type ByteImage, type Picture, requirePicture } from "../../data/image/image.ts";
+import { OutOfMemoryError, UsageError } from "../../errors.ts";
 import { channelsOf } from "../../model/definition.ts";
-import type { Inference, Network } from "../../training/network.ts";
+import type { PixelCertainty } from "../../objects/measure.ts";
+import type { Network } from "../../training/network.ts";
 import type { Precision } from "../../training/passes.ts";
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
+import { apart, Certainty, highest, meanScore, withSquares } from "./certainty.ts";
 import { type ImageFacts, type ImagePlan, planImage, tooLarge } from "./image-plan.ts";
-import { blendTiles, type TileOptions } from "./tiles.ts";
+import { type Member, MemberRuns, type MemberSource, seesPatches } from "./member.ts";
+import { blendTiles, type Score, TILE_OVERLAP, type TileOptions } from "./tiles.ts";
 import { averageViews } from "./views.ts";
 
 export interface PredictorOptions {
@@ -20,39 +20,80 @@ export interface PredictorOptions {
   readonly precision?: Precision;
   /** Which objects are removed from the mask; probabilities stay as they are. */
   readonly rules?: readonly ClassRule[];
+  /** Further networks of the same classes and size: the probabilities of all are averaged. */
+  readonly further?: readonly Member[];
 }
 
 /** Takes class probabilities `[rows, width, classes]` of an image from top to bottom, each row once. */
 type ProbabilitySink = (rows: Float32Array) => void;
 
-/** How many compiled sizes are kept: images of a set mostly share a few. */
-const KEPT_PROGRAMS = 4;
+/** The same, with the means of the squares of what is averaged where they were asked for. */
+type MomentSink = (rows: Float32Array, squares?: Float32Array) => void;
+
+/** What was found in an image, and how surely. */
+export interface Finding {
+  readonly mask: ByteImage;
+  /** Of each pixel's most probable class; the deviation is over views and networks, where there are several. */
+  readonly certainty: PixelCertainty;
+}
+
+/** Ways to lay a picture on itself. */
+const VIEWS = 8;
 
 /**
  * Predicts images of any size: stretched to the trained size as in training, logits resized back to the image's own
- * size bilinearly, then the class with the highest logit. With tiles each tile is treated so, and with tiles or views
- * probabilities are averaged and the most probable class is taken.
+ * size bilinearly, then the class with the highest logit. With tiles each tile is treated so, and with tiles, views or further
+ * networks probabilities are averaged and the most probable class is taken. A network that was trained on patches at the images'
+ * own resolution always works by tiles of its size, which are never stretched; a smaller image is mirrored at its border.
  */
 export class Predictor {
   readonly #network: Network;
-  readonly #checkpoint: Checkpoint;
+  readonly #isNative: boolean;
   readonly #options: PredictorOptions;
-  readonly #programs = new Map<string, Inference>();
+  readonly #first: MemberRuns;
+  readonly #others: readonly MemberRuns[];
 
-  constructor(network: Network, checkpoint: Checkpoint, options: PredictorOptions = {}) {
+  /** UsageError where tiles are asked for that a network which sees images at their own resolution cannot take. */
+  constructor(network: Network, checkpoint: MemberSource, options: PredictorOptions = {}) {
+    const { precision, further = [] } = options;
     this.#network = network;
-    this.#checkpoint = checkpoint;
-    this.#options = options;
+    this.#isNative = seesPatches(checkpoint);
+    this.#options = this.#isNative ? { ...options, tiles: nativeTiles(network, options) } : options;
+    this.#first = new MemberRuns({ network, checkpoint }, precision);
+    this.#others = further.map((member) => new MemberRuns(member, precision));
   }
 
   /** Class of every pixel of an image, of RGB or of the network's channels, at its own size. ShapeError where the image is not what it says. */
   async mask(image: Picture, sink?: ProbabilitySink): Promise<ByteImage> {
     requirePicture("Predictor.mask", image, channelsOf(this.#network.config));
-    const { tiles, views, rules = [] } = this.#options;
-    const labels = await this.#explained(image, sink, () =>
-      tiles || views ? this.#averaged(image, sink) : this.#direct(image, sink),
-    );
-    return { width: image.width, height: image.height, channels: 1, data: postprocessed(labels, image, rules) };
+    return this.#mask(image, sink && ((rows) => sink(rows)), false);
+  }
+
+  /** The same, and how sure it is of each pixel: what objects are measured by. */
+  async find(image: Picture, sink?: ProbabilitySink): Promise<Finding> {
+    requirePicture("Predictor.find", image, channelsOf(this.#network.config));
+    const spread = this.#opinions > 1;
+    const certainty = new Certainty(image.width * image.height, this.#network.config.classes, spread);
+    const taken: MomentSink = (rows, squares) => {
+      sink?.(rows);
+      certainty.add(rows, squares);
+    };
+    const mask = await this.#mask(image, taken, spread);
+    return { mask, certainty };
+  }
+
+  /** Whichever of the two is enough: how sure it is costs the probabilities. */
+  async findOr(
+    certain: boolean,
+    image: Picture,
+    sink?: ProbabilitySink,
+  ): Promise<Partial<Finding> & Pick<Finding, "mask">> {
+    return certain ? this.find(image, sink) : { mask: await this.mask(image, sink) };
+  }
+
+  /** How many probabilities are averaged for each pixel, tiles apart. */
+  get #opinions(): number {
+    return (1 + this.#others.length) * (this.#options.views ? VIEWS : 1);
   }
 
   /**
@@ -60,7 +101,7 @@ export class Predictor {
    * `name` and the tiles that help, where it does not fit here.
    */
   plan(image: ImageFacts, name: string, probabilities: boolean): ImagePlan {
-    const work = { ...this.#options, probabilities };
+    const work = { ...this.#options, probabilities, fixed: this.#isNative, networks: 1 + this.#others.length };
     try {
       return planImage(this.#network, image, work);
     } catch (error) {
@@ -70,87 +111,75 @@ export class Predictor {
 
   /** Frees the programs. */
   destroy(): void {
-    for (const { program } of this.#programs.values()) program.destroy();
-    this.#programs.clear();
+    for (const member of [this.#first, ...this.#others]) member.destroy();
+  }
+
+  async #mask(image: Picture, sink: MomentSink | undefined, squares: boolean): Promise<ByteImage> {
+    const { tiles, views, rules = [] } = this.#options;
+    const averaged = tiles !== undefined || views === true || this.#others.length > 0;
+    const labels = await this.#explained(image, sink !== undefined, () =>
+      averaged ? this.#averaged(image, sink, squares) : this.#direct(image, sink),
+    );
+    return { width: image.width, height: image.height, channels: 1, data: postprocessed(labels, image, rules) };
   }
 
   /** Says of what does not fit after all, since only the GPU knew, what would. */
-  async #explained<R>(image: Picture, sink: ProbabilitySink | undefined, work: () => Promise<R>): Promise<R> {
+  async #explained<R>(image: Picture, probabilities: boolean, work: () => Promise<R>): Promise<R> {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof OutOfMemoryError)) throw error;
-      const how = { ...this.#options, probabilities: sink !== undefined };
+      const how = { ...this.#options, probabilities, fixed: this.#isNative };
       throw tooLarge(this.#network, "the image", image, how, error);
     }
   }
 
-  async #direct(image: Picture, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
-    const inference = await this.#run(image, sink !== undefined);
+  async #direct(image: Picture, sink: MomentSink | undefined): Promise<Uint8Array> {
+    const inference = await this.#first.run(image, sink !== undefined);
     const wanted = sink ? [inference.classes, inference.probabilities] : [inference.classes];
     const [classes, probabilities] = await inference.program.readAll(wanted);
     if (sink && probabilities) sink(new Float32Array(probabilities));
     return Uint8Array.from(new Int32Array(classes ?? new ArrayBuffer(0)));
   }
 
-  async #averaged(image: Picture, sink: ProbabilitySink | undefined): Promise<Uint8Array> {
-    const { tiles = { size: image, overlap: 0 }, views } = this.#options;
+  async #averaged(image: Picture, sink: MomentSink | undefined, squares: boolean): Promise<Uint8Array> {
+    const { tiles = { size: image, overlap: 0 } } = this.#options;
     const { classes } = this.#network.config;
     const labels = new Uint8Array(image.width * image.height);
     let done = 0;
-    const score = (part: Picture) => this.#scores(part);
-    await blendTiles(
-      image,
-      classes,
-      tiles,
-      (part) => (views ? averageViews(part, classes, score) : score(part)),
-      (rows) => {
-        sink?.(rows);
-        for (let at = 0; at < rows.length; at += classes) labels[done++] = highest(rows, at, classes);
-      },
-    );
+    const emit = (rows: Float32Array, squareRows?: Float32Array) => {
+      sink?.(rows, squareRows);
+      for (let at = 0; at < rows.length; at += classes) labels[done++] = highest(rows, at, classes);
+    };
+    const score = this.#score(squares);
+    if (squares) {
+      await blendTiles(image, 2 * classes, tiles, score, (rows) => {
+        const { scores, squares: squareRows } = apart(rows, classes);
+        emit(scores, squareRows);
+      });
+    } else await blendTiles(image, classes, tiles, score, (rows) => emit(rows));
     return labels;
   }
 
-  async #scores(image: Picture): Promise<Float32Array> {
-    const { program, probabilities } = await this.#run(image, true);
-    return program.read(probabilities);
-  }
-
-  async #run(image: Picture, probabilities: boolean): Promise<Inference> {
-    const { height, width } = this.#network.config;
-    const stretched =
-      image.width === width && image.height === height ? image : resize(image, { width, height }, "bicubic");
-    const inference = await this.#programFor(image, probabilities);
-    const { mean, std } = this.#checkpoint.facts;
-    inference.feed(inference.program, normalise(stretched, { mean, std }));
-    inference.program.run();
-    return inference;
-  }
-
-  async #programFor({ width, height }: Size, probabilities: boolean): Promise<Inference> {
-    const key = `${width}x${height}${probabilities ? " with probabilities" : ""}`;
-    const known = this.#programs.get(key);
-    if (known) {
-      this.#programs.delete(key);
-      this.#programs.set(key, known);
-      return known;
-    }
-    const [oldest] = this.#programs;
-    if (oldest && this.#programs.size >= KEPT_PROGRAMS) {
-      this.#programs.delete(oldest[0]);
-      oldest[1].program.destroy();
-    }
-    const { precision } = this.#options;
-    const made = await this.#network.inference({ batch: 1, native: { width, height }, probabilities, precision });
-    this.#programs.set(key, made);
-    return made;
+  /** What a part of an image scores in the mean over views and networks, and the squares' means behind it where asked for. */
+  #score(squares: boolean): Score {
+    const { classes } = this.#network.config;
+    const values = squares ? 2 * classes : classes;
+    const one = (member: MemberRuns): Score => {
+      const plain: Score = (part) => member.scores(part);
+      const score = squares ? withSquares(plain, classes) : plain;
+      return this.#options.views ? (part) => averageViews(part, values, score) : score;
+    };
+    return meanScore([one(this.#first), ...this.#others.map(one)]);
   }
 }
-
-/** The class with the highest of `classes` scores from `at` on; the first of equal ones. */
-function highest(scores: Float32Array, at: number, classes: number): number {
-  let best = 0;
-  for (let c = 1; c < classes; c++) if ((scores[at + c] ?? 0) > (scores[at + best] ?? 0)) best = c;
-  return best;
+/** The tiles of a network that never sees a stretched image: of the size it was trained at, and no other. */
+function nativeTiles({ config: { width, height } }: Network, { tiles }: PredictorOptions): TileOptions {
+  if (tiles !== undefined && (tiles.size.width !== width || tiles.size.height !== height)) {
+    throw new UsageError(
+      `tiles of ${tiles.size.width}x${tiles.size.height}: this network was trained on patches of ${width}x${height} at the images' own ` +
+        "resolution, which its tiles keep; leave the size out (--tile)",
+    );
+  }
+  return { size: { width, height }, overlap: tiles?.overlap ?? TILE_OVERLAP };
 }

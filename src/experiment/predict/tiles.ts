@@ -8,6 +8,9 @@ export interface TileOptions {
   readonly overlap: number;
 }
 
+/** Share of a tile that neighbours have in common where nobody has chosen one. */
+export const TILE_OVERLAP = 0.5;
+
 /** Scores of an image or part of it: `[height, width, classes]`. */
 export type Score = (image: Picture) => Promise<Float32Array>;
 

@@ -19,6 +19,8 @@ export function runPaths(folder: string) {
   return {
     folder,
     config: join(folder, "config.yaml"),
+    /** What `--recipe auto` planned, with reasons. */
+    plan: join(folder, "plan.yaml"),
     data: join(folder, "data.json"),
     environment: join(folder, "environment.json"),
     metrics: join(folder, "metrics.jsonl"),

@@ -24,6 +24,9 @@ const SCRATCH_RATE = 2e-3;
 export const BEST_BY = ["foreground-dice", "miou"] as const;
 export type BestBy = (typeof BEST_BY)[number];
 
+/** Patches of one image an epoch may have. */
+export const MOST_PATCHES = 1024;
+
 const count = z.number().int().min(1);
 const unit = z.number().min(0).lt(1);
 
@@ -53,8 +56,8 @@ const classWeighting = z.union([
     .refine((weights) => weights.some((weight) => weight > 0), "expected a weight above 0"),
 ]);
 
-/** Whose training a run follows where no flag decides: this program's, or the paper's to the letter. */
-const RECIPES = ["default", "paper"] as const;
+/** Whose training a run follows where no flag decides: this program's, the paper's to the letter, or a plan for the data. */
+const RECIPES = ["default", "paper", "auto"] as const;
 
 /**
  * Everything a training run is decided by. The defaults are the paper's recipe, but for what `recipe: default` changes. A
@@ -81,6 +84,7 @@ const trainConfigSchema = z.strictObject({
   size: size.default({ width: 512, height: 512 }),
   augment: z.array(z.enum(AUGMENTATIONS)).default([...PAPER_AUGMENTATIONS]),
   foregroundCrops: z.number().min(0).max(1).default(0),
+  patches: z.number().int().min(0).max(MOST_PATCHES).default(0),
   batchSize: count.default(4),
   accumulate: count.default(1),
   amp: z.boolean().default(false),

@@ -250,6 +250,9 @@ export function rateLine(config: TrainConfig): string {
 export const bestByOf = ({ bestBy, recipe }: Pick<TrainConfig, "bestBy" | "recipe">): BestBy =>
   bestBy ?? (recipe === "paper" ? "miou" : "foreground-dice");
 
+/** Whether a network is trained on patches at the images' own resolution, and therefore predicts by tiles. */
+export const isNative = ({ patches }: Pick<TrainConfig, "patches">): boolean => patches > 0;
+
 export function augmentOptions(config: TrainConfig): AugmentOptions {
   const on = new Set<string>(config.augment);
   return {
@@ -263,6 +266,7 @@ export function augmentOptions(config: TrainConfig): AugmentOptions {
     elastic: on.has("elastic"),
     zoom: on.has("scale"),
     foregroundCrops: config.foregroundCrops,
+    native: isNative(config),
   };
 }
 

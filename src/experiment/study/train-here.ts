@@ -11,7 +11,7 @@ import type { Launcher, RunState } from "./runner.ts";
 
 /** Steps and epochs of a run. UsageError where its images make no batch. */
 export function timetableOf({ config, network, data }: StudyRun): Timetable {
-  return new Timetable(config, trainSamples(data.dataset).length, normAgainstLoneImages(network) ?? null);
+  return new Timetable(config, trainSamples(data.dataset, config).length, normAgainstLoneImages(network) ?? null);
 }
 
 /**

@@ -34,7 +34,7 @@ export async function trial(device: Device, run: StudyRun, macs: number): Promis
 /** Milliseconds a trained image takes. */
 async function trainTime(trainer: Trainer, run: StudyRun, pool: SamplePool): Promise<number> {
   const { config, data } = run;
-  const all = trainSamples(data.dataset);
+  const all = trainSamples(data.dataset, config);
   // Whole batches alone: a rest is another program, which would be compiled while the clock runs.
   const samples = all.slice(0, Math.max(1, Math.floor(all.length / config.batchSize)) * config.batchSize);
   const options = { size: config.size, batchSize: config.batchSize, statistics: data.statistics, pool };

@@ -12,6 +12,8 @@ export interface TrainInput {
   readonly dataset: CheckedDataset;
   readonly statistics: PixelStatistics;
   readonly device: Device;
+  /** The text of plan.yaml, where a plan was made for this run. */
+  readonly plan?: string;
   readonly observer: TrainObserver;
   /** Polled between steps; true stops the run after saving. */
   readonly stopped?: () => boolean;
@@ -27,6 +29,11 @@ export interface TrainResult {
   readonly trouble: Trouble | null;
 }
 
-export function trainSamples(dataset: CheckedDataset): readonly CheckedSample[] {
-  return dataset.splits.train ?? [];
+/** What an epoch visits: each training image once, or as often as it gives patches. Draws differ from place to place. */
+export function trainSamples(
+  dataset: Pick<CheckedDataset, "splits">,
+  { patches }: Pick<TrainConfig, "patches">,
+): readonly CheckedSample[] {
+  const samples = dataset.splits.train ?? [];
+  return patches > 1 ? samples.flatMap((sample) => Array.from({ length: patches }, () => sample)) : samples;
 }

@@ -1,4 +1,5 @@
 import { UsageError } from "../../errors.ts";
+import { writeFileAtomic } from "../../files/atomic.ts";
 import { normAgainstLoneImages } from "../../model/lone-image.ts";
 import { writeDataRecord } from "../run/data-index.ts";
 import { describeEnvironment } from "../run/environment.ts";
@@ -16,7 +17,7 @@ import { unjudgeable } from "./validation.ts";
 export async function runTraining(input: TrainInput): Promise<TrainResult> {
   const { config, dataset, statistics, observer, device } = input;
   const norm = normAgainstLoneImages(input.network) ?? null;
-  const timetable = new Timetable(config, trainSamples(dataset).length, norm);
+  const timetable = new Timetable(config, trainSamples(dataset, config).length, norm);
   const why = unjudgeable(dataset);
   if (config.patience !== null && why !== undefined) {
     throw new UsageError(
@@ -30,6 +31,7 @@ export async function runTraining(input: TrainInput): Promise<TrainResult> {
     for (const line of [...(resumed ? resumeNotes(resumed, timetable) : []), ...folder.notes, ...dataNotes]) {
       observer.note(line);
     }
+    if (input.plan !== undefined && resumed === null) writeFileAtomic(folder.paths.plan, input.plan);
     writeDataRecord(folder.paths.data, { ...statistics, files: usedFiles(dataset) });
     const { name, driver, backend } = device.report;
     const torn = folder.addEnvironment(describeEnvironment({ name, driver, backend }));

@@ -9,7 +9,7 @@ import { type Checkpoint, restoreNetwork, restoreTrainer } from "../checkpoint/c
 import type { CheckpointFacts, Progress } from "../checkpoint/facts.ts";
 import { loadPretrained } from "../checkpoint/pretrained.ts";
 import type { RunFolder } from "../run/run-folder.ts";
-import { augmentOptions, bestByOf, networkName, recipeText, trainerOptions } from "../settings/recipe.ts";
+import { augmentOptions, bestByOf, isNative, networkName, recipeText, trainerOptions } from "../settings/recipe.ts";
 import { Keeper } from "./keeper.ts";
 import { startNotes } from "./start-notes.ts";
 import { StepLog } from "./step-log.ts";
@@ -54,7 +54,8 @@ export class TrainingRun {
     this.#pool = new SamplePool(config.workers ?? undefined);
     const { network } = trainer;
     const { batchSize } = config;
-    this.#validation = new Validation({ network, dataset, statistics, pool: this.#pool, batchSize });
+    const native = isNative(config);
+    this.#validation = new Validation({ network, dataset, statistics, pool: this.#pool, batchSize, native });
     this.#progress = progress
       ? { ...progress, ...timetable.placeAfter(progress.step) }
       : { step: 0, epoch: 0, stepInEpoch: 0, best: null, bestEpoch: null, recipe: recipeText(config) };
@@ -156,7 +157,7 @@ export class TrainingRun {
     const { config, dataset, statistics, observer } = this.#input;
     let said = false;
     return trainBatches({
-      samples: trainSamples(dataset),
+      samples: trainSamples(dataset, config),
       size: config.size,
       batchSize: config.batchSize,
       statistics,
@@ -231,6 +232,7 @@ export class TrainingRun {
       std,
       ...(channels ? { channels: storedPlan(channels) } : {}),
       ...(window ? { window } : {}),
+      ...(isNative(config) ? { resolution: "native" as const } : {}),
       progress: this.#progress,
     };
   }

@@ -5,7 +5,9 @@ import { IGNORE_LABEL } from "../../labels.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { evaluateSplit } from "../evaluate/evaluate.ts";
+import { evaluateNative } from "../evaluate/native.ts";
 import type { EvaluationResult } from "../evaluate/scores.ts";
+import { Predictor } from "../predict/predict.ts";
 import type { BestBy } from "../settings/config.ts";
 
 interface ValidationInput {
@@ -14,6 +16,8 @@ interface ValidationInput {
   readonly statistics: PixelStatistics;
   readonly pool: SamplePool;
   readonly batchSize: number;
+  /** Whether images are predicted by tiles at their own size, as the network learnt to see them. */
+  readonly native: boolean;
 }
 
 /** Why the val split cannot tell which checkpoint is best; undefined where it can. */
@@ -33,12 +37,13 @@ export function findsForeground({ strata: { all } }: EvaluationResult): boolean 
   return all?.classes.some((one) => one.class > 0 && one.predicted > 0) === true;
 }
 
-/** The validation split of a run, evaluated again and again at the trained size. */
+/** The validation split of a run, evaluated again and again at the trained size, or at the images' own by tiles. */
 export class Validation {
   readonly #input: ValidationInput;
   readonly #samples: readonly CheckedSample[];
   readonly #shares = new Map<string, ImageShares>();
   #inference: Inference | null = null;
+  #predictor: Predictor | null = null;
 
   constructor(input: ValidationInput) {
     this.#input = input;
@@ -52,10 +57,13 @@ export class Validation {
   destroy(): void {
     this.#inference?.program.destroy();
     this.#inference = null;
+    this.#predictor?.destroy();
+    this.#predictor = null;
   }
 
   async evaluate(): Promise<EvaluationResult> {
-    const { network, statistics, pool, batchSize } = this.#input;
+    const { network, statistics, pool, batchSize, native } = this.#input;
+    if (native) return this.#evaluateNative();
     this.#inference ??= await network.inference({ batch: Math.min(batchSize, this.#samples.length) });
     return evaluateSplit(network, {
       samples: this.#samples,
@@ -66,5 +74,12 @@ export class Validation {
       shares: this.#shares,
       loss: true,
     });
+  }
+  #evaluateNative(): Promise<EvaluationResult> {
+    const { network, statistics } = this.#input;
+    const { mean, std } = statistics;
+    this.#predictor ??= new Predictor(network, { facts: { mean, std, resolution: "native" } });
+    const { classes } = network.config;
+    return evaluateNative({ samples: this.#samples, classes, predictor: this.#predictor, loss: true });
   }
 }

@@ -5,6 +5,7 @@ import {
   decimal,
   deviationArgument,
   limitsArgument,
+  memoryArgument,
   namesArgument,
   numberFrom,
   share,
@@ -68,6 +69,18 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
     refused: [...NO_NUMBERS, "-0.1"],
     sentence: "Expected a number of pixels from 0.",
+  },
+  "an amount of memory": {
+    parse: memoryArgument,
+    taken: [
+      ["8GiB", 8 * 2 ** 30],
+      ["512 MiB", 2 ** 29],
+      ["24", 24 * 2 ** 30],
+      ["1.5g", 1.5 * 2 ** 30],
+      ["2TB", 2 ** 41],
+    ],
+    refused: [...NO_NUMBERS.filter((text) => text.trim() !== "5"), "0", "-1", "8PiB", "8 GiB left", "100k"],
+    sentence: "Expected an amount of memory such as 8GiB or 512MiB.",
   },
   "a share": {
     parse: share(0.9),

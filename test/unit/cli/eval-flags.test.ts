@@ -21,6 +21,10 @@ test.each([
   [{ recipe: "paper", tta: true }, "--tta: images are stretched whole to the trained size"],
   [{ split: "train", choosePostprocess: true }, "--choose-postprocess with --split train: rules are chosen on val"],
   [{ postprocess: true, choosePostprocess: true }, "choose first, then apply"],
+  [{ separate: 1, chooseSeparate: true }, "--choose-separate and --separate: choose first, then apply"],
+  [{ split: "test", chooseSeparate: true }, "--choose-separate with --split test: depths are chosen on val"],
+  [{ separate: true, at: "trained" }, "--separate: objects are compared at the images' own size"],
+  [{ chooseSeparate: true, extended: false }, "--choose-separate: --no-extended leaves single objects out"],
 ] as const)("refuses %j", (more, sentence) => {
   expect(() => checkEvalFlags(flags(more))).toThrow(sentence);
 });

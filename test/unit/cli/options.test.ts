@@ -1,7 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { Command } from "commander";
 import { expect, test, vi } from "vitest";
-import { addTrainOptions, trainConfigFrom } from "../../../src/cli/options.ts";
+import { addTrainOptions, givenFields, trainConfigFrom } from "../../../src/cli/options.ts";
+import { valueText } from "../../../src/cli/plan-lines.ts";
+import { planAdvice } from "../../../src/cli/planned-run.ts";
 import { formatTable } from "../../../src/cli/print.ts";
 import { createProgress, formatDuration } from "../../../src/cli/progress.ts";
 import { TRAIN_DEFAULTS } from "../../../src/experiment/settings/config.ts";
@@ -20,6 +25,34 @@ test("a flag can be given bare, as an empty list, or as on", () => {
   expect(parse("--resume").resume).toBe(true);
   expect(parse("--augment", "none").augment).toEqual([]);
   expect(parse("--former-before", "on").formerBefore).toBe(true);
+});
+
+test("what is given is what flags or the file say", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "svanet-given-")), "run.yaml");
+  writeFileSync(file, "size: 64\nepochs: 3\n");
+  const given = givenFields({ data: "d", steps: 5, width: undefined, memory: 7, config: file });
+  rmSync(dirname(file), { recursive: true });
+  expect([...given].sort()).toEqual(["data", "epochs", "size", "steps"]);
+});
+
+test("a planned value reads as its flag takes it", () => {
+  expect([5, [1, 2.5], { classifier: 10, "encoder.stem": 0 }].map(valueText)).toEqual([
+    "5",
+    "1,2.5",
+    "classifier=10,encoder.stem=0",
+  ]);
+});
+
+test("a plan is advised once for one's own images, where nobody has chosen how they are shown", () => {
+  const own = { folder: "cells", source: undefined };
+  expect(planAdvice({ data: "cells", width: 8 }, own)).toBe(
+    "to plan training for these images instead, small objects first: --recipe auto (svanet plan cells shows it)",
+  );
+  expect(planAdvice({}, { ...own, source: "folder" })).toBeDefined();
+  for (const source of ["kits23", "spermhealth"]) expect(planAdvice({}, { ...own, source })).toBeUndefined();
+  for (const name of ["recipe", "size", "patches", "config", "resume"]) {
+    expect(planAdvice({ [name]: "x" }, own)).toBeUndefined();
+  }
 });
 
 test("a flag that is no number is refused by name", () => {

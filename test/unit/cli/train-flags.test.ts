@@ -26,6 +26,7 @@ import {
   windowOf,
 } from "../../../src/experiment/settings/recipe.ts";
 import { Timetable } from "../../../src/experiment/train/timetable.ts";
+import { trainSamples } from "../../../src/experiment/train/train-input.ts";
 import { CHECKPOINTS } from "../../../src/kernels/passes/recompute.ts";
 import { DEFAULT_TARGET } from "../../../src/kernels/target.ts";
 import type { SvanetConfig } from "../../../src/model/svanet/config.ts";
@@ -92,6 +93,11 @@ describe.each(TRAIN_FIELDS)("%s", (field) => {
 
 /** Images of the data set that the timetables below stand on. */
 const IMAGES = 24;
+
+/** A data set of one image, as far as an epoch looks at it. */
+const ONE_IMAGE = {
+  splits: { train: [{ stem: "a", image: "a.png", mask: "a.png", width: 8, height: 8, labels: [] }] },
+};
 
 const timetable = (config: TrainConfig) => new Timetable(config, IMAGES, "norm");
 const network = (config: TrainConfig) => networkConfig(config, 3);
@@ -182,6 +188,10 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
     becomes: expect.objectContaining({ scale: false, flip: true, blur: true, colour: false, rotate: false }),
   },
   foregroundCrops: { see: (config) => augmentOptions(config).foregroundCrops, becomes: 0.5 },
+  patches: {
+    see: (config) => [augmentOptions(config).native, trainSamples(ONE_IMAGE, config).length],
+    becomes: [true, 3],
+  },
   batchSize: { see: (config) => timetable(config).batchesPerEpoch, becomes: 12 },
   accumulate: {
     see: (config) => [timetable(config).duration.stepsPerEpoch, calls("accumulate", "nothing")(config).length],

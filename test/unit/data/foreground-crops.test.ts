@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { augment, drawForeground, PAPER_AUGMENTATION } from "../../../src/data/image/augment.ts";
+import { augment, PAPER_AUGMENTATION } from "../../../src/data/image/augment.ts";
+import { drawForeground } from "../../../src/data/image/crops.ts";
 import { filled } from "../../../src/data/image/image.ts";
 import { random } from "../../../src/kernels/random.ts";
 import { IGNORE_LABEL } from "../../../src/labels.ts";

@@ -2,7 +2,6 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { pictureFacts } from "../../../src/data/formats/picture.ts";
 import { OutOfMemoryError } from "../../../src/errors.ts";
-import type { Checkpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import { planText } from "../../../src/experiment/predict/image-plan.ts";
 import { Predictor } from "../../../src/experiment/predict/predict.ts";
 import type { Network } from "../../../src/training/network.ts";
@@ -50,7 +49,7 @@ describe("large images", () => {
           throw new OutOfMemoryError("nothing fits");
         },
       } as unknown as Network,
-      {} as Checkpoint,
+      { facts: { mean: [0], std: [1] } },
     );
     expect(() => none.plan(image, "a.png", false)).toThrow(
       /: nothing fits; no tiles of it fit either; use another --adapter/,
