@@ -62,7 +62,7 @@ test("the package holds the built code, its types, the doctor's numbers, pages, 
     /^dist\/fixtures\/ops\/\w+\.safetensors$/,
     /^docs\/([\w-]+\/)?[\w-]+\.(md|png)$/,
     /^examples\/[\w-]+\.ts$/,
-    /^dist\/experiment\/ablate\/paper-tables\.json$/,
+    /^dist\/experiment\/study\/paper-tables\.json$/,
   ];
   const strange = paths.filter((path) => !documents.includes(path) && !allowed.some((kind) => kind.test(path)));
   expect(strange).toEqual([]);
