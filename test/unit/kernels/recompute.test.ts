@@ -139,9 +139,9 @@ describe.each(["unet", "transnetr", "svanet"])("a training step of %s", (name) =
   const plain = traced(NOTHING);
   const macs = macsOf(plain.graph);
 
-  test("computes the same in less memory, within a twentieth of the time or a third of the multiply-accumulates", () => {
+  test("computes the same in less memory, within a sixtieth of the time or a third of the multiply-accumulates", () => {
     for (const [{ time, macs: share }, less] of [
-      [CHEAP, 0.9],
+      [CHEAP, 0.95],
       [CHECKPOINTS, 0.6],
     ] as const) {
       const repeated = traced({ time, macs: share, smallest: 2 ** 12 });
