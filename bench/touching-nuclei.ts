@@ -34,7 +34,7 @@ async function main([folder = "", annotated]: readonly string[]): Promise<void> 
   for (const name of readdirSync(folder).sort()) {
     const mask = await readMask(join(folder, name));
     for (const [at, depth] of DEPTHS.entries())
-      counts[at] = (counts[at] ?? 0) + objectsOf(mask.data, mask, 2, [depth]).length;
+      counts[at] = (counts[at] ?? 0) + objectsOf(mask.data, mask, 2, { depths: [depth] }).length;
     for (const { pixels } of objectsOf(mask.data, mask, 2)) {
       const stamp = stampOf(pixels, mask.width);
       if (isRound(stamp)) stamps.push(stamp);
@@ -143,7 +143,7 @@ function scoreText(fields: readonly FieldMap[], depths: PartingDepths): string {
   const images = fields.map(({ labels, truth }, at) =>
     compareObjects({
       ...{ image: String(at), class: 1, truth, pixels: labels.length },
-      predicted: objectsOf(labels, size, 2, depths),
+      predicted: objectsOf(labels, size, 2, { depths }),
     }),
   );
   const { all } = objectScores(images);

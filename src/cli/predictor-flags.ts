@@ -31,28 +31,35 @@ export function addPredictorOptions(command: Command): Command {
     .option("--tta", "average the probabilities of flips and quarter turns (eight views)")
     .option(
       "--separate [depth]",
-      `part objects that touch where necks are so many pixels lower than middles (default: as --choose-separate found, else ${USUAL_DEPTH})`,
+      `part objects that touch where necks are so many pixels lower than middles, those of a network trained with --borders where it sees borders (default: as --choose-separate found, else ${USUAL_DEPTH})`,
       numberFrom(0, "pixels"),
     );
+}
+
+/** How touching objects of a class are parted by a network, in words. */
+export function partingRule(depth: number | null, { borders }: Pick<CheckpointFacts, "borders">): string {
+  if (depth === null) return "not parted";
+  if (borders === undefined) return `parted at a depth of ${depth} px`;
+  return `parted by the borders between them, middles deeper than ${depth} px`;
 }
 
 /** How touching objects are parted; undefined where nobody asked for it. */
 export function partingDepths(
   path: string,
-  { config }: CheckpointFacts,
+  { classes }: CheckpointFacts,
   { separate }: PredictorFlags,
 ): PartingDepths | undefined {
   if (separate === undefined) return undefined;
-  const chosen = separate === true ? readSeparation(runOf(path), config.classes) : undefined;
+  const chosen = separate === true ? readSeparation(runOf(path), classes.length) : undefined;
   if (chosen) return chosen;
   const depth = separate === true ? USUAL_DEPTH : separate;
-  return Array.from({ length: config.classes - 1 }, () => depth);
+  return Array.from({ length: classes.length - 1 }, () => depth);
 }
 
 /** What the flags mean for a checkpoint, whose file is `path`; `--postprocess` reads the rules of its run. */
 export function predictorOptions(
   path: string,
-  { config, resolution }: CheckpointFacts,
+  { config, classes, resolution }: CheckpointFacts,
   flags: PredictorFlags,
 ): PredictorOptions {
   const { tile, overlap = TILE_OVERLAP, tta, postprocess, precision } = flags;
@@ -63,6 +70,6 @@ export function predictorOptions(
       ? {}
       : { tiles: { size: { width: size.width, height: size.height }, overlap } }),
     ...(tta ? { views: true } : {}),
-    ...(postprocess ? { rules: readPostprocess(runOf(path), config.classes).rules } : {}),
+    ...(postprocess ? { rules: readPostprocess(runOf(path), classes.length).rules } : {}),
   };
 }

@@ -41,7 +41,10 @@ export function addStudyOptions(command: Command, { repeats = 3, split = true } 
 }
 
 /** Throws UsageError for a recipe that a study cannot score: it takes none as the data have it, and scores all at one size. */
-export function requireStudyRecipe({ recipe, patches }: TrainConfig, at: ScoredSize): void {
+export function requireStudyRecipe({ recipe, patches, borders }: TrainConfig, at: ScoredSize): void {
+  if (borders !== null) {
+    throw new UsageError("--borders: a study scores the classes of the data set alone; leave it out");
+  }
   if (recipe === "auto" || (patches > 0 && at === "trained")) {
     throw new UsageError(
       "a study compares networks by one recipe and at one trained size: leave out --recipe auto and --patches (of a --config file: " +

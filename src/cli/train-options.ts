@@ -192,6 +192,14 @@ export const TRAIN_OPTIONS: OptionTable = {
     sample: ["3", 3],
     omitted: "0: images are resized whole",
   },
+  borders: {
+    group: "Data",
+    argument: "[pixels]",
+    help: "learn the pixels so near another object as a class of their own, which masks do not show and --separate parts objects by; needs instances/",
+    parse: asNumber,
+    sample: ["3", 3],
+    omitted: "no such class; the flag alone: 2",
+  },
   batchSize: {
     group: "Training",
     argument: "<n>",

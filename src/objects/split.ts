@@ -27,6 +27,14 @@ export type PartingDepths = readonly (number | null)[];
 /** The depth for those who have chosen none, in pixels: above the steps of distances on a grid, below most necks. */
 export const USUAL_DEPTH = 0.75;
 
+/** How touching objects are parted. */
+export interface Parting {
+  /** Left out: not at all. */
+  readonly depths?: PartingDepths | undefined;
+  /** `[height, width]`, 1 where a network sees a border between objects: these are then parted by it and not at necks. */
+  readonly borders?: Uint8Array | undefined;
+}
+
 /** Distance of every pixel inside to the nearest pixel of the image outside the object; 0 elsewhere. */
 export function distanceMap(patch: Patch, image: Sides): Float64Array {
   const { inside, width, height, left, top } = patch;
@@ -59,6 +67,32 @@ export function parted(pixels: readonly number[], image: Sides, depth: number): 
   return byOwner(pixels, patch, image, watershed(patch, heights, seedsOf(patch, heights, tops, depth)));
 }
 
+/**
+ * Parts one connected component by the borders that a network sees in it: seeds are its connected pieces without their border that have a
+ * pixel more than `depth` away from what is none of them, a watershed on that distance gives each pixel to one. In the order of
+ * first pixels; the component itself where there are fewer than two seeds.
+ */
+function partedByBorders(
+  pixels: readonly number[],
+  image: Sides,
+  depth: number,
+  borders: Uint8Array,
+): (readonly number[])[] {
+  const interior = pixels.filter((at) => borders[at] !== 1);
+  if (interior.length === 0 || interior.length === pixels.length) return [pixels];
+  const patch = patchOf(pixels, image.width);
+  const inside = new Uint8Array(patch.inside.length);
+  for (const at of interior) inside[placeIn(patch, at, image.width)] = 1;
+  const heights = distanceMap({ ...patch, inside }, image);
+  const cores = components(inside, 1, patch.height, patch.width).filter((core) =>
+    core.some((at) => (heights[at] ?? 0) > depth),
+  );
+  if (cores.length < 2) return [pixels];
+  const seeds = new Int32Array(inside.length);
+  for (const [index, core] of cores.entries()) for (const at of core) seeds[at] = index + 1;
+  return byOwner(pixels, patch, image, watershed(patch, heights, seeds));
+}
+
 function byOwner(pixels: readonly number[], patch: Patch, { width }: Sides, owners: Int32Array): number[][] {
   const found = new Map<number, number[]>();
   for (const at of [...pixels].sort((one, two) => one - two)) {
@@ -72,14 +106,21 @@ function byOwner(pixels: readonly number[], patch: Patch, { width }: Sides, owne
 
 /**
  * The objects of a mask `[height, width]` of class indices, class after class, in the order of their first pixels: 8-connected
- * components, parted by the depths. 0 and labels from `classes` on are no objects.
+ * components, parted as asked. 0 and labels from `classes` on are no objects.
  */
-export function objectsOf(labels: Labels, image: Sides, classes: number, depths: PartingDepths = []): MaskObject[] {
+export function objectsOf(
+  labels: Labels,
+  image: Sides,
+  classes: number,
+  { depths = [], borders }: Parting = {},
+): MaskObject[] {
   return Array.from({ length: classes - 1 }, (_, index) => {
     const whole: readonly (readonly number[])[] = components(labels, index + 1, image.height, image.width);
     const depth = depths[index] ?? null;
     if (depth === null) return whole.map((pixels) => ({ class: index + 1, pixels }));
-    const pieces = whole.flatMap((pixels) => parted(pixels, image, depth));
+    const pieces = whole.flatMap((pixels) =>
+      borders ? partedByBorders(pixels, image, depth, borders) : parted(pixels, image, depth),
+    );
     return pieces.sort(byFirst).map((pixels) => ({ class: index + 1, pixels }));
   }).flat();
 }

@@ -9,7 +9,7 @@ import { ObjectEvaluation } from "../../experiment/evaluate/object-evaluation.ts
 import type { ObjectResult, ObjectTruth } from "../../experiment/evaluate/scores.ts";
 import { writeSeparation } from "../../experiment/evaluate/separation.ts";
 import type { ObjectScore } from "../../metrics/object-scores.ts";
-import { partingDepths } from "../predictor-flags.ts";
+import { partingDepths, partingRule } from "../predictor-flags.ts";
 import { note, printLine, printTable } from "../print.ts";
 import { figure } from "../units.ts";
 import { type EvalFlags, sizeOf } from "./eval-flags.ts";
@@ -39,13 +39,13 @@ export function objectEvaluation({ path, data, flags, facts, samples }: Work): O
 }
 
 /** Stores what was chosen, and says it. */
-export function storeSeparation({ path, data, flags }: Work, { choice }: ObjectEvaluation): void {
+export function storeSeparation({ path, data, flags, facts }: Work, { choice }: ObjectEvaluation): void {
   if (!choice) return;
   const rules = choice.rules();
   const chosenOn = { data, split: flags.split, images: choice.images, checkpoint: basename(path) };
   const file = writeSeparation(runOf(path), { chosenOn, rules });
   for (const { name, depth, pq } of rules) {
-    const rule = depth === null ? "touching objects stay one" : `parted at a depth of ${depth} px`;
+    const rule = depth === null ? "touching objects stay one" : partingRule(depth, facts);
     const [before, after] = [pq.before, pq.after].map((value) => figure(value ?? Number.NaN));
     note(`${name}: ${rule} (panoptic quality of ${choice.images} images ${before} -> ${after})`);
   }

@@ -98,7 +98,7 @@ async function evaluateSamples(work: Work): Promise<EvaluationResult> {
   try {
     result = await scored(work, objects, {
       samples,
-      classes: checkpoint.facts.config.classes,
+      classes: checkpoint.facts.classes.length,
       roc: flags.roc,
       ...(flags.area ? { area: flags.area } : {}),
       ...(flags.strata ? { limits: flags.strata } : {}),
@@ -117,7 +117,7 @@ async function evaluateSamples(work: Work): Promise<EvaluationResult> {
   const rules = flags.postprocess ? rulesOf(work) : undefined;
   const report = evaluationReport(source, result, rules);
   const tables = writeEvaluation(folder, report, result);
-  const shown = { count: flags.overlays, show: flags.show, classes: checkpoint.facts.config.classes };
+  const shown = { count: flags.overlays, show: flags.show, classes: checkpoint.facts.classes.length };
   await pictures.write(join(folder, "overlays"), result.images, shown);
   if (flags.json) printJson(report);
   else print(work, result);
@@ -128,7 +128,7 @@ async function evaluateSamples(work: Work): Promise<EvaluationResult> {
   return result;
 }
 
-const rulesOf = ({ path, checkpoint }: Work) => readPostprocess(runOf(path), checkpoint.facts.config.classes).rules;
+const rulesOf = ({ path, checkpoint }: Work) => readPostprocess(runOf(path), checkpoint.facts.classes.length).rules;
 
 /** The scores at the size that the flags ask for. */
 async function scored(
@@ -147,15 +147,23 @@ async function scored(
     }
   }
   const { mean, std } = checkpoint.facts;
+  const borders = checkpoint.facts.borders !== undefined;
   const inference = await network.inference({
     batch: Math.min(flags.batchSize ?? 4, samples.length),
-    probabilities: flags.roc,
+    probabilities: flags.roc || borders,
     precision: flags.precision,
   });
   const pool = new SamplePool();
   try {
     const postprocess = flags.postprocess ? rulesOf(work) : [];
-    return await evaluateSplit(network, { ...options, statistics: { mean, std }, inference, pool, postprocess });
+    return await evaluateSplit(network, {
+      ...options,
+      borders,
+      statistics: { mean, std },
+      inference,
+      pool,
+      postprocess,
+    });
   } finally {
     await pool.close();
     inference.program.destroy();

@@ -206,15 +206,15 @@ async function predictImage(
   const { image, shown } = await readInput(input, { asked, trained: facts.window, page }, facts, (found) =>
     foresee(predictor, file, found, flags),
   );
-  const shape = [image.height, image.width, facts.config.classes];
+  const shape = [image.height, image.width, facts.classes.length];
   const npy = flags.probabilities ? new NpyFile(probabilitiesPath(flags, stem), shape) : null;
   const overlay = join(flags.out, `${stem}-overlay.png`);
   try {
     const own = outputs.open({ file, stem, isScan: false, pixelSize: flags.spacing });
     const sink = npy ? (rows: Float32Array) => npy.append(rows) : undefined;
-    const { mask, certainty } = await predictor.findOr(own.measures, image, sink);
+    const { mask, certainty, borders } = await predictor.findOr(own.measures, image, sink);
     npy?.finish();
-    own.add(mask, { certainty });
+    own.add(mask, { certainty, borders });
     const files = own.finish();
     writeFileAtomic(overlay, encodePng(predictionPage(shownInColour(drawn(image), flags.show), mask, classes)));
     return { files, overlay, ...(npy ? { probabilities: npy.path } : {}), shown };
@@ -233,7 +233,7 @@ async function predictScans(
   const one = async (scan: Parameters<typeof predictScan>[1], stem: string) => {
     const { window, out: folder } = flags;
     const probabilities = flags.probabilities
-      ? { path: probabilitiesPath(flags, stem), classes: facts.config.classes }
+      ? { path: probabilitiesPath(flags, stem), classes: facts.classes.length }
       : undefined;
     const pixelSize = scan.pixelSize ?? flags.spacing;
     const own = outputs.open({ file: input.file, stem, isScan: true, pixelSize });

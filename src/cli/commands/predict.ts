@@ -15,7 +15,13 @@ import type { Precision } from "../../training/passes.ts";
 import { shownArgument, someOf, spacingArgument, wholeNumber, windowArgument } from "../arguments.ts";
 import { FileFailures } from "../file-failures.ts";
 import { adapterOption, precisionOption } from "../options.ts";
-import { addPredictorOptions, type PredictorFlags, partingDepths, predictorOptions } from "../predictor-flags.ts";
+import {
+  addPredictorOptions,
+  type PredictorFlags,
+  partingDepths,
+  partingRule,
+  predictorOptions,
+} from "../predictor-flags.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { withDevice } from "../session.ts";
 import { type FileFlags, pathsOf, predictFiles } from "./predict-files.ts";
@@ -102,7 +108,7 @@ async function predict(run: string, given: readonly string[], flags: PredictFlag
     makeFolder(flags.out);
     try {
       const depths = partingDepths(path, facts, flags);
-      if (depths) note(partingText(facts.classes, depths));
+      if (depths) note(partingText(facts, depths));
       const { written, notes } = await predictFiles(predictor, inputs, { flags, facts, failures, depths });
       if (flags.json) printJson(written);
       else for (const line of new Set(written.flatMap(pathsOf))) printLine(line);
@@ -153,10 +159,8 @@ async function loadAll(device: Device, paths: readonly [string, ...string[]]): P
 }
 
 /** `touching objects: cell parted at a depth of 0.75 px`. */
-function partingText(classes: readonly string[], depths: PartingDepths): string {
-  const texts = depths.map(
-    (depth, at) => `${classes[at + 1]} ${depth === null ? "not parted" : `parted at a depth of ${depth} px`}`,
-  );
+function partingText(facts: CheckpointFacts, depths: PartingDepths): string {
+  const texts = depths.map((depth, at) => `${facts.classes[at + 1]} ${partingRule(depth, facts)}`);
   return `touching objects: ${texts.join(", ")}`;
 }
 

@@ -13,6 +13,7 @@ import {
   type TrainFlags,
 } from "../../experiment/settings/config.ts";
 import { readConfigFile } from "../../experiment/settings/config-file.ts";
+import { outputsFor } from "../../experiment/settings/outputs.ts";
 import {
   isNative,
   lossSettings,
@@ -109,7 +110,7 @@ export async function train(
   configFor: ConfigFor = async () => ({ config: first }),
 ): Promise<number> {
   // What does not fit together is said before every file is read; how many outputs there are may depend on the plan.
-  const foreseen = networkConfig(first, first.classes ?? 2);
+  const foreseen = networkConfig(first, outputsFor(first, first.classes ?? 2));
   lossSettings({ ...first, headWeights: null }, foreseen);
   requireStatistics(first.batchSize, foreseen);
   if (startsAnew(first)) await readyWeights(first);

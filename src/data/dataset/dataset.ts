@@ -24,6 +24,8 @@ export interface Sample extends PlaceFacts {
   /** What the channels are; undefined: red, green and blue. */
   readonly channels?: ChannelPlan;
   readonly mask: string;
+  /** The file of its single objects, where training on them was asked for. */
+  readonly instances?: string | undefined;
   /** What the image is shown through where it is no bytes; undefined: its channels' own, else its own percentiles. */
   readonly window?: Window;
 }

@@ -4,6 +4,7 @@ import type { Sample } from "../dataset/dataset.ts";
 import { type AugmentOptions, PAPER_AUGMENTATION } from "../image/augment.ts";
 import type { Size } from "../image/image.ts";
 import type { PixelStatistics } from "../image/normalise.ts";
+import type { BorderClass } from "./borders.ts";
 import type { PreparedSample, SampleTask } from "./sample.ts";
 import { SamplePool } from "./sample-pool.ts";
 
@@ -46,6 +47,8 @@ export interface TrainBatchOptions extends LoaderOptions {
   /** The stream ends before this epoch; without it, it goes on for ever. */
   readonly epochs?: number;
   readonly augment?: AugmentOptions;
+  /** The class that pixels between objects get, in samples with a file of objects. */
+  readonly borders?: BorderClass | undefined;
   /** Deliver batches of one image too: networks without a batch norm that would see one value a channel. */
   readonly keepSingle?: boolean;
   /** Called when a batch is planned whose image is left out of its epoch because it would be alone. */
@@ -249,12 +252,14 @@ function fileTask({ samples, size, statistics }: LoaderOptions, member: number):
  * when no batch of two can be formed at all.
  */
 export function trainBatches(options: TrainBatchOptions): BatchStream {
-  const { samples, batchSize, seed, augment = PAPER_AUGMENTATION, keepSingle = false } = options;
+  const { samples, batchSize, seed, augment = PAPER_AUGMENTATION, keepSingle = false, borders } = options;
+  const bordersOf = ({ instances }: Pick<Sample, "instances"> = {}) =>
+    borders && instances !== undefined ? { borders: { ...borders, instances } } : {};
   requireBatches(samples.length, batchSize, keepSingle);
   const batches = batchesPerEpoch(samples.length, batchSize, keepSingle);
   return streamOf(trainOutlines(options, batches), options, ({ epoch }, index) => ({
     ...fileTask(options, index),
-    training: { seed, epoch, index, augment },
+    training: { seed, epoch, index, augment, ...bordersOf(samples[index]) },
   }));
 }
 

@@ -6,6 +6,7 @@ import type { Window } from "../formats/window.ts";
 import { type AugmentOptions, augment, type Pair, stretch } from "../image/augment.ts";
 import type { Size } from "../image/image.ts";
 import { normalise, type PixelStatistics } from "../image/normalise.ts";
+import { type BorderClass, labelsWithBorders, withNumbers } from "./borders.ts";
 
 /** Plain data, so that it can travel to a worker. */
 export interface SampleTask extends ImageSource {
@@ -25,6 +26,8 @@ interface TrainingDraw {
   /** The sample's place in the split's name order. */
   readonly index: number;
   readonly augment: AugmentOptions;
+  /** The class of pixels between objects, and the file that numbers these; undefined: there is none. */
+  readonly borders?: (BorderClass & { readonly instances: string }) | undefined;
 }
 
 export interface PreparedSample {
@@ -58,10 +61,12 @@ export async function prepareSample(task: SampleTask): Promise<PreparedSample> {
         "the files changed since they were checked",
     );
   }
-  const out = transform({ image, mask }, task);
+  const borders = task.training?.borders;
+  const carried = borders ? await withNumbers(mask, borders.instances) : mask;
+  const out = transform({ image, mask: carried }, task);
   return {
     image: normalise(out.image, task.statistics),
-    label: Int32Array.from(out.mask.data),
+    label: borders ? labelsWithBorders(out.mask, borders) : Int32Array.from(out.mask.data),
     native: { width: image.width, height: image.height },
   };
 }

@@ -3,7 +3,7 @@ import { IGNORE_LABEL } from "../../labels.ts";
 import { type ByteImage, crop, emptyLike, type Picture, pad, type Size } from "./image.ts";
 import { resize, resizeNearest } from "./resample.ts";
 
-/** A picture and its mask, of equal sizes. */
+/** A picture and its mask, of equal sizes; a mask's first sample is the label, others go where it goes. */
 interface Pair<P extends Picture> {
   readonly image: P;
   readonly mask: ByteImage;
@@ -45,13 +45,16 @@ const place = (fraction: number, room: number) => Math.floor(fraction * (room + 
 /** The pixel a crop aims at; undefined where the mask holds no object. Counts, then walks: no list of pixels is made. */
 function pixelOf(mask: ByteImage, draws: ForegroundDraws): { x: number; y: number } | undefined {
   const counts = new Uint32Array(256);
-  for (const label of mask.data) counts[label] = (counts[label] ?? 0) + 1;
+  const { data, channels, width } = mask;
+  for (let at = 0; at < data.length; at += channels) counts[data[at] ?? 0] = (counts[data[at] ?? 0] ?? 0) + 1;
   const present = [...counts.keys()].filter((label) => label > 0 && label !== IGNORE_LABEL && counts[label] !== 0);
   const label = present[Math.floor(draws.label * present.length)];
   if (label === undefined) return undefined;
   let left = Math.floor(draws.pixel * (counts[label] ?? 0));
-  const at = mask.data.findIndex((value) => value === label && left-- === 0);
-  return { x: at % mask.width, y: Math.floor(at / mask.width) };
+  let at = 0;
+  while (data[at] !== label || left-- > 0) at += channels;
+  const pixel = at / channels;
+  return { x: pixel % width, y: Math.floor(pixel / width) };
 }
 
 /** First column (or row) of a crop of `length` that shows `target` at `fraction` of its middle, kept within `room`. */
@@ -180,11 +183,13 @@ function mirroredPlaces(start: number, count: number, length: number): Int32Arra
 /** The part inside a box that may leave the mask, `outside` where it does. */
 function cropOr(mask: ByteImage, box: Box, outside: number): ByteImage {
   const { left, top, width, height } = box;
-  const data = new Uint8Array(width * height).fill(outside);
+  const { channels } = mask;
+  const data = new Uint8Array(width * height * channels).fill(outside);
   const [first, last] = [Math.max(0, left), Math.min(mask.width, left + width)];
   for (let row = Math.max(0, top); row < Math.min(mask.height, top + height); row++) {
     const from = row * mask.width;
-    data.set(mask.data.subarray(from + first, from + last), (row - top) * width + first - left);
+    const part = mask.data.subarray((from + first) * channels, (from + last) * channels);
+    data.set(part, ((row - top) * width + first - left) * channels);
   }
   return { ...mask, width, height, data };
 }

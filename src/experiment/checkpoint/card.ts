@@ -46,13 +46,14 @@ function frontMatter({ licence: name }: CardWords): string {
   return `---\n${lines.join("\n")}\n---`;
 }
 
-function what({ preset, config, classes, mean, std, channels, window }: CheckpointFacts): string {
+function what({ preset, config, classes, mean, std, channels, window, borders }: CheckpointFacts): string {
   const parameters = traceNetwork(config, { mode: "eval", batch: 2 }).build.parameters.count();
   return table(
     ["what", "value"],
     [
       ["network", `${preset}, ${parameters.toLocaleString("en")} parameters`],
       ["classes", classes.join(", ")],
+      ...(borders === undefined ? [] : [["borders between objects", "an output of their own, the last"]]),
       ["channels", channels?.names.join(", ") ?? "red, green, blue"],
       ["images are resized to", `${config.width}x${config.height} pixels`],
       ["mean, deviation of pixels in 0 to 1", `${numbers(mean)}; ${numbers(std)}`],

@@ -30,6 +30,7 @@ const SHARED: Readonly<Record<string, (facts: CheckpointFacts) => string>> = {
   "size of the network's input": ({ config }) => `${config.width}x${config.height}`,
   "resolution that it sees": ({ resolution }) =>
     resolution === "native" ? "patches of the image's own" : "the whole image, stretched",
+  "class of borders": ({ borders }) => (borders === undefined ? "none" : "the last output"),
   channels: ({ channels }) => (channels === undefined ? "red, green, blue" : channelsText(channels.names)),
   "windows of channels": ({ channels }) => JSON.stringify(channels?.windows ?? []),
   window: ({ window }) => (window === undefined ? "none" : `${window.low} to ${window.high}`),

@@ -21,6 +21,10 @@ const SURROUNDINGS = {
 const NATIVE_RESIZE =
   "none: tiles of size, half overlapping, at the picture's own resolution; a smaller picture is mirrored at its right and lower border";
 
+/** What is to be known where the network has an output more than classes. */
+const BORDER_CLASS =
+  "the last channel of logits: an object's pixels near another object; its softmax goes to the foreground classes in proportion to theirs before argmax";
+
 /**
  * The network of a checkpoint as an ONNX model: its evaluation at the trained size, any batch. The image goes in as
  * `[batch, channels, height, width]`, normalised with the `mean` and `std` of the file's metadata; `logits` come out. The metadata
@@ -39,11 +43,12 @@ export function checkpointToOnnx(checkpoint: Checkpoint, card?: string): Message
     if (!tensor) throw new CheckpointError(`${path} does not fit its own network: ${name} is missing`);
     for (const [key, data] of table.toStorage(name, float32(tensor))) stored.set(key, data);
   }
-  const { preset, classes, mean, std, window, channels, resolution } = facts;
+  const { preset, classes, mean, std, window, channels, resolution, borders } = facts;
   const size = [facts.config.width, facts.config.height];
   const described = {
     ...{ preset, classes, mean, std, size, ...SURROUNDINGS },
     ...(resolution === "native" ? { resize: NATIVE_RESIZE } : {}),
+    ...(borders === undefined ? {} : { border_class: BORDER_CLASS }),
     ...(window ? { window } : {}),
     ...(channels ? { channel_order: channels.names } : {}),
     ...(channels?.windows ? { channel_windows: channels.windows } : {}),

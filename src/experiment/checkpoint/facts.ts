@@ -25,6 +25,11 @@ export interface CheckpointFacts {
    * never stretched. Left out: images are stretched whole to the trained size.
    */
   readonly resolution?: "native";
+  /**
+   * The network has one output more than classes, the last: pixels of an object that lie within so many pixels of another one.
+   * Left out: there is none.
+   */
+  readonly borders?: number;
   /** Where training stands: steps done, and the recipe a resumed run must share. */
   readonly progress: Progress;
 }
@@ -75,10 +80,11 @@ const factsSchema = z
       .refine(({ low, high }) => high > low, "high must lie above low")
       .exactOptional(),
     resolution: z.literal("native").exactOptional(),
+    borders: z.int().min(1).max(16).exactOptional(),
     progress,
   })
   .refine(
-    ({ config, classes }) => config.classes === classes.length,
+    ({ config, classes, borders }) => config.classes === classes.length + (borders === undefined ? 0 : 1),
     "the number of class names is not the network's number of classes",
   )
   .refine(

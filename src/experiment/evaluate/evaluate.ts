@@ -4,9 +4,12 @@ import { evalBatches } from "../../data/feed/batches.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { CrossEntropy } from "../../metrics/cross-entropy.ts";
+import { highest } from "../../metrics/highest.ts";
 import { type ImageShares, imageShares } from "../../metrics/strata.ts";
+import { foldBorders, withoutBorder } from "../../objects/borders.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { Counting } from "./counting.ts";
+import { logarithm } from "./native.ts";
 import { type ClassRule, postprocessed } from "./postprocess.ts";
 import type { EvaluationResult, ScoreOptions } from "./scores.ts";
 
@@ -18,6 +21,8 @@ export interface EvaluateOptions extends ScoreOptions {
   readonly shares?: Map<string, ImageShares>;
   /** Rules the predictions go through before anything is counted. */
   readonly postprocess?: readonly ClassRule[];
+  /** Whether the network has one output more than `classes`, that of borders; `inference` then has probabilities. */
+  readonly borders?: boolean;
   /** Also the mean cross-entropy of the main output. */
   readonly loss?: boolean;
 }
@@ -66,12 +71,13 @@ async function infer(
   inference: Inference,
   images: Float32Array,
   perImage: number,
-  { roc = false, loss = false }: Pick<EvaluateOptions, "roc" | "loss">,
+  { roc = false, loss = false, borders = false, classes: classCount }: EvaluateOptions,
 ) {
   const full = new Float32Array(inference.batch * perImage);
   full.set(images);
   inference.feed(inference.program, full);
   inference.program.run();
+  if (borders) return mergedBorders(inference, classCount);
   const { classes, probabilities, logits } = inference;
   const wanted = [classes, ...(roc ? [probabilities] : []), ...(loss ? [logits] : [])];
   const found = await inference.program.readAll(wanted);
@@ -81,6 +87,14 @@ async function infer(
     probabilities: floats(roc ? 1 : wanted.length),
     logits: floats(loss ? wanted.length - 1 : wanted.length),
   };
+}
+
+/** The same of a network with a class of borders, which goes to the others. */
+async function mergedBorders({ program, probabilities }: Inference, classes: number) {
+  const merged = withoutBorder(foldBorders(await program.read(probabilities), classes), classes);
+  const labels = new Int32Array(merged.length / classes);
+  for (const pixel of labels.keys()) labels[pixel] = highest(merged, pixel * classes, classes);
+  return { classes: labels, probabilities: merged, logits: merged.map(logarithm) };
 }
 
 async function sharesOf(sample: CheckedSample, known: Map<string, ImageShares>): Promise<ImageShares> {

@@ -24,6 +24,7 @@ interface NativePredictor {
 interface Finding {
   readonly mask: ByteImage;
   readonly certainty?: PixelCertainty | undefined;
+  readonly borders?: Uint8Array | undefined;
 }
 
 export interface NativeOptions extends ScoreOptions {
@@ -72,7 +73,7 @@ export async function evaluateNative(options: NativeOptions): Promise<Evaluation
     };
     const found = await findIn(picture, options, scores ? sink : undefined);
     const { width, height, data } = found.mask;
-    const map = { sample, prediction: data, target, height, width, certainty: found.certainty };
+    const map = { sample, prediction: data, target, height, width, certainty: found.certainty, borders: found.borders };
     if (counting.add(map, imageShares(target, height, width))) await options.objects?.add(map);
     await options.onImage?.(done, samples.length, map);
   }
@@ -91,7 +92,7 @@ const findIn = async (
 ): Promise<Finding> => (objects ? predictor.find(picture, sink) : { mask: await predictor.mask(picture, sink) });
 
 /** A logit that gives this probability beside others made so; no probability of f32 is as small as the least. */
-const logarithm = (probability: number): number => Math.log(Math.max(probability, LEAST_PROBABILITY));
+export const logarithm = (probability: number): number => Math.log(Math.max(probability, LEAST_PROBABILITY));
 const LEAST_PROBABILITY = 1e-45;
 
 function requireRoom(predictor: NativePredictor, samples: readonly CheckedSample[], scores: boolean): void {

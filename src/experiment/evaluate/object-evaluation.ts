@@ -62,9 +62,9 @@ export class ObjectEvaluation {
   }
 
   #compared(map: EvaluatedMap, truth: readonly MaskObject[], depths: PartingDepths): ImageObjects[] {
-    const { sample, prediction, target, certainty } = map;
+    const { sample, prediction, target, certainty, borders } = map;
     const names = this.#options.classes;
-    const found = withoutIgnoredPixels(objectsOf(prediction, map, names.length, depths), target);
+    const found = withoutIgnoredPixels(objectsOf(prediction, map, names.length, { depths, borders }), target);
     const ofClass = (objects: readonly MaskObject[], label: number) => objects.filter((one) => one.class === label);
     return names.slice(1).map((_, index) =>
       compareObjects({

@@ -45,6 +45,8 @@ export interface EvaluatedMap {
   readonly width: number;
   /** How sure the prediction is of each pixel, where that was asked for. */
   readonly certainty?: PixelCertainty | undefined;
+  /** 1 where the network sees a border between objects. */
+  readonly borders?: Uint8Array | undefined;
 }
 
 /** Where the objects of the label maps come from: numbered ones, connected components of the masks, or some of both. */

@@ -9,6 +9,7 @@ import {
   type TrainField,
   type TrainFlags,
 } from "../settings/config.ts";
+import { outputsFor } from "../settings/outputs.ts";
 import { type Fingerprint, type FingerprintSummary, quantile, summaryOf } from "./fingerprint.ts";
 import {
   augmentOf,
@@ -260,7 +261,8 @@ function planLoss(draft: Draft, fingerprint: Fingerprint, view: View): void {
   draft.choose("augment", { ...augment, value: [...PAPER_AUGMENTATIONS, ...augment.value] });
   if (!ENTROPIES.includes(draft.config.loss)) return;
   const weights = classWeightsOf(classes);
-  const further = Array.from({ length: Math.max(0, (draft.config.classes ?? 0) - classes.length) }, () => 1);
+  const count = outputsFor(draft.config, Math.max(classes.length, draft.config.classes ?? 0));
+  const further = Array.from({ length: count - classes.length }, () => 1);
   draft.choose("classWeights", { ...weights, value: [...weights.value, ...further] });
   draft.choose("diceWeight", { value: 1, reason: "cross-entropy and Dice, as nnU-Net", thumb: true });
 }

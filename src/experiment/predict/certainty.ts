@@ -1,4 +1,5 @@
 import type { Picture } from "../../data/image/image.ts";
+import { highest } from "../../metrics/highest.ts";
 import type { Score } from "./tiles.ts";
 
 /** Scores of `classes` a pixel and, behind them, their squares: what a mean of it tells the spread by. */
@@ -55,13 +56,6 @@ export class Certainty {
       if (this.deviation) this.deviation[this.#done] = Math.sqrt(Math.max(0, (squares?.[best] ?? 0) - mean * mean));
     }
   }
-}
-
-/** The class with the highest of `classes` scores from `at` on; the first of equal ones. */
-export function highest(scores: Float32Array, at: number, classes: number): number {
-  let best = 0;
-  for (let c = 1; c < classes; c++) if ((scores[at + c] ?? 0) > (scores[at + best] ?? 0)) best = c;
-  return best;
 }
 
 /** Rows of scores with their squares, taken apart. */

@@ -2,13 +2,14 @@ import { mirroredCrop } from "../../data/image/crops.ts";
 import type { Picture, Size } from "../../data/image/image.ts";
 import { normalise } from "../../data/image/normalise.ts";
 import { resize } from "../../data/image/resample.ts";
+import { foldBorders } from "../../objects/borders.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import type { Precision } from "../../training/passes.ts";
 import type { CheckpointFacts } from "../checkpoint/facts.ts";
 
 /** What must be known of a checkpoint. */
 export interface MemberSource {
-  readonly facts: Pick<CheckpointFacts, "mean" | "std" | "resolution">;
+  readonly facts: Pick<CheckpointFacts, "mean" | "std" | "resolution" | "borders">;
 }
 
 /** A network on the GPU and the checkpoint it was filled from. */
@@ -16,6 +17,10 @@ export interface Member {
   readonly network: Network;
   readonly checkpoint: MemberSource;
 }
+
+/** The classes that a network's masks have: all its outputs, but for that of borders. */
+export const maskClasses = ({ network, checkpoint }: Member): number =>
+  network.config.classes - (checkpoint.facts.borders === undefined ? 0 : 1);
 
 /** Whether a network was trained on patches at the images' own resolution, so that it never sees a stretched image. */
 export const seesPatches = ({ facts }: MemberSource): boolean => facts.resolution === "native";
@@ -34,14 +39,15 @@ export class MemberRuns {
     this.#precision = precision;
   }
 
-  /** Probabilities `[height, width, classes]` of an image, at its own size. */
+  /** Probabilities `[height, width, outputs]` of an image, at its own size; those of a border class folded into the others. */
   async scores(image: Picture): Promise<Float32Array> {
     const { network, checkpoint } = this.#member;
     const { height, width } = network.config;
     const isShort = seesPatches(checkpoint) && (image.width < width || image.height < height);
     const shown = isShort ? mirroredCrop(image, { left: 0, top: 0, width, height }) : image;
     const { program, probabilities } = await this.run(shown, true);
-    const scores = await program.read(probabilities);
+    const found = await program.read(probabilities);
+    const scores = checkpoint.facts.borders === undefined ? found : foldBorders(found, maskClasses(this.#member));
     return isShort ? firstOf(scores, shown, image) : scores;
   }
 

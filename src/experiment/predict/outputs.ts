@@ -69,6 +69,8 @@ export interface FoundMask {
   readonly slice?: number | undefined;
   /** How sure the prediction is of each pixel. */
   readonly certainty?: PixelCertainty | undefined;
+  /** 1 where the network sees a border between objects. */
+  readonly borders?: Uint8Array | undefined;
 }
 
 /** The files that all inputs of a command share. */
@@ -158,9 +160,9 @@ export class InputOutputs {
   }
 
   /** A mask's objects; measured where a table is asked for, so that the other forms tell the same of them. */
-  #objectsOf(mask: ByteImage, { slice, certainty }: FoundMask): FoundObject[] {
+  #objectsOf(mask: ByteImage, { slice, certainty, borders }: FoundMask): FoundObject[] {
     const { classes, depths } = this.#options;
-    const found = objectsOf(mask.data, mask, classes.length, depths);
+    const found = objectsOf(mask.data, mask, classes.length, { depths, borders });
     if (!this.#has("csv")) return found;
     const objects = measured(found, mask, { pixelSize: this.#source.pixelSize, certainty });
     this.#measured.push({ name: basename(this.#source.file), ...sizeOf(mask), slice, objects });

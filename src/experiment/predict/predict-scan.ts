@@ -177,9 +177,9 @@ export async function predictScan(
   try {
     for (let z = 0; z < scan.slices; z++) {
       const sink = npy ? (rows: Float32Array) => npy.append(rows) : undefined;
-      const { mask, certainty } = await predictor.findOr(target.outputs.measures, shown(z), sink);
+      const { mask, certainty, borders } = await predictor.findOr(target.outputs.measures, shown(z), sink);
       scan.set(z, mask.data);
-      target.outputs.add(mask, { slice: z, certainty });
+      target.outputs.add(mask, { slice: z, certainty, borders });
       masks.push(new PackedMap(mask));
       found.push(mask.data.reduce((count, label) => count + (label > 0 ? 1 : 0), 0));
       options.onSlice?.(z + 1, scan.slices);

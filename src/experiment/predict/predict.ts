@@ -1,13 +1,15 @@
 import { type ByteImage, type Picture, requirePicture } from "../../data/image/image.ts";
 import { OutOfMemoryError, UsageError } from "../../errors.ts";
+import { highest } from "../../metrics/highest.ts";
 import { channelsOf } from "../../model/definition.ts";
+import { markBorders, withoutBorder } from "../../objects/borders.ts";
 import type { PixelCertainty } from "../../objects/measure.ts";
 import type { Network } from "../../training/network.ts";
 import type { Precision } from "../../training/passes.ts";
 import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
-import { apart, Certainty, highest, meanScore, withSquares } from "./certainty.ts";
+import { apart, Certainty, meanScore, withSquares } from "./certainty.ts";
 import { type ImageFacts, type ImagePlan, planImage, tooLarge } from "./image-plan.ts";
-import { type Member, MemberRuns, type MemberSource, seesPatches } from "./member.ts";
+import { type Member, MemberRuns, type MemberSource, maskClasses, seesPatches } from "./member.ts";
 import { blendTiles, type Score, TILE_OVERLAP, type TileOptions } from "./tiles.ts";
 import { averageViews } from "./views.ts";
 
@@ -35,6 +37,17 @@ export interface Finding {
   readonly mask: ByteImage;
   /** Of each pixel's most probable class; the deviation is over views and networks, where there are several. */
   readonly certainty: PixelCertainty;
+  /** 1 where the network sees a border between objects; only of one with such a class. */
+  readonly borders?: Uint8Array | undefined;
+}
+
+/** A mask, and where borders are. */
+type BorderedMask = Pick<Finding, "mask" | "borders">;
+
+/** The label of each pixel, and 1 where borders are, where the network knows any. */
+interface Labelled {
+  readonly labels: Uint8Array;
+  readonly borders?: Uint8Array;
 }
 
 /** Ways to lay a picture on itself. */
@@ -49,6 +62,10 @@ const VIEWS = 8;
 export class Predictor {
   readonly #network: Network;
   readonly #isNative: boolean;
+  /** The masks' classes. */
+  readonly #classes: number;
+  /** Whether the last of the network's outputs is the class of borders. */
+  readonly #hasBorders: boolean;
   readonly #options: PredictorOptions;
   readonly #first: MemberRuns;
   readonly #others: readonly MemberRuns[];
@@ -58,6 +75,8 @@ export class Predictor {
     const { precision, further = [] } = options;
     this.#network = network;
     this.#isNative = seesPatches(checkpoint);
+    this.#classes = maskClasses({ network, checkpoint });
+    this.#hasBorders = checkpoint.facts.borders !== undefined;
     this.#options = this.#isNative ? { ...options, tiles: nativeTiles(network, options) } : options;
     this.#first = new MemberRuns({ network, checkpoint }, precision);
     this.#others = further.map((member) => new MemberRuns(member, precision));
@@ -66,29 +85,27 @@ export class Predictor {
   /** Class of every pixel of an image, of RGB or of the network's channels, at its own size. ShapeError where the image is not what it says. */
   async mask(image: Picture, sink?: ProbabilitySink): Promise<ByteImage> {
     requirePicture("Predictor.mask", image, channelsOf(this.#network.config));
-    return this.#mask(image, sink && ((rows) => sink(rows)), false);
+    const { mask } = await this.#plain(image, sink);
+    return mask;
   }
 
   /** The same, and how sure it is of each pixel: what objects are measured by. */
   async find(image: Picture, sink?: ProbabilitySink): Promise<Finding> {
     requirePicture("Predictor.find", image, channelsOf(this.#network.config));
     const spread = this.#opinions > 1;
-    const certainty = new Certainty(image.width * image.height, this.#network.config.classes, spread);
+    const certainty = new Certainty(image.width * image.height, this.#classes, spread);
     const taken: MomentSink = (rows, squares) => {
       sink?.(rows);
       certainty.add(rows, squares);
     };
-    const mask = await this.#mask(image, taken, spread);
-    return { mask, certainty };
+    return { ...(await this.#mask(image, taken, spread)), certainty };
   }
 
   /** Whichever of the two is enough: how sure it is costs the probabilities. */
-  async findOr(
-    certain: boolean,
-    image: Picture,
-    sink?: ProbabilitySink,
-  ): Promise<Partial<Finding> & Pick<Finding, "mask">> {
-    return certain ? this.find(image, sink) : { mask: await this.mask(image, sink) };
+  async findOr(certain: boolean, image: Picture, sink?: ProbabilitySink): Promise<Partial<Finding> & BorderedMask> {
+    if (certain) return this.find(image, sink);
+    requirePicture("Predictor.findOr", image, channelsOf(this.#network.config));
+    return this.#plain(image, sink);
   }
 
   /** How many probabilities are averaged for each pixel, tiles apart. */
@@ -101,7 +118,8 @@ export class Predictor {
    * `name` and the tiles that help, where it does not fit here.
    */
   plan(image: ImageFacts, name: string, probabilities: boolean): ImagePlan {
-    const work = { ...this.#options, probabilities, fixed: this.#isNative, networks: 1 + this.#others.length };
+    const needed = probabilities || this.#hasBorders;
+    const work = { ...this.#options, probabilities: needed, fixed: this.#isNative, networks: 1 + this.#others.length };
     try {
       return planImage(this.#network, image, work);
     } catch (error) {
@@ -114,13 +132,19 @@ export class Predictor {
     for (const member of [this.#first, ...this.#others]) member.destroy();
   }
 
-  async #mask(image: Picture, sink: MomentSink | undefined, squares: boolean): Promise<ByteImage> {
+  #plain(image: Picture, sink: ProbabilitySink | undefined): Promise<BorderedMask> {
+    return this.#mask(image, sink && ((rows) => sink(rows)), false);
+  }
+
+  async #mask(image: Picture, sink: MomentSink | undefined, squares: boolean): Promise<BorderedMask> {
     const { tiles, views, rules = [] } = this.#options;
-    const averaged = tiles !== undefined || views === true || this.#others.length > 0;
-    const labels = await this.#explained(image, sink !== undefined, () =>
+    const averaged = tiles !== undefined || views === true || this.#others.length > 0 || this.#hasBorders;
+    const { labels, borders } = await this.#explained(image, sink !== undefined, () =>
       averaged ? this.#averaged(image, sink, squares) : this.#direct(image, sink),
     );
-    return { width: image.width, height: image.height, channels: 1, data: postprocessed(labels, image, rules) };
+    const { width, height } = image;
+    const mask: ByteImage = { width, height, channels: 1, data: postprocessed(labels, image, rules) };
+    return { mask, ...(borders ? { borders } : {}) };
   }
 
   /** Says of what does not fit after all, since only the GPU knew, what would. */
@@ -134,31 +158,36 @@ export class Predictor {
     }
   }
 
-  async #direct(image: Picture, sink: MomentSink | undefined): Promise<Uint8Array> {
+  async #direct(image: Picture, sink: MomentSink | undefined): Promise<Labelled> {
     const inference = await this.#first.run(image, sink !== undefined);
     const wanted = sink ? [inference.classes, inference.probabilities] : [inference.classes];
     const [classes, probabilities] = await inference.program.readAll(wanted);
     if (sink && probabilities) sink(new Float32Array(probabilities));
-    return Uint8Array.from(new Int32Array(classes ?? new ArrayBuffer(0)));
+    return { labels: Uint8Array.from(new Int32Array(classes ?? new ArrayBuffer(0))) };
   }
 
-  async #averaged(image: Picture, sink: MomentSink | undefined, squares: boolean): Promise<Uint8Array> {
+  async #averaged(image: Picture, sink: MomentSink | undefined, squares: boolean): Promise<Labelled> {
     const { tiles = { size: image, overlap: 0 } } = this.#options;
-    const { classes } = this.#network.config;
+    const outputs = this.#network.config.classes;
+    const classes = this.#classes;
     const labels = new Uint8Array(image.width * image.height);
+    const borders = this.#hasBorders ? new Uint8Array(labels.length) : undefined;
+    const ownOf = (rows: Float32Array) => (borders ? withoutBorder(rows, classes) : rows);
     let done = 0;
     const emit = (rows: Float32Array, squareRows?: Float32Array) => {
-      sink?.(rows, squareRows);
-      for (let at = 0; at < rows.length; at += classes) labels[done++] = highest(rows, at, classes);
+      if (borders) markBorders(rows, classes, borders, done);
+      const own = ownOf(rows);
+      sink?.(own, squareRows && ownOf(squareRows));
+      for (let at = 0; at < own.length; at += classes) labels[done++] = highest(own, at, classes);
     };
     const score = this.#score(squares);
     if (squares) {
-      await blendTiles(image, 2 * classes, tiles, score, (rows) => {
-        const { scores, squares: squareRows } = apart(rows, classes);
+      await blendTiles(image, 2 * outputs, tiles, score, (rows) => {
+        const { scores, squares: squareRows } = apart(rows, outputs);
         emit(scores, squareRows);
       });
-    } else await blendTiles(image, classes, tiles, score, (rows) => emit(rows));
-    return labels;
+    } else await blendTiles(image, outputs, tiles, score, (rows) => emit(rows));
+    return { labels, ...(borders ? { borders } : {}) };
   }
 
   /** What a part of an image scores in the mean over views and networks, and the squares' means behind it where asked for. */

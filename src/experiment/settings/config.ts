@@ -24,6 +24,10 @@ const SCRATCH_RATE = 2e-3;
 export const BEST_BY = ["foreground-dice", "miou"] as const;
 export type BestBy = (typeof BEST_BY)[number];
 
+const BORDER_RANGE = "expected whole pixels from 1 to 16, or the flag alone, which is 2";
+const borderWidth = z.number(BORDER_RANGE).int(BORDER_RANGE).min(1, BORDER_RANGE).max(16, BORDER_RANGE);
+const borders = z.union([z.boolean(BORDER_RANGE).transform((on) => (on ? 2 : null)), borderWidth]);
+
 /** Patches of one image an epoch may have. */
 export const MOST_PATCHES = 1024;
 
@@ -85,6 +89,7 @@ const trainConfigSchema = z.strictObject({
   augment: z.array(z.enum(AUGMENTATIONS)).default([...PAPER_AUGMENTATIONS]),
   foregroundCrops: z.number().min(0).max(1).default(0),
   patches: z.number().int().min(0).max(MOST_PATCHES).default(0),
+  borders: borders.nullable().default(null),
   batchSize: count.default(4),
   accumulate: count.default(1),
   amp: z.boolean().default(false),

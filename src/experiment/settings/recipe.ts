@@ -9,7 +9,7 @@ import {
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { Window } from "../../data/formats/window.ts";
 import { type AugmentOptions, PAPER_AUGMENTATION } from "../../data/image/augment.ts";
-import { DataError, UsageError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { type Allowance, CHEAP, CHECKPOINTS } from "../../kernels/passes/recompute.ts";
 import { weighted } from "../../model/losses.ts";
 import type { ParameterTable } from "../../model/parameters.ts";
@@ -30,6 +30,7 @@ import {
   type TrainConfig,
   type TrainFlags,
 } from "./config.ts";
+import { outputsOf } from "./outputs.ts";
 import { SVANET_FIELDS } from "./svanet-parts.ts";
 
 /** The network's name in the zoo: SvANet's is that of its preset. */
@@ -69,32 +70,12 @@ function unchanged<T>(own: T, config: TrainConfig): T {
   throw new UsageError(`${flagOf(wrong)} is a choice of SvANet, and ${config.model} has none${named}`);
 }
 
-/** The network for a data set: its images' channels, its classes, or more where the configuration says so. */
+/** The network for a data set: its images' channels, its classes and what {@link outputsOf} adds, whose errors it throws. */
 export function networkFor(
   config: TrainConfig,
   dataset: Pick<CheckedDataset, "classes" | "folder"> & Partial<Pick<CheckedDataset, "channels">>,
 ): NetworkConfig {
-  const { classes } = config;
-  const found = dataset.classes.length;
-  if (classes !== null && classes < found) {
-    throw new DataError(
-      `--classes ${classes}: ${dataset.folder} has ${found} classes with background (${dataset.classes.join(", ")}); ` +
-        "leave the flag out or raise it",
-    );
-  }
-  requireClassWeights(config, dataset);
-  return networkConfig(config, classes ?? found, dataset.channels?.names.length);
-}
-
-/** UsageError where weights were given and are not one for each class. */
-function requireClassWeights(
-  { classWeights: weights, classes }: TrainConfig,
-  { classes: names }: Pick<CheckedDataset, "classes">,
-): void {
-  if (typeof weights === "string" || weights.length === (classes ?? names.length)) return;
-  throw new UsageError(
-    `--class-weights ${weights}: give one weight for each class, the background first: ${classes ?? names.length} for ${names.join(", ")}`,
-  );
+  return networkConfig(config, outputsOf(config, dataset), dataset.channels?.names.length);
 }
 
 /** Size and batch as the network's publication chooses them for a data set, as flags; none where it does not. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { SCHEDULES } from "../../autograd/schedule.ts";
 import { type NetworkConfig, traceNetwork } from "../../model/zoo.ts";
 import type { TrainConfig } from "./config.ts";
+import { classesBeside } from "./outputs.ts";
 import { bestByOf, frozenEpochs, networkConfig, scheduleOf } from "./recipe.ts";
 import { SVANET_FIELDS } from "./svanet-parts.ts";
 
@@ -17,7 +18,7 @@ export function resolvedConfig(config: TrainConfig, network: NetworkConfig): Tra
   const found: TrainConfig = {
     ...config,
     ...partsOf(config, network),
-    classes: network.classes,
+    classes: classesBeside(config, network.classes),
     lr: config.lr ?? (SCHEDULES.includes(config.schedule) ? scheduleOf(config, epochs).high : null),
     headWeights: config.headWeights ?? headWeightsOf(network),
     freezeEpochs: counted ? frozenEpochs(config, epochs) : config.freezeEpochs,

@@ -15,9 +15,11 @@ const MOST_LISTED = 5;
 type UsedData = Pick<CheckedDataset, "classes" | "folder" | "hashes" | "splits" | "window"> &
   Partial<Pick<CheckedDataset, "channels">>;
 
-/** The images and masks that training reads, by name in the dataset's folder. */
+/** The images, masks and, for borders, objects that training reads, by name in the dataset's folder. */
 export function usedFiles({ folder, hashes, splits }: UsedData): DataIndex {
-  const files = [...(splits.train ?? []), ...(splits.val ?? [])].flatMap(({ image, mask }) => [image, mask]);
+  const files = [...(splits.train ?? []), ...(splits.val ?? [])].flatMap(({ image, mask, instances }) =>
+    instances === undefined ? [image, mask] : [image, mask, instances],
+  );
   const names = files.map((file) => relative(folder, file).split(sep).join("/"));
   return new Map(names.map((name) => [name, hashes.get(name) ?? ""]));
 }

@@ -6,6 +6,7 @@ import { describeEnvironment } from "../run/environment.ts";
 import { RunFolder } from "../run/run-folder.ts";
 import type { TrainConfig } from "../settings/config.ts";
 import { resolvedConfig } from "../settings/resolved.ts";
+import { withObjectFiles } from "./object-files.ts";
 import { type Resumed, stateToResume } from "./resume.ts";
 import { checkSameData, usedFiles } from "./same-data.ts";
 import { Timetable } from "./timetable.ts";
@@ -14,7 +15,8 @@ import { TrainingRun } from "./training-run.ts";
 import { unjudgeable } from "./validation.ts";
 
 /** Trains a network from its start or last checkpoint to its end. The run folder is complete whenever this returns. */
-export async function runTraining(input: TrainInput): Promise<TrainResult> {
+export async function runTraining(given: TrainInput): Promise<TrainResult> {
+  const input = { ...given, dataset: await withObjectFiles(given.dataset, given.config) };
   const { config, dataset, statistics, observer, device } = input;
   const norm = normAgainstLoneImages(input.network) ?? null;
   const timetable = new Timetable(config, trainSamples(dataset, config).length, norm);

@@ -9,6 +9,7 @@ import { type Checkpoint, restoreNetwork, restoreTrainer } from "../checkpoint/c
 import type { CheckpointFacts, Progress } from "../checkpoint/facts.ts";
 import { loadPretrained } from "../checkpoint/pretrained.ts";
 import type { RunFolder } from "../run/run-folder.ts";
+import { borderClassOf, classesBeside } from "../settings/outputs.ts";
 import { augmentOptions, bestByOf, isNative, networkName, recipeText, trainerOptions } from "../settings/recipe.ts";
 import { Keeper } from "./keeper.ts";
 import { startNotes } from "./start-notes.ts";
@@ -55,7 +56,8 @@ export class TrainingRun {
     const { network } = trainer;
     const { batchSize } = config;
     const native = isNative(config);
-    this.#validation = new Validation({ network, dataset, statistics, pool: this.#pool, batchSize, native });
+    const borders = config.borders ?? undefined;
+    this.#validation = new Validation({ network, dataset, statistics, pool: this.#pool, batchSize, native, borders });
     this.#progress = progress
       ? { ...progress, ...timetable.placeAfter(progress.step) }
       : { step: 0, epoch: 0, stepInEpoch: 0, best: null, bestEpoch: null, recipe: recipeText(config) };
@@ -165,6 +167,7 @@ export class TrainingRun {
       seed: config.seed,
       start: { epoch: this.#progress.epoch, indexInEpoch: this.#progress.stepInEpoch },
       augment: augmentOptions(config),
+      borders: borderClassOf(config, this.#input.network.classes),
       keepSingle: this.#timetable.keepSingle,
       onLeftOut: ({ name }) => {
         if (!said)
@@ -233,6 +236,7 @@ export class TrainingRun {
       ...(channels ? { channels: storedPlan(channels) } : {}),
       ...(window ? { window } : {}),
       ...(isNative(config) ? { resolution: "native" as const } : {}),
+      ...(config.borders === null ? {} : { borders: config.borders }),
       progress: this.#progress,
     };
   }
@@ -250,11 +254,12 @@ function storedPlan({ names, windows, pages }: ChannelPlan): ChannelPlan {
   return { names, ...(windows ? { windows } : {}), ...(pages ? { pages } : {}) };
 }
 
-/** Names and colours of the network's classes; a network may have more than its data set. */
-function classesOf({ dataset, network }: Pick<TrainInput, "dataset" | "network">) {
+/** Names and colours of the network's classes, but for that of borders; a network may have more than its data set. */
+function classesOf({ config, dataset, network }: Pick<TrainInput, "config" | "dataset" | "network">) {
   const { classes, colours } = dataset;
-  const labels = Array.from({ length: network.classes }, (_, label) => label);
-  const further = defaultColours(network.classes);
+  const count = classesBeside(config, network.classes);
+  const labels = Array.from({ length: count }, (_, label) => label);
+  const further = defaultColours(count);
   return {
     classes: labels.map((label) => classes[label] ?? `class ${label}`),
     colours: further.map((colour, label) => colours[label] ?? colour),

@@ -18,6 +18,8 @@ interface ValidationInput {
   readonly batchSize: number;
   /** Whether images are predicted by tiles at their own size, as the network learnt to see them. */
   readonly native: boolean;
+  /** Where the network's last output is the class of borders: their width in pixels. */
+  readonly borders: number | undefined;
 }
 
 /** Why the val split cannot tell which checkpoint is best; undefined where it can. */
@@ -62,12 +64,16 @@ export class Validation {
   }
 
   async evaluate(): Promise<EvaluationResult> {
-    const { network, statistics, pool, batchSize, native } = this.#input;
+    const { network, statistics, pool, batchSize, native, borders } = this.#input;
     if (native) return this.#evaluateNative();
-    this.#inference ??= await network.inference({ batch: Math.min(batchSize, this.#samples.length) });
+    this.#inference ??= await network.inference({
+      batch: Math.min(batchSize, this.#samples.length),
+      ...(borders === undefined ? {} : { probabilities: true }),
+    });
     return evaluateSplit(network, {
       samples: this.#samples,
-      classes: network.config.classes,
+      classes: this.#classes,
+      borders: borders !== undefined,
       statistics,
       inference: this.#inference,
       pool,
@@ -75,11 +81,18 @@ export class Validation {
       loss: true,
     });
   }
+
+  /** The data set's. */
+  get #classes(): number {
+    const { network, borders } = this.#input;
+    return network.config.classes - (borders === undefined ? 0 : 1);
+  }
+
   #evaluateNative(): Promise<EvaluationResult> {
-    const { network, statistics } = this.#input;
+    const { network, statistics, borders } = this.#input;
     const { mean, std } = statistics;
-    this.#predictor ??= new Predictor(network, { facts: { mean, std, resolution: "native" } });
-    const { classes } = network.config;
-    return evaluateNative({ samples: this.#samples, classes, predictor: this.#predictor, loss: true });
+    const facts = { mean, std, resolution: "native" as const, ...(borders === undefined ? {} : { borders }) };
+    this.#predictor ??= new Predictor(network, { facts });
+    return evaluateNative({ samples: this.#samples, classes: this.#classes, predictor: this.#predictor, loss: true });
   }
 }

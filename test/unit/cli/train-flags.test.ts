@@ -192,6 +192,7 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
     see: (config) => [augmentOptions(config).native, trainSamples(ONE_IMAGE, config).length],
     becomes: [true, 3],
   },
+  borders: { see: (config) => networkFor(config, { classes: ["a", "b"], folder: "d" }).classes, becomes: 3 },
   batchSize: { see: (config) => timetable(config).batchesPerEpoch, becomes: 12 },
   accumulate: {
     see: (config) => [timetable(config).duration.stepsPerEpoch, calls("accumulate", "nothing")(config).length],

@@ -25,7 +25,9 @@ describe("SciPy and scikit-image values", () => {
         }
       }
       for (const [at, square] of squares.entries()) expect(found[at]).toBeCloseTo(square, 9);
-      const sorted = objectsOf(labels, size, 2, [depth]).map(({ pixels }) => [...pixels].sort((a, b) => a - b));
+      const sorted = objectsOf(labels, size, 2, { depths: [depth] }).map(({ pixels }) =>
+        [...pixels].sort((a, b) => a - b),
+      );
       expect(sorted).toEqual(objects);
     },
   );
@@ -50,7 +52,7 @@ describe("parting", () => {
 
   test("objects are listed class after class in reading order, other labels are none", () => {
     const labels = map(["202", "010", "220", "003"]);
-    const found = objectsOf(labels, { width: 3, height: 4 }, 3, [1, null]);
+    const found = objectsOf(labels, { width: 3, height: 4 }, 3, { depths: [1, null] });
     expect(found.map((object) => [object.class, object.pixels])).toEqual([
       [1, [4]],
       [2, [0]],
