@@ -76,7 +76,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "cv",
-    summary: "cross-validate a network: train on all folds but one, score that one",
+    summary: "cross-validate: train on all folds but one, score that one",
     gpu: true,
     load: () => import("./commands/cv.ts"),
   },

@@ -47,6 +47,12 @@ export async function openStudyData(folder: string, config: TrainConfig, flags: 
   return select === "test" ? judgedByTest({ ...data, dataset }) : data;
 }
 
+/** Where a table's figures come from. */
+export const originOf = ({ dataset, name, scored, select }: StudyData, { at, repeats }: StudyFlags) => ({
+  ...{ data: dataset.folder, dataset: name, split: scored.split },
+  ...{ select, at, repeats },
+});
+
 /** The words for a choice of checkpoint. */
 export const SELECT_TEXT: Readonly<Record<Selection, string>> = {
   last: "the last checkpoint of each run",

@@ -2,25 +2,11 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { svanet } from "../support/svanet.ts";
-import { cells, scratchFolder } from "../support/training.ts";
+import { cells, scratchFolder, TINY } from "../support/training.ts";
 
 const scratch = scratchFolder();
 const data = join(scratch.path, "cells");
 const out = join(scratch.path, "table6");
-const TINY = [
-  "--encoder",
-  "mini",
-  "--width",
-  "4",
-  "--size",
-  "32",
-  "--batch-size",
-  "2",
-  "--steps",
-  "2",
-  "--workers",
-  "0",
-];
 const ablate = (...more: string[]) =>
   svanet("ablate", ...more, "--data", data, "--out", out, ...TINY, "--repeats", "2");
 

@@ -147,3 +147,19 @@ export const STATE = [
   CLOCKS_ARENA,
   ...GROUPS.flatMap((group) => (["weight", "first", "second"] as const).map((role) => arenaOf(role, group))),
 ];
+
+/** Flags of a run of two steps of the smallest network. */
+export const TINY = [
+  "--encoder",
+  "mini",
+  "--width",
+  "4",
+  "--size",
+  "32",
+  "--batch-size",
+  "2",
+  "--steps",
+  "2",
+  "--workers",
+  "0",
+];

@@ -14,7 +14,7 @@ import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
 import { requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
-import { carriedOut, openStudyData, sayUnfinished, scoringNotes } from "../study-session.ts";
+import { carriedOut, openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
   METRIC_NOTES,
   markdownPage,
@@ -91,12 +91,7 @@ function finish(study: Study, { data, result, config, flags, arms }: Carried): v
   const table: StudyTable = {
     table: flags.random === undefined ? "grid" : "random",
     title: titleOf(flags),
-    data: data.dataset.folder,
-    dataset: data.name,
-    split: data.scored.split,
-    select: data.select,
-    at: flags.at,
-    repeats: flags.repeats,
+    ...originOf(data, flags),
     baseline,
     rows,
     notes: [

@@ -18,7 +18,7 @@ import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
 import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
-import { carriedOut, openStudyData, sayUnfinished, scoringNotes } from "../study-session.ts";
+import { carriedOut, openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
   METRIC_NOTES,
   markdownPage,
@@ -137,12 +137,7 @@ function scoredTable(table: AblationTable, cells: readonly Cell[], carried: Carr
     table: {
       table: table.name,
       title: table.title,
-      data: data.dataset.folder,
-      dataset: data.name,
-      split: data.scored.split,
-      select: data.select,
-      at: flags.at,
-      repeats: flags.repeats,
+      ...originOf(data, flags),
       baseline: first?.key ?? null,
       rows,
       notes,

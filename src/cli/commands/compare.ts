@@ -26,7 +26,7 @@ import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
 import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
-import { carriedOut, openStudyData, sayUnfinished } from "../study-session.ts";
+import { carriedOut, openStudyData, originOf, sayUnfinished } from "../study-session.ts";
 import { markdownPage, markdownTable, printNotes, printScores } from "../study-table.ts";
 
 interface CompareFlags extends StudyFlags {
@@ -177,12 +177,7 @@ function scoredTable(data: StudyData, cells: readonly Cell[], { result, flags, b
   const table: NetworkTable = {
     table: `compare-${fileName(data.name)}`,
     title: `Networks on ${data.name}`,
-    data: data.dataset.folder,
-    dataset: data.name,
-    split: data.scored.split,
-    select: data.select,
-    at: flags.at,
-    repeats: flags.repeats,
+    ...originOf(data, flags),
     baseline,
     rows,
     notes: comparisonNotes({ rows, data, at: flags.at, baseline, repeats: flags.repeats }),

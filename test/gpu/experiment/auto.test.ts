@@ -14,7 +14,7 @@ import { resolveConfig, type TrainField, type TrainFlags } from "../../../src/ex
 import { readConfigFile } from "../../../src/experiment/settings/config-file.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
-import { type Cells, cells, scratchFolder, traceOf, trainHere } from "../../support/training.ts";
+import { type Cells, cells, scratchFolder, TINY, traceOf, trainHere } from "../../support/training.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -78,20 +78,7 @@ test("a planned run on patches, stopped and resumed, equals one that was not; it
 });
 
 test("train --recipe auto keeps its plan beside the run, and the kept plan trains the same bits", async () => {
-  const flags = [
-    "--encoder",
-    "mini",
-    "--width",
-    "4",
-    "--size",
-    "32",
-    "--batch-size",
-    "4",
-    "--steps",
-    "2",
-    "--workers",
-    "0",
-  ];
+  const flags = [...TINY, "--batch-size", "4"];
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [main, "train", ...args], { encoding: "utf8", timeout: 240_000 });
   const first = run("--data", data, "--out", out("cli"), "--recipe", "auto", ...flags);
