@@ -7,6 +7,7 @@ import {
   objectScores,
   objectTable,
 } from "../../../src/metrics/object-scores.ts";
+import { rankedPrecision } from "../../../src/metrics/ranked-precision.ts";
 import golden from "../../oracle/objects/object_scores.json" with { type: "json" };
 
 /** The places of every number of a map from 1 on. */
@@ -54,6 +55,12 @@ describe("pycocotools and SciPy values", () => {
     expect(low).toBeCloseTo(golden.counts.low, 3);
     expect(high).toBeCloseTo(golden.counts.high, 3);
   });
+});
+
+test("an object of the label map is found once: two halves of it are one find and one mistake", () => {
+  const halves = [0, 1].map((predicted) => ({ truth: 0, predicted, iou: 0.5 }));
+  // One of two objects is found: precision 1 at recalls 0 to 0.5, which are 51 of 101.
+  expect(rankedPrecision([{ truth: 2, scores: [0.9, 0.8], overlaps: halves }], 0.5)).toBeCloseTo(51 / 101, 12);
 });
 
 describe("objects", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { standingTops } from "../../../src/objects/maxima.ts";
 import { patchOf } from "../../../src/objects/patch.ts";
 import { distanceMap, objectsOf, parted } from "../../../src/objects/split.ts";
 import golden from "../../oracle/objects/object_split.json" with { type: "json" };
@@ -31,6 +32,22 @@ describe("SciPy and scikit-image values", () => {
       expect(sorted).toEqual(objects);
     },
   );
+});
+
+describe("tops that stand out", () => {
+  /** A row of pixels of these heights. */
+  const topsOf = (heights: readonly number[], depth: number) => {
+    const patch = patchOf([...heights.keys()], heights.length);
+    const map = new Float64Array(patch.inside.length);
+    map.set(heights, patch.width + 1);
+    return standingTops(patch, map, depth).map((place) => place - patch.width - 1);
+  };
+
+  test("are those behind a way that goes down by more than the depth, and not by just as much", () => {
+    expect(topsOf([3, 2, 3], 0.5)).toEqual([0, 2]);
+    expect(topsOf([3, 2, 3], 1)).toEqual([0]);
+    expect(topsOf([2, 1, 3], 1)).toEqual([2]);
+  });
 });
 
 describe("parting", () => {
