@@ -22,6 +22,15 @@ export default defineConfig({
         },
       },
       {
+        // Pages in Chromium, which brings a SwiftShader of its own for WebGPU.
+        test: {
+          name: "browser",
+          include: ["test/system/browser/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
         // What AMD's compiler makes of the kernels; its files are found by bench/isa/machine.ts.
         test: { name: "isa", include: ["test/system/isa/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 600_000 },
       },

@@ -1,7 +1,7 @@
 /**
- * Builds dist/: compiles src/, copies everything there that is not TypeScript and the golden op files that
- * `svanet doctor` runs, makes the command executable. The new tree is put in place only when it is whole, so a failed
- * build leaves the last good one.
+ * Builds dist/: compiles src/, bundles what browsers load, copies everything there that is not TypeScript and the golden
+ * op files that `svanet doctor` runs, makes the command executable. The new tree is put in place only when it is whole, so a
+ * failed build leaves the last good one.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { writeBundles } from "./bundles.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -30,8 +31,8 @@ export function isBuilt() {
   return existsSync(join(dist, command)) && existsSync(stamp) && readFileSync(stamp, "utf8") === sourceHash();
 }
 
-/** Builds dist/ and returns whether that worked; the compiler's messages go to the terminal. */
-export function build() {
+/** Builds dist/ and returns whether that worked; messages of compiler and bundler go to the terminal. */
+export async function build() {
   const hash = sourceHash();
   const fresh = join(root, `dist.partial-${process.pid}`);
   try {
@@ -41,6 +42,7 @@ export function build() {
       stdio: "inherit",
     });
     if (compile.status !== 0) return false;
+    await writeBundles(fresh);
     copyAssets(fresh);
     makeExecutable(join(fresh, command));
     rmSync(dist, { recursive: true, force: true });
@@ -71,9 +73,10 @@ function makeExecutable(file) {
 
 function sourceHash() {
   const hash = createHash("sha256");
-  const settings = ["package.json", "tsconfig.json", "tsconfig.build.json", join("scripts", "build.mjs")];
+  const settings = ["package.json", "tsconfig.json", "tsconfig.build.json"];
+  const scripts = ["build.mjs", "bundles.mjs"].map((name) => join("scripts", name));
   for (const file of [
-    ...settings.map((name) => join(root, name)),
+    ...[...settings, ...scripts].map((name) => join(root, name)),
     ...filesUnder(join(root, "src")),
     ...filesUnder(goldenOps),
   ]) {
@@ -95,5 +98,5 @@ function filesUnder(folder) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const skip = process.argv.includes("--if-stale") && isBuilt();
-  if (!skip && !build()) process.exitCode = 1;
+  if (!skip && !(await build())) process.exitCode = 1;
 }

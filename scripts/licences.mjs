@@ -18,6 +18,7 @@ const ALLOWED = {
   "0BSD": "nothing",
   Zlib: "keep the notice in source, mark changes",
   "CC0-1.0": "nothing",
+  Unlicense: "nothing",
   "Apache-2.0": "keep notice and licence text, state changes",
   "LGPL-3.0-or-later": "libvips, loaded as a shared library: keep it replaceable, offer its source",
 };

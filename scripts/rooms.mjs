@@ -67,6 +67,7 @@ export const ROOMS = {
   checks: { on: ["kernels", "autograd", "model", "training"], packages: [] },
   parity: { packages: [NODE] },
   platform: { on: ["kernels"], packages: [NODE, "webgpu"], inside: { node: [] } },
+  browser: { packages: ["vega", "vega-interpreter", "vega-lite"] },
   bench: { packages: [NODE, "sharp"] },
   cli: { packages: [NODE, "cli-progress", "commander", "zod"], inside: { commands: [] } },
 };

@@ -15,12 +15,12 @@ const say = (text) => console.error(`svanet setup: ${text}`);
 
 class SetupError extends Error {}
 
-function main() {
+async function main() {
   requireNode();
   if (!packagesMatch()) installPackages();
   if (!isBuilt()) {
     say("building dist/");
-    if (!build()) throw new SetupError("the build failed; the compiler's messages are above.");
+    if (!(await build())) throw new SetupError("the build failed; the compiler's messages are above.");
   }
   linkCommand();
   const adapter = findAdapter() ?? obtainDriver();
@@ -144,7 +144,7 @@ function manualAdvice(backports) {
 }
 
 try {
-  main();
+  await main();
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   say(error.message);

@@ -14,6 +14,12 @@ export const NEEDS = [
     variable: "SVANET_SWIFTSHADER_ICD",
     files: ["/usr/lib/chromium/vk_swiftshader_icd.json"],
   },
+  {
+    name: "Chromium",
+    packages: ["chromium"],
+    variable: "SVANET_CHROMIUM",
+    files: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
+  },
   ...JSON.parse(readFileSync(new URL("../bench/isa/needs.json", import.meta.url), "utf8")),
 ];
 

@@ -34,8 +34,8 @@ function nodeOf(major) {
   return join(place, "node_modules", name, "bin", platform === "win" ? "node.exe" : "node");
 }
 
-function pack() {
-  if (!isBuilt() && !build()) throw new Error("the build failed");
+async function pack() {
+  if (!isBuilt() && !(await build())) throw new Error("the build failed");
   npm(root, "pack", "--pack-destination", folder);
   return join(
     folder,
@@ -74,7 +74,7 @@ function tryNode(major, place) {
 
 let status = 0;
 try {
-  const place = install(pack());
+  const place = install(await pack());
   if (existsSync(join(place, "node_modules", "typescript"))) throw new Error("development tools were installed");
   const majors = process.argv.slice(2);
   for (const major of majors.length > 0 ? majors : ["20", "22", "24"]) {
