@@ -3,7 +3,12 @@ import { UsageError } from "../../errors.ts";
 import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
 import { lossSettings, networkConfig, precisionOf, repeatOf } from "../../experiment/settings/recipe.ts";
 import { ablationArms, cellsOf, requireFreeParts } from "../../experiment/study/ablation.ts";
-import { ABLATION_TABLES, type AblationTable, ablationTables } from "../../experiment/study/ablation-tables.ts";
+import {
+  ABLATION_TABLES,
+  type AblationTable,
+  ablationTables,
+  withRows,
+} from "../../experiment/study/ablation-tables.ts";
 import type { StudyResult } from "../../experiment/study/carry-out.ts";
 import type { PaperAblation } from "../../experiment/study/paper.ts";
 import { type Cell, planStudy, type Study, type StudyData } from "../../experiment/study/plan.ts";
@@ -11,6 +16,7 @@ import { type StudyRow, studyRows } from "../../experiment/study/table.ts";
 import { type ScoredTable, tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { requireFit } from "../../training/fit.ts";
+import { countsArgument } from "../arguments.ts";
 import { addGridOptions } from "../grid-flags.ts";
 import { addTrainOptions, fieldNamer, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
@@ -46,22 +52,28 @@ interface AblationRow extends StudyRow {
 /** `svanet ablate`: the paper's ablation tables on one's own data. */
 export function register(command: Command): void {
   command.argument("[tables...]", `some of ${ABLATION_TABLES.join(", ")}, also as 6 or VI; or all`);
+  command.option("--rows <list>", "of one table only these rows, counted from 1: 1,4,6 (default: all)", countsArgument);
   addGridOptions(command);
   const fields = TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume");
   addTrainOptions(command, fields, { recipe: "paper" });
   addStudyOptions(command).action(ablate);
 }
 
-async function ablate(words: readonly string[], flags: GridFlags): Promise<void> {
+interface AblateFlags extends GridFlags {
+  readonly rows?: readonly number[];
+}
+
+async function ablate(words: readonly string[], flags: AblateFlags): Promise<void> {
   const isGrid = flags.grid !== undefined;
   if (flags.random !== undefined && !isGrid) throw new UsageError("--random: name what is varied with --grid");
   if (isGrid && words.length > 0)
     throw new UsageError(`--grid: leave ${words.join(" ")} out; a grid is a table of its own`);
+  if (isGrid && flags.rows) throw new UsageError("--rows: a grid has rows of its own; leave one of the two out");
   if (isGrid) return ablateGrid(flags);
   if (words.length === 0) {
     throw new UsageError(`name a table (${ABLATION_TABLES.join(", ")}), all, or settings to vary with --grid`);
   }
-  const tables = ablationTables(words);
+  const tables = chosenTables(words, flags);
   // The recipe of every run, the paper's where nothing else is said. What does not fit together is said before a file is read.
   const config = trainConfigFrom(flags, { recipe: "paper" });
   requireStudyRecipe(config, flags.at);
@@ -86,6 +98,17 @@ async function ablate(words: readonly string[], flags: GridFlags): Promise<void>
     const result = await carriedOut(device, study, { at: flags.at, workers: config.workers });
     if (result !== null) finish(tables, { data, study, result, config, flags });
   });
+}
+
+/** The tables of these words; of one table, the rows that were asked for. */
+function chosenTables(words: readonly string[], { rows }: AblateFlags): AblationTable[] {
+  const tables = ablationTables(words);
+  if (!rows) return tables;
+  const [table, ...more] = tables;
+  if (table === undefined || more.length > 0) {
+    throw new UsageError(`--rows ${rows.join(",")}: rows are chosen of one table, not of ${tables.length}`);
+  }
+  return [withRows(table, rows)];
 }
 
 interface Carried {

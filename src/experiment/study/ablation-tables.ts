@@ -63,6 +63,22 @@ export function ablationTable(text: string): AblationTable {
   return { name, title: heading, variants, ...(said === undefined ? {} : { note: said }) };
 }
 
+/**
+ * Some rows of a table, by ascending numbers from 1; all others are compared with the first of them. UsageError for a number
+ * that no row has, and for fewer than two rows.
+ */
+export function withRows(table: AblationTable, numbers: readonly number[]): AblationTable {
+  const { name, title, variants } = table;
+  const strange = numbers.find((number) => variants[number - 1] === undefined);
+  if (strange !== undefined) {
+    const rows = variants.map(({ label }, i) => `${i + 1} ${label}`).join("; ");
+    throw new UsageError(`--rows ${numbers.join(",")}: ${name} has no row ${strange}; its rows are ${rows}`);
+  }
+  if (numbers.length < 2) throw new UsageError(`--rows ${numbers.join(",")}: a table compares two rows or more`);
+  const chosen = variants.filter((_, i) => numbers.includes(i + 1));
+  return { ...table, title: `${title} (rows ${numbers.join(", ")})`, variants: chosen };
+}
+
 function nameOf(text: string): AblationTableName {
   const plain = text.toLowerCase().replace(/[-_\s]/g, "");
   const bare = plain.replace(/^(table|tab|t)(?=.)/, "");

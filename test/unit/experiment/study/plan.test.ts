@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { networkFor } from "../../../../src/experiment/settings/recipe.ts";
 import { ablationArms, cellsOf, requireFreeParts } from "../../../../src/experiment/study/ablation.ts";
-import { ABLATION_TABLES, ablationTable, ablationTables } from "../../../../src/experiment/study/ablation-tables.ts";
+import {
+  ABLATION_TABLES,
+  ablationTable,
+  ablationTables,
+  withRows,
+} from "../../../../src/experiment/study/ablation-tables.ts";
 import { judgedByTest, planStudy, type StudyData } from "../../../../src/experiment/study/plan.ts";
 import { ABLATIONS } from "../../../../src/model/svanet/ablations.ts";
 import { paperData, tinyStudy } from "../../../support/study.ts";
@@ -28,6 +33,20 @@ test("tables go by name, number and numeral; each has the rows of the paper", ()
       .map(({ name }) => name)
       .sort(),
   ).toEqual([...ABLATION_TABLES].sort());
+});
+
+test("some rows of a table keep their figures, and share the runs of the whole table", () => {
+  const whole = ablationTable("table4");
+  const some = withRows(whole, [1, 4, 6]);
+  expect(some.variants).toEqual([0, 3, 5].map((row) => whole.variants[row]));
+  expect(some.title).toBe("Table IV: parts of the network (rows 1, 4, 6)");
+  const names = planned([whole]).runs.map(({ name }) => name);
+  expect(planned([some]).runs).toHaveLength(9);
+  for (const { name } of planned([some]).runs) expect(names).toContain(name);
+  expect(() => withRows(whole, [1, 7])).toThrow(
+    /--rows 1,7: table4 has no row 7; its rows are 1 baseline; .*6 \+ Assem/,
+  );
+  expect(() => withRows(whole, [2])).toThrow("--rows 2: a table compares two rows or more");
 });
 
 test("all tables are 31 rows of 23 networks, and nothing is trained twice", () => {
