@@ -18,6 +18,7 @@ interface Flags {
   readonly peer?: readonly string[];
   readonly work: string;
   readonly rounds: number;
+  readonly limit: number;
   readonly json?: true;
 }
 
@@ -31,6 +32,7 @@ const PROGRAM = new Command("bench:peers")
   .addOption(new Option("--peer <name...>", "only these (default: all)").choices(FLAGS))
   .option("--work <text>", "only works whose name contains this (default: all)", "")
   .option("--rounds <n>", "rounds of reference kernel, ours and theirs", wholeNumber(1), 9)
+  .option("--limit <seconds>", "longest time for one peer; it keeps the rows it has then", wholeNumber(1), 600)
   .option("--json", "print the rows as JSON")
   .exitOverride();
 
@@ -38,12 +40,15 @@ const PROGRAM = new Command("bench:peers")
 function timePeer(
   peer: string,
   works: readonly string[],
-  { rounds }: Flags,
+  { rounds, limit }: Flags,
   onRow: (row: PeerRow) => void,
 ): Promise<boolean> {
   const child = fork(fileURLToPath(new URL("child.ts", import.meta.url)), [peer, String(rounds), ...works], {
     execArgv: ["--import", "tsx"],
     stdio: ["ignore", 2, 2, "ipc"],
+    timeout: 1000 * limit,
+    // A peer in the middle of a shader's compilation hears no other.
+    killSignal: "SIGKILL",
   });
   let isSound = true;
   child.on("message", (told: Told) => {
@@ -58,11 +63,15 @@ function timePeer(
   });
   return new Promise((resolve) => {
     child.on("close", (code, signal) => {
-      if (code !== 0) note(`${peer} ended with ${signal ?? `code ${code}`}: it has no rows beyond those above`);
+      if (code !== 0) note(`${peer} ended with ${endedBy(code, signal, limit)}: it has no rows beyond those above`);
       resolve(isSound);
     });
   });
 }
+
+/** Only the limit kills: nothing else here sends that signal. */
+const endedBy = (code: number | null, signal: string | null, limit: number): string =>
+  signal === "SIGKILL" ? `its limit of ${limit} s (--limit)` : (signal ?? `code ${code}`);
 
 async function run(flags: Flags): Promise<void> {
   const works = worksLike(flags.work).map(({ name }) => name);
@@ -80,8 +89,10 @@ async function run(flags: Flags): Promise<void> {
     if (!(await timePeer(peer, works, flags, (row) => rows.push(row)))) process.exitCode = 1;
   }
   if (flags.json) printJson(rows);
-  else printLine(tableText(rows));
-  if (rows.length === 0) process.exitCode = 1;
+  else if (rows.length > 0) printLine(tableText(rows));
+  if (rows.length > 0) return;
+  note("nothing was timed: the lines above say why");
+  process.exitCode = 1;
 }
 
 try {
