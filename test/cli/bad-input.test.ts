@@ -173,6 +173,11 @@ test("options and names that do not exist", () => {
     2,
     "option '--repeats <n>' argument '0' is invalid. Expected a whole number from 1.",
   );
+  refused(
+    ["ablate", "table4", "table5", "--rows", "1,2", "--data", good, "--out", at("a")],
+    2,
+    "--rows 1,2: rows are chosen of one table, not of 2",
+  );
   refused(["train", "--out", at("run")], 2, "--data is missing");
 });
 
