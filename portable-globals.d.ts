@@ -12,3 +12,7 @@ declare class TextDecoder {
 declare function setTimeout(act: (nothing: undefined) => void, milliseconds?: number): unknown;
 
 declare const performance: { now(): number };
+
+declare const crypto: {
+  readonly subtle: { digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer> };
+};

@@ -15,11 +15,11 @@ import { drawn, type FloatImage } from "../../data/image/image.ts";
 import { shownInColour } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
+import type { Predictor } from "../../inference/predictor.ts";
 import type { PixelSize } from "../../objects/shape.ts";
 import { PackedMap } from "../evaluate/packed-map.ts";
 import { NpyFile } from "./npy-file.ts";
 import type { InputOutputs, OutputPaths } from "./outputs.ts";
-import type { Predictor } from "./predict.ts";
 import { montage, montageSlices } from "./prediction-page.ts";
 
 /** Slices of a scan, all of one size. */

@@ -6,17 +6,11 @@ import { encodeNiftiLabels } from "../../../src/data/formats/nifti-new.ts";
 import { readNpyHeader } from "../../../src/data/formats/npy.ts";
 import type { ByteImage, Picture } from "../../../src/data/image/image.ts";
 import { ShapeError } from "../../../src/errors.ts";
-import {
-  type ClassRule,
-  PostprocessChoice,
-  postprocessed,
-  readPostprocess,
-  ruleText,
-  writePostprocess,
-} from "../../../src/experiment/evaluate/postprocess.ts";
+import { readPostprocess, writePostprocess } from "../../../src/experiment/evaluate/postprocess.ts";
 import { NpyFile } from "../../../src/experiment/predict/npy-file.ts";
-import { blendTiles, tilePositions, tileWeights } from "../../../src/experiment/predict/tiles.ts";
-import { averageViews } from "../../../src/experiment/predict/views.ts";
+import { type ClassRule, PostprocessChoice, postprocessed, ruleText } from "../../../src/inference/object-rules.ts";
+import { blendTiles, tilePositions, tileWeights } from "../../../src/inference/tiles.ts";
+import { averageViews } from "../../../src/inference/views.ts";
 import { fakeNetwork, noise, rgb } from "../../support/fake-network.ts";
 import { scratchFolder } from "../../support/training.ts";
 
