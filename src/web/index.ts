@@ -9,7 +9,14 @@
  */
 
 export type { ChannelPlan, ChannelWindow } from "../data/channels.ts";
-export type { Window } from "../data/formats/window.ts";
+export { type DicomFile, looksLikeDicom, readDicom } from "../data/formats/dicom.ts";
+export { SeriesList, sortSeries } from "../data/formats/dicom-series.ts";
+export { NiftiVolume } from "../data/formats/nifti.ts";
+export { readNifti } from "../data/formats/nifti-unpack.ts";
+export { type NpyHeader, readNpyHeader } from "../data/formats/npy.ts";
+export { niftiSlices, type ScanSlices, scanPicture, scanView, seriesSlices } from "../data/formats/scan.ts";
+export { type ValueSlice, type ValueType, valueReader } from "../data/formats/values.ts";
+export type { ChosenView, View, Window } from "../data/formats/window.ts";
 export type { ByteImage, FloatImage, Picture, Size } from "../data/image/image.ts";
 export {
   CheckpointError,

@@ -6,7 +6,7 @@ import { predictFiles } from "../../../src/cli/commands/predict-files.ts";
 import { FileFailures } from "../../../src/cli/file-failures.ts";
 import { decodePng } from "../../../src/data/codec/png.ts";
 import { readImage, readMask, writePng } from "../../../src/data/decode.ts";
-import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { openNifti } from "../../../src/data/formats/nifti-file.ts";
 import { ZipArchive } from "../../../src/data/formats/zip.ts";
 import { DataError, DeviceError, OutputError } from "../../../src/errors.ts";
 import type { Format } from "../../../src/experiment/predict/outputs.ts";
@@ -179,7 +179,7 @@ describe("a volume", () => {
     ]);
     expect(readdirSync(at("volume")).sort()).toEqual(["t_000-overlay.png", "t_000.nii.gz"]);
     expect(notes[0]).toBe("t_000: 7 slices, shown from 0 to 1000 (as asked for)");
-    const labels = await NiftiVolume.open(at("volume", "t_000.nii.gz"));
+    const labels = await openNifti(at("volume", "t_000.nii.gz"));
     expect([...labels.slice(2).values]).toEqual(MASK);
     expect(Math.max(...labels.slice(3).values)).toBe(0);
   });
