@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 /** Node's own modules, as a name of `packages`. */
 const NODE = "node:*";
 /** Packages that browsers run as they are. */
-const PORTABLE_PACKAGES = ["dicom-parser", "zod"];
+const PORTABLE_PACKAGES = ["dicom-parser", "fflate", "zod"];
 
 /**
  * From the ground up. A room may import the rooms before it, or only those in `on`; `inside` names its own rooms, from
@@ -38,7 +38,7 @@ export const ROOMS = {
   files: { on: [], packages: [NODE] },
   weights: { packages: [NODE], inside: { names: [], pth: [], onnx: [], published: [] } },
   data: {
-    packages: [NODE, "dicom-parser", "pngjs", "sharp", "yaml", "zod"],
+    packages: [NODE, "dicom-parser", "fflate", "pngjs", "sharp", "yaml", "zod"],
     inside: {
       image: [],
       export: [],
@@ -62,6 +62,7 @@ export const ROOMS = {
       checkpoint: ["settings", "run"],
       evaluate: ["settings", "run"],
       predict: ["settings", "run", "checkpoint", "evaluate"],
+      "web-page": ["checkpoint"],
       plan: ["settings", "evaluate"],
       train: ["settings", "run", "checkpoint", "evaluate", "predict"],
       study: ["settings", "run", "checkpoint", "evaluate", "predict", "train"],
@@ -71,7 +72,7 @@ export const ROOMS = {
   parity: { packages: [NODE] },
   platform: { on: ["kernels"], packages: [NODE, "webgpu"], inside: { node: [], web: [] } },
   web: { packages: [] },
-  browser: { packages: ["vega", "vega-interpreter", "vega-lite"] },
+  browser: { packages: ["fflate", "vega", "vega-interpreter", "vega-lite"] },
   bench: { packages: [NODE, "sharp"] },
   cli: { packages: [NODE, "cli-progress", "commander", "zod"], inside: { commands: [] } },
 };

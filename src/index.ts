@@ -12,7 +12,7 @@ export { differentiate } from "./autograd/differentiate.ts";
 export type { OptimizerOptions } from "./autograd/optimizer.ts";
 export { type ImageSource, readImageSource } from "./data/channel-picture.ts";
 export type { ChannelPlan, ChannelWindow } from "./data/channels.ts";
-export type { Rgb } from "./data/codec/png.ts";
+export type { Rgb } from "./data/codec/png-read.ts";
 export {
   type CheckedDataset,
   type CheckedSample,

@@ -9,9 +9,9 @@ const HEADER_KEY = "headerSha256";
 const DATA_KEY = "dataSha256";
 const BLANK = "0".repeat(64);
 
-/** SHA-256 of bytes in memory, as 64 hexadecimal digits: the web's own, which Node has too. */
+/** SHA-256 of bytes in memory, as 64 hexadecimal digits: the web's own, which Node has too. Memory that threads share is refused. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

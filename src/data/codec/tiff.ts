@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.ts";
-import type { Rgb } from "./png.ts";
+import type { Rgb } from "./png-read.ts";
 import { TAGS, TYPE_BYTES } from "./tiff-tags.ts";
 
 /** What the header says of one picture of a TIFF file. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { ChannelPlan } from "../channels.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import type { Window } from "../formats/window.ts";
 import type { PixelStatistics } from "../image/normalise.ts";
 import { type Dataset, type Sample, type SplitName, samplesOf } from "./dataset.ts";

@@ -5,7 +5,7 @@ import { requireRegularFile } from "../../files/regular.ts";
 import { MOST_CHANNELS } from "../../model/definition.ts";
 import { nearestName } from "../../nearest.ts";
 import { areColours, type ChannelPlan, channelNames, channelsText, channelWindows } from "../channels.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import type { Window } from "../formats/window.ts";
 import { parseYaml, YamlFault } from "../yaml-text.ts";
 

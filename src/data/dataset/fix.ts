@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { dirname, isAbsolute, join, parse, relative, resolve } from "node:path";
 import { DataError } from "../../errors.ts";
 import { writeFolder } from "../../files/new-folder.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import { readMask, writePng } from "../decode.ts";
 import { INSTANCE_FOLDER } from "../masks/instances.ts";
 import { defaultColours } from "./check-dataset.ts";

@@ -1,6 +1,6 @@
 import { DataError } from "../../errors.ts";
 import { machineMemory } from "../../machine-memory.ts";
-import { looksLikePng } from "../codec/png.ts";
+import { looksLikePng } from "../codec/png-read.ts";
 import { DEFLATE_RATIO } from "../deflate.ts";
 
 /** Bytes of machine memory that a pixel to be decoded asks for: pixels as bytes and as floats, what is drawn, what is found. */

@@ -1,6 +1,6 @@
 import sharp, { type Metadata } from "sharp";
 import { DataError, UsageError } from "../../errors.ts";
-import { looksLikePng } from "../codec/png.ts";
+import { looksLikePng } from "../codec/png-read.ts";
 import { looksLikeTiff, readTiff, type TiffFile, type TiffPage } from "../codec/tiff.ts";
 import { requireDecodable } from "./picture-size.ts";
 import type { ValueType } from "./values.ts";

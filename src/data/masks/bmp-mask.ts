@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import { labelsIn, type StoredMask } from "./stored-mask.ts";
 
 const FILE_HEADER = 14;

@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import { DataError } from "../../errors.ts";
-import { decodePng, looksLikePng } from "../codec/png.ts";
+import { decodePng } from "../codec/png.ts";
+import { looksLikePng } from "../codec/png-read.ts";
 import { pngFrames } from "../formats/picture-source.ts";
 import { bmpMask, looksLikeBmp } from "./bmp-mask.ts";
 import { pictureMask, severalMasks } from "./picture-mask.ts";

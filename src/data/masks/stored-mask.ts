@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 
 /** Numbers of any array type. */
 export type Values =

@@ -1,4 +1,4 @@
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import type { Window } from "../formats/window.ts";
 import type { MaskReading } from "../masks/reading.ts";

@@ -7,7 +7,7 @@ import { replaceFile } from "../../files/atomic.ts";
 import { writingSlowly } from "../../files/failure.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { requireRegularFile } from "../../files/regular.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { readBytes } from "../decode.ts";
 import { severalPages } from "../formats/picture.ts";

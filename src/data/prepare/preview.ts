@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import { defaultColours } from "../dataset/check-dataset.ts";
 import type { SplitName } from "../dataset/dataset.ts";
 import { decodePicture, readBytes } from "../decode.ts";

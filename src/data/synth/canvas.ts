@@ -1,5 +1,5 @@
 import type { Random } from "../../kernels/random.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import type { ByteImage } from "../image/image.ts";
 
 export const between = (walk: Random, low: number, high: number) => low + (high - low) * walk.uniform();

@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { suggestion } from "../../nearest.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import { cellsKind } from "./cells.ts";
 import { ctPicture } from "./ct.ts";
 import { lesionPicture } from "./lesions.ts";

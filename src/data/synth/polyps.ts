@@ -1,5 +1,5 @@
 import { type Random, random } from "../../kernels/random.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import type { BytePair } from "../image/augment.ts";
 import { filled } from "../image/image.ts";
 import { between, Canvas, clamp, mix, noise, smooth } from "./canvas.ts";

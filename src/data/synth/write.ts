@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { UsageError } from "../../errors.ts";
 import { writeFolder } from "../../files/new-folder.ts";
-import type { Rgb } from "../codec/png.ts";
+import type { Rgb } from "../codec/png-read.ts";
 import { SPLIT_NAMES, type SplitName } from "../dataset/dataset.ts";
 import { writePng } from "../decode.ts";
 import type { BytePair } from "../image/augment.ts";

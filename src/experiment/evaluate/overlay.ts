@@ -1,4 +1,4 @@
-import type { Rgb } from "../../data/codec/png.ts";
+import type { Rgb } from "../../data/codec/png-read.ts";
 import { type ByteImage, filled } from "../../data/image/image.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 

@@ -1,7 +1,8 @@
 import { basename, join } from "node:path";
 import { zipSync } from "fflate";
-import { encodePng, type Rgb } from "../../data/codec/png.ts";
+import { encodePng } from "../../data/codec/png.ts";
 import { encodeGrey16 } from "../../data/codec/png-grey16.ts";
+import type { Rgb } from "../../data/codec/png-read.ts";
 import type { FoundObject, ShownClass } from "../../data/export/found-object.ts";
 import { type GeoJsonFeature, geoJsonFeature, geoJsonText } from "../../data/export/geojson.ts";
 import { requireRoiSize, roiBytes } from "../../data/export/imagej-roi.ts";

@@ -1,4 +1,4 @@
-import type { Rgb } from "../../data/codec/png.ts";
+import type { Rgb } from "../../data/codec/png-read.ts";
 import type { ShownClass } from "../../data/export/found-object.ts";
 import type { ByteImage, Size } from "../../data/image/image.ts";
 import { type LabelMap, overlay } from "../evaluate/overlay.ts";

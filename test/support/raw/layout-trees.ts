@@ -1,5 +1,6 @@
 import sharp from "sharp";
-import { encodePng, type Rgb } from "../../../src/data/codec/png.ts";
+import { encodePng } from "../../../src/data/codec/png.ts";
+import type { Rgb } from "../../../src/data/codec/png-read.ts";
 import {
   BOXES,
   boxes,

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { encodePng, type Rgb } from "../../../src/data/codec/png.ts";
+import { encodePng } from "../../../src/data/codec/png.ts";
+import type { Rgb } from "../../../src/data/codec/png-read.ts";
 import { readMask } from "../../../src/data/decode.ts";
 import { parseReading, type ReadingOptions } from "../../../src/data/masks/parse-reading.ts";
 import type { Settings } from "../../../src/data/prepare/plan.ts";

@@ -1,7 +1,8 @@
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { encodePng, type Rgb } from "../../../src/data/codec/png.ts";
+import { encodePng } from "../../../src/data/codec/png.ts";
+import type { Rgb } from "../../../src/data/codec/png-read.ts";
 import { decodeMask } from "../../../src/data/decode.ts";
 import { readStored } from "../../../src/data/masks/read-mask.ts";
 import { type MaskReading, readClasses } from "../../../src/data/masks/reading.ts";

@@ -1,6 +1,6 @@
 import { DataError } from "../../../errors.ts";
 import { IGNORE_LABEL } from "../../../labels.ts";
-import type { Rgb } from "../../codec/png.ts";
+import type { Rgb } from "../../codec/png-read.ts";
 import type { SplitName } from "../../dataset/dataset.ts";
 import type { Ring } from "../../masks/polygon.ts";
 import { ownData, splitUnits } from "../own-data.ts";

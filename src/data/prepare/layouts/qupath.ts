@@ -1,7 +1,7 @@
 import { basename } from "node:path/posix";
 import { z } from "zod";
 import { DataError } from "../../../errors.ts";
-import type { Rgb } from "../../codec/png.ts";
+import type { Rgb } from "../../codec/png-read.ts";
 import { type AnnotatedPicture, type NamedShape, planAnnotated, polygonsOf } from "./annotated.ts";
 import { asSchema, differenceFrom, readJson } from "./json-file.ts";
 import { counted, type Layout, like, someOf, unlike } from "./layout.ts";

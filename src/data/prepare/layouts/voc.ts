@@ -1,7 +1,7 @@
 import { join } from "node:path/posix";
 import { DataError } from "../../../errors.ts";
 import { IGNORE_LABEL } from "../../../labels.ts";
-import type { Rgb } from "../../codec/png.ts";
+import type { Rgb } from "../../codec/png-read.ts";
 import type { SplitName } from "../../dataset/dataset.ts";
 import { readBytes } from "../../decode.ts";
 import type { MaskReading } from "../../masks/reading.ts";
