@@ -8,7 +8,10 @@ import { fileURLToPath } from "node:url";
  * `name`: file of dist/, without its ending; `entry`: the module in the repository; `format`: "iife" for a script that runs at
  * once, "es" for a module that exports something.
  */
-export const BUNDLES = [];
+export const BUNDLES = [
+  { name: "browser/page/page", entry: "src/browser/page/main.ts", format: "iife" },
+  { name: "browser/page/worker", entry: "src/browser/page/worker.ts", format: "iife" },
+];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 

@@ -57,6 +57,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/convert.ts"),
   },
   {
+    name: "export",
+    summary: "write a page that runs a network in browsers",
+    gpu: true,
+    load: () => import("./commands/export.ts"),
+  },
+  {
+    name: "serve-page",
+    summary: "show such a page on this machine",
+    gpu: false,
+    load: () => import("./commands/serve-page.ts"),
+  },
+  {
     name: "weights",
     summary: "list, check and fetch public weights to start from",
     gpu: false,

@@ -34,6 +34,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["svanet predict runs/first slides --out found --format geojson --tile", "a folder in tiles, for QuPath"],
     ["svanet predict runs/first scan.nii.gz --out masks", "a volume, slice by slice"],
   ],
+  "export web": [
+    ["svanet export web runs/first --out page", "a folder that any web server shows"],
+    [
+      "svanet export web runs/first --out page --title Polyps --precision f16 --examples a.png b.png",
+      "half the size, with pictures to try",
+    ],
+  ],
+  "serve-page": [["svanet serve-page page", "shows it on this machine alone"]],
   convert: [
     ["svanet convert runs/first --out net.onnx", "for ONNX Runtime"],
     [

@@ -180,7 +180,7 @@ function runConfigOf(checkpoint: string): ReturnType<typeof readRunConfig> | nul
 }
 
 /** The data set to score on: the one given, else the run's. UsageError where there is neither. */
-export function dataOf({ data }: EvalFlags, checkpoint: string): string {
+export function dataOf({ data }: Pick<EvalFlags, "data">, checkpoint: string): string {
   if (data !== undefined) return data;
   const config = runConfigOf(checkpoint);
   if (config === null)
