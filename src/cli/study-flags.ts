@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { SPLIT_NAMES, type SplitName } from "../data/dataset/dataset.ts";
 import { UsageError } from "../errors.ts";
-import type { TrainConfig } from "../experiment/settings/config.ts";
+import { TRAIN_FIELDS, type TrainConfig, type TrainField } from "../experiment/settings/config.ts";
 import { SELECTIONS, type Selection } from "../experiment/study/plan.ts";
 import { SCORED_AT, type ScoredSize } from "../experiment/study/score.ts";
 import { wholeNumber } from "./arguments.ts";
@@ -40,8 +40,22 @@ export function addStudyOptions(command: Command, { repeats = 3, split = true } 
     .option("--json", "print the tables as JSON");
 }
 
+/** Settings of a single run that a study decides itself: its folds, its judge, and that it goes on. */
+export const DECIDED_BY_STUDY = ["fold", "judge", "resume"] as const satisfies readonly (keyof TrainConfig)[];
+
+/** The flags of `svanet train` that a study has, too. */
+export const STUDY_FIELDS: readonly TrainField[] = TRAIN_FIELDS.filter(
+  (field) => !(DECIDED_BY_STUDY as readonly string[]).includes(field),
+);
+
 /** Throws UsageError for a recipe that a study cannot score: it takes none as the data have it, and scores all at one size. */
-export function requireStudyRecipe({ recipe, patches, borders }: TrainConfig, at: ScoredSize): void {
+export function requireStudyRecipe({ recipe, patches, borders, fold, judge }: TrainConfig, at: ScoredSize): void {
+  if (fold !== null || judge !== "val") {
+    const given = fold === null ? `judge: ${judge}` : `fold: ${fold}`;
+    throw new UsageError(
+      `${given} in the --config file is of a single run; a study chooses images by --select and --split: take the line out`,
+    );
+  }
   if (borders !== null) {
     throw new UsageError("--borders: a study scores the classes of the data set alone; leave it out");
   }

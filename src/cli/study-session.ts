@@ -6,7 +6,7 @@ import { UsageError } from "../errors.ts";
 import type { TrainConfig } from "../experiment/settings/config.ts";
 import { windowOf } from "../experiment/settings/recipe.ts";
 import { carryOut, type StudyResult } from "../experiment/study/carry-out.ts";
-import { judgedByTest, type Selection, type Study, type StudyData } from "../experiment/study/plan.ts";
+import { judgedBy, judgedByTest, type Selection, type Study, type StudyData } from "../experiment/study/plan.ts";
 import { type ScoredSize, Scorer } from "../experiment/study/score.ts";
 import { stateOfRun, trainHere } from "../experiment/study/train-here.ts";
 import { unjudgeable } from "../experiment/train/validation.ts";
@@ -36,7 +36,7 @@ export async function openStudyData(folder: string, config: TrainConfig, flags: 
   const select = flags.select ?? selectionOf(dataset);
   const data: StudyData = {
     name: dataset.name,
-    dataset: judged(dataset),
+    dataset: judgedBy(dataset, "val"),
     statistics,
     scored: { split, samples },
     select,
@@ -68,12 +68,6 @@ function splitOf(folder: string, present: readonly SplitName[]): SplitName {
 
 /** The best on val, unless val cannot tell. */
 const selectionOf = (dataset: CheckedDataset): Selection => (unjudgeable(dataset) === undefined ? "val" : "last");
-
-/** The splits that training reads. */
-function judged(dataset: CheckedDataset): CheckedDataset {
-  const { train = [], val } = dataset.splits;
-  return { ...dataset, splits: val === undefined ? { train } : { train, val } };
-}
 
 /** Sentences for below a table: at what, on what and by which checkpoint was scored. */
 export function scoringNotes({ scored, select }: StudyData, at: ScoredSize, sizes: readonly string[]): string[] {

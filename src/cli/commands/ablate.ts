@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
-import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
+import type { TrainConfig } from "../../experiment/settings/config.ts";
 import { lossSettings, networkConfig, precisionOf, repeatOf } from "../../experiment/settings/recipe.ts";
 import { ablationArms, cellsOf, requireFreeParts } from "../../experiment/study/ablation.ts";
 import {
@@ -22,7 +22,7 @@ import { addTrainOptions, fieldNamer, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
-import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
+import { addStudyOptions, requireStudyRecipe, STUDY_FIELDS, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
 import { carriedOut, openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
@@ -54,7 +54,7 @@ export function register(command: Command): void {
   command.argument("[tables...]", `some of ${ABLATION_TABLES.join(", ")}, also as 6 or VI; or all`);
   command.option("--rows <list>", "of one table only these rows, counted from 1: 1,4,6 (default: all)", countsArgument);
   addGridOptions(command);
-  const fields = TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume");
+  const fields = STUDY_FIELDS.filter((field) => field !== "ablation");
   addTrainOptions(command, fields, { recipe: "paper" });
   addStudyOptions(command).action(ablate);
 }

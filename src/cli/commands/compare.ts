@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../../errors.ts";
-import { flagOf, TRAIN_FIELDS, type TrainConfig, type TrainFlags } from "../../experiment/settings/config.ts";
+import { flagOf, type TrainConfig, type TrainFlags } from "../../experiment/settings/config.ts";
 import { readConfigFile } from "../../experiment/settings/config-file.ts";
 import { lossSettings, networkConfig, precisionOf } from "../../experiment/settings/recipe.ts";
 import type { StudyResult } from "../../experiment/study/carry-out.ts";
@@ -24,7 +24,7 @@ import { addTrainOptions } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { withDevice } from "../session.ts";
-import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
+import { addStudyOptions, requireStudyRecipe, STUDY_FIELDS, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
 import { carriedOut, openStudyData, originOf, sayUnfinished } from "../study-session.ts";
 import { markdownPage, markdownTable, printNotes, printScores } from "../study-table.ts";
@@ -39,7 +39,10 @@ interface CompareFlags extends StudyFlags {
 }
 
 /** What a network is chosen by elsewhere, or a run of its own is. */
-const DECIDED = ["data", "model", "preset", "ablation", "weights", "resume"] as const;
+const DECIDED = ["data", "model", "preset", "ablation", "weights"] as const;
+
+/** The settings that all networks have in common. */
+const COMMON = STUDY_FIELDS.filter((field) => !(DECIDED as readonly string[]).includes(field));
 
 /** `svanet compare`: networks beside each other on one or several data sets, the paper's Tables II and III. */
 export function register(command: Command): void {
@@ -48,8 +51,7 @@ export function register(command: Command): void {
     .option("--models <names>", "networks: paper (the eight it compares), all, or names such as unet,svanet", "paper")
     .option("--weights <network=file>", "pretrained weights of a network, repeatable", weightsOf)
     .option("--against <name>", "network that the others are tested against (default: SvANet, else the first)");
-  const fields = TRAIN_FIELDS.filter((field) => !(DECIDED as readonly string[]).includes(field));
-  addTrainOptions(command, fields, { recipe: "paper" });
+  addTrainOptions(command, COMMON, { recipe: "paper" });
   addStudyOptions(command).action(compare);
 }
 
@@ -97,8 +99,7 @@ function commonOf(flags: CompareFlags, names: readonly string[]): CommonRecipe {
   if (stray !== undefined) {
     throw new UsageError(`--weights ${stray}=...: it is not among the compared networks (${names.join(", ")})`);
   }
-  const given = TRAIN_FIELDS.filter((field) => !(DECIDED as readonly string[]).includes(field));
-  const own: TrainFlags = Object.fromEntries(given.map((field) => [field, flags[field]]));
+  const own: TrainFlags = Object.fromEntries(COMMON.map((field) => [field, flags[field]]));
   const file = flags.config === undefined ? undefined : readConfigFile(flags.config);
   return { flags: { ...own, data: flags.data[0] ?? "", out: flags.out }, file, weights };
 }

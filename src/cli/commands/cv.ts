@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { pixelStatistics } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import { UsageError } from "../../errors.ts";
-import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
+import type { TrainConfig } from "../../experiment/settings/config.ts";
 import {
   lossSettings,
   networkConfig,
@@ -25,7 +25,7 @@ import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
 import { readyWeights } from "../ready-weights.ts";
 import { openChecked, withDevice } from "../session.ts";
-import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
+import { addStudyOptions, requireStudyRecipe, STUDY_FIELDS, type StudyFlags } from "../study-flags.ts";
 import { printPlan } from "../study-plan.ts";
 import { carriedOut, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
@@ -49,11 +49,7 @@ interface CvFlags extends StudyFlags {
 /** `svanet cv`: cross-validation of one network. */
 export function register(command: Command): void {
   command.option("--folds <n>", "parts that the images of train and val are shared out to", wholeNumber(2), 5);
-  addTrainOptions(
-    command,
-    TRAIN_FIELDS.filter((field) => field !== "resume"),
-    { seed: "0; it also decides who goes to which fold" },
-  );
+  addTrainOptions(command, STUDY_FIELDS, { seed: "0; it also decides who goes to which fold" });
   addStudyOptions(command, { repeats: 1, split: false }).action(crossValidate);
 }
 

@@ -31,6 +31,9 @@ const borders = z.union([z.boolean(BORDER_RANGE).transform((on) => (on ? 2 : nul
 /** Patches of one image an epoch may have. */
 export const MOST_PATCHES = 1024;
 
+/** Seeds have 32 bits. */
+const MOST_SEED = 0xffffffff;
+
 const count = z.number().int().min(1);
 const unit = z.number().min(0).lt(1);
 
@@ -60,6 +63,34 @@ const classWeighting = z.union([
     .refine((weights) => weights.some((weight) => weight > 0), "expected a weight above 0"),
 ]);
 
+/** The images that validations look at: of a split, or none. Of a fold, `val` is the fold itself. */
+const JUDGES = ["val", "test", "none"] as const;
+export type Judge = (typeof JUDGES)[number];
+
+const FOLD_RANGE =
+  "expected a fold and how many there are, such as 2of5, or 2of5by7 where seed 7 shares the images out";
+const fold = z.string(FOLD_RANGE).refine((text) => foldOf(text) !== undefined, FOLD_RANGE);
+
+/** A fold as `2of5by7` names it: the second of five, shared out by seed 7; without `by` by seed 0. */
+export interface FoldChoice {
+  /** From 1. */
+  readonly fold: number;
+  readonly folds: number;
+  readonly seed: number;
+}
+
+/** What the text of `fold` names; undefined for what is no fold: there are at least two, and none beyond their number. */
+export function foldOf(text: string): FoldChoice | undefined {
+  const [whole, ...parts] = /^(\d{1,9})of(\d{1,9})(?:by(\d{1,10}))?$/.exec(text) ?? [];
+  const [fold = 0, folds = 0, seed = 0] = parts.map((part) => Number(part ?? 0));
+  const isFold = whole !== undefined && fold >= 1 && folds >= 2 && fold <= folds && seed <= MOST_SEED;
+  return isFold ? { fold, folds, seed } : undefined;
+}
+
+/** {@link foldOf} the other way. */
+export const foldText = ({ fold, folds, seed }: FoldChoice): string =>
+  `${fold}of${folds}${seed === 0 ? "" : `by${seed}`}`;
+
 /** Whose training a run follows where no flag decides: this program's, the paper's to the letter, or a plan for the data. */
 const RECIPES = ["default", "paper", "auto"] as const;
 
@@ -84,6 +115,8 @@ const trainConfigSchema = z.strictObject({
   encoderRate: z.number().positive().default(1),
   layerDecay: z.number().positive().max(1).default(1),
   layerRates: z.record(z.string(), z.number("expected a factor, such as encoder=0.1").min(0)).default({}),
+  fold: fold.nullable().default(null),
+  judge: z.enum(JUDGES).default("val"),
   window: window.nullable().default(null),
   size: size.default({ width: 512, height: 512 }),
   augment: z.array(z.enum(AUGMENTATIONS)).default([...PAPER_AUGMENTATIONS]),
@@ -114,7 +147,7 @@ const trainConfigSchema = z.strictObject({
   labelSmoothing: unit.default(0),
   classWeights: classWeighting.default("none"),
   diceWeight: z.number().min(0).default(0),
-  seed: z.number().int().min(0).max(0xffffffff).default(0),
+  seed: z.number().int().min(0).max(MOST_SEED).default(0),
   evalEvery: count.default(1),
   bestBy: z.enum(BEST_BY).nullable().default(null),
   patience: count.nullable().default(null),

@@ -259,6 +259,8 @@ export function windowOf({ window }: Pick<TrainConfig, "window">): Window | unde
 /** Fields that say where, how fast and how far a run is computed, not what its steps compute; `recipe` is what they resolve to. */
 const INCIDENTAL = [
   "data",
+  "fold",
+  "judge",
   "out",
   "recipe",
   "checkpointActivations",
