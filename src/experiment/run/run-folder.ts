@@ -9,7 +9,8 @@ import { removeTemporaryFiles } from "../../files/temporary.ts";
 import { BEFORE_THEY_EXISTED, resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
 import { readConfigFile } from "../settings/config-file.ts";
 import type { Environment } from "./environment.ts";
-import { appendMetrics, cutMetrics, type MetricsRow } from "./metrics-log.ts";
+import { MetricsCsv } from "./metrics-csv.ts";
+import { appendMetrics, cutMetrics, type MetricsRow, readMetrics } from "./metrics-log.ts";
 import { isLockFile, lockRun, type RunLock } from "./run-lock.ts";
 import { cutEvents, EventWriter } from "./tfevents.ts";
 
@@ -24,6 +25,8 @@ export function runPaths(folder: string) {
     data: join(folder, "data.json"),
     environment: join(folder, "environment.json"),
     metrics: join(folder, "metrics.jsonl"),
+    /** The rows of `metrics` as a table. */
+    metricsCsv: join(folder, "metrics.csv"),
     events: join(folder, "events.tfevents"),
     checkpoints,
     last: join(checkpoints, "last.safetensors"),
@@ -57,11 +60,17 @@ export class RunFolder {
   readonly notes: readonly string[];
   readonly #lock: RunLock;
   readonly #events: EventWriter;
+  readonly #csv: MetricsCsv;
 
-  private constructor(paths: RunPaths, lock: RunLock, notes: readonly (string | null)[]) {
+  /** `config` is that of the run; only its classes are looked at, which metrics.csv has columns of. */
+  private constructor(paths: RunPaths, lock: RunLock, { classes }: TrainConfig, notes: readonly (string | null)[]) {
     this.paths = paths;
     this.#lock = lock;
     this.notes = [lock.note, ...notes].filter((note) => note !== null);
+    this.#csv = writing(
+      paths.metricsCsv,
+      () => new MetricsCsv(paths.metricsCsv, classes ?? 0, readMetrics(paths.metrics)),
+    );
     this.#events = writing(paths.events, () => new EventWriter(paths.events));
   }
 
@@ -76,7 +85,7 @@ export class RunFolder {
       rmSync(paths.best, { force: true });
       const notes = cutLogs(paths, 0);
       writeConfig(paths.config, config);
-      return new RunFolder(paths, lock, notes);
+      return new RunFolder(paths, lock, config, notes);
     });
   }
 
@@ -94,14 +103,15 @@ export class RunFolder {
       const setAside = fromPrevious ? setLastAside(paths) : null;
       const notes = cutLogs(paths, step);
       if (config !== undefined) writeConfig(paths.config, config);
-      return new RunFolder(paths, lock, [setAside, ...notes]);
+      return new RunFolder(paths, lock, config ?? readRunConfig(folder), [setAside, ...notes]);
     });
   }
 
-  /** Appends a line to metrics.jsonl and its numbers to the TensorBoard file, there named `kind/name`. */
+  /** Appends a line to metrics.jsonl and to metrics.csv, and its numbers to the TensorBoard file, there named `kind/name`. */
   record(row: MetricsRow): void {
-    const { metrics, events } = this.paths;
+    const { metrics, metricsCsv, events } = this.paths;
     writing(metrics, () => appendMetrics(metrics, row));
+    writing(metricsCsv, () => this.#csv.append(row));
     const { step, kind, ...rest } = row;
     const numbers = Object.entries(rest).filter((entry): entry is [string, number] => typeof entry[1] === "number");
     if (numbers.length === 0) return;

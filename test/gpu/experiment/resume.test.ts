@@ -47,6 +47,13 @@ test("a run is repeated to the byte by its config.yaml", async () => {
   const again = resolveConfig({ out: out("by-config") }, readConfigFile(runPaths(out("whole")).config));
   await trainHere(device, set, again);
   expect(traceOf(out("by-config"))).toEqual(traceOf(out("whole")));
+  // Every number of metrics.jsonl has its column in metrics.csv.
+  const { metrics, metricsCsv } = runPaths(out("whole"));
+  const [header = "", ...lines] = readFileSync(metricsCsv, "utf8").trimEnd().split("\n");
+  const rows = readFileSync(metrics, "utf8").trimEnd().split("\n");
+  expect(lines).toHaveLength(rows.length);
+  const names = new Set(rows.flatMap((row) => Object.keys(JSON.parse(row))));
+  expect([...names].filter((name) => !header.split(",").includes(name))).toEqual([]);
   // And by that of the repetition, which differs in the folder alone.
   const text = (name: string) => readFileSync(runPaths(out(name)).config, "utf8");
   expect(text("by-config")).toBe(text("whole").replace(out("whole"), out("by-config")));
