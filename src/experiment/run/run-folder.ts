@@ -8,7 +8,9 @@ import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
 import { removeTemporaryFiles } from "../../files/temporary.ts";
 import { BEFORE_THEY_EXISTED, resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
 import { readConfigFile } from "../settings/config-file.ts";
+import { hyperParameters } from "../settings/hyper-parameters.ts";
 import type { Environment } from "./environment.ts";
+import type { EventImage } from "./event-messages.ts";
 import { MetricsCsv } from "./metrics-csv.ts";
 import { appendMetrics, cutMetrics, type MetricsRow, readMetrics } from "./metrics-log.ts";
 import { isLockFile, lockRun, type RunLock } from "./run-lock.ts";
@@ -62,16 +64,15 @@ export class RunFolder {
   readonly #events: EventWriter;
   readonly #csv: MetricsCsv;
 
-  /** `config` is that of the run; only its classes are looked at, which metrics.csv has columns of. */
-  private constructor(paths: RunPaths, lock: RunLock, { classes }: TrainConfig, notes: readonly (string | null)[]) {
+  private constructor(paths: RunPaths, lock: RunLock, config: TrainConfig, notes: readonly (string | null)[]) {
     this.paths = paths;
     this.#lock = lock;
     this.notes = [lock.note, ...notes].filter((note) => note !== null);
     this.#csv = writing(
       paths.metricsCsv,
-      () => new MetricsCsv(paths.metricsCsv, classes ?? 0, readMetrics(paths.metrics)),
+      () => new MetricsCsv(paths.metricsCsv, config.classes ?? 0, readMetrics(paths.metrics)),
     );
-    this.#events = writing(paths.events, () => new EventWriter(paths.events));
+    this.#events = writing(paths.events, () => new EventWriter(paths.events, hyperParameters(config)));
   }
 
   /** Starts a run in a folder that does not exist, is empty, or holds a run that never wrote a checkpoint. */
@@ -84,6 +85,7 @@ export class RunFolder {
       // A run that ended between its first best checkpoint and its first complete one starts again.
       rmSync(paths.best, { force: true });
       const notes = cutLogs(paths, 0);
+      rmSync(paths.events, { force: true }); // what is left of it are the settings of that run
       writeConfig(paths.config, config);
       return new RunFolder(paths, lock, config, notes);
     });
@@ -117,6 +119,12 @@ export class RunFolder {
     if (numbers.length === 0) return;
     const values = Object.fromEntries(numbers.map(([name, value]) => [`${kind}/${name}`, value]));
     writing(events, () => this.#events.add(step, values));
+  }
+
+  /** Adds pictures of a step to the TensorBoard file, by tag. */
+  recordImages(step: number, images: ReadonlyMap<string, EventImage>): void {
+    const { events } = this.paths;
+    if (images.size > 0) writing(events, () => this.#events.addImages(step, images));
   }
 
   /**

@@ -200,14 +200,14 @@ export class TrainingRun {
 
   async #validate(epoch: number): Promise<void> {
     const tensors = await this.#keeper.soundNetwork(this.#progress.step);
-    const result = await this.#validation.evaluate();
+    const { result, images } = await this.#validation.evaluate();
     const score = scoreOf(result, bestByOf(this.#input.config));
     this.#found = this.#found === true || findsForeground(result);
     const better = Number.isFinite(score) && (this.#progress.best === null || score > this.#progress.best);
     // The step before a skipped one may be what went wrong.
     const best = better && this.#log.skippedInARow === 0;
     if (best) this.#progress = { ...this.#progress, best: score, bestEpoch: epoch };
-    this.#log.validation(this.#progress.step, epoch, result);
+    this.#log.validation(this.#progress.step, epoch, result, images);
     if (best) await this.#keeper.keepBest(tensors, this.#facts());
     this.#input.observer.validated({ epoch, result, best, bestBy: bestByOf(this.#input.config) });
   }
