@@ -52,7 +52,7 @@ export const ROOMS = {
   metrics: { on: ["kernels"], packages: [] },
   objects: { on: ["metrics"], packages: [] },
   experiment: {
-    packages: [NODE, "fflate", "yaml", "zod"],
+    packages: [NODE, "fflate", "vega", "vega-lite", "yaml", "zod"],
     inside: {
       settings: [],
       run: ["settings"],
@@ -62,6 +62,7 @@ export const ROOMS = {
       plan: ["settings", "evaluate"],
       train: ["settings", "run", "checkpoint", "evaluate", "predict"],
       study: ["settings", "run", "checkpoint", "evaluate", "predict", "train"],
+      report: ["settings", "run", "checkpoint", "evaluate", "predict", "study"],
     },
   },
   checks: { on: ["kernels", "autograd", "model", "training"], packages: [] },
