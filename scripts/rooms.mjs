@@ -34,6 +34,7 @@ export const ROOMS = {
   },
   training: { packages: [] },
   files: { on: [], packages: [NODE] },
+  serve: { on: [], packages: [NODE] },
   weights: { packages: [NODE], inside: { names: [], pth: [], onnx: [], published: [] } },
   data: {
     packages: [NODE, "dicom-parser", "pngjs", "sharp", "yaml", "zod"],

@@ -87,6 +87,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/report.ts"),
   },
   {
+    name: "view",
+    summary: "that page in a browser, kept up to date while runs train",
+    gpu: false,
+    load: () => import("./commands/view.ts"),
+  },
+  {
     name: "bench",
     summary: "measure speed, beside what the GPU can do",
     gpu: true,

@@ -74,6 +74,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["svanet report runs/first", "report.html: one file for any browser, without a network"],
     ["svanet report runs/table6 runs/compared --out study.html", "of whole studies, with their tables"],
   ],
+  view: [
+    ["svanet view runs/first", "the same page, at the address that it prints, while the run trains"],
+    ["svanet view runs/table6 --port 8080", "of a whole study, on a port that a tunnel knows"],
+  ],
   features: [
     ["svanet features runs/first --list", "the maps that it names"],
     ["svanet features runs/first image.png --at neck.3 guide.0-2 --out maps", "pictures and numbers of two of them"],

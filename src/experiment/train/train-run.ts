@@ -44,7 +44,9 @@ export async function runTraining(given: TrainInput): Promise<TrainResult> {
     const known = resumed ? { ...input, statistics: resumed.checkpoint.facts } : input;
     const run = await TrainingRun.open(known, timetable, folder, resumed?.checkpoint ?? null);
     try {
-      return await run.train();
+      const result = await run.train();
+      await observer.saved?.(config.out, "over");
+      return result;
     } finally {
       await run.close();
     }

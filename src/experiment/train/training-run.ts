@@ -136,8 +136,11 @@ export class TrainingRun {
     const { epoch } = batch;
     const ended = this.#timetable.isEpochEnd(batch);
     if (ended) this.#progress = { ...this.#progress, epoch: epoch + 1, stepInEpoch: 0 };
-    if (this.#timetable.isValidation(batch) && this.#validation.isPossible) await this.#validate(epoch);
+    const validated = this.#timetable.isValidation(batch) && this.#validation.isPossible;
+    if (validated) await this.#validate(epoch);
     await this.#save(batch);
+    // Of a run that is over by this the folder is not complete yet.
+    if (validated && !this.#isOver()) await this.#input.observer.saved?.(this.#input.config.out, "validated");
     if (!this.#timetable.isStale(this.#progress)) return;
     const { patience } = this.#input.config;
     this.#input.observer.note(`stopping early: no better validation in ${patience} epochs (--patience)`);
