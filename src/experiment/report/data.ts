@@ -144,7 +144,7 @@ export interface ReportTable {
 }
 
 /** Why an image is in a grid. */
-export type GridReason = "worst" | "median" | "smallest" | "named";
+export type GridReason = "worst" | "smallest" | "median" | "best" | "named";
 
 /** The same images as several networks segment them. */
 export interface PictureGrid {

@@ -21,8 +21,9 @@ export const gridsSection: Section = {
 /** Why an image is there. */
 const REASONS: Readonly<Record<GridReason, string>> = {
   worst: "worst",
-  median: "median",
   smallest: "smallest objects",
+  median: "median",
+  best: "best",
   named: "as named",
 };
 

@@ -4,7 +4,7 @@ import { groupsOf } from "./groups.ts";
 
 /** The training curves of a report. */
 const CURVES = {
-  loss: { title: "Training loss", axis: "loss", of: "loss", format: "~g" },
+  loss: { title: "Training loss", axis: "loss", of: "loss", format: undefined },
   rate: { title: "Learning rate", axis: "learning rate", of: "rate", format: ".0e" },
 } as const;
 /** Its validation curves. */
@@ -44,7 +44,7 @@ export function learningCurves(data: ReportData): ((drawing: Drawing) => Chart |
   const validations = Object.entries(VALIDATIONS).flatMap(([id, { title, axis, of }]) => {
     const points = data.runs.flatMap((run) => pointsOf(run, run.curves.val.step, run.curves.val[of]));
     const caption = `${title} at every validation of ${countText(data)}, by the updates done.`;
-    return points.length === 0 ? [] : [drawn({ id, title, caption, axis, points, format: "~g" })];
+    return points.length === 0 ? [] : [drawn({ id, title, caption, axis, points })];
   });
   return [...training, ...validations];
 }
@@ -62,7 +62,8 @@ function pointsOf({ name, group }: ReportRun, steps: readonly number[], values: 
 interface Curve extends Pick<Chart, "id" | "title" | "caption"> {
   readonly axis: string;
   readonly points: readonly Point[];
-  readonly format: string;
+  /** Of the axis, where the usual one does not do. */
+  readonly format?: string | undefined;
 }
 
 /** From this ratio of largest to smallest on, a loss is drawn by its logarithm. */
@@ -92,7 +93,7 @@ function curve(data: ReportData, { id, title, caption, axis, points, format }: C
           field: "value",
           type: "quantitative",
           scale: isLog ? { type: "log" } : { zero: false, nice: true },
-          axis: { title: axis, tickCount: 5, format },
+          axis: { title: axis, tickCount: 5, ...(format === undefined ? {} : { format }) },
         },
         color: { field: "group", type: "nominal", scale: color, legend: legend(groups, drawing) },
         strokeDash: { field: "group", type: "nominal", scale: dash, legend: legend(groups, drawing) },
@@ -107,7 +108,7 @@ function curve(data: ReportData, { id, title, caption, axis, points, format }: C
 const least = (values: readonly number[]): number =>
   values.reduce((found, value) => Math.min(found, value), Number.POSITIVE_INFINITY);
 
-function curveTable(points: readonly Point[], format: string): Chart["table"] {
+function curveTable(points: readonly Point[], format: string | undefined): Chart["table"] {
   const text = (value: number) => (format === ".0e" ? value.toExponential(2) : figure(value, 4));
   const runs = new Map<string, Point[]>();
   for (const point of points) {

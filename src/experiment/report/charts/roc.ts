@@ -120,7 +120,7 @@ function rocSpec({ thin, bold, names, all }: Curves, drawing: Drawing): Chart["s
         encoding: {
           x,
           y,
-          color: { ...group, scale: color, legend: null },
+          color: { ...group, scale: color, legend: key },
           detail: { field: "run" },
           order: { field: "y" },
         },

@@ -75,7 +75,7 @@ function strataSpec({ points, names, all, order }: Strata, drawing: Drawing): Ch
           x,
           y: { ...y, field: "low", axis: { title: "mDice (%)", tickCount: 5 } },
           y2: { field: "high" },
-          color: { field: "group", type: "nominal", scale: color, legend: null },
+          color: { field: "group", type: "nominal", scale: color, legend: key },
         },
       },
       {
