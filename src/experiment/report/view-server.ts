@@ -18,7 +18,8 @@ export async function serveReport(live: LiveReport, port = 0): Promise<LoopbackS
   const token = randomBytes(16).toString("base64url");
   const server = await serveLoopback((path, response, request) => {
     const [, given = "", page, ...more] = path.split("/");
-    if (!isSame(given, token) || more.length > 0) return refuse(response, 404, "nothing is here: give the whole address that svanet view printed");
+    if (!isSame(given, token) || more.length > 0)
+      return refuse(response, 404, "nothing is here: give the whole address that svanet view printed");
     if (page === "") return void sendPage(live, response, `/${token}/events`);
     if (page === "events") return sendEvents(live, response, request.method === "HEAD");
     return refuse(response, 404, "nothing is here");
@@ -46,10 +47,15 @@ function sendEvents(live: LiveReport, response: ServerResponse, headOnly: boolea
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
   if (headOnly) return void response.end();
   const send = (data: ReportData) => void response.write(`data: ${JSON.stringify(data)}\n\n`);
-  const end = () => void response.end("event: end\ndata: \n\n");
+  const end = () => {
+    response.end("event: end\ndata: \n\n");
+  };
   response.write(`retry: ${RETRY}\n\n`);
   send(live.data);
-  if (live.isOver) return end();
+  if (live.isOver) {
+    end();
+    return;
+  }
   const alive = setInterval(() => response.write(":\n\n"), ALIVE);
   const leave = live.follow({ changed: send, ended: end });
   response.on("close", () => {

@@ -10,6 +10,9 @@ import { resolveConfig } from "../../../src/experiment/settings/config.ts";
 import { mainFile } from "../../support/svanet.ts";
 import { openBrowser, openPage } from "./browser.ts";
 
+/** Folders are looked at once a second, and a busy machine takes its time to draw. */
+const SLOW = { timeout: 60_000 };
+
 const scratch = mkdtempSync(join(tmpdir(), "svanet-view-"));
 const folder = join(scratch, "run");
 let browser: Browser;
@@ -49,15 +52,15 @@ test("what a run records appears in the page without a reload, and its end is sa
   // A reload would lose this.
   await page.evaluate(() => document.body.setAttribute("data-first", "yes"));
   const plot = page.getByRole("img", { name: "Training loss" });
-  await expect.poll(() => plot.locator("svg").count()).toBe(1);
+  await expect.poll(() => plot.locator("svg").count(), SLOW).toBe(1);
   const status = page.locator(".live");
-  await expect.poll(() => status.innerText()).toBe("live");
+  await expect.poll(() => status.innerText(), SLOW).toBe("live");
   const drawn = await plot.innerHTML();
   record(2, 0.5);
-  await expect.poll(() => plot.innerHTML(), { timeout: 60_000 }).not.toBe(drawn);
+  await expect.poll(() => plot.innerHTML(), SLOW).not.toBe(drawn);
   record(3, 0.25);
   run.close();
-  await expect.poll(() => status.innerText(), { timeout: 60_000 }).toBe("all runs have ended");
+  await expect.poll(() => status.innerText(), SLOW).toBe("all runs have ended");
   // The numbers beside the charts are the recorded ones.
   const text = await page.locator("main").evaluate((main) => main.textContent);
   for (const dice of ["91.25", "95.00", "97.50"]) expect(text).toContain(dice);

@@ -16,8 +16,15 @@ function pages(takes: number, write: () => void = () => undefined) {
     write();
     told.written++;
   };
-  const made = new RunPages((text) => told.notes.push(text), () => clock, writer);
-  return { made, told, pass: (time: number) => void (clock += time) };
+  const made = new RunPages(
+    (text) => told.notes.push(text),
+    () => clock,
+    writer,
+  );
+  const pass = (time: number) => {
+    clock += time;
+  };
+  return { made, told, pass };
 }
 
 test("a page in training costs a twentieth of the time at most; the last one is always written, and named", async () => {
@@ -45,7 +52,9 @@ test("a page that cannot be written is told once and ends nothing", async () => 
   pass(1e6);
   await made.update(folder);
   await made.finish(folder);
-  expect(told.notes).toEqual([`${runPagePath(folder)} could not be written (Error: the disk is full); the run goes on`]);
+  expect(told.notes).toEqual([
+    `${runPagePath(folder)} could not be written (Error: the disk is full); the run goes on`,
+  ]);
 });
 
 test("a folder that holds no run leaves no page and no half of one", async () => {

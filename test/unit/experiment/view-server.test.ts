@@ -97,7 +97,9 @@ test("several viewers get what is recorded, and are told when the run has ended"
   expect(first.type).toBe("text/event-stream; charset=utf-8");
   run.record({ step: 3, kind: "train", epoch: 0, loss: 0.25, rate: 1e-3 });
   for (const { text } of await Promise.all(viewers)) {
-    const losses = [...text.matchAll(/^data: (\{.*\})$/gm)].map(([, json = ""]) => JSON.parse(json).runs[0].curves.train);
+    const losses = [...text.matchAll(/^data: (\{.*\})$/gm)].map(
+      ([, json = ""]) => JSON.parse(json).runs[0].curves.train,
+    );
     expect(losses.at(0).loss).toEqual([0.75]);
     expect(losses.at(-1).loss).toEqual([0.75, 0.5, 0.25]);
     expect(text).toMatch(/\nevent: end\ndata: \n\n$/);
