@@ -5,10 +5,10 @@ import { type ByteImage, drawn } from "../../data/image/image.ts";
 import { shownInColour } from "../../data/image/shown-channels.ts";
 import { SvanetError, UsageError } from "../../errors.ts";
 import type { Device } from "../../kernels/device/device.ts";
+import { Evaluation } from "../../metrics/evaluation.ts";
 import { checkpointPath, loadNetwork } from "../checkpoint/load-run.ts";
 import { chooseImages, diceOf } from "../evaluate/eval-pictures.ts";
 import { judgedOverlay, overlay } from "../evaluate/overlay.ts";
-import { Evaluation } from "../../metrics/evaluation.ts";
 import { Predictor } from "../predict/predict.ts";
 import { type EvaluatedRun, evaluatedRuns, imageScores, setsOf } from "./charts/groups.ts";
 import { rounded } from "./curves.ts";
@@ -49,19 +49,30 @@ interface Seen {
  * are the images' names; left out, they are chosen by the scores. UsageError for a name that no data set has; what cannot be
  * read or predicted is told and left out.
  */
-export async function pictureGrids(device: Device, input: GridInput, named?: readonly string[]): Promise<PictureGrid[]> {
+export async function pictureGrids(
+  device: Device,
+  input: GridInput,
+  named?: readonly string[],
+): Promise<PictureGrid[]> {
   const grids: PictureGrid[] = [];
   const missing = new Set(named);
   for (const set of setsOf(input)) {
-    const runs = [...evaluatedRuns(input, set).values()].flatMap(([first]) => first ?? []);
+    const runs = [...evaluatedRuns(input, set).values()].flatMap((own) => middleOf(own) ?? []);
     const [first] = runs;
     if (first === undefined) continue;
     const images = await gridImages(set, input, named);
     for (const { sample } of images) missing.delete(sample.stem);
-    if (images.length > 0) grids.push(await grid(device, { set, runs, images, split: first.evaluation.split, note: input.note }));
+    if (images.length > 0)
+      grids.push(await grid(device, { set, runs, images, split: first.evaluation.split, note: input.note }));
   }
   if (missing.size === 0) return grids;
   throw new UsageError(`--images ${[...missing].join(",")}: no scored data set has an image of this name`);
+}
+
+/** The run of middle foreground Dice: of an even number the better one of the two. */
+function middleOf(runs: readonly EvaluatedRun[]): EvaluatedRun | undefined {
+  const score = ({ evaluation }: EvaluatedRun) => evaluation.strata["all"]?.foregroundDice ?? -1;
+  return runs.toSorted((a, b) => score(a) - score(b))[Math.floor(runs.length / 2)];
 }
 
 /** The images of a data set's grid; none where its folder is gone. */
@@ -131,7 +142,11 @@ async function predicted(device: Device, folder: string, images: readonly GridIm
       const picture = await readImageSource(sample, { trained: window, dataset: sample.window });
       const mask = await predictor.mask(picture);
       const { width, height } = mask;
-      const scored = new Evaluation({ classes: classes.length }).add(mask.data, truth.data, { name: sample.stem, height, width });
+      const scored = new Evaluation({ classes: classes.length }).add(mask.data, truth.data, {
+        name: sample.stem,
+        height,
+        width,
+      });
       seen.push({ mask, dice: scored === undefined ? null : rounded(diceOf(scored)) });
     }
     return { seen, colours };

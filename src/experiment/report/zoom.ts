@@ -28,7 +28,9 @@ export function worstSquare(truth: ByteImage, masks: readonly ByteImage[]): Squa
     label === IGNORE_LABEL ? 0 : masks.reduce((count, { data }) => count + (data[at] === label ? 0 : 1), 0),
   );
   const isRight = wrong.every((count) => count === 0);
-  const weights = isRight ? Float64Array.from(truth.data, (label) => Number(label > 0 && label !== IGNORE_LABEL)) : wrong;
+  const weights = isRight
+    ? Float64Array.from(truth.data, (label) => Number(label > 0 && label !== IGNORE_LABEL))
+    : wrong;
   const side = Math.max(1, Math.round(Math.min(width, height) * PART));
   const sums = summed(weights, width, height);
   const sumAt = (left: number, top: number) => {
