@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
  * `name`: file of dist/, without its ending; `entry`: the module in the repository; `format`: "iife" for a script that runs at
  * once, "es" for a module that exports something.
  */
-export const BUNDLES = [];
+export const BUNDLES = [{ name: "browser/report", entry: "src/browser/report/main.ts", format: "iife" }];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 

@@ -55,7 +55,7 @@ export const ROOMS = {
   objects: { on: ["metrics"], packages: [] },
   inference: { packages: ["zod"], inside: { checkpoint: [] } },
   experiment: {
-    packages: [NODE, "fflate", "yaml", "zod"],
+    packages: [NODE, "fflate", "vega", "vega-lite", "yaml", "zod"],
     inside: {
       settings: [],
       run: ["settings"],
@@ -65,6 +65,7 @@ export const ROOMS = {
       plan: ["settings", "evaluate"],
       train: ["settings", "run", "checkpoint", "evaluate", "predict"],
       study: ["settings", "run", "checkpoint", "evaluate", "predict", "train"],
+      report: ["settings", "run", "checkpoint", "evaluate", "predict", "study"],
     },
   },
   checks: { on: ["kernels", "autograd", "model", "training"], packages: [] },

@@ -81,6 +81,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/cv.ts"),
   },
   {
+    name: "report",
+    summary: "one page of runs: curves, tables, figures, worst images",
+    gpu: true,
+    load: () => import("./commands/report.ts"),
+  },
+  {
     name: "bench",
     summary: "measure speed, beside what the GPU can do",
     gpu: true,

@@ -70,6 +70,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ],
   ],
   cv: [["svanet cv --data cells --out runs/cv --folds 5", "five networks, each scored on what it has not seen"]],
+  report: [
+    ["svanet report runs/first", "report.html: one file for any browser, without a network"],
+    ["svanet report runs/table6 runs/compared --out study.html", "of whole studies, with their tables"],
+  ],
   features: [
     ["svanet features runs/first --list", "the maps that it names"],
     ["svanet features runs/first image.png --at neck.3 guide.0-2 --out maps", "pictures and numbers of two of them"],

@@ -257,7 +257,7 @@ export function windowOf({ window }: Pick<TrainConfig, "window">): Window | unde
 }
 
 /** Fields that say where, how fast and how far a run is computed, not what its steps compute; `recipe` is what they resolve to. */
-const INCIDENTAL = [
+export const INCIDENTAL = [
   "data",
   "out",
   "recipe",

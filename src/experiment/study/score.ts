@@ -107,6 +107,7 @@ export class Scorer {
   }
 }
 
+/** What is kept of a run's scores. */
 type Scored = Pick<RunScores, "scoredAt" | "strata" | "images">;
 
 /** What kept scores must agree with: program, updates, and the content of every scored image and mask. */
@@ -126,13 +127,16 @@ function scoreKey({ dataset, scored }: StudyData, step: number): string {
 const writtenScores = (key: string, scores: Scored): string =>
   `${JSON.stringify({ key, ...scores }, (_, value) => (Number.isNaN(value) ? "NaN" : value))}\n`;
 
+/** The scores in the text of a file of `scores/`, with the key they were kept under. SyntaxError where it is damaged. */
+export function keptScores(text: string): Scored & { readonly key: string } {
+  return JSON.parse(text, (field, value) => (value === "NaN" && field !== "name" ? Number.NaN : value));
+}
+
 /** Scores as they were kept under `key`; undefined where there are none, others, or damaged ones, which are made again. */
 function readScores(file: string, key: string): Scored | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    const text = readFileSync(file, "utf8");
-    const found = JSON.parse(text, (field, value) => (value === "NaN" && field !== "name" ? Number.NaN : value));
-    const { key: own, ...scores } = found as Scored & { readonly key: string };
+    const { key: own, ...scores } = keptScores(readFileSync(file, "utf8"));
     return own === key ? scores : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
