@@ -12,3 +12,17 @@ declare class TextDecoder {
 declare function setTimeout(act: (nothing: undefined) => void, milliseconds?: number): unknown;
 
 declare const performance: { now(): number };
+
+declare const crypto: {
+  readonly subtle: { digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer> };
+};
+
+declare class DecompressionStream {
+  constructor(format: "gzip");
+  readonly readable: {
+    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }>; cancel(): Promise<void> };
+  };
+  readonly writable: {
+    getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
+  };
+}

@@ -9,6 +9,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** Node's own modules, as a name of `packages`. */
 const NODE = "node:*";
+/** Packages that browsers run as they are. */
+const PORTABLE_PACKAGES = ["dicom-parser", "zod"];
 
 /**
  * From the ground up. A room may import the rooms before it, or only those in `on`; `inside` names its own rooms, from
@@ -52,6 +54,7 @@ export const ROOMS = {
   },
   metrics: { on: ["kernels"], packages: [] },
   objects: { on: ["metrics"], packages: [] },
+  inference: { packages: ["zod"], inside: { checkpoint: [] } },
   experiment: {
     packages: [NODE, "fflate", "vega", "vega-lite", "yaml", "zod"],
     inside: {
@@ -68,7 +71,8 @@ export const ROOMS = {
   },
   checks: { on: ["kernels", "autograd", "model", "training"], packages: [] },
   parity: { packages: [NODE] },
-  platform: { on: ["kernels"], packages: [NODE, "webgpu"], inside: { node: [] } },
+  platform: { on: ["kernels"], packages: [NODE, "webgpu"], inside: { node: [], web: [] } },
+  web: { packages: [] },
   browser: { packages: ["vega", "vega-interpreter", "vega-lite"] },
   bench: { packages: [NODE, "sharp"] },
   cli: { packages: [NODE, "cli-progress", "commander", "zod"], inside: { commands: [] } },
@@ -120,7 +124,7 @@ function wall(place, portable) {
   const [, name, inner] = /^src\/(?:(\w+)\/)?(?:(\w+)\/)?/.exec(place) ?? [];
   const on = name ? standsOn(name) : [];
   const { packages: named = [], inside = {} } = ROOMS[name] ?? {};
-  const packages = portable ? [] : named;
+  const packages = portable ? named.filter((each) => PORTABLE_PACKAGES.includes(each)) : named;
   const siblings = inner && inside[inner] ? fromBelow(inside, inner, inside[inner]) : undefined;
   const closed = [
     ...Object.keys(ROOMS).filter((other) => other !== name && !on.includes(other)),

@@ -48,15 +48,8 @@ export {
 } from "./errors.ts";
 export { type CardWords, modelCard } from "./experiment/checkpoint/card.ts";
 export { type CardRun, readCardRun } from "./experiment/checkpoint/card-sources.ts";
-export {
-  type Checkpoint,
-  loadCheckpoint,
-  networkTensors,
-  restoreNetwork,
-  saveCheckpoint,
-} from "./experiment/checkpoint/checkpoint.ts";
+export { loadCheckpoint, saveCheckpoint } from "./experiment/checkpoint/checkpoint.ts";
 export { checkpointToOnnx, convertToSafetensors, writeOnnx } from "./experiment/checkpoint/export.ts";
-export type { CheckpointFacts, Progress } from "./experiment/checkpoint/facts.ts";
 export { IMAGENET_STATISTICS, importCheckpoint } from "./experiment/checkpoint/import-checkpoint.ts";
 export { loadNetwork } from "./experiment/checkpoint/load-run.ts";
 export { loadPretrained, type Pretrained } from "./experiment/checkpoint/pretrained.ts";
@@ -74,14 +67,16 @@ export type { Fingerprint, FingerprintSummary } from "./experiment/plan/fingerpr
 export { type Choice, type Plan, type PlanMemory, planFlags } from "./experiment/plan/plan.ts";
 export { planForData, planMemory } from "./experiment/plan/plan-data.ts";
 export type { View } from "./experiment/plan/rules.ts";
-export type { ImageFacts, ImagePlan } from "./experiment/predict/image-plan.ts";
-export { Predictor, type PredictorOptions } from "./experiment/predict/predict.ts";
-export type { TileOptions } from "./experiment/predict/tiles.ts";
 export { resolveConfig, type TrainConfig, type TrainFlags } from "./experiment/settings/config.ts";
 export { augmentOptions, lossSettings, networkFor, trainerOptions } from "./experiment/settings/recipe.ts";
 export type { TrainInput, TrainResult } from "./experiment/train/train-input.ts";
 export type { StepState, TrainObserver } from "./experiment/train/train-observer.ts";
 export { runTraining } from "./experiment/train/train-run.ts";
+export { type Checkpoint, networkTensors, restoreNetwork } from "./inference/checkpoint/checkpoint.ts";
+export type { CheckpointFacts, Progress } from "./inference/checkpoint/facts.ts";
+export type { ImageFacts, ImagePlan } from "./inference/image-plan.ts";
+export { Predictor, type PredictorOptions } from "./inference/predictor.ts";
+export type { TileOptions } from "./inference/tiles.ts";
 export { Program, type ProgramOptions } from "./kernels/compile/program.ts";
 export { type StateEntry, StateStore } from "./kernels/compile/state.ts";
 export type { AdapterReport } from "./kernels/device/adapter.ts";

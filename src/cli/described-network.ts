@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { defaultColours, pixelStatistics } from "../data/dataset/check-dataset.ts";
 import { UsageError } from "../errors.ts";
-import type { CheckpointFacts } from "../experiment/checkpoint/facts.ts";
 import { IMAGENET_STATISTICS } from "../experiment/checkpoint/import-checkpoint.ts";
 import { resolveConfig, type TrainConfig, type TrainField } from "../experiment/settings/config.ts";
 import { readConfigFile } from "../experiment/settings/config-file.ts";
 import { networkConfig, networkName } from "../experiment/settings/recipe.ts";
 import { SVANET_FIELDS } from "../experiment/settings/svanet-parts.ts";
+import type { CheckpointFacts } from "../inference/checkpoint/facts.ts";
 import { classesArgument, deviationArgument, type Triple, tripleArgument } from "./arguments.ts";
 import { addTrainOptions } from "./options.ts";
 import { openChecked } from "./session.ts";

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import type { CheckpointFacts } from "../experiment/checkpoint/facts.ts";
 import { runOf } from "../experiment/checkpoint/load-run.ts";
 import { readPostprocess } from "../experiment/evaluate/postprocess.ts";
 import { readSeparation } from "../experiment/evaluate/separation.ts";
-import type { PredictorOptions } from "../experiment/predict/predict.ts";
-import { TILE_OVERLAP } from "../experiment/predict/tiles.ts";
+import type { CheckpointFacts } from "../inference/checkpoint/facts.ts";
+import type { PredictorOptions } from "../inference/predictor.ts";
+import { TILE_OVERLAP } from "../inference/tiles.ts";
 import { type PartingDepths, USUAL_DEPTH } from "../objects/split.ts";
 import type { Precision } from "../training/passes.ts";
 import { numberFrom, share, wholeNumber } from "./arguments.ts";

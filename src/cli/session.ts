@@ -1,7 +1,7 @@
 import { requireSameChannels } from "../data/channels.ts";
 import { type CheckedDataset, type CheckOptions, checkDataset } from "../data/dataset/check-dataset.ts";
 import { openDataset, type SplitName } from "../data/dataset/dataset.ts";
-import type { CheckpointFacts } from "../experiment/checkpoint/facts.ts";
+import type { CheckpointFacts } from "../inference/checkpoint/facts.ts";
 import type { Device } from "../kernels/device/device.ts";
 import { openDevice } from "../platform/node/open-device.ts";
 import type { Precision } from "../training/passes.ts";

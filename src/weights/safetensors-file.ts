@@ -1,8 +1,9 @@
+import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "../errors.ts";
 import { AtomicFile } from "../files/atomic.ts";
 import { openWeights } from "./open-weights.ts";
-import type { SafetensorsContents, StoredTensor } from "./safetensors.ts";
+import type { SealedContents, StoredTensor } from "./safetensors.ts";
 import {
   checkLength,
   encodeHeader,
@@ -11,15 +12,17 @@ import {
   type Sources,
   START_BYTES,
 } from "./safetensors-header.ts";
-import { addToDigest, closeSeal, damaged, newDigest, openSeal, withBlankSeal } from "./seal.ts";
+import { closeSeal, damaged, openSeal, withBlankSeal } from "./seal.ts";
 
-/** What a file holds; `sealed` says that a seal was there and fits every byte. */
-export interface FileContents extends SafetensorsContents {
-  readonly sealed: boolean;
-}
-
-/** One read or write call moves at most this much: Node refuses 2 GiB and more. */
+/** One call reads or hashes at most this much: Node refuses 2 GiB and more. */
 const CHUNK_BYTES = 1 << 28;
+
+/** The digest of data that never lies in memory as a whole. */
+const newDigest = (): Hash => createHash("sha256");
+
+function addToDigest(digest: Hash, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) digest.update(bytes.subarray(at, at + CHUNK_BYTES));
+}
 
 async function readExactly(handle: FileHandle, position: number, length: number, label: string): Promise<Uint8Array> {
   const out = new Uint8Array(length);
@@ -38,10 +41,10 @@ async function readHeader(handle: FileHandle, path: string) {
   const length = headerLength(start, size, path);
   const header = await readExactly(handle, 0, 8 + length, path);
   const parsed = parseHeader(header.subarray(8), size - header.length, path);
-  return { ...parsed, dataStart: header.length, dataDigest: openSeal(header, parsed.metadata, path) };
+  return { ...parsed, dataStart: header.length, dataDigest: await openSeal(header, parsed.metadata, path) };
 }
 
-async function readOpened(handle: FileHandle, path: string): Promise<FileContents> {
+async function readOpened(handle: FileHandle, path: string): Promise<SealedContents> {
   const { metadata, entries, dataStart, dataDigest } = await readHeader(handle, path);
   const sealed = dataDigest !== undefined;
   const digest = newDigest();
@@ -65,7 +68,7 @@ function explain(error: unknown, action: string): unknown {
  * Reads a file of any size, every tensor into its own aligned memory, and checks its seal where it has one. Throws
  * CheckpointError naming the file.
  */
-export async function readSafetensors(path: string): Promise<FileContents> {
+export async function readSafetensors(path: string): Promise<SealedContents> {
   let handle: FileHandle | undefined;
   try {
     handle = await openWeights(path);
@@ -78,7 +81,7 @@ export async function readSafetensors(path: string): Promise<FileContents> {
 }
 
 /** The metadata of a file without its tensors: `sealed` speaks of the header alone. Throws as readSafetensors does. */
-export async function readSafetensorsMetadata(path: string): Promise<Pick<FileContents, "metadata" | "sealed">> {
+export async function readSafetensorsMetadata(path: string): Promise<Pick<SealedContents, "metadata" | "sealed">> {
   let handle: FileHandle | undefined;
   try {
     handle = await openWeights(path);
@@ -107,7 +110,7 @@ async function writeTo(
     file.append(bytes);
   }
   if (sealed) {
-    closeSeal(header, digest);
+    await closeSeal(header, digest.digest("hex"));
     file.rewriteStart(header);
   }
   file.finish();

@@ -1,6 +1,7 @@
 import { CheckpointError } from "../errors.ts";
 import { BYTES_PER_ELEMENT, type Dtype, type ElementReader, FLOAT_READERS, INTEGER_READERS } from "./dtypes.ts";
 import { checkLength, elements, encodeHeader, headerLength, parseHeader, START_BYTES } from "./safetensors-header.ts";
+import { damaged, openSeal, sha256 } from "./seal.ts";
 
 /** One tensor as stored: row-major little-endian elements, `bytes.length === product(shape) * bytes per element`. */
 export interface StoredTensor {
@@ -12,6 +13,11 @@ export interface StoredTensor {
 export interface SafetensorsContents {
   readonly metadata: Map<string, string>;
   readonly tensors: Map<string, StoredTensor>;
+}
+
+/** What a file holds; `sealed` says that a seal was there and fits every byte. */
+export interface SealedContents extends SafetensorsContents {
+  readonly sealed: boolean;
 }
 
 function convert<T extends Float32Array | Int32Array>(tensor: StoredTensor, read: ElementReader, out: T): T {
@@ -75,6 +81,16 @@ export function parseSafetensors(bytes: Uint8Array, label: string): SafetensorsC
     tensors.set(name, { dtype, shape, bytes: body.subarray(begin, end) });
   }
   return { metadata, tensors };
+}
+
+/** As {@link parseSafetensors}, with the file's seal checked where it has one: CheckpointError where a bit differs. */
+export async function parseSealed(bytes: Uint8Array, label: string): Promise<SealedContents> {
+  const contents = parseSafetensors(bytes, label);
+  const dataStart = 8 + headerLength(bytes.subarray(0, START_BYTES), bytes.length, label);
+  const dataDigest = await openSeal(bytes.subarray(0, dataStart), contents.metadata, label);
+  const sealed = dataDigest !== undefined;
+  if (sealed && (await sha256(bytes.subarray(dataStart))) !== dataDigest) throw damaged(label);
+  return { ...contents, sealed };
 }
 
 /**

@@ -1,4 +1,3 @@
-import { createHash, type Hash } from "node:crypto";
 import { CheckpointError } from "../errors.ts";
 
 /**
@@ -9,51 +8,58 @@ import { CheckpointError } from "../errors.ts";
 const HEADER_KEY = "headerSha256";
 const DATA_KEY = "dataSha256";
 const BLANK = "0".repeat(64);
-/** One call of a hash takes less than 2 GiB. */
-const HASHED_AT_ONCE = 1 << 28;
+
+/** SHA-256 of bytes in memory, as 64 hexadecimal digits: the web's own, which Node has too. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 /** Metadata with an empty seal in front, where {@link closeSeal} finds its place. */
 export function withBlankSeal(metadata: ReadonlyMap<string, string>): Map<string, string> {
   return new Map([[HEADER_KEY, BLANK], [DATA_KEY, BLANK], ...metadata]);
 }
 
-export const newDigest = (): Hash => createHash("sha256");
-
-export function addToDigest(digest: Hash, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) digest.update(bytes.subarray(at, at + HASHED_AT_ONCE));
-}
-
-/** Writes the digests into `header` (length field and JSON), which was encoded with {@link withBlankSeal}; an old seal goes. */
-export function closeSeal(header: Uint8Array, data: Hash): void {
-  place(header, DATA_KEY, data.digest("hex"));
+/**
+ * Writes the digest of the data and that of the header into `header` (length field and JSON), which was encoded with
+ * {@link withBlankSeal}; an old seal goes.
+ */
+export async function closeSeal(header: Uint8Array, dataDigest: string): Promise<void> {
+  place(header, DATA_KEY, dataDigest);
   place(header, HEADER_KEY, BLANK);
-  place(header, HEADER_KEY, newDigest().update(header).digest("hex"));
+  place(header, HEADER_KEY, await sha256(header));
 }
 
 /**
  * Checks the seal of a header (length field and JSON) and returns the digest that the data must have; undefined for a
  * file without a seal. Throws CheckpointError where header and seal do not go together.
  */
-export function openSeal(header: Uint8Array, metadata: ReadonlyMap<string, string>, label: string): string | undefined {
+export async function openSeal(
+  header: Uint8Array,
+  metadata: ReadonlyMap<string, string>,
+  label: string,
+): Promise<string | undefined> {
   const [own, data] = [metadata.get(HEADER_KEY), metadata.get(DATA_KEY)];
   if (own === undefined && data === undefined) return undefined;
   const blank = header.slice();
   if (own === undefined || data === undefined || !place(blank, HEADER_KEY, BLANK)) throw damaged(label);
-  if (newDigest().update(blank).digest("hex") !== own) throw damaged(label);
+  if ((await sha256(blank)) !== own) throw damaged(label);
   return data;
 }
 
+/** The error of a file, named by `label`, whose bytes are not those that were sealed. */
 export function damaged(label: string): CheckpointError {
   return new CheckpointError(`${label} is damaged: its checksum does not match its contents; use another checkpoint`);
 }
 
 /** Overwrites the 64 digits of `key`; false where the header has no such place. */
 function place(header: Uint8Array, key: string, digits: string): boolean {
-  const bytes = Buffer.from(header.buffer, header.byteOffset, header.byteLength);
+  // One character a byte, so that places in the text are places in the bytes.
+  const text = new TextDecoder("latin1").decode(header);
   const before = `"${key}":"`;
-  const at = bytes.indexOf(before, 8, "latin1");
+  const at = text.indexOf(before, 8);
   const start = at + before.length;
-  if (at < 0 || start + BLANK.length > bytes.length) return false;
-  bytes.write(digits, start, "latin1");
+  if (at < 0 || start + BLANK.length > header.length) return false;
+  header.set(new TextEncoder().encode(digits), start);
   return true;
 }

@@ -4,7 +4,8 @@ import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readMask, writePng } from "../../src/data/decode.ts";
 import { filled } from "../../src/data/image/image.ts";
-import { networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
+import { saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
+import { networkTensors } from "../../src/inference/checkpoint/checkpoint.ts";
 import { openDevice } from "../../src/platform/node/open-device.ts";
 import { encodeSafetensors, storeFloat32 } from "../../src/weights/safetensors.ts";
 import { svanet } from "../support/svanet.ts";
@@ -172,6 +173,11 @@ test("options and names that do not exist", () => {
     ["ablate", "6", "--data", good, "--out", at("a"), "--repeats", "0"],
     2,
     "option '--repeats <n>' argument '0' is invalid. Expected a whole number from 1.",
+  );
+  refused(
+    ["ablate", "table4", "table5", "--rows", "1,2", "--data", good, "--out", at("a")],
+    2,
+    "--rows 1,2: rows are chosen of one table, not of 2",
   );
   refused(["train", "--out", at("run")], 2, "--data is missing");
 });

@@ -18,7 +18,7 @@ import { readMask, writePng } from "../../src/data/decode.ts";
 import { synthKind } from "../../src/data/synth/kinds.ts";
 import { writeSynth } from "../../src/data/synth/write.ts";
 import { loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
-import { Predictor } from "../../src/experiment/predict/predict.ts";
+import { Predictor } from "../../src/inference/predictor.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { packageInfo } from "../../src/package-info.ts";
 import { openDevice } from "../../src/platform/node/open-device.ts";

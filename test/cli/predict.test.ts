@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readImage, readMask } from "../../src/data/decode.ts";
-import { NiftiVolume } from "../../src/data/formats/nifti.ts";
+import { openNifti as openVolume } from "../../src/data/formats/nifti-file.ts";
 import { readNpyHeader } from "../../src/data/formats/npy.ts";
 import { openNifti } from "../../src/experiment/predict/predict-scan.ts";
 import { openDevice } from "../../src/platform/node/open-device.ts";
@@ -57,7 +57,7 @@ const argmax = (scores: Float32Array, k: number) =>
   });
 
 test("a volume, a series and the same slices as pictures give one result, each in its own geometry", async () => {
-  const volume = await NiftiVolume.open(join(scans, "volume.nii.gz"));
+  const volume = await openVolume(join(scans, "volume.nii.gz"));
   mkdirSync(path("slices"));
   for (const z of [0, 1, 2]) {
     const { width, height, values } = volume.slice(z);
@@ -87,7 +87,7 @@ test("a volume, a series and the same slices as pictures give one result, each i
     probabilities: path("out", "z1-probabilities.npy"),
   });
 
-  const labels = await NiftiVolume.open(path("out", "volume.nii.gz"));
+  const labels = await openVolume(path("out", "volume.nii.gz"));
   expect(labels.header).toMatchObject({ shape: [...SHAPE, 1], type: "uint8", affine: AFFINE });
   const scores = npy(path("out", "volume-probabilities.npy"));
   expect(scores.shape).toEqual([3, 40, 32, 2]);
@@ -104,7 +104,7 @@ test("a volume, a series and the same slices as pictures give one result, each i
   expect(inside).toBeGreaterThan(0);
   expect(inside).toBeLessThan(3 * 40 * 32);
 
-  const series = await NiftiVolume.open(path("out", "series.nii.gz"));
+  const series = await openVolume(path("out", "series.nii.gz"));
   expect(series.header).toMatchObject({ shape: [32, 40, 3, 1], orientationFrom: "sform" });
   // DICOM counts to the left and back, NIfTI to the right and front; 0.25 mm between rows, 0.5 between columns.
   expect([...series.header.affine].map((value) => value + 0)).toEqual([-0.5, 0, 0, 10, 0, -0.25, 0, 20, 0, 0, 2, 0]);

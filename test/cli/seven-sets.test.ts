@@ -5,7 +5,7 @@ import { type CheckedDataset, checkDataset } from "../../src/data/dataset/check-
 import { type Dataset, openDataset } from "../../src/data/dataset/dataset.ts";
 import { verifyDataset } from "../../src/data/dataset/verify.ts";
 import { writePng } from "../../src/data/decode.ts";
-import { NiftiVolume } from "../../src/data/formats/nifti.ts";
+import { openNifti } from "../../src/data/formats/nifti-file.ts";
 import { drawnSlice } from "../../src/data/formats/window.ts";
 import { checkpointPath, loadNetwork } from "../../src/experiment/checkpoint/load-run.ts";
 import { datasetStats } from "../../src/experiment/evaluate/data-stats.ts";
@@ -130,7 +130,7 @@ async function writeScans(folder: string): Promise<void> {
   const value = (index: number) => (index * 37) % 500;
   const scan = join(folder, "scan.nii.gz");
   writeFileSync(scan, niftiBytes({ shape: [16, 12, 2], value: (i) => value(i) - 200, affine: RAS, gzip: true }));
-  const volume = await NiftiVolume.open(scan);
+  const volume = await openNifti(scan);
   await writePng(join(folder, "slice.png"), drawnSlice(volume.slice(0), { window: { low: -160, high: 240 } }));
   const values = Array.from({ length: 12 * 16 }, (_, i) => 1024 + value(i));
   const spec = { series: "1.2.3", instance: "1.2.3.1", z: 0, rows: 12, columns: 16, values };

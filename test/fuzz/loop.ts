@@ -58,7 +58,7 @@ async function grow(target: FuzzTarget, inputs: Buffer[], attempt: (bytes: Buffe
     // Of two draws the later input: what was found last leads on.
     const at = Math.max(walk.integer(inputs.length), walk.integer(inputs.length));
     const spoiled = mutate(inputs[at] ?? Buffer.alloc(0), target.head, walk, { words, others: inputs });
-    const bytes: Buffer = target.reseal && walk.integer(3) > 0 ? target.reseal(spoiled) : spoiled;
+    const bytes: Buffer = target.reseal && walk.integer(3) > 0 ? await target.reseal(spoiled) : spoiled;
     await attempt(bytes);
     if (coverage.news() === 0) continue;
     inputs.push(bytes);

@@ -14,7 +14,7 @@ export interface FuzzTarget {
   /** Set where it flushes what it writes, which a process without leave (scripts/fuzz.mjs) may not do anywhere. */
   readonly flushes?: true;
   /** Makes checksums right that hide what lies behind them. */
-  readonly reseal?: (bytes: Buffer) => Buffer;
+  readonly reseal?: (bytes: Buffer) => Buffer | Promise<Buffer>;
   /** Reads the input as the program does; whatever it throws is judged. Messages name a file "fuzzed...". */
   run(bytes: Buffer, folder: string): Promise<unknown> | unknown;
 }

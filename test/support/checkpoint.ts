@@ -1,5 +1,6 @@
-import { type Checkpoint, networkTensors, saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
-import type { CheckpointFacts } from "../../src/experiment/checkpoint/facts.ts";
+import { saveCheckpoint } from "../../src/experiment/checkpoint/checkpoint.ts";
+import { type Checkpoint, networkTensors } from "../../src/inference/checkpoint/checkpoint.ts";
+import type { CheckpointFacts } from "../../src/inference/checkpoint/facts.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import { SVANET_PRESETS, scaled } from "../../src/model/svanet/config.ts";
 import { Network } from "../../src/training/network.ts";

@@ -1,6 +1,6 @@
 import type { ByteImage } from "../../src/data/image/image.ts";
 import { OutOfMemoryError } from "../../src/errors.ts";
-import { Predictor, type PredictorOptions } from "../../src/experiment/predict/predict.ts";
+import { Predictor, type PredictorOptions } from "../../src/inference/predictor.ts";
 import { random } from "../../src/kernels/random.ts";
 import type { InferenceOptions } from "../../src/training/inference-trace.ts";
 import type { Network } from "../../src/training/network.ts";

@@ -1,5 +1,5 @@
 import ort from "onnxruntime-node";
-import { networkTensors } from "../../src/experiment/checkpoint/checkpoint.ts";
+import { networkTensors } from "../../src/inference/checkpoint/checkpoint.ts";
 import { random } from "../../src/kernels/random.ts";
 import { fromChannelsLast, sizeOf, toChannelsLast } from "../../src/kernels/trace/shape.ts";
 import type { Network } from "../../src/training/network.ts";

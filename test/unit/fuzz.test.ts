@@ -35,7 +35,7 @@ test.each(TARGETS.map((target) => [target.name, target] as const))(
         words,
         others: seeds,
       });
-      const bytes = target.reseal && round % 3 > 0 ? target.reseal(spoiled) : spoiled;
+      const bytes = target.reseal && round % 3 > 0 ? await target.reseal(spoiled) : spoiled;
       const { outcome } = await judge(target, bytes, room).catch((error: unknown) => {
         throw new Error(`round ${round}: ${error instanceof Error ? error.message : String(error)}`);
       });

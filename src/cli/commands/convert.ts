@@ -5,7 +5,6 @@ import { CheckpointError, UsageError } from "../../errors.ts";
 import { modelCard } from "../../experiment/checkpoint/card.ts";
 import { readCardRun } from "../../experiment/checkpoint/card-sources.ts";
 import {
-  type Checkpoint,
   loadCheckpoint,
   loadOldCheckpoint,
   readFacts,
@@ -16,6 +15,7 @@ import { importCheckpoint } from "../../experiment/checkpoint/import-checkpoint.
 import { checkpointPath } from "../../experiment/checkpoint/load-run.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { requireWritableFile } from "../../files/folder.ts";
+import type { Checkpoint } from "../../inference/checkpoint/checkpoint.ts";
 import { textArgument } from "../arguments.ts";
 import { addDescription, type DescriptionFlags, describedFacts } from "../described-network.ts";
 import { note, printJson, printLine } from "../print.ts";

@@ -4,24 +4,19 @@ import type { CheckedSample } from "../../data/dataset/check-dataset.ts";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
 import { COLOUR_NAMES, requireShown } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
-import type { Checkpoint } from "../../experiment/checkpoint/checkpoint.ts";
 import { checkpointPath, loadNetwork, runOf } from "../../experiment/checkpoint/load-run.ts";
 import { EvalPictures } from "../../experiment/evaluate/eval-pictures.ts";
 import { evaluateSplit } from "../../experiment/evaluate/evaluate.ts";
 import { evaluateNative } from "../../experiment/evaluate/native.ts";
 import type { ObjectEvaluation } from "../../experiment/evaluate/object-evaluation.ts";
-import {
-  type Postprocess,
-  PostprocessChoice,
-  readPostprocess,
-  ruleText,
-  writePostprocess,
-} from "../../experiment/evaluate/postprocess.ts";
+import { type Postprocess, readPostprocess, writePostprocess } from "../../experiment/evaluate/postprocess.ts";
 import { evaluationReport, writeEvaluation } from "../../experiment/evaluate/report.ts";
 import type { EvaluationResult, ScoreOptions } from "../../experiment/evaluate/scores.ts";
-import { Predictor } from "../../experiment/predict/predict.ts";
 import { runPaths } from "../../experiment/run/run-folder.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
+import type { Checkpoint } from "../../inference/checkpoint/checkpoint.ts";
+import { PostprocessChoice, ruleText } from "../../inference/object-rules.ts";
+import { Predictor } from "../../inference/predictor.ts";
 import type { Network } from "../../training/network.ts";
 import { predictorOptions } from "../predictor-flags.ts";
 import { note, printJson, printLine } from "../print.ts";

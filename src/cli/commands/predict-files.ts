@@ -8,11 +8,8 @@ import { type ChosenView, viewsText, viewText, type Window } from "../../data/fo
 import { drawn, type Picture } from "../../data/image/image.ts";
 import { shownInColour } from "../../data/image/shown-channels.ts";
 import { UsageError } from "../../errors.ts";
-import type { CheckpointFacts } from "../../experiment/checkpoint/facts.ts";
-import { planText } from "../../experiment/predict/image-plan.ts";
 import { NpyFile } from "../../experiment/predict/npy-file.ts";
 import { type Format, type OutputPaths, Outputs } from "../../experiment/predict/outputs.ts";
-import type { Predictor } from "../../experiment/predict/predict.ts";
 import { furtherOf, type PredictInput } from "../../experiment/predict/predict-inputs.ts";
 import {
   openNifti,
@@ -23,6 +20,9 @@ import {
 } from "../../experiment/predict/predict-scan.ts";
 import { predictionPage } from "../../experiment/predict/prediction-page.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
+import type { CheckpointFacts } from "../../inference/checkpoint/facts.ts";
+import { planText } from "../../inference/image-plan.ts";
+import type { Predictor } from "../../inference/predictor.ts";
 import type { PixelSize } from "../../objects/shape.ts";
 import type { PartingDepths } from "../../objects/split.ts";
 import type { FileFailures } from "../file-failures.ts";

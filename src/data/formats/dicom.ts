@@ -1,7 +1,7 @@
 import dicomParser from "dicom-parser";
 import { DataError } from "../../errors.ts";
 import { decodeRle } from "./dicom-rle.ts";
-import { elementCount, LARGEST_ARRAY, type ValueSlice, type ValueType, valueReader } from "./values.ts";
+import { elementCount, LARGEST_ARRAY, latin1, type ValueSlice, type ValueType, valueReader } from "./values.ts";
 import type { Window } from "./window.ts";
 
 type DataSet = dicomParser.DataSet;
@@ -98,7 +98,7 @@ export function dicomError(file: string, what: string): DataError {
 
 /** Whether bytes start like a DICOM file: 128 bytes of anything, then "DICM". */
 export function looksLikeDicom(bytes: Uint8Array): boolean {
-  return bytes.length > 132 && Buffer.from(bytes.subarray(128, 132)).toString("latin1") === "DICM";
+  return bytes.length > 132 && latin1(bytes.subarray(128, 132)) === "DICM";
 }
 
 function parse(bytes: Uint8Array, file: string): DataSet {
@@ -245,7 +245,17 @@ function unpackedFrames(dicom: DicomFile, framePixels: number, bytesPerPixel: nu
     const packed = dicomParser.readEncapsulatedPixelDataFromFragments(data, element, frame, each);
     return decodeRle(packed, framePixels, bytesPerPixel, (what) => dicomError(file, what));
   });
-  return unpacked.length === 1 && unpacked[0] !== undefined ? unpacked[0] : Buffer.concat(unpacked);
+  return unpacked.length === 1 && unpacked[0] !== undefined ? unpacked[0] : joined(unpacked);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 /** Bytes of all frames' pixels, `bits` a pixel: as stored, or run lengths undone. Throws DataError naming the file. */

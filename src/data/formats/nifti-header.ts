@@ -1,6 +1,6 @@
 import { DataError } from "../../errors.ts";
 import { type Affine, determinant } from "./orientation.ts";
-import { elementCount, VALUE_TYPES, type ValueType } from "./values.ts";
+import { elementCount, latin1, VALUE_TYPES, type ValueType } from "./values.ts";
 
 export interface NiftiHeader {
   readonly version: 1 | 2;
@@ -148,7 +148,7 @@ export function headerFields(bytes: Uint8Array, file: string): HeaderFields {
     const { bytes: length, magicAt, magic, pair } = LAYOUTS[version];
     for (const littleEndian of [true, false]) {
       if (first.getInt32(0, littleEndian) !== length || bytes.length < length) continue;
-      const found = Buffer.from(bytes.subarray(magicAt, magicAt + magic.length)).toString("latin1");
+      const found = latin1(bytes.subarray(magicAt, magicAt + magic.length));
       if (found === magic) return new HeaderFields(bytes, version, littleEndian);
       if (found === pair) {
         throw niftiError(
@@ -159,7 +159,7 @@ export function headerFields(bytes: Uint8Array, file: string): HeaderFields {
       throw niftiError(file, `wrong magic ${JSON.stringify(found)}; Analyze 7.5 files must be converted to .nii`);
     }
   }
-  const start = Buffer.from(bytes.subarray(0, 4)).toString("hex");
+  const start = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
   throw niftiError(
     file,
     `it starts with ${start}, not with a header's length (348 or 540); is it a NIfTI file at all?`,

@@ -1,17 +1,14 @@
-import { gunzipSync, constants as zlib } from "node:zlib";
 import { DataError } from "../../errors.ts";
-import { readBytes } from "../decode.ts";
 import { DEFLATE_RATIO } from "../deflate.ts";
 import { LONGEST_HEADER, type NiftiHeader, niftiError, readNiftiHeader } from "./nifti-header.ts";
 import { type PatientAxis, patientAxes } from "./orientation.ts";
 import { LARGEST_ARRAY, type ValueSlice, valueReader } from "./values.ts";
 
-/** Compressed bytes that surely hold a header, with room for a file name inside the gzip wrapper. */
-const FIRST_COMPRESSED = 8192;
 /** Bytes after the last voxel that are tolerated. */
-const SLACK = 2 ** 20;
+export const NIFTI_SLACK = 2 ** 20;
 
-function isGzip(bytes: Uint8Array): boolean {
+/** Whether a file is compressed (.nii.gz): told by content, not name. */
+export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
@@ -20,23 +17,21 @@ function tooLarge(file: string, header: NiftiHeader, stored: number): DataError 
   return niftiError(file, `${shape.join("x")} voxels of ${type} need ${dataBytes} bytes, the file can hold ${stored}`);
 }
 
-function gunzip(bytes: Uint8Array, file: string): { header: NiftiHeader; data: Uint8Array } {
-  const unzip = (part: Uint8Array, options: object) => {
-    try {
-      return gunzipSync(part, options);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw niftiError(file, `gzip: ${why}; restore it from its source`);
-    }
-  };
-  const start = unzip(bytes.subarray(0, FIRST_COMPRESSED), { finishFlush: zlib.Z_SYNC_FLUSH });
+/**
+ * The bytes that a compressed file unpacks to at most: its header, from the first unpacked bytes, decides. Throws DataError
+ * where so few compressed bytes cannot hold so many voxels, or no reader can.
+ */
+export function unpackedLength(start: Uint8Array, compressed: number, file: string): number {
   const header = readNiftiHeader(start.subarray(0, LONGEST_HEADER), file);
   const total = header.dataOffset + header.dataBytes;
-  const possible = bytes.length * DEFLATE_RATIO;
+  const possible = compressed * DEFLATE_RATIO;
   if (!(total <= possible && total <= LARGEST_ARRAY)) throw tooLarge(file, header, Math.min(possible, LARGEST_ARRAY));
-  // One output buffer of the right size: no doubling while it grows.
-  const data = unzip(bytes, { maxOutputLength: total + SLACK, chunkSize: Math.max(64, total + 64) });
-  return { header, data };
+  return total;
+}
+
+/** The error of a compressed file whose packing is damaged. */
+export function packingError(file: string, why: string): DataError {
+  return niftiError(file, `gzip: ${why}; restore it from its source`);
 }
 
 /** A NIfTI volume: voxels by axial slices, oriented as a reader of scans expects them whatever the file's own order. */
@@ -67,33 +62,20 @@ export class NiftiVolume {
   }
 
   /**
-   * A volume from a file's bytes, .nii or .nii.gz (told by content, not name). Throws DataError naming `file`. Memory:
-   * the voxels as stored, checked against what the file can hold before anything is allocated.
+   * A volume from the unpacked bytes of a file. Throws DataError naming `file`. Memory: the voxels as stored, which stay in
+   * `bytes`.
    */
-  static decode(bytes: Uint8Array, file: string): NiftiVolume {
+  static of(bytes: Uint8Array, file: string): NiftiVolume {
     if (bytes.length === 0) throw new DataError(`${file}: the file is empty; restore it from its source`);
-    if (isGzip(bytes)) {
-      const { header, data } = gunzip(bytes, file);
-      return NiftiVolume.#of(file, header, data);
-    }
     const header = readNiftiHeader(bytes.subarray(0, LONGEST_HEADER), file);
-    return NiftiVolume.#of(file, header, bytes);
-  }
-
-  /** `decode` of a file on disk. */
-  static async open(file: string): Promise<NiftiVolume> {
-    return NiftiVolume.decode(await readBytes(file), file);
+    const stored = bytes.length - header.dataOffset;
+    if (!(header.dataBytes <= stored)) throw tooLarge(file, header, Math.max(0, stored));
+    return new NiftiVolume(file, header, bytes);
   }
 
   /** The same voxels, their places taken from the header of `other`, an array of the same extents. */
   placedAs({ header: { affine, orientationFrom } }: NiftiVolume): NiftiVolume {
     return new NiftiVolume(this.file, { ...this.header, affine, orientationFrom }, this.#bytes);
-  }
-
-  static #of(file: string, header: NiftiHeader, bytes: Uint8Array): NiftiVolume {
-    const stored = bytes.length - header.dataOffset;
-    if (!(header.dataBytes <= stored)) throw tooLarge(file, header, Math.max(0, stored));
-    return new NiftiVolume(file, header, bytes);
   }
 
   /**

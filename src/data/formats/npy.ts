@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.ts";
-import { elementCount, VALUE_TYPES, type ValueType } from "./values.ts";
+import { elementCount, latin1, VALUE_TYPES, type ValueType } from "./values.ts";
 
 export interface NpyHeader {
   readonly type: ValueType;
@@ -15,7 +15,7 @@ export interface NpyHeader {
 /** Longest header accepted: real ones have 128 bytes. */
 const LONGEST_NPY_HEADER = 65536 + 12;
 
-const MAGIC = Buffer.from("\x93NUMPY", "latin1");
+const MAGIC = "\x93NUMPY";
 
 const TYPES: Readonly<Record<string, ValueType>> = {
   ...{ b1: "uint8", u1: "uint8", i1: "int8", u2: "uint16", i2: "int16", u4: "uint32", i4: "int32" },
@@ -27,7 +27,7 @@ const npyError = (file: string, what: string) =>
 
 /** Length of the whole header, from the first 12 bytes. */
 export function npyHeaderLength(start: Uint8Array, file: string): number {
-  if (start.length < 12 || !MAGIC.every((byte, at) => start[at] === byte)) {
+  if (start.length < 12 || latin1(start.subarray(0, MAGIC.length)) !== MAGIC) {
     throw npyError(file, "it does not start with the mark of NumPy's arrays");
   }
   const [major, minor] = [start[6] ?? 0, start[7] ?? 0];
@@ -59,7 +59,7 @@ function typeOf(descr: string, file: string): { type: ValueType; littleEndian: b
 export function readNpyHeader(bytes: Uint8Array, file: string): NpyHeader {
   const dataOffset = npyHeaderLength(bytes, file);
   if (bytes.length < dataOffset) throw npyError(file, `cut short inside its header`);
-  const text = Buffer.from(bytes.subarray(bytes[6] === 1 ? 10 : 12, dataOffset)).toString("utf8");
+  const text = new TextDecoder().decode(bytes.subarray(bytes[6] === 1 ? 10 : 12, dataOffset));
   const descr = /'descr':\s*'([<>|=][a-zA-Z]\d{0,4})'/.exec(text)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
   const extents = /'shape':\s*\(([\d\s,]*)\)/.exec(text)?.[1];

@@ -1,6 +1,6 @@
 import type { DicomFile } from "./dicom.ts";
+import { seriesAffine } from "./dicom-affine.ts";
 import type { NiftiVolume } from "./nifti.ts";
-import { seriesAffine } from "./nifti-new.ts";
 import { patientAxes, voxelSizes } from "./orientation.ts";
 
 /** Millimetres between neighbouring columns, rows and slices. */
@@ -14,9 +14,8 @@ const LENGTH_BITS = 7;
 /** Spacing of the slices that `NiftiVolume.slice` shows; undefined where the header says nothing of it. */
 export function niftiSpacing({ header, headerBytes }: NiftiVolume): VoxelSpacing | undefined {
   if (header.orientationFrom === "none") return undefined;
-  const bytes = Buffer.from(headerBytes.buffer, headerBytes.byteOffset, headerBytes.byteLength);
-  const code =
-    header.version === 1 ? bytes.readUInt8(123) : header.littleEndian ? bytes.readInt32LE(500) : bytes.readInt32BE(500);
+  const view = new DataView(headerBytes.buffer, headerBytes.byteOffset, headerBytes.byteLength);
+  const code = header.version === 1 ? view.getUint8(123) : view.getInt32(500, header.littleEndian);
   const unit = MILLIMETRES[code & LENGTH_BITS] ?? 1;
   const sizes = voxelSizes(header.affine);
   const [x, y, z] = patientAxes(header.affine).map(({ axis }) => rounded(sizes[axis] * unit));

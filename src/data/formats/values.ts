@@ -68,3 +68,8 @@ export interface ValueSlice {
   /** Values that are no finite numbers; they are NaN here, as padding is. */
   readonly nonFinite: number;
 }
+
+/** Bytes as text, one character each: the words and marks in headers. */
+export function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

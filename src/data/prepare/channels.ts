@@ -1,6 +1,7 @@
 import { DataError } from "../../errors.ts";
 import { type PictureOptions, readPicture } from "../decode.ts";
-import { NiftiVolume } from "../formats/nifti.ts";
+import type { NiftiVolume } from "../formats/nifti.ts";
+import { openNifti } from "../formats/nifti-file.ts";
 import { requireSamePlace } from "../formats/placement.ts";
 import type { ValueSlice } from "../formats/values.ts";
 import { type ChosenView, chooseView, viewText, type Window } from "../formats/window.ts";
@@ -87,10 +88,10 @@ export async function openChannels(
   { asked, trustOrder }: { readonly asked: Window | undefined; readonly trustOrder: boolean },
 ): Promise<readonly [OpenChannel, ...OpenChannel[]]> {
   const files = new Map<string, NiftiVolume>();
-  const first = await NiftiVolume.open(channels[0].file);
+  const first = await openNifti(channels[0].file);
   files.set(first.file, first);
   const open = async (channel: VolumeChannel): Promise<OpenChannel> => {
-    const volume = files.get(channel.file) ?? (await NiftiVolume.open(channel.file));
+    const volume = files.get(channel.file) ?? (await openNifti(channel.file));
     files.set(channel.file, volume);
     requireSamePlace(first, volume, trustOrder);
     if (channel.volume >= volume.volumes) {

@@ -5,7 +5,8 @@ import { readBytes } from "../decode.ts";
 import { dicomValues, readDicom } from "../formats/dicom.ts";
 import { readSegmentation } from "../formats/dicom-seg.ts";
 import { maskOf, sortSeries, spacingNotes, windowNotes } from "../formats/dicom-series.ts";
-import { NiftiVolume } from "../formats/nifti.ts";
+import type { NiftiVolume } from "../formats/nifti.ts";
+import { openNifti } from "../formats/nifti-file.ts";
 import { pairedLabels } from "../formats/placement.ts";
 import { niftiSpacing, seriesSpacing } from "../formats/spacing.ts";
 import { chooseView, drawnSlice, viewText } from "../formats/window.ts";
@@ -71,7 +72,7 @@ async function runVolume(task: VolumeTask, sink: Receiver): Promise<TaskVolume> 
   const [first = { file: task.image, volume: 0 }, ...others] = task.channels ?? [];
   const scans = await openChannels([first, ...others], { asked, trustOrder });
   const image = scans[0].volume;
-  const { label, note } = pairedLabels(image, await NiftiVolume.open(task.label), trustOrder);
+  const { label, note } = pairedLabels(image, await openNifti(task.label), trustOrder);
   if (note !== undefined) sink.notes.push(note);
   noteHeaders([...new Set(scans.map(({ volume }) => volume)), label], task, sink);
   for (const { channel, view } of scans) {

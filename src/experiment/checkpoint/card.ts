@@ -1,8 +1,8 @@
 import { z } from "zod";
+import type { CheckpointFacts } from "../../inference/checkpoint/facts.ts";
 import { traceNetwork } from "../../model/zoo.ts";
 import { visibleInLine } from "../../visible.ts";
 import type { CardRun, CardScores } from "./card-sources.ts";
-import type { CheckpointFacts } from "./facts.ts";
 
 const sizeSchema = z.strictObject({ width: z.int(), height: z.int() });
 

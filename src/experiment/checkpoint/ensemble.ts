@@ -1,8 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { channelsText } from "../../data/channels.ts";
 import { UsageError } from "../../errors.ts";
+import type { CheckpointFacts } from "../../inference/checkpoint/facts.ts";
 import { runPaths } from "../run/run-folder.ts";
-import type { CheckpointFacts } from "./facts.ts";
 
 /** A checkpoint's file and what it says of itself. */
 export interface NamedFacts {

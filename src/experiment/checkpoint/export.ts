@@ -1,12 +1,13 @@
 import { CheckpointError } from "../../errors.ts";
 import { writeFileChunks } from "../../files/atomic.ts";
+import { type Checkpoint, requireFit } from "../../inference/checkpoint/checkpoint.ts";
 import { traceNetwork } from "../../model/zoo.ts";
 import { packageInfo } from "../../package-info.ts";
 import type { Message } from "../../protobuf.ts";
 import { exportOnnx } from "../../weights/onnx/export-onnx.ts";
 import { float32, type StoredTensor } from "../../weights/safetensors.ts";
 import { writeSafetensors } from "../../weights/safetensors-file.ts";
-import { CARD_KEY, type Checkpoint, readTrustedWeights, requireFit } from "./checkpoint.ts";
+import { CARD_KEY, readTrustedWeights } from "./checkpoint.ts";
 
 /** What stands before and after the model where `predict` runs it; docs/onnx.md has the same as a program. */
 const SURROUNDINGS = {

@@ -1,9 +1,9 @@
 import { CheckpointError, UsageError } from "../../errors.ts";
+import { type Checkpoint, isCheckpoint } from "../../inference/checkpoint/checkpoint.ts";
+import type { CheckpointFacts } from "../../inference/checkpoint/facts.ts";
 import { initialValues, type Parameter } from "../../model/parameters.ts";
 import { readWeights } from "../../weights/read-weights.ts";
 import { float32, int32, type StoredTensor, storeFloat32, storeInt32 } from "../../weights/safetensors.ts";
-import { type Checkpoint, isCheckpoint } from "./checkpoint.ts";
-import type { CheckpointFacts } from "./facts.ts";
 import { fitWeights, slotsOf } from "./fit-weights.ts";
 
 /** What nearly all public encoders were trained under. */

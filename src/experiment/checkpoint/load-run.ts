@@ -1,12 +1,11 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UsageError } from "../../errors.ts";
+import { type LoadedModel, modelOf } from "../../inference/load-model.ts";
 import type { Device } from "../../kernels/device/device.ts";
-import { traceNetwork } from "../../model/zoo.ts";
-import { Network } from "../../training/network.ts";
 import { requireWeightsFile } from "../../weights/open-weights.ts";
 import { runPaths } from "../run/run-folder.ts";
-import { type Checkpoint, loadCheckpoint, requireFit, restoreNetwork } from "./checkpoint.ts";
+import { loadCheckpoint } from "./checkpoint.ts";
 
 /** The checkpoints of a run folder that can be asked for. */
 export const CHECKPOINTS = ["best", "last"] as const;
@@ -32,13 +31,7 @@ export function runOf(checkpoint: string): string {
   return existsSync(runPaths(dirname(folder)).config) ? dirname(folder) : folder;
 }
 
-/** Puts a checkpoint's network on a device. */
-export async function loadNetwork(device: Device, path: string): Promise<{ network: Network; checkpoint: Checkpoint }> {
-  const checkpoint = await loadCheckpoint(path);
-  const { config } = checkpoint.facts;
-  // Before anything is allocated: a configuration that the tensors do not fit may ask for any amount of memory.
-  requireFit(traceNetwork(config, { mode: "eval", batch: 2 }).build.parameters, checkpoint);
-  const network = await Network.empty(device, config);
-  restoreNetwork(network, checkpoint);
-  return { network, checkpoint };
+/** Puts the network of a checkpoint's file on a device. */
+export async function loadNetwork(device: Device, path: string): Promise<LoadedModel> {
+  return modelOf(device, await loadCheckpoint(path));
 }

@@ -3,6 +3,7 @@ import { readMask } from "../../data/decode.ts";
 import { evalBatches } from "../../data/feed/batches.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
+import { type ClassRule, postprocessed } from "../../inference/object-rules.ts";
 import { CrossEntropy } from "../../metrics/cross-entropy.ts";
 import { highest } from "../../metrics/highest.ts";
 import { type ImageShares, imageShares } from "../../metrics/strata.ts";
@@ -10,7 +11,6 @@ import { foldBorders, withoutBorder } from "../../objects/borders.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { Counting } from "./counting.ts";
 import { logarithm } from "./native.ts";
-import { type ClassRule, postprocessed } from "./postprocess.ts";
 import type { EvaluationResult, ScoreOptions } from "./scores.ts";
 
 export interface EvaluateOptions extends ScoreOptions {

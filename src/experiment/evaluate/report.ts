@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { withColumn } from "../../csv.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeFolder } from "../../files/folder.ts";
+import type { ClassRule } from "../../inference/object-rules.ts";
 import { caseTable } from "../../metrics/cases.ts";
 import { classTable, imageTable, type StratumResult } from "../../metrics/evaluation.ts";
 import { EMPTY_POLICIES } from "../../metrics/extended.ts";
@@ -9,7 +10,6 @@ import { lesionTable } from "../../metrics/lesions.ts";
 import { countTable, objectTable } from "../../metrics/object-scores.ts";
 import type { AreaRule } from "../../metrics/objects.ts";
 import { rocTable } from "../../metrics/roc.ts";
-import type { ClassRule } from "./postprocess.ts";
 import { type EvaluationResult, scoredAtName } from "./scores.ts";
 
 /** What was evaluated, as the head of its document. */

@@ -2,11 +2,11 @@ import type { Picture } from "../../data/image/image.ts";
 import { normalise } from "../../data/image/normalise.ts";
 import { resize } from "../../data/image/resample.ts";
 import { UsageError } from "../../errors.ts";
+import type { Checkpoint } from "../../inference/checkpoint/checkpoint.ts";
 import { nhwc } from "../../kernels/trace/shape.ts";
 import { type NetworkConfig, traceNetwork } from "../../model/zoo.ts";
 import { suggestion } from "../../nearest.ts";
 import type { Network } from "../../training/network.ts";
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 
 /** An intermediate of a network that can be looked at. */
 export interface TapShape {

@@ -1,39 +1,34 @@
 import { join } from "node:path";
-import { type ChannelPlan, channelsText } from "../../data/channels.ts";
+import type { ChannelPlan } from "../../data/channels.ts";
 import { encodePng } from "../../data/codec/png.ts";
 import { readBytes } from "../../data/decode.ts";
 import type { ShownClass } from "../../data/export/found-object.ts";
-import { type DicomFile, dicomValues, readDicom } from "../../data/formats/dicom.ts";
+import { type DicomFile, readDicom } from "../../data/formats/dicom.ts";
+import { seriesAffine } from "../../data/formats/dicom-affine.ts";
 import { SeriesList, sortSeries, spacingNotes, windowNotes } from "../../data/formats/dicom-series.ts";
-import { NiftiVolume } from "../../data/formats/nifti.ts";
-import { encodeNiftiLabels, seriesAffine } from "../../data/formats/nifti-new.ts";
+import { openNifti as openVolume } from "../../data/formats/nifti-file.ts";
+import { encodeNiftiLabels } from "../../data/formats/nifti-new.ts";
 import { NiftiLabelMap } from "../../data/formats/nifti-write.ts";
-import { niftiSpacing, seriesSpacing, type VoxelSpacing } from "../../data/formats/spacing.ts";
-import type { ValueSlice } from "../../data/formats/values.ts";
-import { type ChosenView, chooseView, shownSlice, viewText, type Window } from "../../data/formats/window.ts";
-import { drawn, type FloatImage } from "../../data/image/image.ts";
+import {
+  niftiSlices,
+  requireOneChannel,
+  type ScanSlices,
+  scanPicture,
+  scanView,
+  seriesSlices,
+} from "../../data/formats/scan.ts";
+import { type ChosenView, viewText, type Window } from "../../data/formats/window.ts";
+import { drawn } from "../../data/image/image.ts";
 import { shownInColour } from "../../data/image/shown-channels.ts";
-import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
-import type { PixelSize } from "../../objects/shape.ts";
+import type { Predictor } from "../../inference/predictor.ts";
 import { PackedMap } from "../evaluate/packed-map.ts";
 import { NpyFile } from "./npy-file.ts";
 import type { InputOutputs, OutputPaths } from "./outputs.ts";
-import type { Predictor } from "./predict.ts";
 import { montage, montageSlices } from "./prediction-page.ts";
 
-/** Slices of a scan, all of one size. */
-interface Scan {
-  readonly slices: number;
-  readonly width: number;
-  readonly height: number;
-  /** Millimetres between columns and rows of a slice, where the file says. */
-  readonly pixelSize: PixelSize | undefined;
-  /** The window the file asks for, if it does. */
-  readonly window: Window | undefined;
-  /** Whether low values of a slice are bright. */
-  inverted(z: number): boolean;
-  slice(z: number): ValueSlice;
+/** A scan, and the label map that is made of it. */
+interface Scan extends ScanSlices {
   /** Takes the labels of slice `z`, row by row as `slice` gives them. */
   set(z: number, labels: Uint8Array): void;
   /** The label map as a compressed NIfTI file. */
@@ -64,24 +59,12 @@ export interface ScanResult {
   readonly notes: readonly string[];
 }
 
-const pixelSizeOf = (spacing: VoxelSpacing | undefined): PixelSize | undefined => spacing && [spacing[0], spacing[1]];
-
 /** A NIfTI volume: axial slices in the orientation the data preparation shows them in, labels in the file's own order. */
 export async function openNifti(file: string, volume: number | undefined): Promise<Scan> {
-  const nifti = await NiftiVolume.open(file);
-  if (nifti.volumes > 1 && volume === undefined) {
-    throw new UsageError(`${file}: holds ${nifti.volumes} volumes; choose one with --volume 0 to ${nifti.volumes - 1}`);
-  }
-  const chosen = volume ?? 0;
-  if (!Number.isInteger(chosen) || chosen < 0 || chosen >= nifti.volumes) {
-    throw new UsageError(`--volume ${chosen}: ${file} has the volumes 0 to ${nifti.volumes - 1}`);
-  }
-  const [width, height, slices] = nifti.size;
+  const nifti = await openVolume(file);
   const labels = new NiftiLabelMap(nifti);
-  const pixelSize = pixelSizeOf(niftiSpacing(nifti));
   return {
-    ...{ slices, width, height, pixelSize, window: undefined, inverted: () => false },
-    slice: (z) => nifti.slice(z, chosen),
+    ...niftiSlices(nifti, volume),
     set: (z, values) => labels.setSlice(z, values),
     encode: () => labels.encode(),
     notes: () => (nifti.header.orientationFrom === "none" ? [`${file}: says no orientation, taken as RAS`] : []),
@@ -91,18 +74,13 @@ export async function openNifti(file: string, volume: number | undefined): Promi
 /** The images of one DICOM series, slices as stored, in the order of their positions. */
 export function openSeries(name: string, images: readonly DicomFile[], allowGaps = false): Scan {
   const sorted = sortSeries(images, allowGaps);
-  const [{ columns: width, rows: height, window } = { columns: 0, rows: 0, window: undefined }] = sorted;
+  const scan = seriesSlices(sorted);
+  const { width, height } = scan;
   const pixels = width * height;
   const labels = new Uint8Array(pixels * sorted.length);
   const affine = seriesAffine(sorted);
   return {
-    ...{ slices: sorted.length, width, height, pixelSize: pixelSizeOf(seriesSpacing(sorted)), window },
-    inverted: (z) => sorted[z]?.inverted ?? false,
-    slice(z) {
-      const image = sorted[z];
-      if (!image) throw new RangeError(`slice ${z} of ${sorted.length}`);
-      return dicomValues(image);
-    },
+    ...scan,
     set: (z, values) => labels.set(values, z * pixels),
     encode: () =>
       encodeNiftiLabels(labels, [width, height, sorted.length], affine ?? [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]),
@@ -121,26 +99,6 @@ export async function readSeries(files: readonly string[]): Promise<ReadonlyMap<
   const series = new SeriesList<DicomFile>();
   for (const file of files) series.add(readDicom(await readBytes(file), file), (dicom) => dicom);
   return series.images();
-}
-
-function* slicesOf(scan: Scan): Generator<ValueSlice> {
-  for (let z = 0; z < scan.slices; z++) yield scan.slice(z);
-}
-
-/** Grey as the three equal channels that image files of grey pixels are read as, or as the one that a network takes. */
-function seen({ width, height, data }: FloatImage, channels: ChannelPlan | undefined): FloatImage {
-  if (channels !== undefined) return { width, height, channels: 1, measured: true, data };
-  const out = new Float32Array(3 * data.length);
-  for (const [at, value] of data.entries()) out.fill(value, 3 * at, 3 * at + 3);
-  return { width, height, channels: 3, data: out };
-}
-
-/** Throws UsageError where a network of several named channels is to see a scan. */
-function requireOneChannel(name: string, channels: ChannelPlan | undefined): void {
-  if (channels === undefined || channels.names.length === 1) return;
-  throw new UsageError(
-    `${name}: a scan has one channel, the network takes ${channelsText(channels.names)}; store its slices as pictures of these`,
-  );
 }
 
 /** Where a scan's results go. */
@@ -168,8 +126,8 @@ export async function predictScan(
   predictor.plan({ width, height, bytes }, target.stem, probabilities !== undefined);
   const { window: asked, trained, channels } = options;
   requireOneChannel(target.stem, channels);
-  const view = chooseView(() => slicesOf(scan), { asked, trained, file: scan.window, inverted: scan.inverted(0) });
-  const shown = (z: number) => seen(shownSlice(scan.slice(z), { ...view, inverted: scan.inverted(z) }), channels);
+  const view = scanView(scan, { asked, trained });
+  const shown = (z: number) => scanPicture(scan, z, view, channels);
   const shape = [scan.slices, scan.height, scan.width];
   const npy = probabilities ? new NpyFile(probabilities.path, [...shape, probabilities.classes]) : null;
   const masks: PackedMap[] = [];

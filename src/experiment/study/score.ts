@@ -5,6 +5,7 @@ import { SamplePool } from "../../data/feed/sample-pool.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { makeInnerFolder } from "../../files/folder.ts";
+import { Predictor } from "../../inference/predictor.ts";
 import type { Device } from "../../kernels/device/device.ts";
 import type { ImageResult, StratumResult } from "../../metrics/evaluation.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
@@ -14,7 +15,6 @@ import { loadNetwork } from "../checkpoint/load-run.ts";
 import { evaluateSplit } from "../evaluate/evaluate.ts";
 import { evaluateNative } from "../evaluate/native.ts";
 import { scoredAtName } from "../evaluate/scores.ts";
-import { Predictor } from "../predict/predict.ts";
 import { runPaths } from "../run/run-folder.ts";
 import type { StudyData, StudyRun } from "./plan.ts";
 

@@ -1,10 +1,11 @@
 import { DataError } from "../../errors.ts";
+import { networkTensors, trainerTensors } from "../../inference/checkpoint/checkpoint.ts";
+import type { CheckpointFacts } from "../../inference/checkpoint/facts.ts";
+import { unsoundNumber } from "../../inference/checkpoint/sound.ts";
 import type { ParameterTable } from "../../model/parameters.ts";
 import type { Trainer } from "../../training/trainer.ts";
 import type { StoredTensor } from "../../weights/safetensors.ts";
-import { networkTensors, saveCheckpoint, trainerTensors } from "../checkpoint/checkpoint.ts";
-import type { CheckpointFacts } from "../checkpoint/facts.ts";
-import { unsoundNumber } from "../checkpoint/sound.ts";
+import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import type { RunFolder } from "../run/run-folder.ts";
 
 /** Writes a run's checkpoints, and none of a state that has gone wrong. */

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { CheckpointError, UsageError } from "../../errors.ts";
+import type { Checkpoint } from "../../inference/checkpoint/checkpoint.ts";
+import type { CheckpointFacts } from "../../inference/checkpoint/facts.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
-import { type Checkpoint, loadCheckpoint, readFacts } from "../checkpoint/checkpoint.ts";
-import type { CheckpointFacts } from "../checkpoint/facts.ts";
+import { loadCheckpoint, readFacts } from "../checkpoint/checkpoint.ts";
 import { hasState, runPaths } from "../run/run-folder.ts";
 import { BEFORE_THEY_EXISTED, TRAIN_DEFAULTS, type TrainConfig } from "../settings/config.ts";
 import { recipeText } from "../settings/recipe.ts";

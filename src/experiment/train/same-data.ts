@@ -3,7 +3,7 @@ import type { ChannelPlan } from "../../data/channels.ts";
 import type { CheckedDataset } from "../../data/dataset/check-dataset.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { DataError } from "../../errors.ts";
-import type { CheckpointFacts } from "../checkpoint/facts.ts";
+import type { CheckpointFacts } from "../../inference/checkpoint/facts.ts";
 import { changedFiles, type DataIndex, readDataRecord } from "../run/data-index.ts";
 import { runPaths } from "../run/run-folder.ts";
 import type { TrainConfig } from "../settings/config.ts";

@@ -1,6 +1,6 @@
 import { rateAt, type Schedule } from "../../autograd/schedule.ts";
 import { type Batch, batchesPerEpoch, requireBatches } from "../../data/feed/batches.ts";
-import type { Progress } from "../checkpoint/facts.ts";
+import type { Progress } from "../../inference/checkpoint/facts.ts";
 import type { TrainConfig } from "../settings/config.ts";
 import { type Duration, duration, frozenEpochs, scheduleOf } from "../settings/recipe.ts";
 

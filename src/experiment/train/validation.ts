@@ -1,13 +1,13 @@
 import type { CheckedDataset, CheckedSample } from "../../data/dataset/check-dataset.ts";
 import type { SamplePool } from "../../data/feed/sample-pool.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
+import { Predictor } from "../../inference/predictor.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import type { ImageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { evaluateSplit } from "../evaluate/evaluate.ts";
 import { evaluateNative } from "../evaluate/native.ts";
 import type { EvaluatedMap, EvaluationResult, ScoreOptions } from "../evaluate/scores.ts";
-import { Predictor } from "../predict/predict.ts";
 import type { EventImage } from "../run/event-messages.ts";
 import type { BestBy } from "../settings/config.ts";
 import { shownImage, shownSamples } from "./shown-images.ts";

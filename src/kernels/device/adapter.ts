@@ -62,7 +62,8 @@ export function describe(adapter: GPUAdapter, backend: string): AdapterReport {
     if (typeof value === "number") limits[name] = value;
   }
   const sizes = info as GPUAdapterInfo & SubgroupInfo;
-  const software = /llvmpipe|lavapipe|swiftshader|software/i.test(`${info.device} ${info.description}`);
+  const words = `${info.device} ${info.description} ${info.architecture}`;
+  const software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(words);
   return {
     name: info.device || info.description || "unknown",
     vendor: info.vendor,

@@ -17,7 +17,13 @@ export interface DeviceHost {
   readonly onClose?: () => void;
   /** Takes what a person should know of the work on this device, a sentence for each kind of thing. */
   readonly onNotice?: ((sentence: string) => void) | undefined;
+  /** Takes the loss of the GPU when it happens; the next read throws it too. */
+  readonly onLost?: ((error: DeviceLostError) => void) | undefined;
+  /** The clause that says what to do once the GPU is lost (default: that of a run's command). */
+  readonly lostAdvice?: string;
 }
+
+const RUN_AGAIN = "the last checkpoint is intact: run again with --resume";
 
 /** One adapter with its pipelines, buffers and errors. A platform opens it (`openDevice`); nothing here knows which. */
 export class Device {
@@ -34,7 +40,8 @@ export class Device {
   #closing = false;
   #allocated = 0;
 
-  constructor(gpu: GPUDevice, { report, target, memory, onClose, onNotice }: DeviceHost) {
+  constructor(gpu: GPUDevice, host: DeviceHost) {
+    const { report, target, memory, onClose, onNotice, onLost, lostAdvice = RUN_AGAIN } = host;
     this.gpu = gpu;
     this.report = report;
     this.target = target;
@@ -46,11 +53,10 @@ export class Device {
       this.#failure ??= new DeviceError(`the GPU refused a command: ${event.error.message}`);
     });
     void gpu.lost.then((info) => {
-      if (!this.#closing) {
-        this.#failure = new DeviceLostError(
-          `the GPU was lost (${info.reason}: ${info.message}); the last checkpoint is intact: run again with --resume`,
-        );
-      }
+      if (this.#closing) return;
+      const lost = new DeviceLostError(`the GPU was lost (${info.reason}: ${info.message}); ${lostAdvice}`);
+      this.#failure = lost;
+      onLost?.(lost);
     });
   }
 

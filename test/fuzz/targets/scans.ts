@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { dicomValues, readDicom } from "../../../src/data/formats/dicom.ts";
 import { readSegmentation } from "../../../src/data/formats/dicom-seg.ts";
-import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { decodeNifti } from "../../../src/data/formats/nifti-file.ts";
 import { readNpyHeader } from "../../../src/data/formats/npy.ts";
 import { NpzFile } from "../../../src/data/formats/npz.ts";
 import { ctElements, dicomBytes, encapsulated, rleBytes, segElements } from "../../support/raw/dicom.ts";
@@ -19,7 +19,7 @@ const niftiSeeds = () => [
 
 /** A spoiled header may announce thousands of slices of one voxel: the ends are enough. */
 function readNifti(bytes: Buffer): void {
-  const volume = NiftiVolume.decode(bytes, "fuzzed.nii");
+  const volume = decodeNifti(bytes, "fuzzed.nii");
   volume.slice(0);
   volume.slice(volume.size[2] - 1, volume.volumes - 1);
 }

@@ -7,7 +7,7 @@ import { SVANET_PRESETS } from "../../../src/model/svanet/config.ts";
 import { parsePth } from "../../../src/weights/pth/read-pth.ts";
 import { memorySource } from "../../../src/weights/pth/source.ts";
 import { encodeSafetensors, float32, parseSafetensors, storeFloat32 } from "../../../src/weights/safetensors.ts";
-import { closeSeal, newDigest } from "../../../src/weights/seal.ts";
+import { closeSeal, sha256 } from "../../../src/weights/seal.ts";
 import { untrained } from "../../support/checkpoint.ts";
 import { floats, legacyFile, Pickler, zipFile } from "../../support/pth-writer.ts";
 import type { FuzzTarget } from "../target.ts";
@@ -55,9 +55,9 @@ async function checkpointSeeds(): Promise<Uint8Array[]> {
 }
 
 /** A checkpoint whose checksums are made right, so that what is behind them is reached. */
-function resealedCheckpoint(bytes: Buffer): Buffer {
+async function resealedCheckpoint(bytes: Buffer): Promise<Buffer> {
   const end = bytes.length < 8 ? 0 : 8 + Number(bytes.readBigUInt64LE(0));
-  if (end > 8 && end <= bytes.length) closeSeal(bytes.subarray(0, end), newDigest().update(bytes.subarray(end)));
+  if (end > 8 && end <= bytes.length) await closeSeal(bytes.subarray(0, end), await sha256(bytes.subarray(end)));
   return bytes;
 }
 

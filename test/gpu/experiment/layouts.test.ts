@@ -7,13 +7,13 @@ import { checkDataset } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { verifyDataset } from "../../../src/data/dataset/verify.ts";
 import { readMask } from "../../../src/data/decode.ts";
-import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { openNifti } from "../../../src/data/formats/nifti-file.ts";
 import { checkpointPath, loadNetwork } from "../../../src/experiment/checkpoint/load-run.ts";
 import { evaluateNative } from "../../../src/experiment/evaluate/native.ts";
 import type { Format } from "../../../src/experiment/predict/outputs.ts";
-import { Predictor } from "../../../src/experiment/predict/predict.ts";
 import { listInputs } from "../../../src/experiment/predict/predict-inputs.ts";
 import { trainingSplits } from "../../../src/experiment/study/chosen-data.ts";
+import { Predictor } from "../../../src/inference/predictor.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { cocoMask, cocoRuns } from "../../support/exported.ts";
@@ -121,10 +121,10 @@ test.each(Object.entries(LAYOUTS))("%s: in by auto, verified, trained, scored, p
     }
 
     if (own.scan === undefined) return;
-    const scan = await NiftiVolume.open(join(raw, own.scan));
+    const scan = await openNifti(join(raw, own.scan));
     const work = { flags: { out: made() }, facts, failures: new FileFailures(1) };
     const { written: volumes } = await predictFiles(predictor, listInputs([join(raw, own.scan)]), work);
-    const label = await NiftiVolume.open(volumes[0]?.mask ?? "");
+    const label = await openNifti(volumes[0]?.mask ?? "");
     expect(label.size).toEqual(scan.size);
   } finally {
     network.destroy();

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { networkTensors, saveCheckpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
+import { saveCheckpoint } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import { loadNetwork } from "../../../src/experiment/checkpoint/load-run.ts";
+import { networkTensors } from "../../../src/inference/checkpoint/checkpoint.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { arenaOf, GROUPS, keyOf } from "../../../src/model/keys.ts";
 import { initialValues } from "../../../src/model/parameters.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { networkTensors } from "../../../src/experiment/checkpoint/checkpoint.ts";
+import { networkTensors } from "../../../src/inference/checkpoint/checkpoint.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { float32 } from "../../../src/weights/safetensors.ts";

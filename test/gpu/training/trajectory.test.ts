@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { networkTensors } from "../../../src/experiment/checkpoint/checkpoint.ts";
 import type { TrainFlags } from "../../../src/experiment/settings/config.ts";
+import { networkTensors } from "../../../src/inference/checkpoint/checkpoint.ts";
 import { lower } from "../../../src/kernels/compile/lower.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import type { Target } from "../../../src/kernels/target.ts";

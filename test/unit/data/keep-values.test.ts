@@ -5,7 +5,7 @@ import { encodeTiff } from "../../../src/data/codec/tiff-write.ts";
 import { checkDataset } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
 import { readPicture } from "../../../src/data/decode.ts";
-import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { openNifti } from "../../../src/data/formats/nifti-file.ts";
 import { readStoredPicture } from "../../../src/data/formats/picture.ts";
 import { shownSlice } from "../../../src/data/formats/window.ts";
 import { niftiBytes, RAS } from "../../support/raw/nifti.ts";
@@ -56,7 +56,7 @@ test("slices of a scan keep their values, and are seen through the window that p
   );
   const [sample] = dataset.splits.train ?? [];
   const [, stem = "", slice = ""] = /^(.*)_(\d{4})$/.exec(sample?.stem ?? "") ?? [];
-  const volume = await NiftiVolume.open(join(from, "images", `${stem}.nii`));
+  const volume = await openNifti(join(from, "images", `${stem}.nii`));
   const { picture } = await readPicture(sample?.image ?? "", { dataset: sample?.window });
   const seen = shownSlice(volume.slice(Number(slice)), { window }).data;
   const worst = Math.max(...seen.map((value, at) => Math.abs(value - (picture.data[3 * at] ?? Number.NaN))));

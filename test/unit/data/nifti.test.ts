@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { decodeNifti } from "../../../src/data/formats/nifti-file.ts";
+import { readNifti } from "../../../src/data/formats/nifti-unpack.ts";
 import { NiftiLabelMap } from "../../../src/data/formats/nifti-write.ts";
 import { axisCode } from "../../../src/data/formats/orientation.ts";
 import { chooseView, drawnSlice } from "../../../src/data/formats/window.ts";
@@ -50,7 +51,7 @@ describe("orientation", () => {
   test("all 48 axis orders show the same slices: front on top, the patient's right on the left", () => {
     expect(new Set(allCodes()).size).toBe(48);
     for (const code of allCodes()) {
-      const volume = NiftiVolume.decode(stored(code), code);
+      const volume = decodeNifti(stored(code), code);
       expect(axisCode(volume.header.affine)).toBe(code);
       expect(volume.size).toEqual([3, 4, 5]);
       const { width, height, values } = volume.slice(4);
@@ -61,14 +62,14 @@ describe("orientation", () => {
 
   test("a label map written for any of the 48 lies on the same voxels and keeps the geometry", () => {
     for (const code of allCodes()) {
-      const volume = NiftiVolume.decode(stored(code), code);
+      const volume = decodeNifti(stored(code), code);
       const map = new NiftiLabelMap(volume);
       for (let z = 0; z < 5; z++)
         map.setSlice(
           z,
           Uint8Array.from(volume.slice(z).values, (value) => value % 251),
         );
-      const again = NiftiVolume.decode(map.encode(), "labels");
+      const again = decodeNifti(map.encode(), "labels");
       expect(again.header.affine).toEqual(volume.header.affine);
       expect([again.header.shape, again.header.type]).toEqual([volume.header.shape, "uint8"]);
       for (let z = 0; z < 5; z++) {
@@ -87,13 +88,13 @@ describe("orientation", () => {
       qform,
     });
     const planted = plantTexts(scan, version);
-    const volume = NiftiVolume.decode(planted, "scan.nii");
-    expect([...volume.slice(0).values]).toEqual([...NiftiVolume.decode(scan, "scan.nii").slice(0).values]);
+    const volume = decodeNifti(planted, "scan.nii");
+    expect([...volume.slice(0).values]).toEqual([...decodeNifti(scan, "scan.nii").slice(0).values]);
     const written = new NiftiLabelMap(volume).encode(false);
     expect(written.includes("DOE^JANE")).toBe(false);
     // No byte but those of geometry and type: the same as from the scan without texts.
-    expect(written.equals(new NiftiLabelMap(NiftiVolume.decode(scan, "scan.nii")).encode(false))).toBe(true);
-    const again = NiftiVolume.decode(written, "labels.nii");
+    expect(written.equals(new NiftiLabelMap(decodeNifti(scan, "scan.nii")).encode(false))).toBe(true);
+    const again = decodeNifti(written, "labels.nii");
     expect(again.header.affine).toEqual(volume.header.affine);
     expect(again.header.dataOffset).toBe(version === 1 ? 352 : 544);
     const [from, to] = version === 1 ? [252, 328] : [344, 496];
@@ -104,21 +105,21 @@ describe("orientation", () => {
     // A turn by 180 degrees round z: quaternion (0, 0, 0, 1). nibabel calls this LPS, and LPI with pixdim[0] = -1.
     const qform = { quaternion: [0, 0, 1], offset: [5, 6, 7], pixdim: [1, 2, 3, 4] };
     const spec = { shape: [2, 2, 2], value: (index: number) => index, affine: undefined };
-    const volume = NiftiVolume.decode(niftiBytes({ ...spec, qform }), "q");
+    const volume = decodeNifti(niftiBytes({ ...spec, qform }), "q");
     expect(volume.header.affine).toEqual([-2, 0, 0, 5, 0, -3, 0, 6, 0, 0, 4, 7]);
     const mirrored = niftiBytes({ ...spec, qform: { ...qform, pixdim: [-1, 2, 3, 4] } });
-    expect(axisCode(NiftiVolume.decode(mirrored, "q").header.affine)).toBe("LPI");
+    expect(axisCode(decodeNifti(mirrored, "q").header.affine)).toBe("LPI");
   });
 
   test("an oblique scan goes to its nearest axes; without any orientation the array is taken as RAS", () => {
     const [c, s] = [Math.cos(0.5), Math.sin(0.5)];
     const affine = [0, c, -s, 0, 0, s, c, 0, 1, 0, 0, 0];
-    const oblique = NiftiVolume.decode(niftiBytes({ shape: [2, 3, 4], value: () => 0, affine }), "o");
+    const oblique = decodeNifti(niftiBytes({ shape: [2, 3, 4], value: () => 0, affine }), "o");
     expect(axisCode(oblique.header.affine)).toBe("SRA");
-    const plain = NiftiVolume.decode(niftiBytes({ shape: [2, 3, 4], value: () => 0 }), "p");
+    const plain = decodeNifti(niftiBytes({ shape: [2, 3, 4], value: () => 0 }), "p");
     expect([plain.header.orientationFrom, axisCode(plain.header.affine)]).toEqual(["none", "RAS"]);
     const flat = niftiBytes({ shape: [2, 2, 2], value: () => 0, affine: new Array<number>(12).fill(0) });
-    expect(() => NiftiVolume.decode(flat, "f.nii")).toThrow(/f\.nii.*does not span space/);
+    expect(() => decodeNifti(flat, "f.nii")).toThrow(/f\.nii.*does not span space/);
   });
 });
 
@@ -142,7 +143,7 @@ describe("values", () => {
         const signed = type.startsWith("i") || type.startsWith("f");
         const value = (index: number) => (signed ? index - 3 : index) * (type.startsWith("float") ? 0.5 : 1);
         const spec = { shape: [2, 2, 2], value, type, version, bigEndian, affine: RAS };
-        const { values } = NiftiVolume.decode(niftiBytes({ ...spec, gzip: bigEndian }), type).slice(0);
+        const { values } = decodeNifti(niftiBytes({ ...spec, gzip: bigEndian }), type).slice(0);
         // Slice 0 holds voxels 0 to 3; right to left and front to back turn them round.
         expect([...values]).toEqual([3, 2, 1, 0].map(value));
       }
@@ -152,7 +153,7 @@ describe("values", () => {
   test("scl_slope 0 means no scaling, any other scales; 4-D volumes are told apart", () => {
     const spec = { shape: [1, 1, 1, 3], value: (index: number) => index + 1, affine: RAS };
     const read = (slope: number, intercept: number) => {
-      const volume = NiftiVolume.decode(niftiBytes({ ...spec, slope, intercept }), "s");
+      const volume = decodeNifti(niftiBytes({ ...spec, slope, intercept }), "s");
       return [0, 1, 2].map((at) => volume.slice(0, at).values[0]);
     };
     expect(read(0, 7)).toEqual([1, 2, 3]);
@@ -165,7 +166,7 @@ describe("values", () => {
   test("NaN and infinite voxels are NaN and counted", () => {
     const odd = [Number.NaN, 1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     const bytes = niftiBytes({ shape: [4, 1, 1], value: (at) => odd[at] ?? 0, type: "float32", affine: RAS });
-    const { values, nonFinite } = NiftiVolume.decode(bytes, "n").slice(0);
+    const { values, nonFinite } = decodeNifti(bytes, "n").slice(0);
     expect([[...values], nonFinite]).toEqual([[Number.NaN, Number.NaN, 1, Number.NaN], 3]);
   });
 
@@ -202,20 +203,35 @@ describe("damaged and foreign files", () => {
     ["offset", spoiled((bytes) => bytes.writeFloatLE(3.5, 108)), /start at byte 3\.5/],
     ["5-D", niftiBytes({ shape: [1, 1, 1, 1, 2], value: () => 0, affine: RAS }), /more than four dimensions/],
     ["cut gzip", gzipSync(good()).subarray(0, 60), /gzip: unexpected end of file|100 bytes|the header alone/],
-  ])("%s: one sentence naming file and figure", (_, bytes, message) => {
-    expect(() => NiftiVolume.decode(bytes, "a.nii")).toThrow(message);
+  ])("%s: one sentence naming file and figure, in Node and in browsers", async (_, bytes, message) => {
+    expect(() => decodeNifti(bytes, "a.nii")).toThrow(message);
+    await expect(readNifti(bytes, "a.nii")).rejects.toThrow(message);
   });
 
-  test("sizes no file can hold are refused before memory is taken, packed or not", () => {
+  test("a browser's unpacking gives what zlib gives, bytes after the voxels left out", async () => {
+    const stored = niftiBytes({ shape: [5, 4, 3], value: (index) => index * 3 - 20, affine: RAS });
+    const packed = gzipSync(Buffer.concat([stored, Buffer.alloc(1000)]));
+    for (const bytes of [stored, packed]) {
+      const [ours, theirs] = [await readNifti(bytes, "a"), decodeNifti(bytes, "a")];
+      for (const z of [0, 1, 2]) expect(ours.slice(z)).toEqual(theirs.slice(z));
+    }
+    const spoiled = Buffer.from(packed);
+    spoiled.fill(0xff, 40, 60);
+    await expect(readNifti(spoiled, "a.nii.gz")).rejects.toThrow(/a\.nii\.gz.*gzip: /);
+  });
+
+  test("sizes no file can hold are refused before memory is taken, packed or not", async () => {
     const huge = good();
     for (const at of [42, 44, 46]) huge.writeInt16LE(32767, at);
     const gzipped = gzipSync(huge);
     // A bomb: a header of 128 bytes of voxels, then 64 MiB of zeros.
     const bomb = gzipSync(Buffer.concat([good(), Buffer.alloc(2 ** 26)]));
     const before = process.memoryUsage().arrayBuffers;
-    expect(() => NiftiVolume.decode(huge, "a.nii")).toThrow(/need 70362\d+ bytes, the file can hold 128/);
-    expect(() => NiftiVolume.decode(gzipped, "a.nii.gz")).toThrow(/need 70362\d+ bytes/);
-    expect(() => NiftiVolume.decode(bomb, "b.nii.gz")).toThrow(/b\.nii\.gz.*gzip/);
+    expect(() => decodeNifti(huge, "a.nii")).toThrow(/need 70362\d+ bytes, the file can hold 128/);
+    expect(() => decodeNifti(gzipped, "a.nii.gz")).toThrow(/need 70362\d+ bytes/);
+    expect(() => decodeNifti(bomb, "b.nii.gz")).toThrow(/b\.nii\.gz.*gzip/);
+    await expect(readNifti(gzipped, "a.nii.gz")).rejects.toThrow(/need 70362\d+ bytes/);
+    await expect(readNifti(bomb, "b.nii.gz")).rejects.toThrow(/more bytes than its header announces/);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 25);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decodePng } from "../../../src/data/codec/png.ts";
 import { readStoredPicture } from "../../../src/data/formats/picture.ts";
 import { requireDecodable } from "../../../src/data/formats/picture-size.ts";
-import { cutOf, tilePositions } from "../../../src/experiment/predict/tiles.ts";
+import { cutOf, tilePositions } from "../../../src/inference/tiles.ts";
 
 const GIB = 2 ** 30;
 

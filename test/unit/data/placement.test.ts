@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import type { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { decodeNifti } from "../../../src/data/formats/nifti-file.ts";
 import { pairedLabels } from "../../../src/data/formats/placement.ts";
 import { parseReading } from "../../../src/data/masks/parse-reading.ts";
 import { type NiftiSpec, niftiBytes } from "../../support/raw/nifti.ts";
@@ -13,7 +14,7 @@ const SHAPE = [5, 4, 3];
 const LPS = [-0.8, 0, 0, 30, 0, -0.8, 0, 20, 0, 0, 3, -40];
 
 const volume = (name: string, spec: Partial<NiftiSpec>) =>
-  NiftiVolume.decode(niftiBytes({ shape: SHAPE, value: (index) => index % 7, type: "int16", ...spec }), name);
+  decodeNifti(niftiBytes({ shape: SHAPE, value: (index) => index % 7, type: "int16", ...spec }), name);
 const scan = volume("scan.nii", { affine: LPS });
 
 /** All slices in the orientation in which the scan is shown. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readDicom } from "../../../src/data/formats/dicom.ts";
 import { sortSeries } from "../../../src/data/formats/dicom-series.ts";
-import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { decodeNifti } from "../../../src/data/formats/nifti-file.ts";
 import { niftiSpacing, seriesSpacing } from "../../../src/data/formats/spacing.ts";
 import { ctElements, dicomBytes } from "../../support/raw/dicom.ts";
 import { niftiBytes } from "../../support/raw/nifti.ts";
@@ -13,7 +13,7 @@ const volume = (version: 1 | 2, affine: readonly number[] | undefined, units?: n
   const bytes = niftiBytes({ shape: [4, 2, 3], value: (i) => i, affine, version });
   if (units !== undefined && version === 1) bytes.writeUInt8(units, 123);
   if (units !== undefined && version === 2) bytes.writeInt32LE(units, 500);
-  return NiftiVolume.decode(bytes, "scan.nii");
+  return decodeNifti(bytes, "scan.nii");
 };
 
 test.each([1, 2] as const)(

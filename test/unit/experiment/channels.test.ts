@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type CheckpointFacts, parseFacts } from "../../../src/experiment/checkpoint/facts.ts";
 import { fitWeights, slotsOf } from "../../../src/experiment/checkpoint/fit-weights.ts";
+import { type CheckpointFacts, parseFacts } from "../../../src/inference/checkpoint/facts.ts";
 import { channelsOf } from "../../../src/model/definition.ts";
 import { fitted, fromZoo, traceNetwork, ZOO } from "../../../src/model/zoo.ts";
 import { adaptedToChannels } from "../../../src/weights/rgb-stem.ts";

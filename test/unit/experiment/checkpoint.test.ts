@@ -9,10 +9,10 @@ import {
   loadOldCheckpoint,
   readFacts,
   readTrustedWeights,
-  requireFit,
   saveCheckpoint,
 } from "../../../src/experiment/checkpoint/checkpoint.ts";
-import { type CheckpointFacts, parseFacts } from "../../../src/experiment/checkpoint/facts.ts";
+import { requireFit } from "../../../src/inference/checkpoint/checkpoint.ts";
+import { type CheckpointFacts, parseFacts } from "../../../src/inference/checkpoint/facts.ts";
 import { ParameterTable } from "../../../src/model/parameters.ts";
 import { fromZoo, type NetworkConfig, traceNetwork, ZOO } from "../../../src/model/zoo.ts";
 import { parseSafetensors, storeFloat32, storeInt32 } from "../../../src/weights/safetensors.ts";

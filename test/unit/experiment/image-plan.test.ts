@@ -2,8 +2,8 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { pictureFacts } from "../../../src/data/formats/picture.ts";
 import { OutOfMemoryError } from "../../../src/errors.ts";
-import { planText } from "../../../src/experiment/predict/image-plan.ts";
-import { Predictor } from "../../../src/experiment/predict/predict.ts";
+import { planText } from "../../../src/inference/image-plan.ts";
+import { Predictor } from "../../../src/inference/predictor.ts";
 import type { Network } from "../../../src/training/network.ts";
 import { fakeNetwork, noise, rgb } from "../../support/fake-network.ts";
 

@@ -6,10 +6,10 @@ import type { EvalFlags } from "../../../src/cli/commands/eval-flags.ts";
 import { objectEvaluation, storeSeparation } from "../../../src/cli/commands/eval-objects.ts";
 import { encodeGrey16 } from "../../../src/data/codec/png-grey16.ts";
 import { writePng } from "../../../src/data/decode.ts";
-import type { CheckpointFacts } from "../../../src/experiment/checkpoint/facts.ts";
 import { evaluateNative } from "../../../src/experiment/evaluate/native.ts";
 import { ObjectEvaluation } from "../../../src/experiment/evaluate/object-evaluation.ts";
 import { readSeparation, SeparationChoice } from "../../../src/experiment/evaluate/separation.ts";
+import type { CheckpointFacts } from "../../../src/inference/checkpoint/facts.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "svanet-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { ByteImage } from "../../../src/data/image/image.ts";
 import { requireAlike } from "../../../src/experiment/checkpoint/ensemble.ts";
-import type { CheckpointFacts } from "../../../src/experiment/checkpoint/facts.ts";
-import type { Member } from "../../../src/experiment/predict/member.ts";
 import { type Format, Outputs } from "../../../src/experiment/predict/outputs.ts";
-import { Predictor } from "../../../src/experiment/predict/predict.ts";
+import type { CheckpointFacts } from "../../../src/inference/checkpoint/facts.ts";
+import type { Member } from "../../../src/inference/member.ts";
+import { Predictor } from "../../../src/inference/predictor.ts";
 import { rgb } from "../../support/fake-network.ts";
 import { scratchFolder } from "../../support/training.ts";
 

@@ -7,9 +7,9 @@ import { predictorOptions } from "../../../src/cli/predictor-flags.ts";
 import { writePng } from "../../../src/data/decode.ts";
 import { filled } from "../../../src/data/image/image.ts";
 import { UsageError } from "../../../src/errors.ts";
-import type { CheckpointFacts } from "../../../src/experiment/checkpoint/facts.ts";
 import { evaluateNative } from "../../../src/experiment/evaluate/native.ts";
-import { blendTiles } from "../../../src/experiment/predict/tiles.ts";
+import type { CheckpointFacts } from "../../../src/inference/checkpoint/facts.ts";
+import { blendTiles } from "../../../src/inference/tiles.ts";
 import { fakeNetwork, noise, rgb } from "../../support/fake-network.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "svanet-native-"));

@@ -1,22 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { NiftiVolume } from "../../../src/data/formats/nifti.ts";
+import { decodeNifti } from "../../../src/data/formats/nifti-file.ts";
 import { encodeNiftiLabels } from "../../../src/data/formats/nifti-new.ts";
 import { readNpyHeader } from "../../../src/data/formats/npy.ts";
 import type { ByteImage, Picture } from "../../../src/data/image/image.ts";
 import { ShapeError } from "../../../src/errors.ts";
-import {
-  type ClassRule,
-  PostprocessChoice,
-  postprocessed,
-  readPostprocess,
-  ruleText,
-  writePostprocess,
-} from "../../../src/experiment/evaluate/postprocess.ts";
+import { readPostprocess, writePostprocess } from "../../../src/experiment/evaluate/postprocess.ts";
 import { NpyFile } from "../../../src/experiment/predict/npy-file.ts";
-import { blendTiles, tilePositions, tileWeights } from "../../../src/experiment/predict/tiles.ts";
-import { averageViews } from "../../../src/experiment/predict/views.ts";
+import { type ClassRule, PostprocessChoice, postprocessed, ruleText } from "../../../src/inference/object-rules.ts";
+import { blendTiles, tilePositions, tileWeights } from "../../../src/inference/tiles.ts";
+import { averageViews } from "../../../src/inference/views.ts";
 import { fakeNetwork, noise, rgb } from "../../support/fake-network.ts";
 import { scratchFolder } from "../../support/training.ts";
 
@@ -245,7 +239,7 @@ describe("files", () => {
   test("a NIfTI label map without a scan: shape, affine and order of voxels", () => {
     const affine = [0.5, 0, 0, -10, 0, 0, 2, 20, 0, -0.75, 0, 30];
     const labels = Uint8Array.from({ length: 24 }, (_, i) => i);
-    const volume = NiftiVolume.decode(encodeNiftiLabels(labels, [2, 3, 4], affine), "labels.nii.gz");
+    const volume = decodeNifti(encodeNiftiLabels(labels, [2, 3, 4], affine), "labels.nii.gz");
     expect(volume.header).toMatchObject({ shape: [2, 3, 4, 1], type: "uint8", slope: 1, orientationFrom: "sform" });
     expect(volume.header.affine).toEqual(affine);
     // x to the right, y = third axis, z = second axis against the head: the lowest slice is the last row.

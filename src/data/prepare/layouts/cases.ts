@@ -3,7 +3,7 @@ import { DataError, UsageError } from "../../../errors.ts";
 import type { SplitName } from "../../dataset/dataset.ts";
 import { patientOf } from "../../dataset/patients.ts";
 import { distributionOf } from "../../formats/distribution.ts";
-import { NiftiVolume } from "../../formats/nifti.ts";
+import { openNifti } from "../../formats/nifti-file.ts";
 import { pairedLabels } from "../../formats/placement.ts";
 import { LARGEST_MEASURED, PERCENTILES, rangeText, type Window } from "../../formats/window.ts";
 import { whole } from "../../masks/reading.ts";
@@ -70,8 +70,8 @@ async function labelledValues(
   trustOrder: boolean,
 ): Promise<Float64Array> {
   if (channel === undefined) return new Float64Array();
-  const image = await NiftiVolume.open(channel.file);
-  const { label } = pairedLabels(image, await NiftiVolume.open(labelFile), trustOrder);
+  const image = await openNifti(channel.file);
+  const { label } = pairedLabels(image, await openNifti(labelFile), trustOrder);
   const found: number[] = [];
   for (let z = 0; z < image.size[2]; z++) {
     const { values } = label.slice(z);

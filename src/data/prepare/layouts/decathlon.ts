@@ -1,7 +1,7 @@
 import { basename, join } from "node:path/posix";
 import { z } from "zod";
 import { DataError } from "../../../errors.ts";
-import { NiftiVolume } from "../../formats/nifti.ts";
+import { openNifti } from "../../formats/nifti-file.ts";
 import { namedLabels } from "../nnunet.ts";
 import { type Case, planCases } from "./cases.ts";
 import { asSchema, differenceFrom, readJson } from "./json-file.ts";
@@ -77,7 +77,7 @@ export const decathlon: Layout = {
     const task = asSchema(schema, await readJson(tree.path(file)), tree.path(file));
     const cases = await casesOf(tree, root, file, task);
     const [first] = cases;
-    const volumes = (await NiftiVolume.open(first?.channels[0]?.file ?? "")).volumes;
+    const volumes = (await openNifti(first?.channels[0]?.file ?? "")).volumes;
     const named = channelNamesOf(task);
     const channelNames = Array.from({ length: volumes }, (_, at) => named[at] ?? `channel ${at}`);
     const several = cases.map((one) => ({

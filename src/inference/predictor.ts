@@ -1,15 +1,15 @@
-import { type ByteImage, type Picture, requirePicture } from "../../data/image/image.ts";
-import { OutOfMemoryError, UsageError } from "../../errors.ts";
-import { highest } from "../../metrics/highest.ts";
-import { channelsOf } from "../../model/definition.ts";
-import { markBorders, withoutBorder } from "../../objects/borders.ts";
-import type { PixelCertainty } from "../../objects/measure.ts";
-import type { Network } from "../../training/network.ts";
-import type { Precision } from "../../training/passes.ts";
-import { type ClassRule, postprocessed } from "../evaluate/postprocess.ts";
+import { type ByteImage, type Picture, requirePicture } from "../data/image/image.ts";
+import { OutOfMemoryError, UsageError } from "../errors.ts";
+import { highest } from "../metrics/highest.ts";
+import { channelsOf } from "../model/definition.ts";
+import { markBorders, withoutBorder } from "../objects/borders.ts";
+import type { PixelCertainty } from "../objects/measure.ts";
+import type { Network } from "../training/network.ts";
+import type { Precision } from "../training/passes.ts";
 import { apart, Certainty, meanScore, withSquares } from "./certainty.ts";
 import { type ImageFacts, type ImagePlan, planImage, tooLarge } from "./image-plan.ts";
 import { type Member, MemberRuns, type MemberSource, maskClasses, seesPatches } from "./member.ts";
+import { type ClassRule, postprocessed } from "./object-rules.ts";
 import { blendTiles, type Score, TILE_OVERLAP, type TileOptions } from "./tiles.ts";
 import { averageViews } from "./views.ts";
 

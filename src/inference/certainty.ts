@@ -1,5 +1,5 @@
-import type { Picture } from "../../data/image/image.ts";
-import { highest } from "../../metrics/highest.ts";
+import type { Picture } from "../data/image/image.ts";
+import { highest } from "../metrics/highest.ts";
 import type { Score } from "./tiles.ts";
 
 /** Scores of `classes` a pixel and, behind them, their squares: what a mean of it tells the spread by. */

@@ -1,11 +1,11 @@
-import { mirroredCrop } from "../../data/image/crops.ts";
-import type { Picture, Size } from "../../data/image/image.ts";
-import { normalise } from "../../data/image/normalise.ts";
-import { resize } from "../../data/image/resample.ts";
-import { foldBorders } from "../../objects/borders.ts";
-import type { Inference, Network } from "../../training/network.ts";
-import type { Precision } from "../../training/passes.ts";
-import type { CheckpointFacts } from "../checkpoint/facts.ts";
+import { mirroredCrop } from "../data/image/crops.ts";
+import type { Picture, Size } from "../data/image/image.ts";
+import { normalise } from "../data/image/normalise.ts";
+import { resize } from "../data/image/resample.ts";
+import { foldBorders } from "../objects/borders.ts";
+import type { Inference, Network } from "../training/network.ts";
+import type { Precision } from "../training/passes.ts";
+import type { CheckpointFacts } from "./checkpoint/facts.ts";
 
 /** What must be known of a checkpoint. */
 export interface MemberSource {

@@ -1,4 +1,4 @@
-import { emptyLike, type Picture } from "../../data/image/image.ts";
+import { emptyLike, type Picture } from "../data/image/image.ts";
 import type { Score } from "./tiles.ts";
 
 /** One of the eight: rows and columns exchanged first, then mirrored. */

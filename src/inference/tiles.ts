@@ -1,4 +1,4 @@
-import { crop, type Picture, type Size } from "../../data/image/image.ts";
+import { crop, type Picture, type Size } from "../data/image/image.ts";
 
 /** How an image is cut. */
 export interface TileOptions {

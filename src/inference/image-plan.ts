@@ -1,8 +1,8 @@
-import type { Size } from "../../data/image/image.ts";
-import { OutOfMemoryError } from "../../errors.ts";
-import { binary } from "../../training/fit.ts";
-import type { Network } from "../../training/network.ts";
-import type { Precision } from "../../training/passes.ts";
+import type { Size } from "../data/image/image.ts";
+import { OutOfMemoryError } from "../errors.ts";
+import { binary } from "../training/fit.ts";
+import type { Network } from "../training/network.ts";
+import type { Precision } from "../training/passes.ts";
 import { type Cut, cutOf, TILE_OVERLAP, type TileOptions } from "./tiles.ts";
 
 /** An image that is not there yet. */
