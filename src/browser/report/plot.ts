@@ -56,7 +56,7 @@ function numbers({ id, title, table }: Chart): HTMLElement {
 
 const views = new WeakMap<HTMLElement, View>();
 
-function drawInto(plot: HTMLElement, { spec }: Chart, hover: Hover | undefined): void {
+function drawInto(plot: HTMLElement, { spec, title }: Chart, hover: Hover | undefined): void {
   views.get(plot)?.finalize();
   const view = new View(parse(compile(spec).spec, {}, { ast: true }), {
     expr: expressionInterpreter,
@@ -65,6 +65,10 @@ function drawInto(plot: HTMLElement, { spec }: Chart, hover: Hover | undefined):
     loader: { load: () => Promise.reject(new Error("a report loads nothing")) } as never,
   });
   views.set(plot, view);
+  view.description(title);
+  // Vega makes a document of its container; a reader of screens is better served by a picture with a name and a table.
+  plot.setAttribute("role", "img");
+  plot.removeAttribute("aria-roledescription");
   view.tooltip((_handler: unknown, event: Event, item: Item | null) => {
     const content = item && hover?.((item.datum ?? {}) as Record<string, unknown>);
     showBeside(event as MouseEvent, content ?? undefined);

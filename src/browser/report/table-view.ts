@@ -28,13 +28,15 @@ const WITHOUT_PAGES = 40;
 export function tableView(id: string, table: PageTable): HTMLElement {
   const { title, caption, notes } = table;
   const sorting = new SortedTable(id, table);
-  const parts = [...(title === "" ? [] : [element("b", {}, `${title}. `)]), caption];
-  const grid = element("table", {}, element("caption", {}, ...parts), element("thead", {}, sorting.head), sorting.body);
-  const region = { class: "scrolled", tabindex: 0, role: "region", "aria-label": title };
+  const named = element("b", { attributes: { id: `${id}-title` } }, `${title}. `);
+  const attributes = { "aria-labelledby": `${id}-title` };
+  const grid = element("table", { attributes }, element("thead", {}, sorting.head), sorting.body);
+  const region = { class: "scrolled", tabindex: 0, role: "region", ...attributes };
   const items = notes.map((note) => element("li", {}, note));
   return element(
     "div",
     { attributes: { class: "table", id } },
+    element("p", { attributes: { class: "caption" } }, named, caption),
     element("div", { attributes: region }, grid),
     sorting.pager,
     copyButtons(() => sorting.sorted()),
@@ -105,7 +107,7 @@ class SortedTable {
 
 function cellView({ text, bold, picture }: PictureCell, column: number, { columns }: PageTable): HTMLElement {
   const content = bold ? element("b", {}, text) : text;
-  const image = picture ? [element("img", { attributes: { src: picture, alt: "", loading: "lazy" } })] : [];
+  const image = picture ? [element("img", { attributes: { src: picture, alt: "" } })] : [];
   const attributes = { class: columns[column]?.align };
   if (column > 0) return element("td", { attributes }, ...image, content);
   return element("th", { attributes: { ...attributes, scope: "row" } }, ...image, content);

@@ -1,9 +1,9 @@
 import { dirname, join, parse } from "node:path";
 import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
 import { writeCharts } from "../../experiment/report/chart-files.ts";
 import { collectReport, type ReportOptions } from "../../experiment/report/collect.ts";
 import { renderReport } from "../../experiment/report/render.ts";
-import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { requireWritableFolder } from "../../files/folder.ts";
 import { adapterOption } from "../options.ts";
@@ -37,7 +37,8 @@ const namesIn = (text: string): string[] => text.split(",").map((name) => name.t
 
 async function report(folders: readonly string[], flags: ReportFlags): Promise<void> {
   const { out, title, images, pictures, files } = flags;
-  if (images !== undefined && !pictures) throw new UsageError("--images: --no-pictures leaves them out; give one of the two");
+  if (images !== undefined && !pictures)
+    throw new UsageError("--images: --no-pictures leaves them out; give one of the two");
   requireWritableFolder(dirname(out), `--out ${out}`);
   const options = { ...(title === undefined ? {} : { title }), ...(images === undefined ? {} : { images }) };
   const collect = (more: ReportOptions) => collectReport(folders, { ...options, ...more });

@@ -26,8 +26,8 @@ export async function writeCharts(folder: string, data: ReportData): Promise<str
 }
 
 /** A chart as SVG by the specification that the page draws. */
-async function chartSvg({ spec }: Chart): Promise<string> {
-  const view = new View(parse(compile(spec).spec), { renderer: "none" });
+async function chartSvg({ spec, title }: Chart): Promise<string> {
+  const view = new View(parse(compile(spec).spec), { renderer: "none" }).description(title);
   try {
     return await view.toSVG();
   } finally {

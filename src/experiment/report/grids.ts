@@ -57,7 +57,7 @@ export async function pictureGrids(
   const grids: PictureGrid[] = [];
   const missing = new Set(named);
   for (const set of setsOf(input)) {
-    const runs = [...evaluatedRuns(input, set).values()].flatMap(([first]) => first ?? []);
+    const runs = [...evaluatedRuns(input, set).values()].flatMap((own) => middleOf(own) ?? []);
     const [first] = runs;
     if (first === undefined) continue;
     const images = await gridImages(set, input, named);
@@ -67,6 +67,12 @@ export async function pictureGrids(
   }
   if (missing.size === 0) return grids;
   throw new UsageError(`--images ${[...missing].join(",")}: no scored data set has an image of this name`);
+}
+
+/** The run of middle foreground Dice: of an even number the better one of the two. */
+function middleOf(runs: readonly EvaluatedRun[]): EvaluatedRun | undefined {
+  const score = ({ evaluation }: EvaluatedRun) => evaluation.strata["all"]?.foregroundDice ?? -1;
+  return runs.toSorted((a, b) => score(a) - score(b))[Math.floor(runs.length / 2)];
 }
 
 /** The images of a data set's grid; none where its folder is gone. */

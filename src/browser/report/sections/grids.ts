@@ -31,25 +31,21 @@ function gridView({ set, split, networks, rows }: PictureGrid): HTMLElement {
   const titles = ["image", "truth", ...networks.map(({ group }) => group)];
   const head = element("tr", {}, ...titles.map((title) => element("th", { attributes: { scope: "col" } }, title)));
   const caption = element(
-    "caption",
-    {},
+    "p",
+    { attributes: { class: "caption" } },
     `Images of ${set}, split ${split}, with the classes of the mask and what each network finds: hit light blue, missed ` +
       "vermilion, wrongly found yellow, of another class dark blue. Below each, enlarged, the square that holds most of the " +
-      `pixels that are wrong in some network. Of each network one run: ${networks.map(({ run }) => run).join(", ")}.`,
+      `pixels that are wrong in some network. Of each network the run of middle foreground Dice: ${networks.map(({ run }) => run).join(", ")}.`,
   );
   const body = rows.flatMap(rowsOf);
   const table = element(
     "table",
     { attributes: { class: "grid" } },
-    caption,
     element("thead", {}, head),
     element("tbody", {}, ...body),
   );
-  return element(
-    "div",
-    { attributes: { class: "scrolled", tabindex: 0, role: "region", "aria-label": `Pictures of ${set}` } },
-    table,
-  );
+  const region = { class: "scrolled", tabindex: 0, role: "region", "aria-label": `Pictures of ${set}` };
+  return element("div", {}, caption, element("div", { attributes: region }, table));
 }
 
 function rowsOf({ name, reason, share, image, truth, networks }: GridRow): HTMLElement[] {
@@ -66,6 +62,6 @@ function rowsOf({ name, reason, share, image, truth, networks }: GridRow): HTMLE
 }
 
 function pictureCell({ whole, zoomed, text }: ZoomedPicture & { readonly text: string }): HTMLElement {
-  const picture = (src: string, alt: string) => element("img", { attributes: { src, alt, loading: "lazy" } });
+  const picture = (src: string, alt: string) => element("img", { attributes: { src, alt } });
   return element("td", {}, picture(whole, text), picture(zoomed, "enlarged"), element("span", {}, text));
 }

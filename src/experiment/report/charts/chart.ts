@@ -50,8 +50,6 @@ export function looks(names: readonly string[]) {
   };
 }
 
-/** Below this width a legend has one column. */
-const NARROW = 520;
 /** Pixels that a letter of a legend takes, about. */
 const LETTER = 6;
 
@@ -59,8 +57,7 @@ const LETTER = 6;
 export function legend(names: readonly string[], { width, ink }: Drawing) {
   if (names.length < 2) return null;
   const longest = Math.max(...names.map((name) => name.length));
-  const fit = Math.floor(width / (longest * LETTER + 60));
-  const columns = width < NARROW ? 1 : Math.min(4, Math.max(1, fit));
+  const columns = Math.max(1, Math.floor(width / (longest * LETTER + 60)));
   return {
     title: null,
     orient: "bottom" as const,
@@ -68,6 +65,7 @@ export function legend(names: readonly string[], { width, ink }: Drawing) {
     labelColor: ink,
     labelLimit: width - 80,
     symbolStrokeWidth: 2,
+    symbolOpacity: 1,
   };
 }
 

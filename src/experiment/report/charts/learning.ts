@@ -5,7 +5,7 @@ import { groupsOf } from "./groups.ts";
 /** The training curves of a report. */
 const CURVES = {
   loss: { title: "Training loss", axis: "loss", of: "loss", format: undefined },
-  rate: { title: "Learning rate", axis: "learning rate", of: "rate", format: ".0e" },
+  rate: { title: "Learning rate", axis: "learning rate", of: "rate", format: ".1e" },
 } as const;
 /** Its validation curves. */
 const VALIDATIONS = {
@@ -88,7 +88,12 @@ function curve(data: ReportData, { id, title, caption, axis, points, format }: C
         point: points.length < 2 * data.runs.length,
       },
       encoding: {
-        x: { field: "step", type: "quantitative", axis: { title: "updates", tickCount: 6, grid: false } },
+        x: {
+          field: "step",
+          type: "quantitative",
+          scale: { zero: true },
+          axis: { title: "updates", tickCount: 6, grid: false },
+        },
         y: {
           field: "value",
           type: "quantitative",
@@ -109,7 +114,7 @@ const least = (values: readonly number[]): number =>
   values.reduce((found, value) => Math.min(found, value), Number.POSITIVE_INFINITY);
 
 function curveTable(points: readonly Point[], format: string | undefined): Chart["table"] {
-  const text = (value: number) => (format === ".0e" ? value.toExponential(2) : figure(value, 4));
+  const text = (value: number) => (format === ".1e" ? value.toExponential(2) : figure(value, 4));
   const runs = new Map<string, Point[]>();
   for (const point of points) {
     const own = runs.get(point.run);
