@@ -17,8 +17,8 @@ export async function writeBundles(target) {
   for (const bundle of BUNDLES) await writeBundle(bundle, target);
 }
 
-/** One bundle: minified, without a map, with nothing left to import. */
-async function writeBundle({ name, entry, format }, target) {
+/** One bundle below `target`: minified, without a map, with nothing left to import. A script's exports are its global `bundle`. */
+export async function writeBundle({ name, entry, format }, target) {
   // Only where there is something to bundle: the first import takes half a second.
   const { build } = await import("vite");
   await build({

@@ -3,7 +3,8 @@ import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import type { Network } from "../../../src/training/network.ts";
 import { bits, noise } from "../../support/numbers.ts";
-import { noiseBatch, tinyTrainer } from "../../support/training.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
+import { tinyTrainer } from "../../support/training.ts";
 
 let device: Device;
 beforeAll(async () => {

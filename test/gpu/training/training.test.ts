@@ -4,7 +4,8 @@ import { arenaOf, CLOCKS_ARENA, STATISTICS_ARENA } from "../../../src/model/keys
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import type { Network } from "../../../src/training/network.ts";
 import { deviation } from "../../support/numbers.ts";
-import { noiseBatch, PLAIN_STEP, STATE, snapshot, tinyTrainer } from "../../support/training.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
+import { PLAIN_STEP, STATE, snapshot, tinyTrainer } from "../../support/training.ts";
 
 // Hundreds of steps: minutes where other work fills the machine.
 vi.setConfig({ testTimeout: 300_000 });

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compare } from "../../../src/parity/compare.ts";
 import { checkImages } from "../../../src/parity/images.ts";
 import { checkMetrics } from "../../../src/parity/metrics.ts";
-import { type Checkers, runParity } from "../../../src/parity/run.ts";
+import type { Checkers } from "../../../src/parity/check-files.ts";
+import { runParity } from "../../../src/parity/run.ts";
 import { checkSchedule } from "../../../src/parity/schedule.ts";
 import { gradientTolerance, TOLERANCE } from "../../../src/parity/tolerance.ts";
 import {
