@@ -116,7 +116,7 @@ function rocSpec({ thin, bold, names, all }: Curves, drawing: Drawing): Chart["s
       },
       {
         data: { values: [...thin] },
-        mark: { type: "line", strokeWidth: 0.8, opacity: 0.4 },
+        mark: { type: "line", strokeWidth: 0.8, opacity: 0.55 },
         encoding: {
           x,
           y,
