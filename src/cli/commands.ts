@@ -93,6 +93,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/view.ts"),
   },
   {
+    name: "run-study",
+    summary: "carry out one run of a study, as its launchers do",
+    gpu: true,
+    load: () => import("./commands/run-study.ts"),
+  },
+  {
     name: "bench",
     summary: "measure speed, beside what the GPU can do",
     gpu: true,

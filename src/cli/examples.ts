@@ -92,6 +92,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "bench host": [["svanet bench host --train", "what the CPU adds to a step"]],
   "bench loading": [["svanet bench loading --images 64", "how fast images are decoded and augmented"]],
+  "run-study": [
+    [
+      "svanet run-study runs/table6/plan/cells-svanet-8e19cd09-seed0-val-val-trained.json",
+      "one run of a study, trained and scored",
+    ],
+  ],
   models: [
     ["svanet models", "every network beside the paper's figures"],
     ["svanet models --model unet --width 16 --size 256", "one that is narrower and smaller"],

@@ -12,9 +12,17 @@ export interface StudyFlags extends Readonly<Record<string, unknown>> {
   readonly split?: SplitName;
   readonly select?: Selection;
   readonly at: ScoredSize;
+  readonly jobs?: number;
+  readonly launcher?: LauncherName;
+  /** A file of settings. */
+  readonly slurm?: string;
   readonly dryRun?: true;
   readonly json?: true;
 }
+
+/** Who carries the runs of a study out: this machine, a Slurm cluster, or whoever takes the printed commands. */
+export const LAUNCHERS = ["here", "slurm", "print"] as const;
+export type LauncherName = (typeof LAUNCHERS)[number];
 
 /** Adds them; `repeats` is how often each configuration is trained where nothing is said. */
 export function addStudyOptions(command: Command, { repeats = 3, split = true } = {}): Command {
@@ -36,6 +44,20 @@ export function addStudyOptions(command: Command, { repeats = 3, split = true } 
         .choices(SCORED_AT)
         .default("trained"),
     )
+    .option(
+      "--jobs <n>",
+      "runs at a time, a process each; --adapter a,b spreads them (default: 1, in this process)",
+      wholeNumber(1),
+    )
+    .addOption(
+      new Option(
+        "--launcher <name>",
+        "who carries the runs out: this machine, a Slurm cluster, or whoever takes the printed commands",
+      )
+        .choices(LAUNCHERS)
+        .default("here"),
+    )
+    .option("--slurm <file>", "with --launcher slurm: YAML file of partition, time, gpus and what else a task asks for")
     .option("--dry-run", "train nothing: print runs, parameters, and what they would take")
     .option("--json", "print the tables as JSON");
 }

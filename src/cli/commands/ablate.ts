@@ -14,17 +14,14 @@ import type { PaperAblation } from "../../experiment/study/paper.ts";
 import { type Cell, planStudy, type Study, type StudyData } from "../../experiment/study/plan.ts";
 import { type StudyRow, studyRows } from "../../experiment/study/table.ts";
 import { type ScoredTable, tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
-import { requireWritableFolder } from "../../files/folder.ts";
 import { requireFit } from "../../training/fit.ts";
 import { countsArgument } from "../arguments.ts";
+import { conduct } from "../conduct.ts";
 import { addGridOptions } from "../grid-flags.ts";
 import { addTrainOptions, fieldNamer, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
-import { readyWeights } from "../ready-weights.ts";
-import { withDevice } from "../session.ts";
 import { addStudyOptions, requireStudyRecipe, STUDY_FIELDS, type StudyFlags } from "../study-flags.ts";
-import { printPlan } from "../study-plan.ts";
-import { carriedOut, openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
+import { openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
   METRIC_NOTES,
   markdownPage,
@@ -81,22 +78,20 @@ async function ablate(words: readonly string[], flags: AblateFlags): Promise<voi
   const foreseen = networkConfig(config, config.classes ?? 2);
   lossSettings(config, foreseen);
   const arms = ablationArms(tables, config);
-  const plan = (data: StudyData) => planStudy({ blocks: [{ data, arms }], repeats: flags.repeats, out: config.out });
-  if (flags.dryRun) {
-    const study = plan(await openStudyData(config.data, config, flags));
-    const planned = tables.map((table) => ({ title: table.title, cells: cellsOf(table, study.cells) }));
-    await printPlan(study, planned, { config, json: flags.json === true });
-    return;
-  }
-  requireWritableFolder(config.out, `--out ${config.out}`);
-  await readyWeights(config);
-  await withDevice(config.adapter, precisionOf(config), async (device) => {
-    const work = { batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
-    requireFit(foreseen, { kind: "training", ...work }, device.room);
-    const data = await openStudyData(config.data, config, flags);
-    const study = plan(data);
-    const result = await carriedOut(device, study, { at: flags.at, workers: config.workers });
-    if (result !== null) finish(tables, { data, study, result, config, flags });
+  await conduct({
+    config,
+    flags,
+    recipes: [config],
+    requireFit: (device) => {
+      const work = { batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
+      requireFit(foreseen, { kind: "training", ...work }, device.room);
+    },
+    open: async () => {
+      const data = await openStudyData(config.data, config, flags);
+      return { data, study: planStudy({ blocks: [{ data, arms }], repeats: flags.repeats, out: config.out }) };
+    },
+    tables: ({ study }) => tables.map((table) => ({ title: table.title, cells: cellsOf(table, study.cells) })),
+    finish: (planned, result) => finish(tables, { ...planned, result, config, flags }),
   });
 }
 

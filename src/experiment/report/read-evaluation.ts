@@ -7,7 +7,7 @@ import { readFacts } from "../checkpoint/checkpoint.ts";
 import { checkpointPath } from "../checkpoint/load-run.ts";
 import { diceOf } from "../evaluate/eval-pictures.ts";
 import { runPaths } from "../run/run-folder.ts";
-import { keptScores } from "../study/score.ts";
+import { parseScores } from "../study/score.ts";
 import { rounded } from "./curves.ts";
 import { type RunEvaluation, type RunRoc, STRATUM_METRICS } from "./data.ts";
 
@@ -78,7 +78,7 @@ function readEvaluation(folder: string): StoredEvaluation | undefined {
 /** What a study kept of a run's scores. */
 async function readKept(run: string, file: string, data: string): Promise<StoredEvaluation> {
   const { scoredAt, strata, images } = parsed(file, () => {
-    const found = keptScores(readFileSync(file, "utf8"));
+    const found = parseScores(readFileSync(file, "utf8"));
     return { ...found, strata: z.record(z.string(), stratum).parse(nullForNaN(found.strata)) };
   });
   const { classes } = await readFacts(checkpointPath(run));

@@ -16,6 +16,8 @@ import { appendMetrics, cutMetrics, type MetricsRow, readMetrics } from "./metri
 import { isLockFile, lockRun, type RunLock } from "./run-lock.ts";
 import { cutEvents, EventWriter } from "./tfevents.ts";
 
+const JOB_LOG = "job.log";
+
 /** Where everything of a run lies. */
 export function runPaths(folder: string) {
   const checkpoints = join(folder, "checkpoints");
@@ -26,6 +28,8 @@ export function runPaths(folder: string) {
     plan: join(folder, "plan.yaml"),
     data: join(folder, "data.json"),
     environment: join(folder, "environment.json"),
+    /** What a process printed that a launcher started for the run. */
+    jobLog: join(folder, JOB_LOG),
     metrics: join(folder, "metrics.jsonl"),
     /** The rows of `metrics` as a table. */
     metricsCsv: join(folder, "metrics.csv"),
@@ -248,7 +252,9 @@ function refuseForeignContent(paths: RunPaths, restart: boolean): void {
     throw new UsageError(`${paths.folder} holds a run already: continue it with --resume, or choose another --out`);
   }
   const isRun = existsSync(paths.config);
-  const foreign = readdirSync(paths.folder).filter((name) => !isLockFile(name) && name !== "checkpoints");
+  const foreign = readdirSync(paths.folder).filter(
+    (name) => !isLockFile(name) && name !== "checkpoints" && name !== JOB_LOG,
+  );
   if (!isRun && foreign.length > 0) {
     throw new UsageError(
       `${paths.folder} is not empty and holds no run (${foreign.slice(0, 3).join(", ")}): choose another --out`,

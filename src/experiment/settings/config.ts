@@ -7,9 +7,9 @@ import { writeFileAtomic } from "../../files/atomic.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
 import { DEFAULT_LOSS, LOSSES } from "../../model/supervision.ts";
 import { PRESET_NAMES } from "../../model/svanet/config.ts";
-import { suggestion } from "../../nearest.ts";
 import { CLASS_WEIGHTINGS } from "../../training/class-weights.ts";
 import type { ConfigFile } from "./config-file.ts";
+import { misfit, requireKnownKeys } from "./misfit.ts";
 import { SVANET_PARTS } from "./svanet-parts.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
@@ -237,7 +237,7 @@ function publishedRecipe({ model, loss }: Readonly<Record<string, unknown>>): Tr
  */
 export function resolveConfig(flags: TrainFlags, file?: ConfigFile, plan: TrainFlags = {}): TrainConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
-  if (file !== undefined) rejectUnknownKeys(file);
+  if (file !== undefined) requireKnownKeys(file, TRAIN_FIELDS);
   const chosen: Record<string, unknown> = { ...file?.values, ...given };
   const values: Record<string, unknown> = { ...publishedRecipe(chosen), ...plan, ...chosen };
   const parsed = trainConfigSchema.safeParse(values);
@@ -248,9 +248,7 @@ export function resolveConfig(flags: TrainFlags, file?: ConfigFile, plan: TrainF
   const sentences = parsed.error.issues.map((issue) => {
     const field = String(issue.path[0] ?? "");
     if (!(field in values)) return `${flagOf(field)} is missing: give the flag, or ${field}: in a --config file`;
-    const value = nested(values[field], issue.path.slice(1));
-    const where = field in given ? flagOf(field) : (file?.where(field) ?? field);
-    return `${where}: ${JSON.stringify(value)} does not fit: ${explain(issue, value)}`;
+    return misfit(field in given ? flagOf(field) : (file?.where(field) ?? field), values, issue);
   });
   throw new UsageError(sentences.join("\n"));
 }
@@ -266,35 +264,6 @@ export function defaultRate({
 }: Pick<TrainConfig, "recipe" | "schedule" | "weights">): number {
   const own = SCHEDULE_RATES[schedule];
   return recipe === "paper" || weights !== null || own !== SCHEDULE_RATES.paper ? own : SCRATCH_RATE;
-}
-
-function rejectUnknownKeys(file: ConfigFile): void {
-  const unknown = Object.keys(file.values).filter((key) => !(TRAIN_FIELDS as string[]).includes(key));
-  if (unknown.length === 0) return;
-  throw new UsageError(
-    unknown.map((key) => `${file.where(key)}: unknown key. ${suggestion(key, TRAIN_FIELDS)}`).join("\n"),
-  );
-}
-
-function nested(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
-}
-
-function explain(issue: z.core.$ZodIssue, value: unknown): string {
-  if (issue.code === "invalid_value") return suggestion(String(value), issue.values.map(String));
-  if (issue.code === "invalid_union") {
-    const inner = issue.errors
-      .flat()
-      // Names are no advice to who gave a list.
-      .filter(({ code }) => code !== "invalid_value" || !Array.isArray(value))
-      .map((error) => (error.code === "invalid_value" ? error.values.join(", ") : plain(error.message)));
-    return [...new Set(inner)].join(", or ");
-  }
-  return plain(issue.message);
-}
-
-function plain(message: string): string {
-  return message.replace(/^Invalid input: /, "").replace(/^Too (small|big): /, "");
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import type { CheckedDataset, CheckedSample } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
@@ -29,6 +29,10 @@ export interface StudyData {
   /** Which checkpoint is scored. Of `test`, the `val` of the data set is its test split. */
   readonly select: Selection;
 }
+
+/** How a file of a data set is called in it, whatever the system: `train/a.png`. */
+export const nameInSet = ({ folder }: Pick<CheckedDataset, "folder">, path: string): string =>
+  relative(folder, path).split(sep).join("/");
 
 /** A data set whose `train` is trained on, and whose `val` are the images of the split that validations look at. */
 export function judgedBy(dataset: CheckedDataset, judge: Judge): CheckedDataset {
