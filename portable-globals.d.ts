@@ -14,7 +14,7 @@ declare function setTimeout(act: (nothing: undefined) => void, milliseconds?: nu
 declare const performance: { now(): number };
 
 declare const crypto: {
-  readonly subtle: { digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer> };
+  readonly subtle: { digest(algorithm: "SHA-256", bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> };
 };
 
 declare class DecompressionStream {

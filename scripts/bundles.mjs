@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
  * once, "es" for a module that exports something.
  */
 export const BUNDLES = [
+  { name: "browser/report", entry: "src/browser/report/main.ts", format: "iife" },
   { name: "browser/page/page", entry: "src/browser/page/main.ts", format: "iife" },
   { name: "browser/page/worker", entry: "src/browser/page/worker.ts", format: "iife" },
 ];
@@ -20,8 +21,8 @@ export async function writeBundles(target) {
   for (const bundle of BUNDLES) await writeBundle(bundle, target);
 }
 
-/** One bundle: minified, without a map, with nothing left to import. */
-async function writeBundle({ name, entry, format }, target) {
+/** One bundle below `target`: minified, without a map, with nothing left to import. A script's exports are its global `bundle`. */
+export async function writeBundle({ name, entry, format }, target) {
   // Only where there is something to bundle: the first import takes half a second.
   const { build } = await import("vite");
   await build({

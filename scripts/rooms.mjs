@@ -36,6 +36,7 @@ export const ROOMS = {
   },
   training: { packages: [] },
   files: { on: [], packages: [NODE] },
+  serve: { on: [], packages: [NODE] },
   weights: { packages: [NODE], inside: { names: [], pth: [], onnx: [], published: [] } },
   data: {
     packages: [NODE, "dicom-parser", "fflate", "pngjs", "sharp", "yaml", "zod"],
@@ -55,7 +56,7 @@ export const ROOMS = {
   objects: { on: ["metrics"], packages: [] },
   inference: { packages: ["zod"], inside: { checkpoint: [] } },
   experiment: {
-    packages: [NODE, "fflate", "yaml", "zod"],
+    packages: [NODE, "fflate", "vega", "vega-lite", "yaml", "zod"],
     inside: {
       settings: [],
       run: ["settings"],
@@ -66,6 +67,7 @@ export const ROOMS = {
       plan: ["settings", "evaluate"],
       train: ["settings", "run", "checkpoint", "evaluate", "predict"],
       study: ["settings", "run", "checkpoint", "evaluate", "predict", "train"],
+      report: ["settings", "run", "checkpoint", "evaluate", "predict", "study"],
     },
   },
   checks: { on: ["kernels", "autograd", "model", "training"], packages: [] },

@@ -22,3 +22,9 @@ export interface PageCache {
   readonly name: string;
   readonly files: readonly string[];
 }
+
+/**
+ * What the names of a page's caches begin with; `folder` is the page's address without its file. Other pages of the same origin
+ * have caches too, which are not this page's to drop.
+ */
+export const cachePrefix = (folder: string): string => `svanet ${folder} `;

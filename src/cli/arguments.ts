@@ -29,6 +29,13 @@ export function wholeNumber(least: number): Parser<number> {
   };
 }
 
+/** A port of this machine; 0 is any that is free. */
+export function portNumber(text: string): number {
+  const value = decimal(text);
+  if (value !== undefined && Number.isInteger(value) && value >= 0 && value < 2 ** 16) return value;
+  throw new InvalidArgumentError("Expected a port from 0 (any that is free) to 65535.");
+}
+
 /** A number from `least` on, `unit` being what it counts. */
 export function numberFrom(least: number, unit: string): Parser<number> {
   return (text) => {

@@ -93,6 +93,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/cv.ts"),
   },
   {
+    name: "report",
+    summary: "one page of runs: curves, tables, figures, worst images",
+    gpu: true,
+    load: () => import("./commands/report.ts"),
+  },
+  {
+    name: "view",
+    summary: "that page in a browser, kept up to date while runs train",
+    gpu: false,
+    load: () => import("./commands/view.ts"),
+  },
+  {
+    name: "run-study",
+    summary: "carry out one run of a study, as its launchers do",
+    gpu: true,
+    load: () => import("./commands/run-study.ts"),
+  },
+  {
     name: "bench",
     summary: "measure speed, beside what the GPU can do",
     gpu: true,

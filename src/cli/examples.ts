@@ -78,6 +78,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ],
   ],
   cv: [["svanet cv --data cells --out runs/cv --folds 5", "five networks, each scored on what it has not seen"]],
+  report: [
+    ["svanet report runs/first", "report.html: one file for any browser, without a network"],
+    ["svanet report runs/table6 runs/compared --out study.html", "of whole studies, with their tables"],
+  ],
+  view: [
+    ["svanet view runs/first", "the same page, at the address that it prints, while the run trains"],
+    ["svanet view runs/table6 --port 8080", "of a whole study, on a port that a tunnel knows"],
+  ],
   features: [
     ["svanet features runs/first --list", "the maps that it names"],
     ["svanet features runs/first image.png --at neck.3 guide.0-2 --out maps", "pictures and numbers of two of them"],
@@ -92,6 +100,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "bench host": [["svanet bench host --train", "what the CPU adds to a step"]],
   "bench loading": [["svanet bench loading --images 64", "how fast images are decoded and augmented"]],
+  "run-study": [
+    [
+      "svanet run-study runs/table6/plan/cells-svanet-8e19cd09-seed0-val-val-trained.json",
+      "one run of a study, trained and scored",
+    ],
+  ],
   models: [
     ["svanet models", "every network beside the paper's figures"],
     ["svanet models --model unet --width 16 --size 256", "one that is narrower and smaller"],

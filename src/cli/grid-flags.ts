@@ -9,7 +9,7 @@ import { TRAIN_OPTIONS } from "./train-options.ts";
 /** Settings that do not change what is trained, or that the study decides. */
 const FIXED: readonly TrainField[] = [
   ...(["data", "out", "recipe", "resume", "seed", "workers", "adapter", "checkpointEvery"] as const),
-  ...(["acceptChangedData", "stealLock", "weightsDir"] as const),
+  ...(["acceptChangedData", "stealLock", "weightsDir", "fold", "judge"] as const),
 ];
 
 /** The settings that a grid may vary. */

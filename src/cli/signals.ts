@@ -39,6 +39,18 @@ export async function stoppable<R>(work: (stop: Stop) => Promise<R>): Promise<R>
   }
 }
 
+/** Waits for Ctrl-C, or SIGTERM: the way to end what has no end of its own, and so no failure. */
+export async function untilStopped(): Promise<void> {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  await new Promise<void>((resolve) => {
+    const ended = () => {
+      for (const signal of signals) process.off(signal, ended);
+      resolve();
+    };
+    for (const signal of signals) process.on(signal, ended);
+  });
+}
+
 const isStopping = (signal: NodeJS.Signals): signal is Stopping => STOPPING.some((one) => one === signal);
 
 /** Whether a person looks on. Node remembers it of a terminal that is closed. */

@@ -8,7 +8,7 @@ import {
   type RunNeeds,
   type StudyEstimate,
 } from "../experiment/study/estimate.ts";
-import type { Cell, Study, StudyRun } from "../experiment/study/plan.ts";
+import { type Cell, partOf, type Study, type StudyData, type StudyRun } from "../experiment/study/plan.ts";
 import { stateOfRun } from "../experiment/study/train-here.ts";
 import { trial } from "../experiment/study/trial.ts";
 import { type Column, note, printJson, printLine, printTable } from "./print.ts";
@@ -85,7 +85,7 @@ function planColumns(needs: (run: StudyRun) => RunNeeds): Column<Cell>[] {
   const of = ({ runs: [run] }: Cell) => (run === undefined ? undefined : needs(run));
   return [
     { title: "configuration", cell: ({ arm }) => arm.label },
-    { title: "data", cell: ({ data }) => [data.name, ...(data.part === undefined ? [] : [data.part])].join(" ") },
+    { title: "data", cell: ({ data }) => [data.name, partOf(data) ?? ""].join(" ").trimEnd() },
     { title: "parameters", align: "right", cell: (cell) => mega(of(cell)?.parameters ?? 0) },
     { title: "GPU memory", align: "right", cell: (cell) => memory(of(cell)?.gpuBytes ?? 0) },
     { title: "disk a run", align: "right", cell: (cell) => memory(of(cell)?.diskBytes ?? 0) },
@@ -113,6 +113,12 @@ function summary(runs: readonly EstimatedRun[], tables: readonly PlannedTable[],
 
 const TRIAL_TEXT = "a trial of three steps of the first run, in proportion to multiply-accumulates";
 
+/** The part of the set that a cell is of, where it is one. */
+function partEntry(data: StudyData): { readonly part?: string } {
+  const part = partOf(data);
+  return part === undefined ? {} : { part };
+}
+
 function planDocument(runs: readonly EstimatedRun[], tables: readonly PlannedTable[], estimate: StudyEstimate) {
   return {
     runs: runs.map(({ run: { name, config }, needs, state }) => ({ name, state, seed: config.seed, ...needs })),
@@ -122,7 +128,7 @@ function planDocument(runs: readonly EstimatedRun[], tables: readonly PlannedTab
         key: arm.key,
         name: arm.label,
         dataset: data.name,
-        ...(data.part === undefined ? {} : { part: data.part }),
+        ...partEntry(data),
         runs: own.map(({ name }) => name),
       })),
     })),

@@ -5,17 +5,13 @@ import { SPLIT_NAMES, type SplitName } from "../data/dataset/dataset.ts";
 import { UsageError } from "../errors.ts";
 import type { TrainConfig } from "../experiment/settings/config.ts";
 import { windowOf } from "../experiment/settings/recipe.ts";
-import { carryOut, type StudyResult } from "../experiment/study/carry-out.ts";
-import { judgedByTest, type Selection, type Study, type StudyData } from "../experiment/study/plan.ts";
-import { type ScoredSize, Scorer } from "../experiment/study/score.ts";
-import { stateOfRun, trainHere } from "../experiment/study/train-here.ts";
+import type { StudyResult } from "../experiment/study/carry-out.ts";
+import { judgedBy, judgedByTest, type Selection, type StudyData } from "../experiment/study/plan.ts";
+import type { ScoredSize } from "../experiment/study/score.ts";
 import { unjudgeable } from "../experiment/train/validation.ts";
-import type { Device } from "../kernels/device/device.ts";
 import { note } from "./print.ts";
 import { openChecked } from "./session.ts";
-import { exitCodeOf, stoppable } from "./signals.ts";
 import type { StudyFlags } from "./study-flags.ts";
-import { watchTraining } from "./watch-training.ts";
 
 type Choice = Pick<StudyFlags, "split" | "select">;
 
@@ -36,7 +32,7 @@ export async function openStudyData(folder: string, config: TrainConfig, flags: 
   const select = flags.select ?? selectionOf(dataset);
   const data: StudyData = {
     name: dataset.name,
-    dataset: judged(dataset),
+    dataset: judgedBy(dataset, "val"),
     statistics,
     scored: { split, samples },
     select,
@@ -69,12 +65,6 @@ function splitOf(folder: string, present: readonly SplitName[]): SplitName {
 /** The best on val, unless val cannot tell. */
 const selectionOf = (dataset: CheckedDataset): Selection => (unjudgeable(dataset) === undefined ? "val" : "last");
 
-/** The splits that training reads. */
-function judged(dataset: CheckedDataset): CheckedDataset {
-  const { train = [], val } = dataset.splits;
-  return { ...dataset, splits: val === undefined ? { train } : { train, val } };
-}
-
 /** Sentences for below a table: at what, on what and by which checkpoint was scored. */
 export function scoringNotes({ scored, select }: StudyData, at: ScoredSize, sizes: readonly string[]): string[] {
   const size =
@@ -88,40 +78,13 @@ export function scoringNotes({ scored, select }: StudyData, at: ScoredSize, size
   return [size, `Scored: ${SELECT_TEXT[select]}${same}.`];
 }
 
-/** Carries a study out on a device, watched and stoppable. Null where a signal stopped it; the exit code says which. */
-export async function carriedOut(
-  device: Device,
-  study: Study,
-  { at, workers }: { readonly at: ScoredSize; readonly workers: number | null },
-): Promise<StudyResult | null> {
-  const observer = watchTraining();
-  const scorer = new Scorer(device, at, workers ?? undefined);
-  try {
-    const { result, signal } = await stoppable(async (stop) => {
-      const stopped = () => stop.signal !== null;
-      const launch = trainHere(device, observer, stopped);
-      const score = (run: Study["runs"][number]) => scorer.score(run);
-      const result = await carryOut(study, { launch, stateOf: stateOfRun, score, note: observer.note, stopped });
-      return { result, signal: stop.signal };
-    });
-    if (!result.stopped) return result;
-    sayUnfinished(result);
-    note("stopped; the same command goes on where it was");
-    process.exitCode = signal === null ? 1 : exitCodeOf(signal);
-    return null;
-  } finally {
-    observer.stop();
-    await scorer.close();
-  }
-}
-
 /** Lists the runs without an end, where there are any, and makes the exit code 1. */
 export function sayUnfinished({ unfinished }: Pick<StudyResult, "unfinished">): void {
   if (unfinished.length === 0) return;
   note(
     `${unfinished.length} ${unfinished.length === 1 ? "run has" : "runs have"} no result; their rows have no numbers:`,
   );
-  for (const { run, why } of unfinished) note(`  - ${run}: ${why.split("\n")[0]}`);
+  for (const { run, why } of unfinished) note(`  - ${run}: ${why.replaceAll("\n", "\n      ")}`);
   note("the same command tries them again");
   process.exitCode = 1;
 }

@@ -153,6 +153,21 @@ export const TRAIN_OPTIONS: OptionTable = {
     sample: ["paper", "paper"],
   },
   ...NETWORK_OPTIONS,
+  fold: {
+    group: "Data",
+    argument: "<fold>",
+    help: "train on the images of train and val but those of one fold, such as 2of5, as svanet cv shares them out; 2of5by7 if by seed 7",
+    parse: asText,
+    sample: ["2of5by7", "2of5by7"],
+    omitted: "all images of train",
+  },
+  judge: {
+    group: "Data",
+    argument: "<split>",
+    help: "images that validations look at, which choose the best checkpoint; with --fold val is the fold itself",
+    parse: asText,
+    sample: ["none", "none"],
+  },
   window: {
     group: "Data",
     argument: "<low,high>",

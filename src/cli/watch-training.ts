@@ -1,4 +1,5 @@
 import { scoredAtText } from "../experiment/evaluate/scores.ts";
+import { RunPages } from "../experiment/report/run-page.ts";
 import type { BestBy } from "../experiment/settings/config.ts";
 import type { StepState, TrainObserver } from "../experiment/train/train-observer.ts";
 import { note } from "./print.ts";
@@ -11,7 +12,7 @@ const scalingText = ({ lossScale, skippedSteps }: NonNullable<StepState["scaling
   skipped: String(skippedSteps),
 });
 
-/** Shows a training run: a bar with loss, Dice, speed and waiting share, and a line for each validation. */
+/** Shows a training run: a bar with loss, Dice, speed and waiting share, and a line for each validation; keeps the page of each run. */
 export function watchTraining(label = "training"): TrainObserver & { stop(): void } {
   let bar: Progress | null = null;
   const quiet = (text: string) => {
@@ -19,6 +20,7 @@ export function watchTraining(label = "training"): TrainObserver & { stop(): voi
     bar = null;
     note(text);
   };
+  const pages = new RunPages(quiet);
   return {
     note: quiet,
     step(state) {
@@ -44,6 +46,7 @@ export function watchTraining(label = "training"): TrainObserver & { stop(): voi
           `mIoU ${figure(all?.mIoU)} %${mark("miou")}`,
       );
     },
+    saved: (folder, moment) => (moment === "over" ? pages.finish(folder) : pages.update(folder)),
     stop() {
       bar?.stop();
     },

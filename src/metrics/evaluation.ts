@@ -69,6 +69,8 @@ export interface StratumResult {
   /** E-measure pooled over the stratum as the authors do. */
   readonly eMeasureRelease: number;
   readonly classes: readonly ClassResult[];
+  /** Pixels of all images, [label][prediction]. */
+  readonly confusion: readonly (readonly number[])[];
 }
 
 /** One image's row of the per-image table. Percent, except the mean absolute error. */
@@ -116,6 +118,7 @@ function toStratum(counted: Summary): StratumResult {
     maeBinarised: errors.binarised,
     eMeasure: summary.alignment,
     eMeasureRelease: summary.alignmentPooled,
+    confusion: summary.confusion,
     classes: Array.from(presence, (images, c) => ({
       class: c,
       iou: of(perClass.iou, c),

@@ -32,6 +32,8 @@ export interface Summary {
   /** Images whose counted pixels are all background. */
   readonly emptyImages: number;
   readonly counts: ClassCounts;
+  /** Pixels, [label][prediction]. */
+  readonly confusion: readonly (readonly number[])[];
   /** Images per class whose label map holds it. */
   readonly presence: Float64Array;
   /** Fractions per class. */
@@ -102,6 +104,7 @@ export class ImageSet {
       images: this.#totals.images,
       emptyImages: this.#emptyImages,
       counts,
+      confusion: this.#totals.rows(),
       presence,
       perClass,
       micro: means((values) => microMean(values, presence)),

@@ -62,6 +62,14 @@ export class Totals {
     this.images += times * other.images;
   }
 
+  /** The confusion matrix by rows: [label][prediction]. */
+  rows(): number[][] {
+    const { classes, confusion } = this;
+    return Array.from({ length: classes }, (_, label) => [
+      ...confusion.subarray(label * classes, (label + 1) * classes),
+    ]);
+  }
+
   /** Calls `visit` for every pair of classes that occurs. */
   forEachPair(visit: (label: number, prediction: number, pixels: number) => void): void {
     for (const [cell, pixels] of this.confusion.entries()) {

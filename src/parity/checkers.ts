@@ -1,10 +1,10 @@
 import type { Device } from "../kernels/device/device.ts";
+import { among, type Checkers, type FindChecker } from "./check-files.ts";
 import { checkImages } from "./images.ts";
 import { checkMetrics } from "./metrics.ts";
 import { modelChecker } from "./model.ts";
 import { netsChecker } from "./nets.ts";
 import { opCheckers } from "./ops.ts";
-import { among, type Checkers, type FindChecker } from "./run.ts";
 import { checkSchedule } from "./schedule.ts";
 
 const WITHOUT_DEVICE: Checkers = { metrics: checkMetrics, "ops/images": checkImages, "ops/schedule": checkSchedule };

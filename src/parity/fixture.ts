@@ -1,7 +1,5 @@
-import { basename, dirname, resolve } from "node:path";
 import { SvanetError } from "../errors.ts";
-import { float32, int32, type StoredTensor } from "../weights/safetensors.ts";
-import { readSafetensors } from "../weights/safetensors-file.ts";
+import { float32, int32, type SafetensorsContents, type StoredTensor } from "../weights/safetensors.ts";
 import { Attributes } from "./attributes.ts";
 
 /** A fixture does not hold what its format promises; the message names the tensor, case or attribute. */
@@ -55,15 +53,22 @@ export class FixtureCase {
   }
 }
 
+/** A golden file's path, as reports name it, and what of it says which check applies. */
+export interface FixtureName {
+  readonly path: string;
+  /** Name of the folder: ops, model, nets or metrics. */
+  readonly folder: string;
+  /** File name without extension; in ops/ it says which check applies. */
+  readonly stem: string;
+}
+
 /**
  * One golden file, which remembers what was used. Whatever tensor, metadata entry or attribute no check asked for by the
  * end is a failure: a fixture cannot pass by being overlooked.
  */
 export class FixtureFile {
   readonly path: string;
-  /** Name of the folder: ops, model, nets or metrics. */
   readonly folder: string;
-  /** File name without extension; in ops/ it says which check applies. */
   readonly stem: string;
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
   readonly #metadata: ReadonlyMap<string, string>;
@@ -71,18 +76,12 @@ export class FixtureFile {
   readonly #takenMetadata = new Set<string>();
   readonly #readAttributes = new Map<string, Attributes>();
 
-  constructor(path: string, tensors: ReadonlyMap<string, StoredTensor>, metadata: ReadonlyMap<string, string>) {
+  constructor({ path, folder, stem }: FixtureName, { tensors, metadata }: SafetensorsContents) {
     this.path = path;
-    this.folder = basename(dirname(resolve(path)));
-    this.stem = basename(path).replace(/\.safetensors$/, "");
+    this.folder = folder;
+    this.stem = stem;
     this.#tensors = tensors;
     this.#metadata = metadata;
-  }
-
-  /** Opens and fully reads a file; CheckpointError when it is missing, truncated or no safetensors file. */
-  static async open(path: string): Promise<FixtureFile> {
-    const { tensors, metadata } = await readSafetensors(path);
-    return new FixtureFile(path, tensors, metadata);
   }
 
   has(name: string): boolean {

@@ -4,9 +4,9 @@ import { type ByteImage, crop, horizontalFlip, pad } from "../data/image/image.t
 import { resize, resizeNearest } from "../data/image/resample.ts";
 import { rotateBilinear, rotateNearest } from "../data/image/rotate.ts";
 import type { Attributes } from "./attributes.ts";
+import type { Checker } from "./check-files.ts";
 import type { Produced } from "./compare.ts";
 import { FixtureError, type FixtureFile, type FixtureTensor } from "./fixture.ts";
-import type { Checker } from "./run.ts";
 import { TOLERANCE } from "./tolerance.ts";
 
 type ImageOp = (image: ByteImage, attributes: Attributes) => ByteImage;

@@ -12,9 +12,9 @@ import {
   stratumName,
 } from "../metrics/strata.ts";
 import { report as metricReport, type Summary } from "../metrics/summary.ts";
+import type { Checker } from "./check-files.ts";
 import { FixtureError, type FixtureFile, type FixtureTensor } from "./fixture.ts";
 import type { FileReport } from "./report.ts";
-import type { Checker } from "./run.ts";
 import { TOLERANCE, type Tolerance } from "./tolerance.ts";
 
 /** Label maps of a set of images of one size. */

@@ -6,10 +6,10 @@ import { ABLATIONS } from "../model/svanet/ablations.ts";
 import { camel, configFromOracle, SVANET_PRESETS, type SvanetConfig } from "../model/svanet/config.ts";
 import { compileUpdate } from "../training/trainer.ts";
 import type { TrainingTrace } from "../training/training-trace.ts";
+import type { Checker } from "./check-files.ts";
 import type { FixtureFile } from "./fixture.ts";
 import { checkEvaluation, checkTraining, type NetworkSession, openSession } from "./network.ts";
 import type { FileReport } from "./report.ts";
-import type { Checker } from "./run.ts";
 import { TOLERANCE } from "./tolerance.ts";
 
 /**

@@ -3,9 +3,9 @@ import { targetMap, targetsOf } from "../model/losses.ts";
 import { DEFAULT_LOSS } from "../model/supervision.ts";
 import { checked, fromZoo, type NetworkConfig } from "../model/zoo.ts";
 import type { TrainingTrace } from "../training/training-trace.ts";
+import type { Checker } from "./check-files.ts";
 import { FixtureError, type FixtureFile } from "./fixture.ts";
 import { checkEvaluation, checkTraining, type NetworkSession, openSession } from "./network.ts";
-import type { Checker } from "./run.ts";
 import { TOLERANCE } from "./tolerance.ts";
 
 /** The oracle's constructor arguments by network, with our names. */

@@ -1,4 +1,5 @@
 import type { Device } from "../kernels/device/device.ts";
+import type { Checker, Checkers } from "./check-files.ts";
 import type { FixtureCase } from "./fixture.ts";
 import { type CaseCheck, compareCall, type GoldenCall } from "./golden-call.ts";
 import {
@@ -11,7 +12,6 @@ import {
 } from "./layer-families.ts";
 import { lossCall, publishedLossCall } from "./loss-families.ts";
 import { dropoutCall, packingCall, pointwiseCall, poolingCall, resizeCall } from "./move-families.ts";
-import type { Checker, Checkers } from "./run.ts";
 import { checkAdamW, checkNormalisation } from "./state-families.ts";
 
 /** How the cases of each family of golden files call our ops. */

@@ -1,6 +1,6 @@
 import { rateAt, type Schedule } from "../autograd/schedule.ts";
 import type { Attributes } from "./attributes.ts";
-import type { Checker } from "./run.ts";
+import type { Checker } from "./check-files.ts";
 import { TOLERANCE } from "./tolerance.ts";
 
 function scheduleOf(attributes: Attributes): Schedule {

@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { trainingSplits } from "../../src/cli/commands/train.ts";
 import { type CheckedDataset, checkDataset } from "../../src/data/dataset/check-dataset.ts";
 import { type Dataset, openDataset } from "../../src/data/dataset/dataset.ts";
 import { verifyDataset } from "../../src/data/dataset/verify.ts";
@@ -12,6 +11,7 @@ import { checkpointPath, loadNetwork } from "../../src/experiment/checkpoint/loa
 import { datasetStats } from "../../src/experiment/evaluate/data-stats.ts";
 import { evaluateSplit } from "../../src/experiment/evaluate/evaluate.ts";
 import { documentOf } from "../../src/experiment/evaluate/report.ts";
+import { trainingSplits } from "../../src/experiment/study/chosen-data.ts";
 import type { Device } from "../../src/kernels/device/device.ts";
 import type { ClassResult } from "../../src/metrics/evaluation.ts";
 import { stratumName } from "../../src/metrics/strata.ts";

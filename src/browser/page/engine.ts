@@ -3,7 +3,7 @@ import { CheckpointError, OutOfMemoryError } from "../../errors.ts";
 import { loadModel } from "../../inference/load-model.ts";
 import { type Finding, Predictor } from "../../inference/predictor.ts";
 import { TILE_OVERLAP } from "../../inference/tiles.ts";
-import type { PageManifest } from "../../page-manifest.ts";
+import { cachePrefix, type PageManifest } from "../../page-manifest.ts";
 import { openWebDevice } from "../../platform/web/open-web-device.ts";
 
 /** How an image is looked at. */
@@ -106,7 +106,8 @@ async function fetchWeights({ file, sha256 }: PageManifest["weights"]): Promise<
   );
 }
 
-/** Drops what is stored for use without a network, so that a mended file is asked for again. */
+/** Drops what this page stored for use without a network, so that a mended file is asked for again. */
 async function forgetStored(): Promise<void> {
-  for (const name of await caches.keys()) await caches.delete(name);
+  const own = cachePrefix(new URL("./", location.href).href);
+  for (const name of await caches.keys()) if (name.startsWith(own)) await caches.delete(name);
 }

@@ -53,12 +53,18 @@ async function start(): Promise<void> {
   show("notice", false);
   engine = undefined;
   try {
-    engine = await openEngine(svanetPage, { say, lost: () => complain(new DeviceLostError(""), true) });
+    engine = await openEngine(svanetPage, { say, lost });
     say(`Ready on ${engine.adapter}`);
     if (chosen) await look();
   } catch (error) {
     complain(error, true);
   }
+}
+
+/** The one notice of a lost GPU: work that ends by it says nothing of its own. */
+function lost(): void {
+  asked++;
+  complain(new DeviceLostError(""), true);
 }
 
 /** Shows files that were dropped or picked: the first at once, the others at a click. */
@@ -95,7 +101,7 @@ async function choose(open: () => Promise<Chosen>): Promise<void> {
     show("slice-part", read.slices > 1);
     await look();
   } catch (error) {
-    complain(error);
+    if (turn === asked) complain(error);
   }
 }
 
@@ -121,7 +127,10 @@ async function look(): Promise<void> {
     draw(result, engine);
     say(`${name}: ${byId("summary").textContent}; took ${seconds} s on ${engine.adapter}`);
   } catch (error) {
-    complain(error, error instanceof DeviceLostError);
+    if (turn !== asked) return;
+    // Its loss may be told by the work before it is told by the GPU.
+    if (error instanceof DeviceLostError) lost();
+    else complain(error);
   }
 }
 

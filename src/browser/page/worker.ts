@@ -1,10 +1,9 @@
-import type { PageCache } from "../../page-manifest.ts";
+import { cachePrefix, type PageCache } from "../../page-manifest.ts";
 
 declare const self: ServiceWorkerGlobalScope;
 declare const svanetCache: PageCache;
 
-/** Whatever caches of this page's own address begin with: other pages of the origin have caches too. */
-const OWN = `svanet ${self.registration.scope} `;
+const OWN = cachePrefix(self.registration.scope);
 const NAME = OWN + svanetCache.name;
 
 /** Fetches every file of the page past the browser's own cache, which may hold another version. */

@@ -1,20 +1,17 @@
 import { UsageError } from "../../errors.ts";
 import type { TrainConfig } from "../../experiment/settings/config.ts";
-import { lossSettings, networkConfig, precisionOf } from "../../experiment/settings/recipe.ts";
+import { lossSettings, networkConfig } from "../../experiment/settings/recipe.ts";
 import type { StudyResult } from "../../experiment/study/carry-out.ts";
 import { gridArms, gridPoints, type Point, randomPoints } from "../../experiment/study/grid.ts";
 import { type Arm, planStudy, type Study, type StudyData } from "../../experiment/study/plan.ts";
 import { type StudyRow, studyRows } from "../../experiment/study/table.ts";
 import { type StudyTable, tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
-import { requireWritableFolder } from "../../files/folder.ts";
+import { conduct } from "../conduct.ts";
 import { axesOf } from "../grid-flags.ts";
 import { trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
-import { readyWeights } from "../ready-weights.ts";
-import { withDevice } from "../session.ts";
 import { requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
-import { printPlan } from "../study-plan.ts";
-import { carriedOut, openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
+import { openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
   METRIC_NOTES,
   markdownPage,
@@ -45,19 +42,16 @@ export async function ablateGrid(flags: GridFlags): Promise<void> {
   const config = trainConfigFrom(flags, { recipe: "paper" });
   const points = flags.random === undefined ? gridPoints(axes) : randomPoints(axes, flags.random, config.seed);
   const arms = gridArms(points, (point) => recipeOf(flags, point));
-  const plan = (data: StudyData) => planStudy({ blocks: [{ data, arms }], repeats: flags.repeats, out: config.out });
-  if (flags.dryRun) {
-    const study = plan(await openStudyData(config.data, config, flags));
-    await printPlan(study, [{ title: titleOf(flags), cells: study.cells }], { config, json: flags.json === true });
-    return;
-  }
-  requireWritableFolder(config.out, `--out ${config.out}`);
-  await readyWeights(config);
-  await withDevice(config.adapter, precisionOf(config), async (device) => {
-    const data = await openStudyData(config.data, config, flags);
-    const study = plan(data);
-    const result = await carriedOut(device, study, { at: flags.at, workers: config.workers });
-    if (result !== null) finish(study, { data, result, config, flags, arms });
+  await conduct({
+    config,
+    flags,
+    recipes: [config],
+    open: async () => {
+      const data = await openStudyData(config.data, config, flags);
+      return { data, study: planStudy({ blocks: [{ data, arms }], repeats: flags.repeats, out: config.out }) };
+    },
+    tables: ({ study }) => [{ title: titleOf(flags), cells: study.cells }],
+    finish: ({ data, study }, result) => finish(study, { data, result, config, flags, arms }),
   });
 }
 

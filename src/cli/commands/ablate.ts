@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
-import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
+import type { TrainConfig } from "../../experiment/settings/config.ts";
 import { lossSettings, networkConfig, precisionOf, repeatOf } from "../../experiment/settings/recipe.ts";
 import { ablationArms, cellsOf, requireFreeParts } from "../../experiment/study/ablation.ts";
 import {
@@ -14,17 +14,14 @@ import type { PaperAblation } from "../../experiment/study/paper.ts";
 import { type Cell, planStudy, type Study, type StudyData } from "../../experiment/study/plan.ts";
 import { type StudyRow, studyRows } from "../../experiment/study/table.ts";
 import { type ScoredTable, tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
-import { requireWritableFolder } from "../../files/folder.ts";
 import { requireFit } from "../../training/fit.ts";
 import { countsArgument } from "../arguments.ts";
+import { conduct } from "../conduct.ts";
 import { addGridOptions } from "../grid-flags.ts";
 import { addTrainOptions, fieldNamer, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
-import { readyWeights } from "../ready-weights.ts";
-import { withDevice } from "../session.ts";
-import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
-import { printPlan } from "../study-plan.ts";
-import { carriedOut, openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
+import { addStudyOptions, requireStudyRecipe, STUDY_FIELDS, type StudyFlags } from "../study-flags.ts";
+import { openStudyData, originOf, sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
   METRIC_NOTES,
   markdownPage,
@@ -54,7 +51,7 @@ export function register(command: Command): void {
   command.argument("[tables...]", `some of ${ABLATION_TABLES.join(", ")}, also as 6 or VI; or all`);
   command.option("--rows <list>", "of one table only these rows, counted from 1: 1,4,6 (default: all)", countsArgument);
   addGridOptions(command);
-  const fields = TRAIN_FIELDS.filter((field) => field !== "ablation" && field !== "resume");
+  const fields = STUDY_FIELDS.filter((field) => field !== "ablation");
   addTrainOptions(command, fields, { recipe: "paper" });
   addStudyOptions(command).action(ablate);
 }
@@ -81,22 +78,20 @@ async function ablate(words: readonly string[], flags: AblateFlags): Promise<voi
   const foreseen = networkConfig(config, config.classes ?? 2);
   lossSettings(config, foreseen);
   const arms = ablationArms(tables, config);
-  const plan = (data: StudyData) => planStudy({ blocks: [{ data, arms }], repeats: flags.repeats, out: config.out });
-  if (flags.dryRun) {
-    const study = plan(await openStudyData(config.data, config, flags));
-    const planned = tables.map((table) => ({ title: table.title, cells: cellsOf(table, study.cells) }));
-    await printPlan(study, planned, { config, json: flags.json === true });
-    return;
-  }
-  requireWritableFolder(config.out, `--out ${config.out}`);
-  await readyWeights(config);
-  await withDevice(config.adapter, precisionOf(config), async (device) => {
-    const work = { batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
-    requireFit(foreseen, { kind: "training", ...work }, device.room);
-    const data = await openStudyData(config.data, config, flags);
-    const study = plan(data);
-    const result = await carriedOut(device, study, { at: flags.at, workers: config.workers });
-    if (result !== null) finish(tables, { data, study, result, config, flags });
+  await conduct({
+    config,
+    flags,
+    recipes: [config],
+    requireFit: (device) => {
+      const work = { batch: config.batchSize, repeat: repeatOf(config), precision: precisionOf(config) };
+      requireFit(foreseen, { kind: "training", ...work }, device.room);
+    },
+    open: async () => {
+      const data = await openStudyData(config.data, config, flags);
+      return { data, study: planStudy({ blocks: [{ data, arms }], repeats: flags.repeats, out: config.out }) };
+    },
+    tables: ({ study }) => tables.map((table) => ({ title: table.title, cells: cellsOf(table, study.cells) })),
+    finish: (planned, result) => finish(tables, { ...planned, result, config, flags }),
   });
 }
 

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../../errors.ts";
-import { flagOf, TRAIN_FIELDS, type TrainConfig, type TrainFlags } from "../../experiment/settings/config.ts";
+import { flagOf, type TrainConfig, type TrainFlags } from "../../experiment/settings/config.ts";
 import { readConfigFile } from "../../experiment/settings/config-file.ts";
-import { lossSettings, networkConfig, precisionOf } from "../../experiment/settings/recipe.ts";
+import { lossSettings, networkConfig } from "../../experiment/settings/recipe.ts";
 import type { StudyResult } from "../../experiment/study/carry-out.ts";
 import {
   baselineOf,
@@ -18,15 +18,12 @@ import { type Cell, fileName, planStudy, type Study, type StudyData } from "../.
 import type { ScoredSize } from "../../experiment/study/score.ts";
 import { studyRows } from "../../experiment/study/table.ts";
 import { tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
-import { requireWritableFolder } from "../../files/folder.ts";
 import { comparisonNotes, comparisonTables, type NetworkTable, printRanks } from "../compare-tables.ts";
+import { conduct } from "../conduct.ts";
 import { addTrainOptions } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
-import { readyWeights } from "../ready-weights.ts";
-import { withDevice } from "../session.ts";
-import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
-import { printPlan } from "../study-plan.ts";
-import { carriedOut, openStudyData, originOf, sayUnfinished } from "../study-session.ts";
+import { addStudyOptions, requireStudyRecipe, STUDY_FIELDS, type StudyFlags } from "../study-flags.ts";
+import { openStudyData, originOf, sayUnfinished } from "../study-session.ts";
 import { markdownPage, markdownTable, printNotes, printScores } from "../study-table.ts";
 
 interface CompareFlags extends StudyFlags {
@@ -39,7 +36,10 @@ interface CompareFlags extends StudyFlags {
 }
 
 /** What a network is chosen by elsewhere, or a run of its own is. */
-const DECIDED = ["data", "model", "preset", "ablation", "weights", "resume"] as const;
+const DECIDED = ["data", "model", "preset", "ablation", "weights"] as const;
+
+/** The settings that all networks have in common. */
+const COMMON = STUDY_FIELDS.filter((field) => !(DECIDED as readonly string[]).includes(field));
 
 /** `svanet compare`: networks beside each other on one or several data sets, the paper's Tables II and III. */
 export function register(command: Command): void {
@@ -48,8 +48,7 @@ export function register(command: Command): void {
     .option("--models <names>", "networks: paper (the eight it compares), all, or names such as unet,svanet", "paper")
     .option("--weights <network=file>", "pretrained weights of a network, repeatable", weightsOf)
     .option("--against <name>", "network that the others are tested against (default: SvANet, else the first)");
-  const fields = TRAIN_FIELDS.filter((field) => !(DECIDED as readonly string[]).includes(field));
-  addTrainOptions(command, fields, { recipe: "paper" });
+  addTrainOptions(command, COMMON, { recipe: "paper" });
   addStudyOptions(command).action(compare);
 }
 
@@ -65,29 +64,22 @@ async function compare(flags: CompareFlags): Promise<void> {
   const baseline = baselineOf(names, flags.against);
   const common = commonOf(flags, names);
   const first = checkRecipes(names, common, flags.at);
-  const open = async (): Promise<Study> => {
+  const open = async () => {
     const blocks: { data: StudyData; arms: ReturnType<typeof comparisonArms> }[] = [];
     for (const folder of flags.data) {
       const data = await openStudyData(folder, first, flags);
       blocks.push({ data, arms: comparisonArms(names, common, data.dataset) });
     }
-    return planStudy({ blocks, repeats: flags.repeats, out: first.out });
+    return { study: planStudy({ blocks, repeats: flags.repeats, out: first.out }) };
   };
-  if (flags.dryRun) {
-    const study = await open();
-    const planned = bySet(study).map(({ data, cells }) => ({
-      title: `${names.length} networks on ${data.name}`,
-      cells,
-    }));
-    await printPlan(study, planned, { config: first, json: flags.json === true });
-    return;
-  }
-  requireWritableFolder(first.out, `--out ${first.out}`);
-  for (const recipe of foreseenRecipes(names, common)) await readyWeights(recipe);
-  await withDevice(first.adapter, precisionOf(first), async (device) => {
-    const study = await open();
-    const result = await carriedOut(device, study, { at: flags.at, workers: first.workers });
-    if (result !== null) finish(study, { result, flags, baseline, out: first.out });
+  await conduct({
+    config: first,
+    flags,
+    recipes: foreseenRecipes(names, common),
+    open,
+    tables: ({ study }) =>
+      bySet(study).map(({ data, cells }) => ({ title: `${names.length} networks on ${data.name}`, cells })),
+    finish: ({ study }, result) => finish(study, { result, flags, baseline, out: first.out }),
   });
 }
 
@@ -97,8 +89,7 @@ function commonOf(flags: CompareFlags, names: readonly string[]): CommonRecipe {
   if (stray !== undefined) {
     throw new UsageError(`--weights ${stray}=...: it is not among the compared networks (${names.join(", ")})`);
   }
-  const given = TRAIN_FIELDS.filter((field) => !(DECIDED as readonly string[]).includes(field));
-  const own: TrainFlags = Object.fromEntries(given.map((field) => [field, flags[field]]));
+  const own: TrainFlags = Object.fromEntries(COMMON.map((field) => [field, flags[field]]));
   const file = flags.config === undefined ? undefined : readConfigFile(flags.config);
   return { flags: { ...own, data: flags.data[0] ?? "", out: flags.out }, file, weights };
 }

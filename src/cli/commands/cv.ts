@@ -4,30 +4,21 @@ import type { Command } from "commander";
 import { pixelStatistics } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import { UsageError } from "../../errors.ts";
-import { TRAIN_FIELDS, type TrainConfig } from "../../experiment/settings/config.ts";
-import {
-  lossSettings,
-  networkConfig,
-  networkName,
-  plannedFlags,
-  precisionOf,
-  windowOf,
-} from "../../experiment/settings/recipe.ts";
+import type { TrainConfig } from "../../experiment/settings/config.ts";
+import { lossSettings, networkConfig, networkName, plannedFlags, windowOf } from "../../experiment/settings/recipe.ts";
 import type { StudyResult } from "../../experiment/study/carry-out.ts";
 import { FOLD_SUMMARIES, foldRows } from "../../experiment/study/fold-table.ts";
 import { foldData } from "../../experiment/study/folds.ts";
 import { fileName, planStudy, type Study, type StudyData } from "../../experiment/study/plan.ts";
 import type { StudyRow } from "../../experiment/study/table.ts";
 import { type StudyTable, tableCsv, tableDocument, writeTable } from "../../experiment/study/table-files.ts";
-import { requireWritableFolder } from "../../files/folder.ts";
 import { wholeNumber } from "../arguments.ts";
+import { conduct } from "../conduct.ts";
 import { addTrainOptions, trainConfigFrom } from "../options.ts";
 import { note, printJson, printLine } from "../print.ts";
-import { readyWeights } from "../ready-weights.ts";
-import { openChecked, withDevice } from "../session.ts";
-import { addStudyOptions, requireStudyRecipe, type StudyFlags } from "../study-flags.ts";
-import { printPlan } from "../study-plan.ts";
-import { carriedOut, sayUnfinished, scoringNotes } from "../study-session.ts";
+import { openChecked } from "../session.ts";
+import { addStudyOptions, requireStudyRecipe, STUDY_FIELDS, type StudyFlags } from "../study-flags.ts";
+import { sayUnfinished, scoringNotes } from "../study-session.ts";
 import {
   METRIC_NOTES,
   markdownPage,
@@ -49,11 +40,7 @@ interface CvFlags extends StudyFlags {
 /** `svanet cv`: cross-validation of one network. */
 export function register(command: Command): void {
   command.option("--folds <n>", "parts that the images of train and val are shared out to", wholeNumber(2), 5);
-  addTrainOptions(
-    command,
-    TRAIN_FIELDS.filter((field) => field !== "resume"),
-    { seed: "0; it also decides who goes to which fold" },
-  );
+  addTrainOptions(command, STUDY_FIELDS, { seed: "0; it also decides who goes to which fold" });
   addStudyOptions(command, { repeats: 1, split: false }).action(crossValidate);
 }
 
@@ -68,20 +55,13 @@ async function crossValidate(flags: CvFlags): Promise<void> {
       `--patience ${config.patience}: without --select val nothing judges a fold's run; leave it out`,
     );
   }
-  if (flags.dryRun) {
-    const { study } = await planned(config, flags);
-    await printPlan(study, [{ title: `${flags.folds} folds`, cells: study.cells }], {
-      config,
-      json: flags.json === true,
-    });
-    return;
-  }
-  requireWritableFolder(config.out, `--out ${config.out}`);
-  await readyWeights(config);
-  await withDevice(config.adapter, precisionOf(config), async (device) => {
-    const { study, first } = await planned(config, flags);
-    const result = await carriedOut(device, study, { at: flags.at, workers: config.workers });
-    if (result !== null) finish(study, { first, result, config, flags });
+  await conduct({
+    config,
+    flags,
+    recipes: [config],
+    open: () => planned(config, flags),
+    tables: ({ study }) => [{ title: `${flags.folds} folds`, cells: study.cells }],
+    finish: ({ study, first }, result) => finish(study, { first, result, config, flags }),
   });
 }
 

@@ -54,7 +54,7 @@ async function plan(folder: string, flags: PlanCommandFlags): Promise<void> {
   const { openChecked } = await import("../session.ts");
   const { requireWritableFile } = await import("../../files/folder.ts");
   const { writeFileAtomic } = await import("../../files/atomic.ts");
-  const { trainingSplits } = await import("./train.ts");
+  const { trainingSplits } = await import("../../experiment/study/chosen-data.ts");
   const { out } = flags;
   if (out !== undefined) {
     if (existsSync(out))

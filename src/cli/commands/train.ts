@@ -1,8 +1,6 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { type CheckedDataset, pixelStatistics } from "../../data/dataset/check-dataset.ts";
-import type { SplitName } from "../../data/dataset/dataset.ts";
 import { DeviceLostError, UsageError } from "../../errors.ts";
 import { hasState, readRunConfig, runPaths } from "../../experiment/run/run-folder.ts";
 import {
@@ -25,6 +23,7 @@ import {
   repeatOf,
   windowOf,
 } from "../../experiment/settings/recipe.ts";
+import { chosenImages, trainingSplits } from "../../experiment/study/chosen-data.ts";
 import type { TrainInput, TrainResult } from "../../experiment/train/train-input.ts";
 import { runTraining } from "../../experiment/train/train-run.ts";
 import { unjudgeable } from "../../experiment/train/validation.ts";
@@ -142,10 +141,11 @@ function requireStatistics(batchSize: number, network: NetworkConfig): void {
 }
 
 async function trainOn(device: Device, first: TrainConfig, configFor: ConfigFor): Promise<number> {
-  const dataset = await openChecked(first.data, trainingSplits(first.data), {
+  const opened = await openChecked(first.data, trainingSplits(first.data, first), {
     window: windowOf(first),
     believed: first.classes ?? 0,
   });
+  const dataset = chosenImages(opened, first);
   const { config, plan } = await configFor(dataset, device);
   const { width, height } = config.size;
   if (plan !== undefined) note(`the plan is kept as ${runPaths(config.out).plan}; edited, it is read by --config`);
@@ -197,7 +197,9 @@ function ended(result: TrainResult, config: TrainConfig, dataset: CheckedDataset
   if (best !== null) note(`best validation at ${at}: ${name} ${figure(best)} %`);
   if (trouble !== null) for (const line of [trouble.text, trouble.hint]) note(line);
   if (diverged) return 1;
-  note(`next: svanet eval ${config.out}${dataset.splits.val ? "" : " --split test"}`);
+  // Some of its training images stand in val, so that no split of the set tells how good it is.
+  if (config.fold !== null) note(`trained on all but fold ${config.fold}, which svanet cv scores`);
+  else note(`next: svanet eval ${config.out}${dataset.splits.val ? "" : " --split test"}`);
   return 0;
 }
 
@@ -208,9 +210,4 @@ function lostWhileStopping(stop: Stop): (error: unknown) => null {
     note(error.message);
     return null;
   };
-}
-
-/** The splits a training run reads: a data set need not have `val`. */
-export function trainingSplits(folder: string): SplitName[] {
-  return existsSync(join(folder, "val")) ? ["train", "val"] : ["train"];
 }

@@ -44,8 +44,8 @@ interface DrawnOptions {
 /** What of an image's scores decides. */
 type Scored = Pick<ImageResult, "name" | "foregroundDice" | "imageDice" | "sharePixels">;
 
-/** In a picture without objects overlap says nothing: nothing found is right, anything is wrong. */
-const diceOf = ({ foregroundDice, imageDice }: Scored): number =>
+/** What ranks images, percent. In one without objects overlap says nothing: nothing found is right, anything is wrong. */
+export const diceOf = ({ foregroundDice, imageDice }: Pick<ImageResult, "foregroundDice" | "imageDice">): number =>
   Number.isFinite(foregroundDice) ? foregroundDice : imageDice === 100 ? 100 : 0;
 
 /**

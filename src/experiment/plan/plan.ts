@@ -103,6 +103,8 @@ export function makePlan(input: PlanInput): Plan {
 /** Given fields that say where and how a process runs, not what it trains. */
 const ELSEWHERE: readonly TrainField[] = [
   "data",
+  "fold",
+  "judge",
   "out",
   "recipe",
   "adapter",

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, existsSync, statSync } from "node:fs";
 import { SvanetError } from "../../errors.ts";
 import { CutLog, movedNote } from "./cut-log.ts";
 import { FileReader, startOfEnd } from "./file-reader.ts";
@@ -22,6 +22,24 @@ export function appendMetrics(path: string, row: MetricsRow): void {
 export function* readMetrics(path: string): Generator<MetricsRow> {
   if (!existsSync(path)) return;
   for (const { row } of lines(path)) if (row) yield row;
+}
+
+/** What is looked at of the end of a log: some hundred rows. */
+const TAIL_BYTES = 1 << 16;
+
+/**
+ * The last row of a kind among the last ones of a metrics.jsonl, which another process may be writing at this moment; undefined
+ * where there is none.
+ */
+export function lastMetrics(path: string, kind: string): MetricsRow | undefined {
+  if (!existsSync(path)) return undefined;
+  const reader = new FileReader(path, Math.max(0, statSync(path).size - TAIL_BYTES));
+  try {
+    const ended = reader.take(TAIL_BYTES).toString("utf8").split("\n").slice(0, -1);
+    return ended.map(rowOf).findLast((row) => row?.kind === kind);
+  } finally {
+    reader.close();
+  }
 }
 
 /**

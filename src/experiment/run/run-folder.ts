@@ -8,10 +8,15 @@ import { makeFolder, makeInnerFolder } from "../../files/folder.ts";
 import { removeTemporaryFiles } from "../../files/temporary.ts";
 import { BEFORE_THEY_EXISTED, resolveConfig, type TrainConfig, writeConfig } from "../settings/config.ts";
 import { readConfigFile } from "../settings/config-file.ts";
+import { hyperParameters } from "../settings/hyper-parameters.ts";
 import type { Environment } from "./environment.ts";
-import { appendMetrics, cutMetrics, type MetricsRow } from "./metrics-log.ts";
+import type { EventImage } from "./event-messages.ts";
+import { MetricsCsv } from "./metrics-csv.ts";
+import { appendMetrics, cutMetrics, type MetricsRow, readMetrics } from "./metrics-log.ts";
 import { isLockFile, lockRun, type RunLock } from "./run-lock.ts";
 import { cutEvents, EventWriter } from "./tfevents.ts";
+
+const JOB_LOG = "job.log";
 
 /** Where everything of a run lies. */
 export function runPaths(folder: string) {
@@ -23,7 +28,11 @@ export function runPaths(folder: string) {
     plan: join(folder, "plan.yaml"),
     data: join(folder, "data.json"),
     environment: join(folder, "environment.json"),
+    /** What a process printed that a launcher started for the run. */
+    jobLog: join(folder, JOB_LOG),
     metrics: join(folder, "metrics.jsonl"),
+    /** The rows of `metrics` as a table. */
+    metricsCsv: join(folder, "metrics.csv"),
     events: join(folder, "events.tfevents"),
     checkpoints,
     last: join(checkpoints, "last.safetensors"),
@@ -57,12 +66,17 @@ export class RunFolder {
   readonly notes: readonly string[];
   readonly #lock: RunLock;
   readonly #events: EventWriter;
+  readonly #csv: MetricsCsv;
 
-  private constructor(paths: RunPaths, lock: RunLock, notes: readonly (string | null)[]) {
+  private constructor(paths: RunPaths, lock: RunLock, config: TrainConfig, notes: readonly (string | null)[]) {
     this.paths = paths;
     this.#lock = lock;
     this.notes = [lock.note, ...notes].filter((note) => note !== null);
-    this.#events = writing(paths.events, () => new EventWriter(paths.events));
+    this.#csv = writing(
+      paths.metricsCsv,
+      () => new MetricsCsv(paths.metricsCsv, config.classes ?? 0, readMetrics(paths.metrics)),
+    );
+    this.#events = writing(paths.events, () => new EventWriter(paths.events, hyperParameters(config)));
   }
 
   /** Starts a run in a folder that does not exist, is empty, or holds a run that never wrote a checkpoint. */
@@ -75,8 +89,9 @@ export class RunFolder {
       // A run that ended between its first best checkpoint and its first complete one starts again.
       rmSync(paths.best, { force: true });
       const notes = cutLogs(paths, 0);
+      rmSync(paths.events, { force: true }); // what is left of it are the settings of that run
       writeConfig(paths.config, config);
-      return new RunFolder(paths, lock, notes);
+      return new RunFolder(paths, lock, config, notes);
     });
   }
 
@@ -94,19 +109,26 @@ export class RunFolder {
       const setAside = fromPrevious ? setLastAside(paths) : null;
       const notes = cutLogs(paths, step);
       if (config !== undefined) writeConfig(paths.config, config);
-      return new RunFolder(paths, lock, [setAside, ...notes]);
+      return new RunFolder(paths, lock, config ?? readRunConfig(folder), [setAside, ...notes]);
     });
   }
 
-  /** Appends a line to metrics.jsonl and its numbers to the TensorBoard file, there named `kind/name`. */
+  /** Appends a line to metrics.jsonl and to metrics.csv, and its numbers to the TensorBoard file, there named `kind/name`. */
   record(row: MetricsRow): void {
-    const { metrics, events } = this.paths;
+    const { metrics, metricsCsv, events } = this.paths;
     writing(metrics, () => appendMetrics(metrics, row));
+    writing(metricsCsv, () => this.#csv.append(row));
     const { step, kind, ...rest } = row;
     const numbers = Object.entries(rest).filter((entry): entry is [string, number] => typeof entry[1] === "number");
     if (numbers.length === 0) return;
     const values = Object.fromEntries(numbers.map(([name, value]) => [`${kind}/${name}`, value]));
     writing(events, () => this.#events.add(step, values));
+  }
+
+  /** Adds pictures of a step to the TensorBoard file, by tag. */
+  recordImages(step: number, images: ReadonlyMap<string, EventImage>): void {
+    const { events } = this.paths;
+    if (images.size > 0) writing(events, () => this.#events.addImages(step, images));
   }
 
   /**
@@ -230,7 +252,9 @@ function refuseForeignContent(paths: RunPaths, restart: boolean): void {
     throw new UsageError(`${paths.folder} holds a run already: continue it with --resume, or choose another --out`);
   }
   const isRun = existsSync(paths.config);
-  const foreign = readdirSync(paths.folder).filter((name) => !isLockFile(name) && name !== "checkpoints");
+  const foreign = readdirSync(paths.folder).filter(
+    (name) => !isLockFile(name) && name !== "checkpoints" && name !== JOB_LOG,
+  );
   if (!isRun && foreign.length > 0) {
     throw new UsageError(
       `${paths.folder} is not empty and holds no run (${foreign.slice(0, 3).join(", ")}): choose another --out`,

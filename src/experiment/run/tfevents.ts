@@ -2,6 +2,16 @@ import { appendFileSync, existsSync, statSync } from "node:fs";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { CutLog, movedNote } from "./cut-log.ts";
 import { dataOf, frame, frames, nextFrame } from "./event-frames.ts";
+import {
+  EVENT,
+  type EventImage,
+  type HyperParameters,
+  imageEvent,
+  scalarEvent,
+  sessionEvent,
+  VALUE,
+  versionEvent,
+} from "./event-messages.ts";
 import { FileReader, startOfEnd } from "./file-reader.ts";
 
 const COPIED_AT_ONCE = 1 << 20;
@@ -13,24 +23,39 @@ interface ScalarEvent {
   readonly values: ReadonlyMap<string, number>;
 }
 
+/** Any event: `others` is how many values it has that are no scalars: pictures, settings, what other programs store. */
+interface AnyEvent extends ScalarEvent {
+  readonly others: number;
+}
+
 /**
- * Appends scalars to TensorBoard's event file: TFRecord frames (length, masked CRC-32C of the length, data, masked
- * CRC-32C of the data) around `Event` messages in protocol-buffer encoding, of which only what a scalar curve needs is
- * written. `cutEvents` makes a resumed run continue it without double points.
+ * Appends to TensorBoard's event file: TFRecord frames (length, masked CRC-32C of the length, data, masked CRC-32C of the
+ * data) around the `Event` messages of event-messages.ts. `cutEvents` makes a resumed run continue it without double points.
  */
 export class EventWriter {
   readonly #path: string;
 
-  constructor(path: string) {
+  /** A file that begins says the hyper-parameters of the run, by name, for TensorBoard's table of runs. */
+  constructor(path: string, settings: HyperParameters = {}) {
     this.#path = path;
-    if (!existsSync(path) || statSync(path).size === 0) writeFileAtomic(path, frame(fileVersion()));
+    if (existsSync(path) && statSync(path).size > 0) return;
+    const first = [versionEvent(now()), sessionEvent(now(), settings)];
+    writeFileAtomic(path, Buffer.concat(first.map(frame)));
   }
 
   /** Adds one step's values, by tag. A value that is not finite is stored as it is; TensorBoard shows a gap. */
   add(step: number, values: Readonly<Record<string, number>>): void {
-    appendFileSync(this.#path, frame(scalarEvent(step, Date.now() / 1000, values)));
+    appendFileSync(this.#path, frame(scalarEvent({ step, wallTime: now() }, values)));
+  }
+
+  /** Adds pictures of one step, by tag. */
+  addImages(step: number, images: ReadonlyMap<string, EventImage>): void {
+    appendFileSync(this.#path, frame(imageEvent({ step, wallTime: now() }, images)));
   }
 }
+
+/** Seconds since 1970, as events have them. */
+const now = (): number => Date.now() / 1000;
 
 /**
  * Moves the events after `step`, and whatever is behind the first damaged frame, from an event file to the file `cut`. A
@@ -47,8 +72,8 @@ export function cutEvents(path: string, step: number, cut: string): string | nul
     const all = frames(reader);
     let next = all.next();
     for (; !next.done; next = all.next(), whole++) {
-      const { values, step: at } = decode(dataOf(next.value));
-      const belongs = values.size === 0 || at <= step; // the first names the version
+      const { values, others, step: at } = decode(dataOf(next.value));
+      const belongs = values.size + others === 0 || at <= step; // the first names the version
       if (belongs) log.keep(next.value);
       else {
         log.cut(next.value);
@@ -90,54 +115,8 @@ export function* readEvents(path: string): Generator<ScalarEvent> {
   }
 }
 
-/** Field numbers of tensorflow's event.proto and summary.proto. */
-const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 };
-const SUMMARY = { value: 1 };
-const VALUE = { tag: 1, simpleValue: 2 };
+/** How a field is written: its number's lowest three bits. */
 const WIRE = { varint: 0, eight: 1, bytes: 2, four: 5 };
-
-function fileVersion(): Buffer {
-  const wallTime = fixed(EVENT.wallTime, Date.now() / 1000, WIRE.eight);
-  return Buffer.concat([wallTime, block(EVENT.fileVersion, Buffer.from("brain.Event:2"))]);
-}
-
-function scalarEvent(step: number, wallTime: number, values: Readonly<Record<string, number>>): Buffer {
-  const points = Object.entries(values).map(([tag, value]) =>
-    block(
-      SUMMARY.value,
-      Buffer.concat([block(VALUE.tag, Buffer.from(tag)), fixed(VALUE.simpleValue, value, WIRE.four)]),
-    ),
-  );
-  const number = Buffer.concat([key(EVENT.step, WIRE.varint), varint(step)]);
-  return Buffer.concat([
-    fixed(EVENT.wallTime, wallTime, WIRE.eight),
-    number,
-    block(EVENT.summary, Buffer.concat(points)),
-  ]);
-}
-
-function key(field: number, wire: number): Buffer {
-  return Buffer.from([(field << 3) | wire]);
-}
-
-function block(field: number, content: Uint8Array): Buffer {
-  return Buffer.concat([key(field, WIRE.bytes), varint(content.length), content]);
-}
-
-function fixed(field: number, value: number, wire: number): Buffer {
-  const out = Buffer.alloc(wire === WIRE.eight ? 8 : 4);
-  if (wire === WIRE.eight) out.writeDoubleLE(value);
-  else out.writeFloatLE(value);
-  return Buffer.concat([key(field, wire), out]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = BigInt(value);
-  for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-  bytes.push(Number(rest));
-  return Buffer.from(bytes);
-}
 
 /** Bytes of the longest number of 64 bits; sums over longer ones would take their time. */
 const MOST_VARINT_BYTES = 10;
@@ -168,9 +147,10 @@ function* fields(message: Buffer): Generator<{ field: number; number: number; co
   }
 }
 
-function decode(data: Uint8Array): ScalarEvent {
+function decode(data: Uint8Array): AnyEvent {
   let step = 0;
   let wallTime = 0;
+  let others = 0;
   const values = new Map<string, number>();
   for (const { field, number, content } of fields(Buffer.from(data))) {
     if (field === EVENT.step) step = number;
@@ -179,9 +159,9 @@ function decode(data: Uint8Array): ScalarEvent {
     for (const point of fields(content)) {
       const parts = new Map([...fields(point.content)].map((part) => [part.field, part.content]));
       const value = parts.get(VALUE.simpleValue);
-      // Events of other programs may hold values of other kinds.
-      values.set(String(parts.get(VALUE.tag) ?? ""), value?.length === 4 ? value.readFloatLE() : Number.NaN);
+      if (value?.length === 4) values.set(String(parts.get(VALUE.tag) ?? ""), value.readFloatLE());
+      else others++;
     }
   }
-  return { step, wallTime, values };
+  return { step, wallTime, values, others };
 }

@@ -11,16 +11,14 @@ export interface ConfigFile {
   where(key: string): string;
 }
 
-/** Reads a YAML configuration file; what keys and values it may have is for the caller to check. */
-export function readConfigFile(path: string): ConfigFile {
-  requireRegularFile(path, (sentence) => new UsageError(`--config ${sentence}`));
+/** Reads a YAML configuration file, which `flag` named; what keys and values it may have is for the caller to check. */
+export function readConfigFile(path: string, flag = "--config"): ConfigFile {
+  requireRegularFile(path, (sentence) => new UsageError(`${flag} ${sentence}`));
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new UsageError(
-      `--config ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
-    );
+    throw new UsageError(`${flag} ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
   }
   return parseConfig(text, path);
 }

@@ -7,9 +7,9 @@ import { writeFileAtomic } from "../../files/atomic.ts";
 import { isRegionLoss } from "../../model/region-losses.ts";
 import { DEFAULT_LOSS, LOSSES } from "../../model/supervision.ts";
 import { PRESET_NAMES } from "../../model/svanet/config.ts";
-import { suggestion } from "../../nearest.ts";
 import { CLASS_WEIGHTINGS } from "../../training/class-weights.ts";
 import type { ConfigFile } from "./config-file.ts";
+import { misfit, requireKnownKeys } from "./misfit.ts";
 import { SVANET_PARTS } from "./svanet-parts.ts";
 
 /** The random changes a training image goes through, in this order. A crop of the trained size always follows the resize. */
@@ -30,6 +30,9 @@ const borders = z.union([z.boolean(BORDER_RANGE).transform((on) => (on ? 2 : nul
 
 /** Patches of one image an epoch may have. */
 export const MOST_PATCHES = 1024;
+
+/** Seeds have 32 bits. */
+const MOST_SEED = 0xffffffff;
 
 const count = z.number().int().min(1);
 const unit = z.number().min(0).lt(1);
@@ -60,6 +63,34 @@ const classWeighting = z.union([
     .refine((weights) => weights.some((weight) => weight > 0), "expected a weight above 0"),
 ]);
 
+/** The images that validations look at: of a split, or none. Of a fold, `val` is the fold itself. */
+const JUDGES = ["val", "test", "none"] as const;
+export type Judge = (typeof JUDGES)[number];
+
+const FOLD_RANGE =
+  "expected a fold and how many there are, such as 2of5, or 2of5by7 where seed 7 shares the images out";
+const fold = z.string(FOLD_RANGE).refine((text) => foldOf(text) !== undefined, FOLD_RANGE);
+
+/** A fold as `2of5by7` names it: the second of five, shared out by seed 7; without `by` by seed 0. */
+export interface FoldChoice {
+  /** From 1. */
+  readonly fold: number;
+  readonly folds: number;
+  readonly seed: number;
+}
+
+/** What the text of `fold` names; undefined for what is no fold: there are at least two, and none beyond their number. */
+export function foldOf(text: string): FoldChoice | undefined {
+  const [whole, ...parts] = /^(\d{1,9})of(\d{1,9})(?:by(\d{1,10}))?$/.exec(text) ?? [];
+  const [fold = 0, folds = 0, seed = 0] = parts.map((part) => Number(part ?? 0));
+  const isFold = whole !== undefined && fold >= 1 && folds >= 2 && fold <= folds && seed <= MOST_SEED;
+  return isFold ? { fold, folds, seed } : undefined;
+}
+
+/** {@link foldOf} the other way. */
+export const foldText = ({ fold, folds, seed }: FoldChoice): string =>
+  `${fold}of${folds}${seed === 0 ? "" : `by${seed}`}`;
+
 /** Whose training a run follows where no flag decides: this program's, the paper's to the letter, or a plan for the data. */
 const RECIPES = ["default", "paper", "auto"] as const;
 
@@ -84,6 +115,8 @@ const trainConfigSchema = z.strictObject({
   encoderRate: z.number().positive().default(1),
   layerDecay: z.number().positive().max(1).default(1),
   layerRates: z.record(z.string(), z.number("expected a factor, such as encoder=0.1").min(0)).default({}),
+  fold: fold.nullable().default(null),
+  judge: z.enum(JUDGES).default("val"),
   window: window.nullable().default(null),
   size: size.default({ width: 512, height: 512 }),
   augment: z.array(z.enum(AUGMENTATIONS)).default([...PAPER_AUGMENTATIONS]),
@@ -114,7 +147,7 @@ const trainConfigSchema = z.strictObject({
   labelSmoothing: unit.default(0),
   classWeights: classWeighting.default("none"),
   diceWeight: z.number().min(0).default(0),
-  seed: z.number().int().min(0).max(0xffffffff).default(0),
+  seed: z.number().int().min(0).max(MOST_SEED).default(0),
   evalEvery: count.default(1),
   bestBy: z.enum(BEST_BY).nullable().default(null),
   patience: count.nullable().default(null),
@@ -204,7 +237,7 @@ function publishedRecipe({ model, loss }: Readonly<Record<string, unknown>>): Tr
  */
 export function resolveConfig(flags: TrainFlags, file?: ConfigFile, plan: TrainFlags = {}): TrainConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
-  if (file !== undefined) rejectUnknownKeys(file);
+  if (file !== undefined) requireKnownKeys(file, TRAIN_FIELDS);
   const chosen: Record<string, unknown> = { ...file?.values, ...given };
   const values: Record<string, unknown> = { ...publishedRecipe(chosen), ...plan, ...chosen };
   const parsed = trainConfigSchema.safeParse(values);
@@ -215,9 +248,7 @@ export function resolveConfig(flags: TrainFlags, file?: ConfigFile, plan: TrainF
   const sentences = parsed.error.issues.map((issue) => {
     const field = String(issue.path[0] ?? "");
     if (!(field in values)) return `${flagOf(field)} is missing: give the flag, or ${field}: in a --config file`;
-    const value = nested(values[field], issue.path.slice(1));
-    const where = field in given ? flagOf(field) : (file?.where(field) ?? field);
-    return `${where}: ${JSON.stringify(value)} does not fit: ${explain(issue, value)}`;
+    return misfit(field in given ? flagOf(field) : (file?.where(field) ?? field), values, issue);
   });
   throw new UsageError(sentences.join("\n"));
 }
@@ -233,35 +264,6 @@ export function defaultRate({
 }: Pick<TrainConfig, "recipe" | "schedule" | "weights">): number {
   const own = SCHEDULE_RATES[schedule];
   return recipe === "paper" || weights !== null || own !== SCHEDULE_RATES.paper ? own : SCRATCH_RATE;
-}
-
-function rejectUnknownKeys(file: ConfigFile): void {
-  const unknown = Object.keys(file.values).filter((key) => !(TRAIN_FIELDS as string[]).includes(key));
-  if (unknown.length === 0) return;
-  throw new UsageError(
-    unknown.map((key) => `${file.where(key)}: unknown key. ${suggestion(key, TRAIN_FIELDS)}`).join("\n"),
-  );
-}
-
-function nested(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
-}
-
-function explain(issue: z.core.$ZodIssue, value: unknown): string {
-  if (issue.code === "invalid_value") return suggestion(String(value), issue.values.map(String));
-  if (issue.code === "invalid_union") {
-    const inner = issue.errors
-      .flat()
-      // Names are no advice to who gave a list.
-      .filter(({ code }) => code !== "invalid_value" || !Array.isArray(value))
-      .map((error) => (error.code === "invalid_value" ? error.values.join(", ") : plain(error.message)));
-    return [...new Set(inner)].join(", or ");
-  }
-  return plain(issue.message);
-}
-
-function plain(message: string): string {
-  return message.replace(/^Invalid input: /, "").replace(/^Too (small|big): /, "");
 }
 
 /**

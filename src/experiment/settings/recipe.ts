@@ -257,8 +257,10 @@ export function windowOf({ window }: Pick<TrainConfig, "window">): Window | unde
 }
 
 /** Fields that say where, how fast and how far a run is computed, not what its steps compute; `recipe` is what they resolve to. */
-const INCIDENTAL = [
+export const INCIDENTAL = [
   "data",
+  "fold",
+  "judge",
   "out",
   "recipe",
   "checkpointActivations",
@@ -270,10 +272,13 @@ const INCIDENTAL = [
   ...START_FIELDS,
 ] as const;
 
-/** The recipe as text: equal text, data and adapter give equal bits. */
-export function recipeText(config: TrainConfig): string {
+/** What the steps of a run compute is decided by: its configuration without what is incidental. */
+export function recipeOf(config: TrainConfig): Omit<TrainConfig, (typeof INCIDENTAL)[number]> {
   const rest = Object.entries({ ...config, bestBy: bestByOf(config) }).filter(
     ([name]) => !(INCIDENTAL as readonly string[]).includes(name),
   );
-  return JSON.stringify(Object.fromEntries(rest));
+  return Object.fromEntries(rest) as ReturnType<typeof recipeOf>;
 }
+
+/** The recipe as text: equal text, data and adapter give equal bits. */
+export const recipeText = (config: TrainConfig): string => JSON.stringify(recipeOf(config));

@@ -5,6 +5,7 @@ import { DataError } from "../../errors.ts";
 import { random } from "../../kernels/random.ts";
 import { IGNORE_LABEL } from "../../labels.ts";
 import { STRATUM_LIMITS } from "../../metrics/strata.ts";
+import { foldText } from "../settings/config.ts";
 import type { Selection, StudyData } from "./plan.ts";
 
 /** Images that must stand in one fold: of a volume, or of a patient as names tell. */
@@ -108,7 +109,8 @@ export function foldData({ dataset, statistics, folds: count, seed, select }: Fo
     const ordered = [...rest].sort((a, b) => (a.stem < b.stem ? -1 : 1));
     return {
       name: dataset.name,
-      part: `fold${i + 1}of${count}${seed === 0 ? "" : `by${seed}`}`,
+      fold: foldText({ fold: i + 1, folds: count, seed }),
+      judge: select === "val" ? "val" : "none",
       // Judged by the fold only where that chooses the checkpoint: otherwise nothing of the fold is looked at before the end.
       dataset: { ...dataset, splits: { train: ordered, ...(select === "val" ? { val: held } : {}) } },
       statistics,

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import type { CheckedDataset, CheckedSample } from "../../data/dataset/check-dataset.ts";
 import type { SplitName } from "../../data/dataset/dataset.ts";
 import type { PixelStatistics } from "../../data/image/normalise.ts";
 import { UsageError } from "../../errors.ts";
 import type { NetworkConfig } from "../../model/zoo.ts";
-import type { TrainConfig } from "../settings/config.ts";
+import type { Judge, TrainConfig } from "../settings/config.ts";
 import { networkFor, recipeText } from "../settings/recipe.ts";
 import { resolvedConfig } from "../settings/resolved.ts";
 
@@ -17,8 +17,10 @@ export type Selection = (typeof SELECTIONS)[number];
 export interface StudyData {
   /** Of the data set, as in its dataset.yaml, else its folder's. */
   readonly name: string;
-  /** Which fold it is, as part of a file's name: `fold2of5`. */
-  readonly part?: string;
+  /** Which fold it is: `2of5`, as {@link TrainConfig} has it. */
+  readonly fold?: string;
+  /** Which images are the `val` of the data set that follows; those of val where nothing is said. */
+  readonly judge?: Judge;
   /** Trained on: its `train`; judged by, where it has one: its `val`. */
   readonly dataset: CheckedDataset;
   readonly statistics: PixelStatistics;
@@ -28,11 +30,26 @@ export interface StudyData {
   readonly select: Selection;
 }
 
+/** How a file of a data set is called in it, whatever the system: `train/a.png`. */
+export const nameInSet = ({ folder }: Pick<CheckedDataset, "folder">, path: string): string =>
+  relative(folder, path).split(sep).join("/");
+
+/** A data set whose `train` is trained on, and whose `val` are the images of the split that validations look at. */
+export function judgedBy(dataset: CheckedDataset, judge: Judge): CheckedDataset {
+  const { train = [], val, test } = dataset.splits;
+  const images = { val, test, none: undefined }[judge];
+  return { ...dataset, splits: images === undefined ? { train } : { train, val: images } };
+}
+
 /** Data whose runs are judged by the test split at every validation, as the authors' code chooses its checkpoints. */
 export function judgedByTest(data: StudyData): StudyData {
-  const { dataset } = data;
-  const { train = [], test = [] } = dataset.splits;
-  return { ...data, part: "judged-by-test", dataset: { ...dataset, splits: { train, val: test } }, select: "test" };
+  return { ...data, judge: "test", dataset: judgedBy(data.dataset, "test"), select: "test" };
+}
+
+/** What data of a study are beside their set, as part of a name: `fold2of5`, `judged-by-test`; undefined for the set itself. */
+export function partOf({ fold, judge }: Pick<StudyData, "fold" | "judge">): string | undefined {
+  if (fold !== undefined) return `fold${fold}`;
+  return judge === "test" ? "judged-by-test" : undefined;
 }
 
 /** A row of a table: a complete recipe under a name. Folder, seed and name of an ablation in it do not matter. */
@@ -108,9 +125,10 @@ function plannedRun({ config, label }: Arm, network: NetworkConfig, data: StudyD
   if (seed > 0xffffffff) throw new UsageError(`--seed ${config.seed}: too large for ${repeat + 1} repeats`);
   // A row's parts spelt out: two rows that ask for one network become one configuration.
   const whole: TrainConfig = { ...resolvedConfig(config, network), ablation: null, seed, resume: "auto" };
-  const part = data.part === undefined ? "" : `-${data.part}`;
-  const name = `${fileName(data.name)}${part}-${network.kind}-${hashOf(whole, network)}-seed${seed}`;
-  const own = { ...whole, data: data.dataset.folder, out: join(out, "runs", name) };
+  const part = partOf(data);
+  const name = `${fileName(data.name)}${part === undefined ? "" : `-${part}`}-${network.kind}-${hashOf(whole, network)}-seed${seed}`;
+  const images = { data: data.dataset.folder, fold: data.fold ?? null, judge: data.judge ?? "val" };
+  const own = { ...whole, ...images, out: join(out, "runs", name) };
   return { name, label: `${label}, seed ${seed}`, config: own, network, data };
 }
 
@@ -125,8 +143,9 @@ export const fileName = (name: string): string => name.replaceAll(/[^\w.-]/g, "_
 
 function requireNames(all: readonly StudyData[]): void {
   const folders = new Map<string, string>();
-  for (const { name, part = "", dataset } of all) {
-    const key = fileName(`${name} ${part}`);
+  for (const data of all) {
+    const { name, dataset } = data;
+    const key = fileName(`${name} ${partOf(data) ?? ""}`);
     const other = folders.get(key);
     if (other !== undefined) {
       throw new UsageError(

@@ -14,12 +14,15 @@ interface RunFailure {
   readonly why: string;
 }
 
+/** Carries a run out, from its start or from where it was left, and says how it ended. */
+export type CarryRun = (run: StudyRun) => Promise<RunEnd>;
+
 /**
- * Carries a run out, from its start or from where it was left, and says how it ended. `trainHere` is the launcher of this
- * process; one that starts a child process, or hands the run to a cluster, has the same form. Failures of one run may be thrown
- * or returned; DeviceLostError ends the study.
+ * Carries runs out in an order of its own, and tells the end of each as it comes. A run whose end was not told was not come to,
+ * because the study is to stop. `inTurn` makes one of what carries out a single run in this process; others start processes or hand
+ * the runs to a cluster.
  */
-export type Launcher = (run: StudyRun) => Promise<RunEnd>;
+export type Launcher = (runs: readonly StudyRun[], ended: (run: StudyRun, end: RunEnd) => void) => Promise<void>;
 
 /** What the runner asks and tells. */
 export interface RunnerInput {
@@ -47,8 +50,8 @@ export interface RunsResult {
 }
 
 /**
- * Carries out the runs that are not finished, one after the other. One that fails does not keep the others from it. Throws
- * DeviceLostError, after which the same call goes on where it was, and what is no failure that we explain.
+ * Has the runs that are not finished carried out. One that fails does not keep the others from it. Throws DeviceLostError, after
+ * which the same call goes on where it was, and what is no failure that we explain.
  */
 export async function makeRuns(runs: readonly StudyRun[], input: RunnerInput): Promise<RunsResult> {
   const finished = new Set<string>();
@@ -61,19 +64,29 @@ export async function makeRuns(runs: readonly StudyRun[], input: RunnerInput): P
     else left.push(run);
   }
   if (finished.size > 0) input.note(`${finished.size} of ${runs.length} runs are finished and skipped`);
-  for (const [i, run] of left.entries()) {
-    if (input.stopped?.()) return { finished, failed, stopped: true };
-    input.note(`run ${i + 1} of ${left.length}: ${run.label} (${run.name})`);
-    const end = await input.launch(run).catch(orFailureOfRun);
+  let ends = 0;
+  await input.launch(left, (run, end) => {
+    if (end.kind === "stopped") return;
+    ends++;
     if (end.kind === "failed") {
       failed.push({ run: run.name, why: end.why });
       input.note(`${run.name} failed: ${end.why}`);
-      continue;
+    } else finished.add(run.name);
+  });
+  return { finished, failed, stopped: ends < left.length };
+}
+
+/** One run after the other. A failure that `carry` throws and that concerns its run alone is the end of that run. */
+export function inTurn(carry: CarryRun, { note, stopped }: Pick<RunnerInput, "note" | "stopped">): Launcher {
+  return async (runs, ended) => {
+    for (const [i, run] of runs.entries()) {
+      if (stopped?.()) return;
+      note(`run ${i + 1} of ${runs.length}: ${run.label} (${run.name})`);
+      const end = await carry(run).catch(orFailureOfRun);
+      ended(run, end);
+      if (end.kind === "stopped") return;
     }
-    if (end.kind === "stopped") return { finished, failed, stopped: true };
-    finished.add(run.name);
-  }
-  return { finished, failed, stopped: false };
+  };
 }
 
 /** Looking at a run: a damaged checkpoint concerns that run alone; another recipe or data concern all. */

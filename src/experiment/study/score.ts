@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { dirname, join } from "node:path";
 import { SamplePool } from "../../data/feed/sample-pool.ts";
 import { UsageError } from "../../errors.ts";
 import { writeFileAtomic } from "../../files/atomic.ts";
@@ -16,7 +16,7 @@ import { evaluateSplit } from "../evaluate/evaluate.ts";
 import { evaluateNative } from "../evaluate/native.ts";
 import { scoredAtName } from "../evaluate/scores.ts";
 import { runPaths } from "../run/run-folder.ts";
-import type { StudyData, StudyRun } from "./plan.ts";
+import { nameInSet, type StudyData, type StudyRun } from "./plan.ts";
 
 /** The sizes at which a study may be scored: the trained one, as the paper's tables, or each image's own. */
 export const SCORED_AT = ["trained", "native"] as const;
@@ -61,19 +61,14 @@ export class Scorer {
 
   /** The scores of a run on its data's images. */
   async score(run: StudyRun): Promise<RunScores> {
-    const { split } = run.data.scored;
-    const checkpoint = selectedCheckpoint(run);
-    const { step } = (await readFacts(checkpoint)).progress;
-    const folder = join(run.config.out, "scores");
-    const file = join(folder, `${split}-${run.data.select}-${this.#at}.json`);
-    const key = scoreKey(run.data, step);
-    const known = readScores(file, key);
-    const found = known ?? (await this.#evaluate(run, checkpoint));
+    const place = await placeOf(run, this.#at);
+    const known = readScores(place);
+    const found = known ?? (await this.#evaluate(run, place.checkpoint));
     if (known === undefined) {
-      makeInnerFolder(folder);
-      writeFileAtomic(file, writtenScores(key, found));
+      makeInnerFolder(dirname(place.file));
+      writeFileAtomic(place.file, writtenScores(place.key, found));
     }
-    return { run: run.name, seed: run.config.seed, checkpoint, step, ...found };
+    return scoresOf(run, place, found);
   }
 
   async #evaluate(run: StudyRun, path: string): Promise<Scored> {
@@ -107,6 +102,38 @@ export class Scorer {
   }
 }
 
+/** The scores of a finished run that are kept in its folder; undefined where there are none of its selected checkpoint. */
+export async function keptScores(run: StudyRun, at: ScoredSize): Promise<RunScores | undefined> {
+  const place = await placeOf(run, at);
+  const found = readScores(place);
+  return found === undefined ? undefined : scoresOf(run, place, found);
+}
+
+/** Of what a run's scores are, and where they are kept. */
+interface ScorePlace {
+  readonly checkpoint: string;
+  readonly step: number;
+  readonly file: string;
+  readonly key: string;
+}
+
+async function placeOf(run: StudyRun, at: ScoredSize): Promise<ScorePlace> {
+  const { scored, select } = run.data;
+  const checkpoint = selectedCheckpoint(run);
+  const { step } = (await readFacts(checkpoint)).progress;
+  const file = join(run.config.out, "scores", `${scored.split}-${select}-${at}.json`);
+  return { checkpoint, step, file, key: scoreKey(run.data, step) };
+}
+
+const scoresOf = ({ name, config }: StudyRun, { checkpoint, step }: ScorePlace, found: Scored): RunScores => ({
+  run: name,
+  seed: config.seed,
+  checkpoint,
+  step,
+  ...found,
+});
+
+/** What is kept of a run's scores. */
 type Scored = Pick<RunScores, "scoredAt" | "strata" | "images">;
 
 /** What kept scores must agree with: program, updates, and the content of every scored image and mask. */
@@ -115,7 +142,7 @@ function scoreKey({ dataset, scored }: StudyData, step: number): string {
   const hash = createHash("sha256");
   for (const { image, mask } of scored.samples) {
     for (const path of [image, mask]) {
-      const name = relative(dataset.folder, path).split(sep).join("/");
+      const name = nameInSet(dataset, path);
       hash.update(`${name} ${dataset.hashes.get(name) ?? ""}\n`);
     }
   }
@@ -126,13 +153,16 @@ function scoreKey({ dataset, scored }: StudyData, step: number): string {
 const writtenScores = (key: string, scores: Scored): string =>
   `${JSON.stringify({ key, ...scores }, (_, value) => (Number.isNaN(value) ? "NaN" : value))}\n`;
 
+/** The scores in the text of a file of `scores/`, with the key they were kept under. SyntaxError where it is damaged. */
+export function parseScores(text: string): Scored & { readonly key: string } {
+  return JSON.parse(text, (field, value) => (value === "NaN" && field !== "name" ? Number.NaN : value));
+}
+
 /** Scores as they were kept under `key`; undefined where there are none, others, or damaged ones, which are made again. */
-function readScores(file: string, key: string): Scored | undefined {
+function readScores({ file, key }: Pick<ScorePlace, "file" | "key">): Scored | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    const text = readFileSync(file, "utf8");
-    const found = JSON.parse(text, (field, value) => (value === "NaN" && field !== "name" ? Number.NaN : value));
-    const { key: own, ...scores } = found as Scored & { readonly key: string };
+    const { key: own, ...scores } = parseScores(readFileSync(file, "utf8"));
     return own === key ? scores : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;

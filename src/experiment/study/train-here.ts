@@ -7,7 +7,7 @@ import { trainSamples } from "../train/train-input.ts";
 import type { TrainObserver } from "../train/train-observer.ts";
 import { runTraining } from "../train/train-run.ts";
 import type { StudyRun } from "./plan.ts";
-import type { Launcher, RunState } from "./runner.ts";
+import type { CarryRun, RunState } from "./runner.ts";
 
 /** Steps and epochs of a run. UsageError where its images make no batch. */
 export function timetableOf({ config, network, data }: StudyRun): Timetable {
@@ -29,8 +29,8 @@ export async function stateOfRun(run: StudyRun): Promise<RunState> {
   return progress.step >= table.duration.steps || table.isStale(progress) ? "finished" : "begun";
 }
 
-/** Trains runs in this process, one after the other on one device. */
-export function trainHere(device: Device, observer: TrainObserver, stopped?: () => boolean): Launcher {
+/** Trains a run in this process. */
+export function trainHere(device: Device, observer: TrainObserver, stopped?: () => boolean): CarryRun {
   return async ({ config, network, data }) => {
     const { dataset, statistics } = data;
     const input = { config, network, dataset, statistics, device, observer, ...(stopped ? { stopped } : {}) };

@@ -3,6 +3,7 @@ import { DataError } from "../../errors.ts";
 import { LOSS_SCALE_RULE } from "../../kernels/ops/update/kernels.ts";
 import type { StepReport } from "../../training/trainer.ts";
 import { type EvaluationResult, scoredAtName } from "../evaluate/scores.ts";
+import type { EventImage } from "../run/event-messages.ts";
 import type { RunFolder } from "../run/run-folder.ts";
 import type { Timetable } from "./timetable.ts";
 import type { TrainObserver } from "./train-observer.ts";
@@ -80,8 +81,16 @@ export class StepLog {
     });
   }
 
-  /** A validation: percent, also of each class by its label (`dice1`, `iou1`); nothing of a class that no mask holds. */
-  validation(step: number, epoch: number, { strata: { all }, loss, scoredAt }: EvaluationResult): void {
+  /**
+   * A validation: percent, also of each class by its label (`dice1`, `iou1`); nothing of a class that no mask holds. And its
+   * pictures, by tag.
+   */
+  validation(
+    step: number,
+    epoch: number,
+    { strata: { all }, loss, scoredAt }: EvaluationResult,
+    images: ReadonlyMap<string, EventImage>,
+  ): void {
     const held = all?.classes.filter(({ images }) => images > 0) ?? [];
     const classes = held.flatMap(({ class: label, dice, iou }) => [
       [`dice${label}`, finite(100 * dice)],
@@ -100,6 +109,7 @@ export class StepLog {
       sensitivity: finite(all?.sensitivity ?? Number.NaN),
       ...Object.fromEntries(classes),
     });
+    this.#folder.recordImages(step, images);
   }
 
   #watchSkips(step: number, report: StepReport, batch: Batch): void {

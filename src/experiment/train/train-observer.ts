@@ -9,6 +9,8 @@ export interface TrainObserver {
   step(state: StepState): void;
   /** After every validation. */
   validated(state: ValidationState): void;
+  /** When the folder of a run is complete on disk: behind a validation, and once when training is over. The run waits for it. */
+  saved?(folder: string, moment: "validated" | "over"): Promise<void>;
 }
 
 export interface ValidationState {

@@ -16,7 +16,9 @@ import { unjudgeable } from "./validation.ts";
 
 /** Trains a network from its start or last checkpoint to its end. The run folder is complete whenever this returns. */
 export async function runTraining(given: TrainInput): Promise<TrainResult> {
-  const input = { ...given, dataset: await withObjectFiles(given.dataset, given.config) };
+  // Resolved, so that what a run keeps of its recipe, and so the bits of its checkpoints, are those of its config.yaml.
+  const resolved = resolvedConfig(given.config, given.network);
+  const input = { ...given, config: resolved, dataset: await withObjectFiles(given.dataset, resolved) };
   const { config, dataset, statistics, observer, device } = input;
   const norm = normAgainstLoneImages(input.network) ?? null;
   const timetable = new Timetable(config, trainSamples(dataset, config).length, norm);
@@ -28,7 +30,7 @@ export async function runTraining(given: TrainInput): Promise<TrainResult> {
   }
   const resumed = await stateToResume(config, input.network);
   const dataNotes = resumed ? checkSameData(config, resumed.checkpoint.facts, dataset, statistics) : [];
-  const folder = openFolder(resolvedConfig(config, input.network), resumed);
+  const folder = openFolder(config, resumed);
   try {
     for (const line of [...(resumed ? resumeNotes(resumed, timetable) : []), ...folder.notes, ...dataNotes]) {
       observer.note(line);
@@ -42,7 +44,9 @@ export async function runTraining(given: TrainInput): Promise<TrainResult> {
     const known = resumed ? { ...input, statistics: resumed.checkpoint.facts } : input;
     const run = await TrainingRun.open(known, timetable, folder, resumed?.checkpoint ?? null);
     try {
-      return await run.train();
+      const result = await run.train();
+      await observer.saved?.(config.out, "over");
+      return result;
     } finally {
       await run.close();
     }

@@ -136,8 +136,11 @@ export class TrainingRun {
     const { epoch } = batch;
     const ended = this.#timetable.isEpochEnd(batch);
     if (ended) this.#progress = { ...this.#progress, epoch: epoch + 1, stepInEpoch: 0 };
-    if (this.#timetable.isValidation(batch) && this.#validation.isPossible) await this.#validate(epoch);
+    const validated = this.#timetable.isValidation(batch) && this.#validation.isPossible;
+    if (validated) await this.#validate(epoch);
     await this.#save(batch);
+    // Of a run that is over by this the folder is not complete yet.
+    if (validated && !this.#isOver()) await this.#input.observer.saved?.(this.#input.config.out, "validated");
     if (!this.#timetable.isStale(this.#progress)) return;
     const { patience } = this.#input.config;
     this.#input.observer.note(`stopping early: no better validation in ${patience} epochs (--patience)`);
@@ -200,14 +203,14 @@ export class TrainingRun {
 
   async #validate(epoch: number): Promise<void> {
     const tensors = await this.#keeper.soundNetwork(this.#progress.step);
-    const result = await this.#validation.evaluate();
+    const { result, images } = await this.#validation.evaluate();
     const score = scoreOf(result, bestByOf(this.#input.config));
     this.#found = this.#found === true || findsForeground(result);
     const better = Number.isFinite(score) && (this.#progress.best === null || score > this.#progress.best);
     // The step before a skipped one may be what went wrong.
     const best = better && this.#log.skippedInARow === 0;
     if (best) this.#progress = { ...this.#progress, best: score, bestEpoch: epoch };
-    this.#log.validation(this.#progress.step, epoch, result);
+    this.#log.validation(this.#progress.step, epoch, result, images);
     if (best) await this.#keeper.keepBest(tensors, this.#facts());
     this.#input.observer.validated({ epoch, result, best, bestBy: bestByOf(this.#input.config) });
   }

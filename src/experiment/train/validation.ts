@@ -7,8 +7,10 @@ import type { ImageShares } from "../../metrics/strata.ts";
 import type { Inference, Network } from "../../training/network.ts";
 import { evaluateSplit } from "../evaluate/evaluate.ts";
 import { evaluateNative } from "../evaluate/native.ts";
-import type { EvaluationResult } from "../evaluate/scores.ts";
+import type { EvaluatedMap, EvaluationResult, ScoreOptions } from "../evaluate/scores.ts";
+import type { EventImage } from "../run/event-messages.ts";
 import type { BestBy } from "../settings/config.ts";
+import { shownImage, shownSamples } from "./shown-images.ts";
 
 interface ValidationInput {
   readonly network: Network;
@@ -20,6 +22,12 @@ interface ValidationInput {
   readonly native: boolean;
   /** Where the network's last output is the class of borders: their width in pixels. */
   readonly borders: number | undefined;
+}
+
+/** What a validation found. */
+interface ValidationOutcome {
+  readonly result: EvaluationResult;
+  readonly images: ReadonlyMap<string, EventImage>;
 }
 
 /** Why the val split cannot tell which checkpoint is best; undefined where it can. */
@@ -43,6 +51,8 @@ export function findsForeground({ strata: { all } }: EvaluationResult): boolean 
 export class Validation {
   readonly #input: ValidationInput;
   readonly #samples: readonly CheckedSample[];
+  /** Tags of the images whose overlays are kept. */
+  readonly #shown: ReadonlyMap<CheckedSample, string>;
   readonly #shares = new Map<string, ImageShares>();
   #inference: Inference | null = null;
   #predictor: Predictor | null = null;
@@ -50,6 +60,7 @@ export class Validation {
   constructor(input: ValidationInput) {
     this.#input = input;
     this.#samples = input.dataset.splits.val ?? [];
+    this.#shown = shownSamples(this.#samples);
   }
 
   get isPossible(): boolean {
@@ -63,9 +74,19 @@ export class Validation {
     this.#predictor = null;
   }
 
-  async evaluate(): Promise<EvaluationResult> {
-    const { network, statistics, pool, batchSize, native, borders } = this.#input;
-    if (native) return this.#evaluateNative();
+  /** Scores the split, and draws the overlays of {@link shownSamples}, by tag. */
+  async evaluate(): Promise<ValidationOutcome> {
+    const images = new Map<string, EventImage>();
+    const onImage = async (_done: number, _total: number, map: EvaluatedMap) => {
+      const tag = this.#shown.get(map.sample);
+      if (tag !== undefined) images.set(tag, await shownImage(map));
+    };
+    const result = await (this.#input.native ? this.#evaluateNative(onImage) : this.#evaluateResized(onImage));
+    return { result, images };
+  }
+
+  async #evaluateResized(onImage: NonNullable<ScoreOptions["onImage"]>): Promise<EvaluationResult> {
+    const { network, statistics, pool, batchSize, borders } = this.#input;
     this.#inference ??= await network.inference({
       batch: Math.min(batchSize, this.#samples.length),
       ...(borders === undefined ? {} : { probabilities: true }),
@@ -79,6 +100,7 @@ export class Validation {
       pool,
       shares: this.#shares,
       loss: true,
+      onImage,
     });
   }
 
@@ -88,11 +110,12 @@ export class Validation {
     return network.config.classes - (borders === undefined ? 0 : 1);
   }
 
-  #evaluateNative(): Promise<EvaluationResult> {
+  #evaluateNative(onImage: NonNullable<ScoreOptions["onImage"]>): Promise<EvaluationResult> {
     const { network, statistics, borders } = this.#input;
     const { mean, std } = statistics;
     const facts = { mean, std, resolution: "native" as const, ...(borders === undefined ? {} : { borders }) };
     this.#predictor ??= new Predictor(network, { facts });
-    return evaluateNative({ samples: this.#samples, classes: this.#classes, predictor: this.#predictor, loss: true });
+    const split = { samples: this.#samples, classes: this.#classes };
+    return evaluateNative({ ...split, predictor: this.#predictor, loss: true, onImage });
   }
 }

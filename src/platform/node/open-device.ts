@@ -4,6 +4,7 @@ import { describe, requestGpu, targetOf } from "../../kernels/device/adapter.ts"
 import { Device } from "../../kernels/device/device.ts";
 import type { Target } from "../../kernels/target.ts";
 import { machineMemory } from "../../machine-memory.ts";
+import { pollPatiently } from "./patient-poll.ts";
 import { withQuietStderr } from "./quiet-stderr.ts";
 
 /** Which adapter to open, and as what. */
@@ -22,6 +23,12 @@ interface DawnModule {
   create(flags: readonly string[]): GPU;
   readonly globals: Readonly<Record<string, unknown>>;
 }
+
+/**
+ * How long, in milliseconds, a result is waited for without a pause. A software driver computes on the cores that the waiting
+ * would take; on a GPU a network's inference is to end within it, so that the pause never stands in a time that is measured.
+ */
+const PATIENCE = { software: 1, gpu: 30 };
 
 /** Dawn's own root objects. Dropping one while its device lives crashes the process at the next collection. */
 const roots = new Set<GPU>();
@@ -44,6 +51,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const adapter = await requestAdapter(root);
   if (!adapter) throw new DeviceError(noAdapter(options.adapter));
   const report = describe(adapter, backend ?? "default");
+  pollPatiently(report.software ? PATIENCE.software : PATIENCE.gpu);
   return new Device(await requestGpu(adapter), {
     report,
     target: { ...targetOf(report), ...options.target },

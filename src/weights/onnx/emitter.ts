@@ -1,8 +1,8 @@
 import { ShapeError } from "../../errors.ts";
 import type { Value } from "../../kernels/trace/op.ts";
 import { fromChannelsLast, type Shape, sizeOf } from "../../kernels/trace/shape.ts";
+import type { Message } from "../../protobuf.ts";
 import { type Attributes, floatTensor, intTensor, node } from "./model.ts";
-import type { Message } from "./protobuf.ts";
 
 /** Names of a value in the file: as traced (channels last), and with channels as axis 1 where it has four axes. */
 interface Names {

@@ -1,10 +1,10 @@
 import { ShapeError, UsageError } from "../../errors.ts";
 import type { Graph, Step } from "../../kernels/trace/graph.ts";
 import type { Value } from "../../kernels/trace/op.ts";
+import type { Message } from "../../protobuf.ts";
 import { Emitter } from "./emitter.ts";
 import { exporterOf } from "./exporters.ts";
 import { model, port } from "./model.ts";
-import type { Message } from "./protobuf.ts";
 
 /** A network's evaluation on a batch, as traced: the image `[n, h, w, c]` and the results by name. */
 interface TracedNetwork {

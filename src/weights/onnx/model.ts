@@ -1,4 +1,4 @@
-import { Message } from "./protobuf.ts";
+import { Message } from "../../protobuf.ts";
 
 /** `{ float }` marks a number that is a float even when it is whole. */
 type Attribute = number | { readonly float: number } | string | readonly number[];

@@ -90,6 +90,10 @@ test("train --recipe auto keeps its plan beside the run, and the kept plan train
   const again = resolveConfig({ out: out("by-plan"), workers: 0 }, readConfigFile(plan));
   await trainHere(device, set, again);
   expect(traceOf(out("by-plan"))).toEqual(traceOf(out("cli")));
+  // What was planned is given by the run's own configuration.
+  const repeated = run("--config", config, "--out", out("by-config"));
+  expect(repeated.status, repeated.stderr).toBe(0);
+  expect(traceOf(out("by-config"))).toEqual(traceOf(out("cli")));
   // A finished run that is resumed plans nothing anew.
   const resumed = run("--out", out("cli"), "--resume");
   expect(resumed.stderr).toContain("the run is complete: 2 of 2 steps are done");

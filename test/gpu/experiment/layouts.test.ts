@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { predictFiles } from "../../../src/cli/commands/predict-files.ts";
-import { trainingSplits } from "../../../src/cli/commands/train.ts";
 import { FileFailures } from "../../../src/cli/file-failures.ts";
 import { checkDataset } from "../../../src/data/dataset/check-dataset.ts";
 import { openDataset } from "../../../src/data/dataset/dataset.ts";
@@ -13,6 +12,7 @@ import { checkpointPath, loadNetwork } from "../../../src/experiment/checkpoint/
 import { evaluateNative } from "../../../src/experiment/evaluate/native.ts";
 import type { Format } from "../../../src/experiment/predict/outputs.ts";
 import { listInputs } from "../../../src/experiment/predict/predict-inputs.ts";
+import { trainingSplits } from "../../../src/experiment/study/chosen-data.ts";
 import { Predictor } from "../../../src/inference/predictor.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";

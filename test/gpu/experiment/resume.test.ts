@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { runPaths } from "../../../src/experiment/run/run-folder.ts";
+import { resolveConfig } from "../../../src/experiment/settings/config.ts";
+import { readConfigFile } from "../../../src/experiment/settings/config-file.ts";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { type Cells, cells, scratchFolder, tinyConfig, traceOf, trainHere } from "../../support/training.ts";
@@ -39,6 +41,22 @@ test("two runs with one seed are equal to the byte, whatever the number of threa
   expect(traceOf(out("again"))).toEqual(traceOf(out("whole")));
   await trainHere(device, set, config("other", { seed: 1, steps: 3 }));
   expect(traceOf(out("other")).last).not.toEqual(traceOf(out("whole")).last);
+});
+
+test("a run is repeated to the byte by its config.yaml", async () => {
+  const again = resolveConfig({ out: out("by-config") }, readConfigFile(runPaths(out("whole")).config));
+  await trainHere(device, set, again);
+  expect(traceOf(out("by-config"))).toEqual(traceOf(out("whole")));
+  // Every number of metrics.jsonl has its column in metrics.csv.
+  const { metrics, metricsCsv } = runPaths(out("whole"));
+  const [header = "", ...lines] = readFileSync(metricsCsv, "utf8").trimEnd().split("\n");
+  const rows = readFileSync(metrics, "utf8").trimEnd().split("\n");
+  expect(lines).toHaveLength(rows.length);
+  const names = new Set(rows.flatMap((row) => Object.keys(JSON.parse(row))));
+  expect([...names].filter((name) => !header.split(",").includes(name))).toEqual([]);
+  // And by that of the repetition, which differs in the folder alone.
+  const text = (name: string) => readFileSync(runPaths(out(name)).config, "utf8");
+  expect(text("by-config")).toBe(text("whole").replace(out("whole"), out("by-config")));
 });
 
 test.each([1, 3, 5])("a run stopped after step %i ends as if it had not been", async (stopAt) => {

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import type { Network } from "../../../src/training/network.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
 import { bits, noise } from "../../support/numbers.ts";
-import { noiseBatch, tinyTrainer } from "../../support/training.ts";
+import { tinyTrainer } from "../../support/training.ts";
 
 let device: Device;
 beforeAll(async () => {

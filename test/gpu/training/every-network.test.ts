@@ -11,8 +11,9 @@ import { Network } from "../../../src/training/network.ts";
 import { untrained } from "../../support/checkpoint.ts";
 import { livelyNetwork, logitsIn, trainIn, updateBy, worstDifference } from "../../support/forms.ts";
 import { NETWORKS, tinyFlags, tinyNetwork, UNREACHED } from "../../support/nets.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
 import { bits, noise } from "../../support/numbers.ts";
-import { noiseBatch, scratchFolder, tinyTrainer } from "../../support/training.ts";
+import { scratchFolder, tinyTrainer } from "../../support/training.ts";
 
 const scratch = scratchFolder();
 let device: Device;

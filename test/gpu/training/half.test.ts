@@ -4,7 +4,8 @@ import type { Device } from "../../../src/kernels/device/device.ts";
 import { LOSS_SCALE } from "../../../src/model/keys.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import type { Precision } from "../../../src/training/passes.ts";
-import { noiseBatch, STATE, snapshot, tinyTrainer } from "../../support/training.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
+import { STATE, snapshot, tinyTrainer } from "../../support/training.ts";
 
 let device: Device;
 beforeAll(async () => {

@@ -3,7 +3,8 @@ import { networkTensors } from "../../../src/inference/checkpoint/checkpoint.ts"
 import type { Device } from "../../../src/kernels/device/device.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { float32 } from "../../../src/weights/safetensors.ts";
-import { noiseBatch, tinyTrainer } from "../../support/training.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
+import { tinyTrainer } from "../../support/training.ts";
 
 let device: Device;
 beforeAll(async () => {

@@ -9,8 +9,9 @@ import { networkLoss } from "../../../src/model/losses.ts";
 import { RegionTargets, regionLoss } from "../../../src/model/region-losses.ts";
 import { DEFAULT_LOSS } from "../../../src/model/supervision.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
 import { deviation, noise } from "../../support/numbers.ts";
-import { noiseBatch, tinyTrainer } from "../../support/training.ts";
+import { tinyTrainer } from "../../support/training.ts";
 
 let device: Device;
 beforeAll(async () => {

@@ -6,7 +6,8 @@ import { arenaOf, GROUPS } from "../../../src/model/keys.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
 import { allocateTraining, compileStep } from "../../../src/training/trainer.ts";
-import { noiseBatch, STATE, snapshot, tinyConfig } from "../../support/training.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
+import { STATE, snapshot, tinyConfig } from "../../support/training.ts";
 
 let device: Device;
 beforeAll(async () => {

@@ -3,8 +3,9 @@ import type { Device } from "../../../src/kernels/device/device.ts";
 import { arenaOf, CLOCKS_ARENA, STATISTICS_ARENA } from "../../../src/model/keys.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import type { Network } from "../../../src/training/network.ts";
+import { noiseBatch } from "../../support/noise-batch.ts";
 import { deviation } from "../../support/numbers.ts";
-import { noiseBatch, PLAIN_STEP, STATE, snapshot, tinyTrainer } from "../../support/training.ts";
+import { PLAIN_STEP, STATE, snapshot, tinyTrainer } from "../../support/training.ts";
 
 // Hundreds of steps: minutes where other work fills the machine.
 vi.setConfig({ testTimeout: 300_000 });

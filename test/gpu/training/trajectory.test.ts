@@ -7,7 +7,8 @@ import type { Device } from "../../../src/kernels/device/device.ts";
 import type { Target } from "../../../src/kernels/target.ts";
 import { toChannelsLast } from "../../../src/kernels/trace/shape.ts";
 import { fromZoo } from "../../../src/model/zoo.ts";
-import { FixtureFile } from "../../../src/parity/fixture.ts";
+import type { FixtureFile } from "../../../src/parity/fixture.ts";
+import { openFixture } from "../../../src/parity/run.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { Network } from "../../../src/training/network.ts";
 import { float32 } from "../../../src/weights/safetensors.ts";
@@ -15,7 +16,7 @@ import { largestDifference } from "../../support/onnx.ts";
 import { PLAIN_STEP, tinyConfig, trainerOf } from "../../support/training.ts";
 import { tracedStep } from "../../support/training-trace.ts";
 
-const open = (path: string) => FixtureFile.open(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
+const open = (path: string) => openFixture(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
 
 let start: FixtureFile;
 let golden: FixtureFile;

@@ -181,6 +181,8 @@ const EFFECTS: { readonly [Field in TrainField]: Effect | string } = {
   encoderRate: { see: factors("encoder.", "classifier."), becomes: [[0.25], [1]] },
   layerDecay: { see: factors("encoder.stem.", "encoder.stages.3.", "classifier."), becomes: [[0.03125], [0.5], [1]] },
   layerRates: { see: factors("encoder.stem.", "encoder.stages.", "classifier."), becomes: [[0], [1], [10]] },
+  fold: "the images of one fold, which the test of svanet cv repeats",
+  judge: "the images of validations, which the test of svanet ablate repeats",
   window: { see: windowOf, becomes: { low: -160, high: 240 } },
   size: { see: (config) => [network(config).width, network(config).height], becomes: [256, 128] },
   augment: {

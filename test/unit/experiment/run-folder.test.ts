@@ -273,3 +273,30 @@ test("the state before the last one is kept, and takes its place when the last i
     ["previous.safetensors", "2"],
   ]);
 });
+
+test("metrics.csv has the rows of metrics.jsonl under one header, also after a kill and a resumption", () => {
+  const folder = newFolder();
+  const { metricsCsv: path } = runPaths(folder);
+  const two = { ...config, classes: 2 };
+  const run = RunFolder.create(folder, two);
+  run.record({ step: 1, kind: "train", epoch: 0, time: "t", loss: 0.5, dice: null, gradientNorm: 1.25, rate: 1e-7 });
+  run.record({ step: 1, kind: "val", epoch: 0, time: "t", loss: 0.25, scoredAt: 'odd, "quoted"', dice1: 61.5 });
+  run.record({ step: 2, kind: "train", epoch: 1, time: "t", loss: 0.125, skipped: 1 });
+  run.close();
+  const header =
+    "step,kind,epoch,time,loss,dice,gradientNorm,rate,skipped,lossScale,skippedSteps,scoredAt,foregroundDice,mIoU,mDice,sensitivity,dice0,iou0,dice1,iou1";
+  const rows = ["1,train,0,t,0.5,,1.25,1e-7,,,,,,,,,,,,", '1,val,0,t,0.25,,,,,,,"odd, ""quoted""",,,,,,,61.5,'];
+  const last = "2,train,1,t,0.125,,,,1,,,,,,,,,,,";
+  expect(readFileSync(path, "utf8")).toBe(`${[header, ...rows, last].join("\n")}\n`);
+  // A line that a killed process left half, and one of a step that runs again.
+  writeFileSync(path, readFileSync(path, "utf8").slice(0, -5));
+  const again = RunFolder.resume(folder, { step: 1 });
+  expect(readFileSync(path, "utf8")).toBe(`${[header, ...rows].join("\n")}\n`);
+  again.record({ step: 2, kind: "train", loss: 1 });
+  again.close();
+  expect(readFileSync(path, "utf8").split("\n")[3]).toBe("2,train,,,1,,,,,,,,,,,,,,,");
+  // A run of before there was the file gets it.
+  rmSync(path);
+  RunFolder.resume(folder, { step: 1 }, two).close();
+  expect(readFileSync(path, "utf8")).toBe(`${[header, ...rows].join("\n")}\n`);
+});

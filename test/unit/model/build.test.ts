@@ -6,14 +6,14 @@ import { Build } from "../../../src/model/build.ts";
 import { initialRegions, initialValues, ParameterTable, uniformByFan } from "../../../src/model/parameters.ts";
 import { configFromOracle } from "../../../src/model/svanet/config.ts";
 import { traceNetwork } from "../../../src/model/zoo.ts";
-import { FixtureFile } from "../../../src/parity/fixture.ts";
+import { openFixture } from "../../../src/parity/run.ts";
 
 const folder = fileURLToPath(new URL("../../fixtures/model/", import.meta.url));
 const golden = readdirSync(folder);
 
 describe("names and shapes", () => {
   test.each(golden)("equal those of %s", async (name) => {
-    const file = await FixtureFile.open(`${folder}${name}`);
+    const file = await openFixture(`${folder}${name}`);
     const { parameters } = traceNetwork(configFromOracle(file.json("config")), { mode: "eval", batch: 2 }).build;
     for (const [prefix, kind] of [
       ["param.", "weight"],
@@ -27,7 +27,7 @@ describe("names and shapes", () => {
   });
 
   test("are the same in training and evaluation", async () => {
-    const file = await FixtureFile.open(`${folder}mini-svanet.safetensors`);
+    const file = await openFixture(`${folder}mini-svanet.safetensors`);
     const config = configFromOracle(file.json("config"));
     const parameters = new ParameterTable();
     traceNetwork(config, { mode: "train", batch: 2, parameters });

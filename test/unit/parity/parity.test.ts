@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Checkers } from "../../../src/parity/check-files.ts";
 import { compare } from "../../../src/parity/compare.ts";
 import { checkImages } from "../../../src/parity/images.ts";
 import { checkMetrics } from "../../../src/parity/metrics.ts";
-import { type Checkers, runParity } from "../../../src/parity/run.ts";
+import { runParity } from "../../../src/parity/run.ts";
 import { checkSchedule } from "../../../src/parity/schedule.ts";
 import { gradientTolerance, TOLERANCE } from "../../../src/parity/tolerance.ts";
 import {

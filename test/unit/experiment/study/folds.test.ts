@@ -53,14 +53,14 @@ test("a fold is scored on what it was not trained on; test is never touched; val
   const dataset = paperSet({ train: 7, val: 3, test: 5 });
   const input = { dataset, statistics: { mean: [], std: [] }, folds: 5, seed: 3 } as const;
   const { folds } = foldData({ ...input, select: "last" });
-  for (const { dataset: own, scored, part, select } of folds) {
+  for (const { dataset: own, scored, fold, judge, select } of folds) {
     expect(own.splits.val).toBeUndefined();
     expect(own.splits.test).toBeUndefined();
     expect(select).toBe("last");
     expect([...stems(own.splits.train ?? []), ...stems(scored.samples)].sort()).toEqual(
       [...stems(dataset.splits.train ?? []), ...stems(dataset.splits.val ?? [])].sort(),
     );
-    expect(part).toMatch(/^fold[1-5]of5by3$/);
+    expect([fold, judge]).toEqual([expect.stringMatching(/^[1-5]of5by3$/), "none"]);
   }
   const [judged] = foldData({ ...input, select: "val" }).folds;
   expect(judged?.dataset.splits.val).toEqual(judged?.scored.samples);

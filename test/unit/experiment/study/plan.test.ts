@@ -87,7 +87,7 @@ test("a run's name tells recipe, data and seed apart, and nothing else", () => {
   expect(nameOf({ seed: 4 })).toBe(nameOf({})?.replace("seed0", "seed4"));
   expect(nameOf({ lr: 1e-3 })).not.toBe(nameOf({}));
   expect(nameOf({ width: 8 })).not.toBe(nameOf({}));
-  expect(nameOf({}, { ...paperData(), part: "fold2of5" })).toBe(nameOf({})?.replace("cells", "cells-fold2of5"));
+  expect(nameOf({}, { ...paperData(), fold: "2of5" })).toBe(nameOf({})?.replace("cells", "cells-fold2of5"));
 });
 
 test("two data sets of one name are refused; a run judged by test has another name and its test as val", () => {

@@ -5,7 +5,7 @@ import { ablationArms } from "../../../../src/experiment/study/ablation.ts";
 import { ablationTable } from "../../../../src/experiment/study/ablation-tables.ts";
 import { carryOut } from "../../../../src/experiment/study/carry-out.ts";
 import { planStudy, type StudyRun } from "../../../../src/experiment/study/plan.ts";
-import type { Launcher, RunState } from "../../../../src/experiment/study/runner.ts";
+import { type CarryRun, inTurn, type RunState } from "../../../../src/experiment/study/runner.ts";
 import { studyRows } from "../../../../src/experiment/study/table.ts";
 import { random } from "../../../../src/kernels/random.ts";
 import { paperData, scoresOf, tinyStudy } from "../../../support/study.ts";
@@ -31,7 +31,7 @@ class FakeMachine {
   };
 
   /** Throws what `fail` gives before a step is saved. */
-  launcher(fail: (run: StudyRun, step: number) => Error | "stop" | null): Launcher {
+  launcher(fail: (run: StudyRun, step: number) => Error | "stop" | null): CarryRun {
     return async (run) => {
       for (;;) {
         const { step, weights } = this.disk.get(run.name) ?? { step: 0, weights: run.name };
@@ -57,8 +57,13 @@ class FakeMachine {
 const digest = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 12);
 const quiet = () => undefined;
 
-const carriedOut = (machine: FakeMachine, launch: Launcher) =>
-  carryOut(study, { launch, stateOf: machine.stateOf, score: machine.score, note: quiet });
+const carriedOut = (machine: FakeMachine, carry: CarryRun) =>
+  carryOut(study, {
+    launch: inTurn(carry, { note: quiet }),
+    stateOf: machine.stateOf,
+    score: machine.score,
+    note: quiet,
+  });
 
 /** The table of a machine that nothing happens to. */
 async function undisturbed() {
@@ -122,8 +127,12 @@ test("a signal ends the study after the run has saved; there are no scores then"
   );
   expect([scores.size, stopped, machine.steps]).toEqual([0, true, 6]);
   let asked = 0;
-  const input = { launch: machine.launcher(() => null), stateOf: machine.stateOf, score: machine.score, note: quiet };
-  const between = await carryOut(study, { ...input, stopped: () => ++asked > 2 });
+  const stopping = { note: quiet, stopped: () => ++asked > 2 };
+  const launch = inTurn(
+    machine.launcher(() => null),
+    stopping,
+  );
+  const between = await carryOut(study, { ...stopping, launch, stateOf: machine.stateOf, score: machine.score });
   expect([between.stopped, machine.steps]).toEqual([true, 12]);
 });
 
@@ -145,7 +154,10 @@ test("a lost GPU, a bug and changed data end the study; a damaged checkpoint fai
   ).rejects.toBe(bug);
   const seen = async (error: Error) =>
     carryOut(study, {
-      launch: machine.launcher(() => null),
+      launch: inTurn(
+        machine.launcher(() => null),
+        { note: quiet },
+      ),
       stateOf: async (run) => {
         if (run === study.runs[1]) throw error;
         return machine.stateOf(run);

@@ -1,7 +1,7 @@
 import { createReadStream, existsSync, realpathSync, statSync } from "node:fs";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, sep } from "node:path";
 import { UsageError } from "../errors.ts";
+import { type Answer, refuse } from "./loopback.ts";
 
 /** What browsers are told of files by their ending. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -20,22 +20,17 @@ const TYPES: Readonly<Record<string, string>> = {
  * Answers requests with the files of a folder, `index.html` for the folder itself; 404 for whatever lies outside, by dots or
  * by links. Throws UsageError where there is no such folder, or no `index.html` in it.
  */
-export function folderAnswers(folder: string): (request: IncomingMessage, response: ServerResponse) => void {
+export function folderAnswers(folder: string): Answer {
   if (!existsSync(join(folder, "index.html"))) {
     throw new UsageError(`${folder}: holds no page (index.html); svanet export web RUN --out ${folder} writes one`);
   }
   const root = realpathSync(folder);
-  return ({ method, url = "/" }, response) => {
-    const file = fileOf(root, url);
-    if (file === undefined) {
-      response.writeHead(404, { "content-type": "text/plain" }).end("404\n");
-      return;
-    }
+  return (path, response, { method }) => {
+    const file = fileOf(root, path);
+    if (file === undefined) return refuse(response, 404, "no such file is in the folder");
     response.writeHead(200, {
       "content-type": TYPES[extname(file).toLowerCase()] ?? "application/octet-stream",
       "content-length": statSync(file).size,
-      "cache-control": "no-cache",
-      "x-content-type-options": "nosniff",
     });
     if (method === "HEAD") response.end();
     else
@@ -45,14 +40,8 @@ export function folderAnswers(folder: string): (request: IncomingMessage, respon
   };
 }
 
-/** The file that an address means; undefined where it is none of the folder's. */
-function fileOf(root: string, url: string): string | undefined {
-  let path: string;
-  try {
-    path = decodeURIComponent(new URL(url, "http://127.0.0.1").pathname);
-  } catch {
-    return undefined; // no address at all
-  }
+/** The file that a decoded path means; undefined where it is none of the folder's. */
+function fileOf(root: string, path: string): string | undefined {
   if (path.includes("\0")) return undefined;
   const named = join(root, path.endsWith("/") ? `${path}index.html` : path);
   if (!existsSync(named)) return undefined;

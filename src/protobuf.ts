@@ -13,8 +13,8 @@ function varint(value: number | bigint): number[] {
 }
 
 /**
- * One message under construction, in protocol buffers (protobuf.dev/programming-guides/encoding) as far as ONNX needs
- * them. Large byte fields are kept, not copied, until the whole is written.
+ * One message under construction, in protocol buffers (protobuf.dev/programming-guides/encoding) as far as ONNX and
+ * TensorBoard's events need them. Large byte fields are kept, not copied, until the whole is written.
  */
 export class Message {
   readonly chunks: Uint8Array[] = [];
@@ -35,6 +35,14 @@ export class Message {
   float(field: number, value: number): this {
     const out = new Uint8Array([...varint(field * 8 + 5), 0, 0, 0, 0]);
     new DataView(out.buffer).setFloat32(out.length - 4, value, true);
+    this.#push(out);
+    return this;
+  }
+
+  /** A 64-bit float. */
+  double(field: number, value: number): this {
+    const out = new Uint8Array([...varint(field * 8 + 1), 0, 0, 0, 0, 0, 0, 0, 0]);
+    new DataView(out.buffer).setFloat64(out.length - 8, value, true);
     this.#push(out);
     return this;
   }
