@@ -65,7 +65,8 @@ export function describe(adapter: GPUAdapter, backend: string): AdapterReport {
   const words = `${info.device} ${info.description} ${info.architecture}`;
   const software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(words);
   return {
-    name: info.device || info.description || "unknown",
+    // Browsers tell the maker and the kind of a GPU only.
+    name: info.device || info.description || `${info.vendor} ${info.architecture}`.trim() || "unknown",
     vendor: info.vendor,
     architecture: info.architecture,
     driver: info.description,
