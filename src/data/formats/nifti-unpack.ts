@@ -13,7 +13,7 @@ async function unpacked(bytes: Uint8Array, file: string): Promise<Uint8Array> {
   const stream = new DecompressionStream("gzip");
   const writer = stream.writable.getWriter();
   // Damaged packing fails here and where it is read; there it is told.
-  writer.write(bytes).catch(() => undefined);
+  writer.write(bytes as Uint8Array<ArrayBuffer>).catch(() => undefined);
   writer.close().catch(() => undefined);
   const reader = stream.readable.getReader();
   const next = async () => {
