@@ -31,16 +31,6 @@ export default defineConfig({
         },
       },
       {
-        // A Slurm of one node, which the tests start and end.
-        test: {
-          name: "slurm",
-          include: ["test/system/slurm/**/*.test.ts"],
-          pool: "forks",
-          testTimeout: 400_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
         // What AMD's compiler makes of the kernels; its files are found by bench/isa/machine.ts.
         test: { name: "isa", include: ["test/system/isa/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 600_000 },
       },

@@ -37,7 +37,11 @@ export async function writeBundle({ name, entry, format }, target) {
       target: "es2022",
       minify: "esbuild",
       lib: { entry, formats: [format], name: "bundle", fileName: () => `${name}.js` },
-      rollupOptions: { output: { inlineDynamicImports: true } },
+      rollupOptions: {
+        output: { inlineDynamicImports: true },
+        // Of comments in packages of others, which nothing depends on.
+        onwarn: (warning, warn) => warning.code === "INVALID_ANNOTATION" || warn(warning),
+      },
     },
   });
 }

@@ -20,12 +20,6 @@ export const NEEDS = [
     variable: "SVANET_CHROMIUM",
     files: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
   },
-  {
-    name: "Slurm and munge, the queue of a cluster",
-    packages: ["slurm-wlm", "munge"],
-    variable: "SVANET_SLURMCTLD",
-    files: ["/usr/sbin/slurmctld"],
-  },
   ...JSON.parse(readFileSync(new URL("../bench/isa/needs.json", import.meta.url), "utf8")),
 ];
 

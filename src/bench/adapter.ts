@@ -13,7 +13,7 @@ export interface Header {
 }
 
 /** `report` is null where no adapter is found: what is measured needs none. */
-export function headerOf(report: AdapterReport | null, command: string): Header {
+export function headerOf(report: Pick<AdapterReport, "name" | "driver" | "backend"> | null, command: string): Header {
   const [cpu] = cpus();
   return {
     adapter: report?.name ?? "no adapter",

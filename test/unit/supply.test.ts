@@ -60,7 +60,8 @@ test("the package holds the built code, its types, the doctor's numbers, pages, 
   const allowed = [
     /^dist\/[\w/.-]+\.(js|d\.ts)$/,
     /^dist\/fixtures\/ops\/\w+\.safetensors$/,
-    /^docs\/([\w-]+\/)?[\w-]+\.(md|png)$/,
+    /^dist\/browser\/[\w/.-]+\.css$/,
+    /^docs\/([\w-]+\/)?[\w-]+\.(md|png|svg)$/,
     /^examples\/[\w-]+\.ts$/,
     /^dist\/experiment\/study\/paper-tables\.json$/,
   ];

@@ -36,7 +36,7 @@ test("the browser's adapter is asked for all it has, and the kernels are chosen 
 });
 
 describe("in a browser", () => {
-  /** One op of each kind of kernel: the whole table is `npm run parity:web -- --ops`, which takes minutes on SwiftShader. */
+  /** One op of each kind of kernel: the whole table takes minutes on SwiftShader. */
   const OPS = [
     "conv2d",
     "linear",
