@@ -29,10 +29,12 @@ export function redrawPlots(): void {
 export function plotView(draw: Draw, hover?: Hover): HTMLElement {
   const first = draw({ width: USUAL_WIDTH, ink: "currentColor" });
   if (!isChart(first)) return element("p", { attributes: { class: "absent" } }, first.absent);
-  const plot = element("div", { attributes: { class: "plot", role: "img", "aria-label": first.title } });
+  // Vega makes a document of its container; a reader of screens is better served by a picture with a name and a table.
+  const container = element("div");
+  const plot = element("div", { attributes: { class: "plot", role: "img", "aria-label": first.title } }, container);
   const redraw = () => {
     const chart = draw({ width: plot.clientWidth || USUAL_WIDTH, ink: "currentColor" });
-    if (isChart(chart)) drawInto(plot, chart, hover);
+    if (isChart(chart)) drawInto(container, chart, hover);
   };
   drawn.set(plot, redraw);
   queueMicrotask(redraw); // when it stands on the page and has a width
@@ -56,19 +58,16 @@ function numbers({ id, title, table }: Chart): HTMLElement {
 
 const views = new WeakMap<HTMLElement, View>();
 
-function drawInto(plot: HTMLElement, { spec, title }: Chart, hover: Hover | undefined): void {
-  views.get(plot)?.finalize();
+function drawInto(container: HTMLElement, { spec, title }: Chart, hover: Hover | undefined): void {
+  views.get(container)?.finalize();
   const view = new View(parse(compile(spec).spec, {}, { ast: true }), {
     expr: expressionInterpreter,
     renderer: "svg",
-    container: plot,
+    container,
     loader: { load: () => Promise.reject(new Error("a report loads nothing")) } as never,
   });
-  views.set(plot, view);
+  views.set(container, view);
   view.description(title);
-  // Vega makes a document of its container; a reader of screens is better served by a picture with a name and a table.
-  plot.setAttribute("role", "img");
-  plot.removeAttribute("aria-roledescription");
   view.tooltip((_handler: unknown, event: Event, item: Item | null) => {
     const content = item && hover?.((item.datum ?? {}) as Record<string, unknown>);
     showBeside(event as MouseEvent, content ?? undefined);
