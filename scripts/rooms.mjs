@@ -63,7 +63,7 @@ export const ROOMS = {
       checkpoint: ["settings", "run"],
       evaluate: ["settings", "run"],
       predict: ["settings", "run", "checkpoint", "evaluate"],
-      "web-page": ["checkpoint"],
+      page: ["checkpoint"],
       plan: ["settings", "evaluate"],
       train: ["settings", "run", "checkpoint", "evaluate", "predict"],
       study: ["settings", "run", "checkpoint", "evaluate", "predict", "train"],

@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cellsKind } from "../../../src/data/synth/cells.ts";
 import { writeSynth } from "../../../src/data/synth/write.ts";
-import { writePage } from "../../../src/experiment/web-page/write-page.ts";
+import { writePage } from "../../../src/experiment/page/write-page.ts";
 import { openDevice } from "../../../src/platform/node/open-device.ts";
 import { type LoopbackServer, serveLoopback } from "../../../src/serve/loopback.ts";
 import { folderAnswers } from "../../../src/serve/static-files.ts";
