@@ -60,7 +60,7 @@ test("the package holds the built code, its types, the doctor's numbers, pages, 
   const allowed = [
     /^dist\/[\w/.-]+\.(js|d\.ts)$/,
     /^dist\/fixtures\/ops\/\w+\.safetensors$/,
-    /^dist\/browser\/[\w/.-]+\.css$/,
+    /^dist\/browser\/[\w/.-]+\.(css|html|svg)$/,
     /^docs\/([\w-]+\/)?[\w-]+\.(md|png|svg)$/,
     /^examples\/[\w-]+\.ts$/,
     /^dist\/experiment\/study\/paper-tables\.json$/,
