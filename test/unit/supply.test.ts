@@ -69,8 +69,7 @@ test("the package holds the built code, its types, the doctor's numbers, pages, 
   expect(strange).toEqual([]);
   for (const path of [...documents, "dist/cli/main.js", "dist/index.d.ts"]) expect(paths).toContain(path);
   expect(paths.filter((path) => /(^|\/)(test|fuzz|src)/.test(path))).toEqual([]);
-  // Of it 1.3 MB are the bundles of two pages: reports, and networks in browsers.
-  expect(packed?.unpackedSize).toBeLessThan(9e6);
+  expect(packed?.unpackedSize).toBeLessThan(8e6);
 });
 
 test("the bill of materials is CycloneDX and names what the licences name", () => {
