@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -68,6 +69,30 @@ test("table6 with two repeats, end to end; the second call trains nothing and pr
   const images = readFileSync(join(out, "table6-images.csv"), "utf8").trimEnd().split("\n");
   expect(images).toHaveLength(1 + 8 * 3);
   expect(images[0]).toMatch(/^run,seed,name,.*imageDice/);
+});
+
+test("two processes side by side train the same bits; printed commands carry out the runs that they name", () => {
+  const beside = join(scratch.path, "beside");
+  const rows = (...more: string[]) => ["ablate", "t6", "--data", data, ...TINY, "--repeats", "1", "--rows", ...more];
+  const both = svanet(...rows("1,2", "--out", beside, "--jobs", "2"));
+  expect(both.status, both.stderr).toBe(0);
+  const trained = readdirSync(join(beside, "runs"));
+  expect(trained).toHaveLength(2);
+  const kept = (folder: string, run: string) =>
+    readFileSync(join(folder, "runs", run, "checkpoints", "last.safetensors"));
+  for (const run of trained) expect(kept(beside, run).equals(kept(out, run)), run).toBe(true);
+  const serial = svanet(...rows("1,2", "--out", beside));
+  expect(serial.stderr).toContain("2 of 2 runs are finished and skipped");
+  expect(serial.stdout).toBe(both.stdout);
+
+  const printed = svanet(...rows("2,3", "--out", beside, "--launcher", "print"));
+  expect(printed.status, printed.stderr).toBe(0);
+  const lines = printed.stdout.trimEnd().split("\n");
+  expect(lines).toHaveLength(1);
+  const done = spawnSync("sh", ["-c", lines[0] ?? ""], { encoding: "utf8" });
+  expect(done.status, done.stderr).toBe(0);
+  const collected = svanet(...rows("2,3", "--out", beside));
+  expect(collected.stderr).toContain("2 of 2 runs are finished and skipped");
 });
 
 test("a part that the table decides is refused by its flag, before a file is read", () => {
