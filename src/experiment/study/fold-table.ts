@@ -1,8 +1,9 @@
 import type { StratumResult } from "../../metrics/evaluation.ts";
+import { meanDeviation } from "../../metrics/mean-deviation.ts";
 import { classValues, foregroundDice, microMean } from "../../metrics/overlap.ts";
 import type { Cell } from "./plan.ts";
 import type { RunScores } from "./score.ts";
-import { type StratumSpreads, type StudyRow, spread, studyRows } from "./table.ts";
+import { type StratumSpreads, type StudyRow, studyRows } from "./table.ts";
 
 /** Metrics that can be told of several folds together from what is kept of each. */
 type PooledMetrics = Readonly<Record<"mDice" | "mIoU" | "sensitivity" | "precision" | "f2" | "foregroundDice", number>>;
@@ -78,7 +79,7 @@ function meanOfFolds(folds: readonly StudyRow[]): Record<string, StratumSpreads>
       const metrics = Object.keys(folds[0]?.strata[stratum] ?? {});
       const own = metrics.map((metric) => {
         const means = folds.flatMap((row) => row.strata[stratum]?.[metric]?.mean ?? []);
-        return [metric, spread(means)] as const;
+        return [metric, meanDeviation(means)] as const;
       });
       return [stratum, Object.fromEntries(own)];
     }),
@@ -92,7 +93,7 @@ function together(cells: readonly Cell[], scores: ReadonlyMap<string, RunScores>
     names.map((stratum) => {
       const each = (repeats ?? []).map((parts) => pooled(parts.flatMap(({ strata }) => strata[stratum] ?? [])));
       const metrics = Object.keys(each[0] ?? {}) as (keyof PooledMetrics)[];
-      return [stratum, Object.fromEntries(metrics.map((name) => [name, spread(each.map((one) => one[name]))]))];
+      return [stratum, Object.fromEntries(metrics.map((name) => [name, meanDeviation(each.map((one) => one[name]))]))];
     }),
   );
 }

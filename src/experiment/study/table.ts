@@ -1,18 +1,13 @@
 import type { ImageResult, StratumResult } from "../../metrics/evaluation.ts";
 import { holm } from "../../metrics/holm.ts";
+import { type MeanDeviation, meanDeviation } from "../../metrics/mean-deviation.ts";
 import { pairedTTest, wilcoxonSignedRank } from "../../metrics/significance.ts";
 import { traceNetwork } from "../../model/zoo.ts";
 import type { Cell } from "./plan.ts";
 import type { RunScores } from "./score.ts";
 
-/** Mean and sample standard deviation over the repeats; null where there is none. */
-export interface Spread {
-  readonly mean: number | null;
-  readonly sd: number | null;
-}
-
-/** Metrics of a stratum by name: percent, mean absolute errors as fractions. */
-export type StratumSpreads = Readonly<Record<string, Spread>>;
+/** Metrics of a stratum by name, over the repeats: percent, mean absolute errors as fractions. */
+export type StratumSpreads = Readonly<Record<string, MeanDeviation>>;
 
 /** How a row differs from the baseline: two-sided p-values of pairs of images, null where nothing can be said. */
 export interface Comparison {
@@ -53,13 +48,6 @@ const NOTHING: Comparison = {
 };
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-/** Mean and sample deviation of some values; of none, null. One value has no deviation. */
-export function spread(values: readonly number[]): Spread {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean: finite(mean), sd: finite(Math.sqrt(squares / (values.length - 1))) };
-}
 
 /**
  * The rows of a table: one a cell, in their order. All cells have the same images. `baseline` is the key of the row that the
@@ -111,7 +99,7 @@ export function spreads(results: readonly StratumResult[]): StratumSpreads {
   const [first] = results;
   const names = Object.entries(first ?? {}).filter((entry) => typeof entry[1] === "number");
   return Object.fromEntries(
-    names.map(([name]) => [name, spread(results.map((result) => Number(result[name as keyof StratumResult])))]),
+    names.map(([name]) => [name, meanDeviation(results.map((result) => Number(result[name as keyof StratumResult])))]),
   );
 }
 

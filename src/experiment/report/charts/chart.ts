@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from "vega-lite";
+import { meanDeviation } from "../../../metrics/mean-deviation.ts";
 import type { ReportCell, ReportTable } from "../data.ts";
 
 /** A chart: one specification for the page and for the files beside it. */
@@ -107,17 +108,10 @@ export function framed({ width, ink }: Drawing, height: number) {
 export const figure = (value: number | null | undefined, digits = 2): string =>
   value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits);
 
-/** Mean and sample deviation; `sd` is null for fewer than two values. */
-export function spreadOf(values: readonly number[]): { readonly mean: number; readonly sd: number | null } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, sd: values.length < 2 ? null : Math.sqrt(squares / (values.length - 1)) };
-}
-
 /** `72.58 ± 0.31`; without a deviation the mean, of nothing a dash. */
 export function spreadText(values: readonly number[], digits = 2): string {
   if (values.length === 0) return "–";
-  const { mean, sd } = spreadOf(values);
+  const { mean, sd } = meanDeviation(values);
   return sd === null ? figure(mean, digits) : `${figure(mean, digits)} ± ${figure(sd, digits)}`;
 }
 

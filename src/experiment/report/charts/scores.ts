@@ -1,5 +1,6 @@
+import { meanDeviation } from "../../../metrics/mean-deviation.ts";
 import type { ReportCell, ReportTable, StratumMetric } from "../data.ts";
-import { spreadOf, spreadText, stratumText } from "./chart.ts";
+import { spreadText, stratumText } from "./chart.ts";
 import { type EvaluatedRun, scoredText } from "./groups.ts";
 
 /** The metrics of the table behind mDice of every stratum, all of them over all images. */
@@ -19,7 +20,7 @@ export function scoresTable(runs: ReadonlyMap<string, readonly EvaluatedRun[]>):
     ...Object.entries(OF_ALL).map(([metric, title]) => ({ title, stratum: "all", metric: metric as StratumMetric })),
   ].map((column) => ({ ...column, values: [...runs.values()].map((own) => valuesOf(own, column)) }));
   const best = columns.map(({ values }) => {
-    const means = values.map((of) => (of.length === 0 ? Number.NEGATIVE_INFINITY : spreadOf(of).mean));
+    const means = values.map((of) => meanDeviation(of).mean ?? Number.NEGATIVE_INFINITY);
     return means.length < 2 ? [] : means.map((mean) => mean === Math.max(...means) && Number.isFinite(mean));
   });
   const images = (own: readonly EvaluatedRun[]) => [...new Set(own.map(({ evaluation }) => evaluation.images.length))];

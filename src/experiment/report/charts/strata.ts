@@ -1,3 +1,4 @@
+import { meanDeviation } from "../../../metrics/mean-deviation.ts";
 import type { ReportData } from "../data.ts";
 import {
   type Absent,
@@ -7,7 +8,6 @@ import {
   idOf,
   legend,
   looks,
-  spreadOf,
   spreadText,
   stratumText,
   tableOf,
@@ -22,8 +22,8 @@ export function strataChart(data: ReportData, set: string, drawing: Drawing): Ch
   const points = [...runs].flatMap(([group, own]) =>
     strata.flatMap((stratum) => {
       const values = own.flatMap(({ evaluation }) => evaluation.strata[stratum]?.mDice ?? []);
-      if (values.length === 0) return [];
-      const { mean, sd } = spreadOf(values);
+      const { mean, sd } = meanDeviation(values);
+      if (mean === null) return [];
       return [{ group, stratum: stratumText(stratum), mean, low: mean - (sd ?? 0), high: mean + (sd ?? 0) }];
     }),
   );
