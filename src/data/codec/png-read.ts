@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.ts";
 import { DEFLATE_RATIO } from "../deflate.ts";
+import { joinedBytes } from "./joined-bytes.ts";
 
 /** What every PNG file begins with. */
 export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -187,19 +188,9 @@ const MOST_BYTES = 2 ** 30;
 /** Bytes behind the last row that are tolerated. */
 const SLACK = 2 ** 16;
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
 /** The unpacked rows. Sizes are checked before memory is taken: a few bytes may announce a picture of terabytes. */
 function unpacked(parts: readonly Uint8Array[], length: number, file: string, unpacking: PngUnpacking): Uint8Array {
-  const packed = joined(parts);
+  const packed = joinedBytes(parts);
   if (length > packed.length * DEFLATE_RATIO) {
     throw damaged(
       file,

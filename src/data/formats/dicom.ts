@@ -1,5 +1,6 @@
 import dicomParser from "dicom-parser";
 import { DataError } from "../../errors.ts";
+import { joinedBytes } from "../codec/joined-bytes.ts";
 import { decodeRle } from "./dicom-rle.ts";
 import { elementCount, LARGEST_ARRAY, latin1, type ValueSlice, type ValueType, valueReader } from "./values.ts";
 import type { Window } from "./window.ts";
@@ -245,17 +246,7 @@ function unpackedFrames(dicom: DicomFile, framePixels: number, bytesPerPixel: nu
     const packed = dicomParser.readEncapsulatedPixelDataFromFragments(data, element, frame, each);
     return decodeRle(packed, framePixels, bytesPerPixel, (what) => dicomError(file, what));
   });
-  return unpacked.length === 1 && unpacked[0] !== undefined ? unpacked[0] : joined(unpacked);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return unpacked.length === 1 && unpacked[0] !== undefined ? unpacked[0] : joinedBytes(unpacked);
 }
 
 /** Bytes of all frames' pixels, `bits` a pixel: as stored, or run lengths undone. Throws DataError naming the file. */
